@@ -1,0 +1,184 @@
+"""One model answers what it owes: on a server of ours, started again when it dies, or on one that already runs."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evalkit import control
+from evalkit.client import Client
+from evalkit.errors import InfrastructureError, ServerFailedError, UsageError
+from evalkit.events import Notice, ServerState
+from evalkit.server import Server
+from evalkit.types import Failure, FailureKind
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from evalkit.client import Policy, Request
+    from evalkit.ledger import Ledger
+    from evalkit.server import Serving
+    from evalkit.types import Outcome, Task
+
+_UNREACHABLE = (FailureKind.NOT_CONNECTED, FailureKind.DISCONNECTED)
+_DEATH_SHOWS_S = 1.0
+"""A broken connection may be the first sign of a dead server; its process is gone within this time."""
+_TOO_LONG = re.compile(r"context length|max_model_len|longer than the max", re.IGNORECASE)
+_HOPELESS = 64
+"""So many refusals without one answer are not about single samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How requests are sent, and which surprises are accepted."""
+
+    policy: Policy
+    allow_overlong: bool = False
+    """Go on although the largest prompt does not fit: such samples then count as failures."""
+
+
+class _ServerDiedError(Exception):
+    """The server that we started is gone."""
+
+
+def on_own_server(ledger: Ledger, serving: Serving, way: Way, log: Path) -> None:
+    """Serve the model until it has answered everything; a server that dies is started again, a bounded number of times.
+
+    Raises:
+        ServerFailedError: It did not start, or died once more than ``serving.restarts``.
+    """
+    label = ledger.contender.model.label
+    deaths = 0
+    while ledger.waiting:
+        with Server(serving, ledger.contender.model, log, _teller(ledger)) as server:
+            try:
+                asyncio.run(_race(_Talk(ledger, server.url, server.served_name, way), server.died))
+            except _ServerDiedError:
+                deaths += 1
+                if deaths > serving.restarts:
+                    raise ServerFailedError(
+                        f"{label}: the server died {deaths} times",
+                        fix="run the same command again to continue; the log says why it died",
+                        evidence=server.last_words(),
+                    ) from None
+        if ledger.waiting:
+            pause = min(60.0, 2.0 ** (deaths - 1))
+            ledger.say(
+                Notice(
+                    f"{label}: the server died; starting it again in {pause:.0f} s (restart {deaths} of {serving.restarts})"
+                )
+            )
+            time.sleep(pause)
+
+
+def on_endpoint(ledger: Ledger, url: str, served_name: str, way: Way) -> None:
+    """Ask a server that already runs; nothing is started or stopped."""
+    label = ledger.contender.model.label
+    ledger.say(ServerState(label, "already running", url))
+    asyncio.run(_Talk(ledger, url, served_name, way).everything(None))
+
+
+def _teller(ledger: Ledger) -> Callable[[str, str], None]:
+    label = ledger.contender.model.label
+    return lambda state, detail: ledger.say(ServerState(label, state, detail))
+
+
+async def _race(talk: _Talk, died: Callable[[], Awaitable[None]]) -> None:
+    """Talk until all is said, or until the server dies: what was under way then stays owed."""
+    death = asyncio.ensure_future(died())
+    talking = asyncio.ensure_future(talk.everything(death))
+    try:
+        await asyncio.wait({talking, death}, return_when=asyncio.FIRST_COMPLETED)
+        if death.done() and not talking.done():
+            raise _ServerDiedError
+        try:
+            talking.result()
+        except InfrastructureError:
+            # The client gives up on a silent server; if it died, starting it again is the better answer.
+            await asyncio.wait({death}, timeout=_DEATH_SHOWS_S)
+            if death.done():
+                raise _ServerDiedError from None
+            raise
+    finally:
+        talking.cancel()
+        death.cancel()
+        await asyncio.wait({talking, death})
+
+
+@dataclass(slots=True)
+class _Talk:
+    """One conversation of a client with a server."""
+
+    ledger: Ledger
+    url: str
+    model: str
+    way: Way
+    refused: int = 0
+    answered: bool = False
+
+    async def everything(self, death: asyncio.Future[None] | None) -> None:
+        """Send the heaviest prompt of each task first, then the rest."""
+        longest = await asyncio.to_thread(_max_model_len, self.url, self.model)
+        async with Client(self.url, self.model, self.way.policy) as client:
+            for requests, heavy in ((self.ledger.heaviest(self.model), True), (self.ledger.owed(self.model), False)):
+                async with aclosing(client.ask(requests)) as outcomes:
+                    async for request, outcome in outcomes:
+                        task = self.ledger.task(request.key)
+                        await self._settle(request, outcome, death)
+                        if heavy:
+                            self._check_fits(task, outcome, longest)
+
+    async def _settle(self, request: Request, outcome: Outcome, death: asyncio.Future[None] | None) -> None:
+        if isinstance(outcome, Failure):
+            if death is not None and outcome.kind in _UNREACHABLE:
+                await asyncio.wait({death}, timeout=_DEATH_SHOWS_S)
+                if death.done():
+                    raise _ServerDiedError
+            self._count_refusal(outcome)
+        else:
+            self.answered = True
+        self.ledger.settle(request.key, outcome)
+
+    def _count_refusal(self, failure: Failure) -> None:
+        self.refused += failure.kind in {FailureKind.REFUSED, FailureKind.WRONG_MODEL}
+        if self.refused >= _HOPELESS and not self.answered:
+            raise InfrastructureError(
+                f"{self.ledger.contender.model.label}: the server refused the first {self.refused} requests "
+                f"({failure.message})",
+                fix="see that the server serves this model and accepts its images and lengths",
+            )
+
+    def _check_fits(self, task: Task, outcome: Outcome, longest: int | None) -> None:
+        """Tell at the start of the run, not after it, that answers would be cut short: vLLM does that silently."""
+        place = f"{self.ledger.contender.model.label}: the largest prompt of {task.name}"
+        if isinstance(outcome, Failure):
+            if (
+                outcome.kind is FailureKind.REFUSED
+                and _TOO_LONG.search(outcome.message)
+                and not self.way.allow_overlong
+            ):
+                raise UsageError(
+                    f"{place} does not fit the model's context ({outcome.message})",
+                    fix="raise it with --serve-arg max-model-len=N, or count such samples as failed with --allow-overlong",
+                )
+        elif longest and outcome.prompt_tokens and longest - outcome.prompt_tokens < task.decoding.max_tokens:
+            room = longest - outcome.prompt_tokens
+            self.ledger.say(
+                Notice(
+                    f"{place} ({outcome.prompt_tokens} tokens) leaves {room} of {task.decoding.max_tokens} answer tokens "
+                    f"within max-model-len {longest}"
+                )
+            )
+
+
+def _max_model_len(url: str, model: str) -> int | None:
+    """The context length that the server states, if it does."""
+    for entry in control.served_models(url):
+        if entry["id"] == model and isinstance(entry.get("max_model_len"), int):
+            return int(entry["max_model_len"])
+    return None

@@ -1,0 +1,26 @@
+"""``evalkit doctor``: what this machine has, and what to install for what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from evalkit.errors import ExitCode
+
+
+@click.command("doctor", help="Examine this machine: Python, vLLM, GPUs, disk, network, prompts; say what is missing.")
+@click.option("--vllm-python", default="", metavar="PYTHON", help="The interpreter that has vLLM, if not this one.")
+@click.option("-o", "--output", default="runs", type=click.Path(path_type=Path), help="Where runs would be written.")
+def command(vllm_python: str, output: Path) -> int:
+    """Print one line a finding; exit with 5 when something stands in the way of a run."""
+    from evalkit.doctor import examine  # noqa: PLC0415 - --help must not wait for it
+
+    findings = examine(vllm_python, output)
+    width = max(len(finding.name) for finding in findings)
+    for finding in findings:
+        mark = {"ok": "ok", "note": "note", "problem": "MISSING"}[finding.status]
+        click.echo(f"{mark:<8} {finding.name:<{width}}  {finding.detail}")
+        if finding.fix:
+            click.echo(f"{'':<8} {'':<{width}}  -> {finding.fix}")
+    return ExitCode.INFRASTRUCTURE if any(finding.status == "problem" for finding in findings) else ExitCode.FINE

@@ -1,0 +1,132 @@
+"""``evalkit run``: the main job."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evalkit.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from evalkit.config import Config
+    from evalkit.run import Finished
+
+MAX_FAILED = 0.01
+"""A task with a larger share of failures is incomplete."""
+
+OPTIONS = (
+    click.option("--config", "config_file", type=click.Path(dir_okay=False, path_type=Path), help="TOML file with the same settings; options on the command line win."),
+    click.option("--baseline", metavar="MODEL", help="Hub id or folder; LABEL=MODEL names it in the report."),
+    click.option("--candidate", "candidates", multiple=True, metavar="MODEL", help="As --baseline; repeat it for several."),
+    click.option("--suite", help="A list of tasks, such as pixtral-card (the default)."),
+    click.option("--task", "tasks", multiple=True, metavar="TASK", help="A task's name or TOML file; repeat it."),
+    click.option("--tasks-dir", multiple=True, metavar="FOLDER", help="A folder with tasks of your own."),
+    click.option("--data", multiple=True, metavar="TASK=FILE", help="Local parquet or JSONL in place of the hub."),
+    click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N samples of each task: a smoke run."),
+    click.option("--images", type=click.Choice(["reencode", "original"]), help="Send JPEGs as the published tool does, or as stored."),
+    click.option("--dialect", type=click.Choice(["neuralmagic", "mistral", "official"]), help="Whose reading of the metrics."),
+    click.option("-o", "--output", metavar="FOLDER", help="Where runs and the samples store live; runs by default."),
+    click.option("--fresh", is_flag=True, default=None, help="Ask everything again; earlier answers stay in the store."),
+    click.option("--allow-overlong", is_flag=True, default=None, help="Go on although the largest prompt does not fit the model's context."),
+    click.option("--endpoint", "endpoints", multiple=True, metavar="MODEL=URL", help="Use a server that already runs."),
+    click.option("--vllm-python", metavar="PYTHON", help="The interpreter that has vLLM, if not this one."),
+    click.option("--profile", type=click.Choice(["throughput", "published"]), help="Serving flags: vLLM's own batch size, or the published card's."),
+    click.option("--serve-arg", "serve_args", multiple=True, metavar="FLAG=VALUE", help="A flag for vLLM, such as max-model-len=4096."),
+    click.option("--serve-env", "serve_env", multiple=True, metavar="NAME=VALUE", help="A variable for vLLM's environment."),
+    click.option("--trust-remote-code", is_flag=True, default=None, help="Let the model repository run code of its own."),
+    click.option("--window", type=click.IntRange(min=1), metavar="N", help="Requests under way at once."),
+    click.option("--json", "as_json", is_flag=True, help="Results as one JSON object on standard output, progress as JSON lines on standard error."),
+)  # fmt: skip
+
+
+def options(function: Any) -> Any:
+    """Give a command the options of ``run``."""
+    for option in reversed(OPTIONS):
+        function = option(function)
+    return function
+
+
+@click.command("run", help="Compare a baseline with its candidates: serve each, run the same tasks, report recovery.")
+@options
+def command(config_file: Path | None, *, as_json: bool, **given: Any) -> int:
+    """Run and show."""
+    from evalkit import config  # noqa: PLC0415 - --help must not wait for it
+
+    return carry_out(config.resolved(config_file, given), as_json=as_json)
+
+
+def carry_out(settled: Config, *, as_json: bool) -> int:
+    """Run, show the table, and return the exit code."""
+    from evalkit.display import display  # noqa: PLC0415
+    from evalkit.run import run  # noqa: PLC0415
+
+    # A scheduler's SIGTERM deserves the same orderly end as Ctrl-C.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with display(as_json=as_json) as say:
+            finished = run(settled, say)
+    except KeyboardInterrupt:
+        click.echo("stopped; every answer so far is stored: run the same command again to continue", err=True)
+        return ExitCode.INTERRUPTED
+    _show(finished, as_json=as_json)
+    return _exit_code(finished)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise KeyboardInterrupt
+
+
+def _show(finished: Finished, *, as_json: bool) -> None:
+    from evalkit import report  # noqa: PLC0415
+
+    if as_json:
+        sys.stdout.write(report.results_text(finished.report))
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console()
+    if finished.nothing_to_do:
+        console.print("nothing to do: every answer was in the store")
+    head, body = report.table(finished.report)
+    table = Table(*[Text(cell) for cell in head], box=None, pad_edge=False)
+    for at in range(2, len(head)):
+        table.columns[at].justify = "right"
+    for row in body:
+        table.add_row(*[Text(cell) for cell in row], style="bold" if row[1] == report.AVERAGE else "")
+    console.print(table)
+    for sentence in (*report.sentences(finished.report), *report.completeness(finished.report)):
+        console.print(Text(sentence))
+    console.print(Text(f"report: {finished.folder / 'report.html'}"), soft_wrap=True)
+
+
+def _exit_code(finished: Finished) -> ExitCode:
+    """Incomplete when a model has no answer for too many samples of a task."""
+    for row in finished.report.rows:
+        for score in row.scores.values():
+            if score.failed > MAX_FAILED * score.planned:
+                return ExitCode.INCOMPLETE
+    return ExitCode.FINE
+
+
+def pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
+    """``KEY=VALUE`` options as a mapping.
+
+    Raises:
+        UsageError: One of them has no ``=``.
+    """
+    found = {}
+    for value in values:
+        key, sign, rest = value.partition("=")
+        if not sign or not key:
+            raise UsageError(f"{option} {value}: no '='", fix=f"write it as {option} KEY=VALUE")
+        found[key] = rest
+    return found

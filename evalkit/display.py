@@ -1,0 +1,187 @@
+"""What a person sees while a run works: a live table on a terminal, plain lines elsewhere, JSON lines for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from evalkit.events import Notice, Progress, ServerState, Stage
+
+if TYPE_CHECKING:
+    from typing import Self, TextIO
+
+    from rich.console import RenderableType
+
+    from evalkit.events import Event
+
+PLAIN_EVERY_S = 15.0
+"""Plain lines go into logs: one a task now and then is enough."""
+
+
+class Display:
+    """Listens to a run. Use as a context manager; call it with each event."""
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Leave the screen in order."""
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        raise NotImplementedError
+
+
+def display(*, as_json: bool, stream: TextIO | None = None) -> Display:
+    """The display that fits where the output goes; always on standard error, which leaves standard output to results."""
+    stream = stream or sys.stderr
+    if as_json:
+        return JsonLines(stream)
+    console = Console(file=stream)
+    return LiveTable(console) if console.is_terminal else PlainLines(stream)
+
+
+class JsonLines(Display):
+    """One JSON object a line for each event."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Write to ``stream``."""
+        self._stream = stream
+
+    def __call__(self, event: Event) -> None:
+        """Write the event's fields and its name."""
+        print(json.dumps({"event": type(event).__name__, **asdict(event)}), file=self._stream, flush=True)
+
+
+class PlainLines(Display):
+    """One line for each thing that changes, and progress now and then."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Write to ``stream``."""
+        self._stream = stream
+        self._last: dict[tuple[str, str], float] = {}
+        self._server: dict[str, str] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Write a line, unless it would only repeat the last one."""
+        if isinstance(event, Progress):
+            self._progress(event)
+        elif isinstance(event, ServerState):
+            # The detail of a state is a log line; only a change of state is worth a line of ours.
+            if self._server.get(event.model) != event.state:
+                self._server[event.model] = event.state
+                self._line(f"{event.model}: {event.state}{f' ({event.detail})' if event.detail else ''}")
+        else:
+            self._line(event.text)
+
+    def _progress(self, event: Progress) -> None:
+        key, now = (event.model, event.task), time.monotonic()
+        complete = event.scored + event.failed == event.planned
+        if complete or now - self._last.get(key, 0.0) >= PLAIN_EVERY_S:
+            self._last[key] = now
+            self._line(
+                f"{event.model}: {event.task} {event.scored + event.failed}/{event.planned}"
+                f"{f', {event.reused} from the store' if event.reused else ''}"
+                f"{f', {event.failed} failed' if event.failed else ''}, score {_score(event)}"
+            )
+
+    def _line(self, text: str) -> None:
+        print(" ".join(text.split()), file=self._stream, flush=True)
+
+
+class LiveTable(Display):
+    """A table that redraws itself: server state, a bar for each task, score, failures, rate and time left."""
+
+    def __init__(self, console: Console) -> None:
+        """Draw on ``console``."""
+        self._console = console
+        self._stage = ""
+        self._servers: dict[str, ServerState] = {}
+        self._tasks: dict[tuple[str, str], Progress] = {}
+        self._began: dict[tuple[str, str], tuple[float, int]] = {}
+        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4, transient=False)
+
+    def __enter__(self) -> Self:
+        """Take the lower part of the terminal."""
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Draw once more and leave the last picture on the screen."""
+        self._stage = ""
+        self._live.__exit__(None, None, None)
+
+    def __call__(self, event: Event) -> None:
+        """Keep the event for the next picture."""
+        if isinstance(event, Progress):
+            key = (event.model, event.task)
+            self._tasks[key] = event
+            self._began.setdefault(key, (time.monotonic(), event.scored + event.failed))
+        elif isinstance(event, ServerState):
+            self._servers[event.model] = event
+        elif isinstance(event, Notice):
+            self._console.print(Text(f"note: {event.text}", style="yellow"))
+        elif isinstance(event, Stage):
+            self._stage = event.text
+
+    def _render(self) -> RenderableType:
+        parts: list[RenderableType] = [self._server_line(state) for state in self._servers.values()]
+        if self._tasks:
+            parts.append(self._table())
+        if self._stage:
+            parts.append(Text(f"{self._stage} ...", style="dim"))
+        return Group(*parts)
+
+    def _server_line(self, state: ServerState) -> Text:
+        width = max(20, self._console.width - len(state.model) - len(state.state) - 6)
+        detail = " ".join(state.detail.split())[:width]
+        return Text.assemble(
+            (state.model, "bold"), "  ", (state.state, "cyan"), "  ", (detail, "dim"), overflow="ellipsis", no_wrap=True
+        )
+
+    def _table(self) -> Table:
+        table = Table(box=None, pad_edge=False, expand=True)
+        for name, ratio in (("model", 3), ("task", 2)):
+            table.add_column(name, ratio=ratio, overflow="ellipsis", no_wrap=True)
+        table.add_column("", width=16)
+        for name in ("done", "score", "failed", "req/s", "left"):
+            table.add_column(name, justify="right", no_wrap=True)
+        for key, one in self._tasks.items():
+            done = one.scored + one.failed
+            rate, left = self._pace(key, one)
+            table.add_row(
+                Text(one.model),
+                Text(one.task),
+                ProgressBar(total=max(1, one.planned), completed=done, width=16),
+                f"{done}/{one.planned}",
+                _score(one),
+                Text(str(one.failed), style="red" if one.failed else ""),
+                rate,
+                left,
+            )
+        return table
+
+    def _pace(self, key: tuple[str, str], one: Progress) -> tuple[str, str]:
+        began, before = self._began[key]
+        done = one.scored + one.failed
+        if done == one.planned:
+            return "", "reused" if one.reused == one.planned else "done"
+        rate = (done - before) / max(1e-9, time.monotonic() - began)
+        if rate <= 0:
+            return "", ""
+        seconds = int((one.planned - done) / rate)
+        return f"{rate:.1f}", f"{seconds // 60}:{seconds % 60:02d}"
+
+
+def _score(event: Progress) -> str:
+    return "–" if event.score is None else f"{event.score * 100:.2f}"

@@ -1,0 +1,101 @@
+"""Every error that evalkit raises on purpose.
+
+::
+
+    EvalkitError                 exit code
+    ├── UsageError               2   what the user typed or wrote is wrong
+    │   ├── ConfigError              a key or value in a TOML file
+    │   ├── DataError                rows or a data file
+    │   └── PromptError              a published prompt cannot be had, or is another text
+    ├── NothingScoredError       4   a run ended without one answer to score
+    └── InfrastructureError      5   the world did not hold
+        ├── ServerFailedError        the server did not start, or died too often
+        ├── StoreError               the samples store is locked, damaged or full
+        └── SandboxError             generated code cannot be run safely
+
+The message says where and what in one sentence; ``fix`` says what to do next; ``evidence`` keeps what a person
+needs in order to check (the last lines of a log, a command to run by hand).
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class ExitCode(IntEnum):
+    """What a shell or a CI job learns from evalkit."""
+
+    FINE = 0
+    GATE_FAILED = 1
+    USAGE = 2
+    UNDECIDED = 3
+    INCOMPLETE = 4
+    INFRASTRUCTURE = 5
+    INTERRUPTED = 130
+
+
+class EvalkitError(Exception):
+    """An error with a next step for the reader and an exit code for the shell."""
+
+    exit_code = ExitCode.INFRASTRUCTURE
+
+    def __init__(self, message: str, *, fix: str = "", evidence: str = "") -> None:
+        """Keep the sentence, the way out and the proof apart, so that the command line can set them."""
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+        self.evidence = evidence
+
+
+class UsageError(EvalkitError):
+    """What the user typed cannot be carried out."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ConfigError(UsageError):
+    """A TOML file has a key or a value that evalkit does not know."""
+
+
+class DataError(UsageError):
+    """Rows or a data file do not have what a task needs."""
+
+
+class PromptError(UsageError):
+    """A published prompt cannot be had, or is not the text it should be."""
+
+
+class NothingScoredError(EvalkitError):
+    """A run ended without one answer that could be scored."""
+
+    exit_code = ExitCode.INCOMPLETE
+
+
+class InfrastructureError(EvalkitError):
+    """The world did not hold: a server, the disk, the network."""
+
+
+class ServerFailedError(InfrastructureError):
+    """The model server did not start, or died more often than it may."""
+
+
+class StoreError(InfrastructureError):
+    """The samples store is in use, damaged, or cannot be written."""
+
+
+class SandboxError(InfrastructureError):
+    """Generated code cannot be run safely on this machine."""
+
+
+def near_miss(word: str, known: Iterable[str]) -> str:
+    """``did you mean 'x'?`` when one of ``known`` is close to ``word``, otherwise the list of what there is."""
+    names = sorted(known)
+    close = get_close_matches(word, names, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return f"known: {', '.join(names)}" if names else ""

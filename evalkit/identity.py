@@ -1,0 +1,22 @@
+"""Identities are digests of content: one spelling of a JSON value, and its sha256."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from evalkit.types import Json
+
+
+def canonical(value: Json) -> bytes:
+    """The one JSON spelling of ``value`` that digests are taken of."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    # Lone surrogates can come out of JSON; they must have a digest too.
+    return text.encode("utf-8", "surrogatepass")
+
+
+def digest(value: Json) -> str:
+    """The sha256, in hex, of the canonical JSON of ``value``."""
+    return sha256(canonical(value)).hexdigest()

@@ -1,0 +1,86 @@
+"""Config and tasks become a plan: which model answers which samples, under identities made of content alone.
+
+An identity holds everything that can move an answer, and nothing else: no host, port, concurrency or log level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evalkit.identity import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from evalkit.types import Engine, Model, Task
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTask:
+    """A task with its samples fixed."""
+
+    task: Task
+    listing: str
+    """Key of the planned samples in the store."""
+    planned: int
+    """Samples to answer."""
+    available: int
+    """Samples in the split; more than ``planned`` in a smoke run."""
+    revision: str
+    """Resolved revision of the data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A model with the engine that would serve it."""
+
+    model: Model
+    engine: Engine
+    epoch: int = 0
+    """How often its answers were asked for afresh."""
+
+    @property
+    def identity(self) -> str:
+        """What of the model and its engine can move an answer."""
+        engine = self.engine
+        return digest([self.model.digest, engine.name, engine.version, engine.accelerator, dict(engine.numerics)])
+
+    def fingerprint(self, attempt: int = 0) -> Callable[[str], str]:
+        """A function from a request digest to the key of this model's answer in the store."""
+        head = [self.identity, self.epoch, attempt]
+        return lambda request: digest([*head, request])
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One comparison: a baseline, its candidates, and the tasks that each of them answers."""
+
+    baseline: Contender
+    candidates: tuple[Contender, ...]
+    tasks: tuple[PlannedTask, ...]
+    smoke: bool = False
+    """Whether ``--limit`` cut the tasks short."""
+
+    @property
+    def contenders(self) -> tuple[Contender, ...]:
+        """The baseline, then its candidates, in the order in which they are served."""
+        return (self.baseline, *self.candidates)
+
+    @property
+    def planned(self) -> int:
+        """Samples to answer, over all models and tasks."""
+        return len(self.contenders) * sum(part.planned for part in self.tasks)
+
+    @property
+    def key(self) -> str:
+        """Identity of the comparison: running it again continues it instead of starting another."""
+        return digest(
+            [
+                [[one.model.label, one.identity, one.epoch] for one in self.contenders],
+                [
+                    [part.task.name, part.listing, list(part.task.metrics), part.task.headline, part.task.dialect]
+                    for part in self.tasks
+                ],
+            ]
+        )

@@ -1,0 +1,168 @@
+"""From a config to a plan: models and engines resolved, every planned sample listed in the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalkit import chat, control, environment, images, prompts, registry
+from evalkit.benchmarks import BENCHMARKS
+from evalkit.errors import DataError, InfrastructureError
+from evalkit.events import Stage
+from evalkit.identity import digest
+from evalkit.plan import Contender, PlannedTask
+from evalkit.rows import open_rows
+from evalkit.types import Engine, Image, Model, Sample, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evalkit.config import Config, ModelChoice
+    from evalkit.events import Say
+    from evalkit.rows import Rows
+    from evalkit.store import Listed, Store
+    from evalkit.types import Task
+
+_PATCH = 16
+"""Pixels on a side of one image token, as in Pixtral: good enough to find the heaviest sample of a task."""
+_LONGEST_EDGE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the samples of a planned task come from, again and again in the same order."""
+
+    part: PlannedTask
+    rows: Rows
+    prompt: str
+    entries: tuple[Listed, ...]
+    heaviest: Sample | None
+
+    def samples(self) -> Iterator[tuple[Sample, str]]:
+        """Every planned sample with its request digest; a row that cannot be asked has an empty digest."""
+        return planned_samples(self.part.task, self.rows, self.prompt, self.part.planned)
+
+
+def planned_samples(task: Task, rows: Rows, prompt: str, planned: int) -> Iterator[tuple[Sample, str]]:
+    """The samples of a task in stored order, each with its request digest."""
+    benchmark = BENCHMARKS[task.benchmark]
+    for position, row in enumerate(islice(rows, planned)):
+        try:
+            sample = benchmark.sample(row, prompt, position)
+            request = chat.request_digest(sample, task)
+        except DataError as error:
+            # Its place is kept: a row that cannot be asked is a failure of every model, not a smaller denominator.
+            yield Sample(f"row-{position:06d}", (Text(error.message),), None), ""
+        else:
+            yield sample, request
+
+
+def tasks(config: Config) -> list[Task]:
+    """The tasks that a config names, with its overrides."""
+    extra = [Path(folder) for folder in config.tasks_dir]
+    found = registry.find(config.tasks, config.suite, extra)
+    if config.images is not None:
+        found = [replace(task, images=config.images) for task in found]
+    if config.dialect is not None:
+        found = [replace(task, dialect=config.dialect) for task in found]
+    return found
+
+
+def contender(choice: ModelChoice, config: Config, store: Store) -> Contender:
+    """A model with its identity and the engine that will serve it."""
+    url = config.endpoints.get(choice.label)
+    if url is None:
+        model = environment.model(choice.source, choice.label)
+        engine = environment.engine(config.serve)
+    else:
+        model, engine = _running(choice, url)
+    found = Contender(model, engine)
+    return replace(found, epoch=store.epoch(found.identity))
+
+
+def sources(config: Config, store: Store, say: Say) -> list[Source]:
+    """Every task with its samples listed in the store."""
+    found = []
+    for task in tasks(config):
+        say(Stage(f"reading {task.name}"))
+        found.append(_source(task, config, store))
+    return found
+
+
+def _source(task: Task, config: Config, store: Store) -> Source:
+    prompt = prompts.read(task.prompt)
+    given = config.data.get(task.name)
+    rows = open_rows(
+        task.dataset,
+        benchmark=BENCHMARKS[task.benchmark],
+        data=Path(given) if given else None,
+        base=Path(task.source).parent,
+    )
+    planned = min(rows.planned, config.limit or rows.planned)
+    scan = _Scan(task)
+    listing, entries = store.write_listing(
+        scan.over(planned_samples(task, rows, prompt, planned)), note=f"{task.name} {rows.revision}"
+    )
+    if len(entries) != planned:
+        raise DataError(
+            f"{task.name}: {len(entries)} rows could be read, {planned} were expected",
+            fix="the data files are damaged or changed while they were read; fetch them again",
+        )
+    part = PlannedTask(task, listing, planned, rows.planned, rows.revision)
+    return Source(part, rows, prompt, tuple(entries), scan.heaviest)
+
+
+class _Scan:
+    """Looks at every planned sample once: ids must be unique, and the longest prompt is worth knowing early."""
+
+    def __init__(self, task: Task) -> None:
+        self.heaviest: Sample | None = None
+        self._task = task
+        self._weight = 0
+        self._ids: set[str] = set()
+
+    def over(self, planned: Iterator[tuple[Sample, str]]) -> Iterator[tuple[Sample, str]]:
+        """Pass samples through."""
+        for sample, request in planned:
+            if sample.id in self._ids:
+                raise DataError(
+                    f"{self._task.name}: two rows have the id '{sample.id}'",
+                    fix="pairs are made by id: give every row an id of its own",
+                )
+            self._ids.add(sample.id)
+            weight = prompt_weight(sample) if request else 0
+            if weight > self._weight:
+                self._weight, self.heaviest = weight, sample
+            yield sample, request
+
+
+def prompt_weight(sample: Sample) -> int:
+    """About how many prompt tokens a sample needs; good for comparing samples, not for counting tokens."""
+    weight = 0
+    for part in sample.content:
+        if isinstance(part, Image):
+            width, height = images.size(part.data)
+            scale = min(1.0, _LONGEST_EDGE / max(width, height, 1))
+            weight += (int(width * scale) // _PATCH + 1) * (int(height * scale) // _PATCH + 1)
+        else:
+            weight += len(part.text) // 3
+    return weight
+
+
+def _running(choice: ModelChoice, url: str) -> tuple[Model, Engine]:
+    """A model on a server that evalkit did not start: its weights are known only as far as its name tells."""
+    served = control.served_models(url)
+    names = {choice.source, choice.label}
+    entry = next((one for one in served if one["id"] in names or one.get("root") in names), None)
+    if entry is None:
+        raise InfrastructureError(
+            f"{url} serves {', '.join(one['id'] for one in served) or 'no model'}, not {choice.source}",
+            fix="check --endpoint, or name the model as the server does",
+        )
+    identity = digest([entry["id"], entry.get("root")])
+    model = Model(choice.label, entry["id"], f"name:{identity}", url)
+    return model, Engine(
+        "endpoint", control.version(url) or "unknown", "unknown", {"max_model_len": entry.get("max_model_len")}
+    )

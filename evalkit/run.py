@@ -1,0 +1,189 @@
+"""The loop: resolve the models, list the samples, let each model answer what the store lacks, publish."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalkit import __version__, ask, environment, prepare, publish, server
+from evalkit.client import Policy
+from evalkit.errors import NothingScoredError
+from evalkit.events import Notice, Stage
+from evalkit.ledger import Ledger
+from evalkit.plan import Plan
+from evalkit.store import RunRow, Store
+from evalkit.types import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalkit.config import Config
+    from evalkit.events import Event, Say
+    from evalkit.plan import Contender
+    from evalkit.prepare import Source
+    from evalkit.report import Report
+    from evalkit.types import Json
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that has come to its end."""
+
+    id: str
+    folder: Path
+    report: Report
+    nothing_to_do: bool
+    """Every answer was in the store, and the same command had finished before."""
+
+
+def run(config: Config, say: Say) -> Finished:
+    """Compare a baseline with its candidates, continuing where an earlier run of the same plan stopped.
+
+    Raises:
+        EvalkitError: Something that the user, the data or the world must mend; nothing answered so far is lost.
+    """
+    output = Path(config.output)
+    with Store(output) as store:
+        return _Run(config, store, output, say).carry_out()
+
+
+class _Run:
+    """One run; its steps in the order in which they happen."""
+
+    def __init__(self, config: Config, store: Store, output: Path, say: Say) -> None:
+        self._config, self._store, self._output = config, store, output
+        self._say_outside = say
+        self._notices: list[str] = []
+
+    def say(self, event: Event) -> None:
+        """Pass an event on, and keep notices for the report."""
+        if isinstance(event, Notice) and event.text not in self._notices:
+            self._notices.append(event.text)
+        self._say_outside(event)
+
+    def carry_out(self) -> Finished:
+        """Everything."""
+        self._clear_orphans()
+        plan, sources = self._plan()
+        row, finished_before = self._begin(plan)
+        folder = self._output / row.id
+        self._keep(row, plan, folder)
+        asked = [self._answer(one, sources, row.id, folder) for one in plan.contenders]
+        built = publish.build(plan, self._store, self._notices, self._provenance(plan))
+        if not any(score.scored for line in built.rows for score in line.scores.values()):
+            raise NothingScoredError(
+                f"run {row.id}: no sample was answered by any model", fix=_commonest_failure(plan, self._store)
+            )
+        self.say(Stage("writing the report"))
+        publish.write(folder, built, self._store)
+        self._keep(replace(row, finished=True), plan, folder)
+        return Finished(row.id, folder, built, nothing_to_do=finished_before and not any(asked))
+
+    def _clear_orphans(self) -> None:
+        """Stop servers that an evalkit on this store left behind when it was killed; the store's lock proves it dead."""
+        for log_folder in sorted(self._output.glob("*/server")):
+            for orphan in server.orphans(log_folder):
+                self.say(Notice(f"stopping a server that an earlier run left behind: process {orphan.pid}"))
+                server.stop_orphan(orphan)
+
+    def _plan(self) -> tuple[Plan, list[Source]]:
+        """Resolve models and samples: from here on everything is named by its content."""
+        config = self._config
+        contenders = [prepare.contender(choice, config, self._store) for choice in config.models]
+        if config.fresh:
+            contenders = [replace(one, epoch=self._store.next_epoch(one.identity)) for one in contenders]
+        sources = prepare.sources(config, self._store, self.say)
+        smoke = any(source.part.planned < source.part.available for source in sources)
+        return Plan(contenders[0], tuple(contenders[1:]), tuple(source.part for source in sources), smoke), sources
+
+    def _begin(self, plan: Plan) -> tuple[RunRow, bool]:
+        """The run of this plan: the one that was begun before, or a new one."""
+        row = self._store.latest_run(plan.key)
+        if row is None:
+            began = datetime.now(UTC)
+            row = RunRow(
+                f"{began:%Y%m%d-%H%M%S}-{plan.key[:6]}", plan.key, finished=False, body={"began": began.isoformat()}
+            )
+            self.say(Stage(f"run {row.id}"))
+            return row, False
+        self._notices.extend(row.body.get("notices", ()))
+        self.say(Stage(f"{'looking at' if row.finished else 'continuing'} run {row.id}"))
+        return replace(row, finished=False), row.finished
+
+    def _answer(self, one: Contender, sources: Sequence[Source], run_id: str, folder: Path) -> int:
+        """Let one model answer what it owes; returns how many requests that were."""
+        ledger = Ledger(one, sources, self._store, run_id, self.say)
+        owed = len(ledger.waiting)
+        if not owed:
+            return 0
+        config = self._config
+        window = config.client.window or server.window(config.serve)
+        way = ask.Way(
+            Policy(window=window, tries=config.client.tries, deadline_s=config.client.deadline_s),
+            allow_overlong=config.allow_overlong,
+        )
+        if one.model.endpoint:
+            ask.on_endpoint(ledger, one.model.endpoint, one.model.source, way)
+        else:
+            log = folder / "server" / f"{publish.file_name(one.model.label)}.log"
+            ask.on_own_server(ledger, config.serve, way, log)
+        return owed
+
+    def _provenance(self, plan: Plan) -> dict[str, Json]:
+        """What ran, and how to run it again."""
+        return {
+            **environment.provenance(),
+            "config": asdict(self._config),
+            "commands": {
+                one.model.label: shlex.join(server.command(self._config.serve, one.model, 8000))
+                for one in plan.contenders
+                if not one.model.endpoint
+            },
+        }
+
+    def _keep(self, row: RunRow, plan: Plan, folder: Path) -> None:
+        """Write the run's row and ``run.json``."""
+        row = replace(row, body={**row.body, "notices": self._notices})
+        self._store.keep_run(row)
+        facts = {
+            "schema_version": SCHEMA_VERSION,
+            "evalkit": __version__,
+            "run": row.id,
+            "finished": row.finished,
+            **row.body,
+            "plan": plan_json(plan),
+            "provenance": self._provenance(plan),
+        }
+        publish.write_text(folder / "run.json", [json.dumps(facts, indent=2, sort_keys=True) + "\n"])
+
+
+def plan_json(plan: Plan) -> dict[str, Json]:
+    """A plan as JSON: everything resolved."""
+    return {
+        "key": plan.key,
+        "smoke": plan.smoke,
+        "models": [{**asdict(one), "identity": one.identity} for one in plan.contenders],
+        "tasks": [asdict(part) for part in plan.tasks],
+    }
+
+
+def _commonest_failure(plan: Plan, store: Store) -> str:
+    """The way out when nothing was answered: begin with what went wrong most often."""
+    counted = Counter(
+        (record.outcome.kind.value, record.outcome.message)
+        for one in plan.contenders
+        for part in plan.tasks
+        for record in store.records(part.listing, one.fingerprint())
+        if isinstance(record.outcome, Failure)
+    )
+    if not counted:
+        return "nothing was asked"
+    ((kind, message), count), *_ = counted.most_common(1)
+    return f"{count} times {kind}: {message}"

@@ -1,0 +1,279 @@
+"""The samples store: every answer ever given, by fingerprint, in one SQLite file with one writer.
+
+Tables: ``sample`` (a question without its image bytes, by content), ``listing`` (the planned samples of a task, by
+content), ``response`` (an answer or a failure, by fingerprint), ``run`` (one comparison) and ``epoch`` (how often a
+model's answers were asked for afresh). A second night on the same data adds no samples and no listings.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sqlite3
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from evalkit.errors import StoreError
+from evalkit.identity import digest
+from evalkit.types import Answer, Failure, FailureKind, Image, Record, Sample, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from evalkit.types import Json, Outcome
+
+SCHEMA_VERSION = 1
+FILE = "store.sqlite3"
+FINAL = (FailureKind.REFUSED, FailureKind.BAD_ROW)
+"""Failures that asking again would not change: they are reused like answers."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS sample (digest TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS listing (
+    listing TEXT, position INTEGER, sample TEXT NOT NULL, request TEXT NOT NULL,
+    PRIMARY KEY (listing, position)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS response (
+    fingerprint TEXT PRIMARY KEY, failure TEXT, text TEXT, finish_reason TEXT, prompt_tokens INTEGER,
+    completion_tokens INTEGER, latency_s REAL NOT NULL, tries INTEGER NOT NULL, run TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS run (
+    id TEXT PRIMARY KEY, plan TEXT NOT NULL, finished INTEGER NOT NULL DEFAULT 0, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS epoch (identity TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS run_by_plan ON run (plan);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One planned sample: its content and the request that it makes."""
+
+    sample: str
+    """Key of the sample in the store."""
+    request: str
+    """``chat.request_digest``; empty for a row that cannot be made into a question (see ``bad_row``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run as the store keeps it."""
+
+    id: str
+    plan: str
+    finished: bool
+    body: Json
+
+
+class Store:
+    """Reads and writes one store; a context manager. Writers exclude each other, readers exclude nobody."""
+
+    def __init__(self, folder: Path, *, write: bool = True) -> None:
+        """Name the folder that holds, or will hold, ``store.sqlite3``."""
+        self.path = folder / FILE
+        self._write = write
+        self._lock = -1
+
+    def __enter__(self) -> Self:
+        """Open it.
+
+        Raises:
+            StoreError: Another process writes to it, it cannot be written, or a newer evalkit made it.
+        """
+        with _store_errors(self.path):
+            if self._write:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._lock = _locked(self.path.with_name("store.lock"))
+            elif not self.path.exists():
+                raise StoreError(f"{self.path}: no store here", fix="name the folder of an earlier run with --output")
+            self._connection = sqlite3.connect(self.path, isolation_level=None, timeout=30)
+            self._prepare()
+        return self
+
+    def _prepare(self) -> None:
+        found = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if found > SCHEMA_VERSION:
+            raise StoreError(f"{self.path}: written by a newer evalkit (format {found})", fix="update evalkit")
+        if self._write:
+            # In WAL mode "normal" survives the death of the process; only a power cut may lose the last answers.
+            self._connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
+            self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def __exit__(self, *exc: object) -> None:
+        """Close it and let the next writer in."""
+        self._connection.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    # --- samples and listings ---
+
+    def write_listing(self, planned: Iterable[tuple[Sample, str]], *, note: str) -> tuple[str, list[Listed]]:
+        """Keep a task's planned samples in order; returns the listing's key and its entries.
+
+        Each item is a sample with its request digest. ``note`` (task and data set revision) is part of the key.
+        Samples are written as they come, so memory holds digests only.
+        """
+        entries: list[Listed] = []
+        with self._transaction():
+            for sample, request in planned:
+                body = _sample_json(sample)
+                key = digest(body)
+                self._connection.execute("INSERT OR IGNORE INTO sample VALUES (?, ?)", (key, json.dumps(body)))
+                entries.append(Listed(key, request))
+            listing = digest([note, [[entry.sample, entry.request] for entry in entries]])
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO listing VALUES (?, ?, ?, ?)",
+                ((listing, at, entry.sample, entry.request) for at, entry in enumerate(entries)),
+            )
+        return listing, entries
+
+    def records(self, listing: str, fingerprint: Callable[[str], str]) -> Iterator[Record]:
+        """Every planned sample of a listing in order, with its outcome under ``fingerprint(request digest)``."""
+        rows = self._connection.execute(
+            "SELECT sample.body, listing.request FROM listing JOIN sample ON sample.digest = listing.sample"
+            " WHERE listing.listing = ? ORDER BY listing.position",
+            (listing,),
+        )
+        for body, request in rows:
+            sample = _sample_from(json.loads(body))
+            yield Record(sample, self.outcome(fingerprint(request)) if request else bad_row(sample))
+
+    def sample(self, key: str) -> Sample:
+        """One sample by its key, without image bytes."""
+        row = self._connection.execute("SELECT body FROM sample WHERE digest = ?", (key,)).fetchone()
+        return _sample_from(json.loads(row[0]))
+
+    # --- responses ---
+
+    def outcome(self, fingerprint: str) -> Outcome | None:
+        """What is stored under ``fingerprint``."""
+        row = self._connection.execute(
+            "SELECT failure, text, finish_reason, prompt_tokens, completion_tokens, latency_s, tries"
+            " FROM response WHERE fingerprint = ?",
+            (fingerprint,),
+        ).fetchone()
+        if row is None:
+            return None
+        failure, text, finish, prompt, completion, latency, tries = row
+        if failure is not None:
+            return Failure(FailureKind(failure), text, latency, tries)
+        return Answer(text, finish, prompt, completion, latency, tries)
+
+    def settled(self, fingerprint: str) -> bool:
+        """Whether asking again would bring nothing: an answer, or a failure that is final."""
+        outcome = self.outcome(fingerprint)
+        return isinstance(outcome, Answer) or (outcome is not None and outcome.kind in FINAL)
+
+    def put(self, fingerprint: str, outcome: Outcome, run: str) -> None:
+        """Commit one outcome. An answer is never replaced by a failure."""
+        if isinstance(outcome, Answer):
+            # SQLite takes no lone surrogates, which a broken tokenizer can emit through JSON.
+            text = None if outcome.text is None else outcome.text.encode("utf-8", "replace").decode()
+            row = (None, text, outcome.finish_reason, outcome.prompt_tokens, outcome.completion_tokens)
+        else:
+            row = (outcome.kind.value, outcome.message, None, None, None)
+        with _store_errors(self.path):
+            self._connection.execute(
+                "INSERT INTO response VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE SET"
+                " failure=excluded.failure, text=excluded.text, finish_reason=excluded.finish_reason,"
+                " prompt_tokens=excluded.prompt_tokens, completion_tokens=excluded.completion_tokens,"
+                " latency_s=excluded.latency_s, tries=excluded.tries, run=excluded.run"
+                " WHERE response.failure IS NOT NULL",
+                (fingerprint, *row, outcome.latency_s, outcome.tries, run),
+            )
+
+    # --- runs and epochs ---
+
+    def keep_run(self, run: RunRow) -> None:
+        """Keep what is known of a run: when it starts, and again when it is complete."""
+        with _store_errors(self.path):
+            self._connection.execute(
+                "INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?)",
+                (run.id, run.plan, run.finished, json.dumps(run.body)),
+            )
+
+    def latest_run(self, plan: str) -> RunRow | None:
+        """The newest run of a plan. Run ids begin with their time."""
+        return self._run("WHERE plan = ? ORDER BY id DESC LIMIT 1", plan)
+
+    def run(self, key: str) -> RunRow | None:
+        """One run by its id."""
+        return self._run("WHERE id = ?", key)
+
+    def _run(self, where: str, *values: str) -> RunRow | None:
+        row = self._connection.execute(f"SELECT id, plan, finished, body FROM run {where}", values).fetchone()  # noqa: S608 - `where` is one of this module's own literals
+        return RunRow(row[0], row[1], bool(row[2]), json.loads(row[3])) if row else None
+
+    def epoch(self, identity: str) -> int:
+        """How often answers of this model on this engine were asked for afresh."""
+        row = self._connection.execute("SELECT number FROM epoch WHERE identity = ?", (identity,)).fetchone()
+        return row[0] if row else 0
+
+    def next_epoch(self, identity: str) -> int:
+        """Set the answers of this model aside: they stay in the store, and none is reused from now on."""
+        number = self.epoch(identity) + 1
+        with _store_errors(self.path):
+            self._connection.execute("INSERT OR REPLACE INTO epoch VALUES (?, ?)", (identity, number))
+        return number
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with _store_errors(self.path):
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+
+@contextmanager
+def _store_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        full = "full" in str(error)
+        fix = "free some space, then run the same command again" if full else "choose another folder with --output"
+        raise StoreError(f"{path}: {error}", fix=fix) from error
+    except sqlite3.DatabaseError as error:
+        raise StoreError(
+            f"{path}: {error}", fix="move the file away, or choose another folder with --output"
+        ) from error
+    except OSError as error:
+        raise StoreError(
+            f"{path.parent}: {error.strerror}", fix="choose a folder that can be written with --output"
+        ) from error
+
+
+def bad_row(sample: Sample) -> Failure:
+    """The failure of a row that could not be made into a question: its one text says why."""
+    return Failure(FailureKind.BAD_ROW, "".join(part.text for part in sample.content if isinstance(part, Text)))
+
+
+def _locked(path: Path) -> int:
+    """Take the writer's lock, which the operating system frees however the process ends."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pid = os.read(lock, 32).decode(errors="replace").strip() or "unknown"
+        os.close(lock)
+        raise StoreError(
+            f"{path.with_name(FILE)} is in use by process {pid}",
+            fix=f"wait until it ends, or choose another folder with --output (kill {pid} if it hangs)",
+        ) from None
+    os.ftruncate(lock, 0)
+    os.write(lock, str(os.getpid()).encode())
+    return lock
+
+
+def _sample_json(sample: Sample) -> dict[str, Json]:
+    content = [part.text if isinstance(part, Text) else {"image": part.sha256} for part in sample.content]
+    return {"id": sample.id, "content": content, "references": sample.references, "cluster": sample.cluster}
+
+
+def _sample_from(body: dict[str, Json]) -> Sample:
+    content = tuple(Text(part) if isinstance(part, str) else Image(b"", part["image"]) for part in body["content"])
+    return Sample(body["id"], content, body["references"], body["cluster"])

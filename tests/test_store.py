@@ -1,0 +1,194 @@
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from evalkit.errors import StoreError
+from evalkit.store import FILE, RunRow, Store
+from evalkit.types import Answer, Failure, FailureKind, Image, Sample, Text
+
+ANSWER = Answer("B", "stop", 10, 2, 0.5)
+
+
+def sample(number, text="what?"):
+    return Sample(f"s{number}", (Image.of(b"pixels"), Text(text)), ["yes"], cluster="c")
+
+
+def identity(request):
+    return f"print-{request}"
+
+
+def test_an_answer_survives_closing(tmp_path):
+    with Store(tmp_path) as store:
+        store.put("a", ANSWER, "run")
+    with Store(tmp_path) as store:
+        assert store.outcome("a") == ANSWER
+        assert store.outcome("b") is None
+
+
+def test_null_content_comes_back_as_none_and_empty_text_as_empty(tmp_path):
+    with Store(tmp_path) as store:
+        store.put("null", Answer(None, "stop", 1, 0, 0.1), "run")
+        store.put("empty", Answer("", "stop", 1, 0, 0.1), "run")
+        assert store.outcome("null").text is None
+        assert store.outcome("empty").text == ""
+
+
+def test_an_answer_is_never_replaced_and_a_failure_is(tmp_path):
+    with Store(tmp_path) as store:
+        store.put("a", Failure(FailureKind.DEADLINE, "slow"), "run")
+        store.put("a", ANSWER, "run")
+        store.put("a", Failure(FailureKind.DEADLINE, "slow"), "run")
+        assert store.outcome("a") == ANSWER
+
+
+@pytest.mark.parametrize("kind", list(FailureKind))
+def test_only_final_failures_are_settled(tmp_path, kind):
+    with Store(tmp_path) as store:
+        store.put("a", Failure(kind, "why"), "run")
+        assert store.settled("a") == (kind in {FailureKind.REFUSED, FailureKind.BAD_ROW})
+
+
+def test_a_lone_surrogate_can_be_stored(tmp_path):
+    with Store(tmp_path) as store:
+        store.put("a", Answer("ok \ud800", "stop", 1, 1, 0.1), "run")
+        assert store.outcome("a").text == "ok ?"
+
+
+def test_records_come_in_order_with_their_outcomes_and_without_image_bytes(tmp_path):
+    with Store(tmp_path) as store:
+        listing, entries = store.write_listing([(sample(1), "r1"), (sample(2), "r2")], note="t")
+        store.put("print-r2", ANSWER, "run")
+        first, second = store.records(listing, identity)
+    assert [entry.request for entry in entries] == ["r1", "r2"]
+    assert (first.outcome, second.outcome) == (None, ANSWER)
+    assert second.sample.content == (Image(b"", Image.of(b"pixels").sha256), Text("what?"))
+    assert second.sample.references == ["yes"]
+    assert second.sample.cluster == "c"
+
+
+def test_a_row_that_cannot_be_asked_keeps_its_place(tmp_path):
+    bad = Sample("row-000000", (Text("no image"),), None)
+    with Store(tmp_path) as store:
+        listing, _ = store.write_listing([(bad, ""), (sample(1), "r1")], note="t")
+        first, second = store.records(listing, identity)
+    assert first.outcome == Failure(FailureKind.BAD_ROW, "no image")
+    assert second.outcome is None
+
+
+def test_the_same_samples_are_the_same_listing_and_are_stored_once(tmp_path):
+    rows = [(sample(1), "r1"), (sample(2), "r2")]
+    with Store(tmp_path) as store:
+        first, _ = store.write_listing(rows, note="t")
+        again, _ = store.write_listing(rows, note="t")
+        other, _ = store.write_listing([(sample(1), "r1"), (sample(2, "how?"), "r3")], note="t")
+    assert first == again != other
+    counted = sqlite3.connect(tmp_path / FILE).execute("SELECT count(*) FROM sample").fetchone()
+    assert counted == (3,)
+
+
+def test_an_iterator_that_fails_leaves_no_half_listing(tmp_path):
+    def broken():
+        yield sample(1), "r1"
+        raise RuntimeError("disk")
+
+    with Store(tmp_path) as store, pytest.raises(RuntimeError, match="disk"):
+        store.write_listing(broken(), note="t")
+    assert sqlite3.connect(tmp_path / FILE).execute("SELECT count(*) FROM sample").fetchone() == (0,)
+
+
+def test_the_latest_run_of_a_plan(tmp_path):
+    with Store(tmp_path) as store:
+        store.keep_run(RunRow("20260101-a", "plan", finished=True, body={"x": 1}))
+        store.keep_run(RunRow("20260102-b", "plan", finished=False, body={}))
+        store.keep_run(RunRow("20260103-c", "other", finished=False, body={}))
+        assert store.latest_run("plan").id == "20260102-b"
+        assert store.run("20260101-a").body == {"x": 1}
+        assert store.latest_run("none") is None
+
+
+def test_a_new_epoch_is_counted_per_identity(tmp_path):
+    with Store(tmp_path) as store:
+        assert [store.epoch("m"), store.next_epoch("m"), store.next_epoch("m"), store.epoch("n")] == [0, 1, 2, 0]
+
+
+def test_a_second_writer_is_refused_with_the_pid_of_the_first(tmp_path):
+    with Store(tmp_path):
+        code = (
+            "import sys; from pathlib import Path; from evalkit.store import Store; from evalkit.errors import StoreError\n"
+            "try:\n    Store(Path(sys.argv[1])).__enter__()\nexcept StoreError as error:\n    print(error.message)"
+        )
+        said = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+        assert f"in use by process {os.getpid()}" in said.stdout
+        with Store(tmp_path, write=False) as reader:
+            assert reader.outcome("a") is None
+    with Store(tmp_path):
+        pass
+
+
+def test_a_killed_writer_frees_the_store_and_loses_nothing_committed(tmp_path):
+    code = (
+        "import sys, os, signal; from pathlib import Path; from evalkit.store import Store; from evalkit.types import Answer\n"
+        "store = Store(Path(sys.argv[1])).__enter__()\n"
+        "for n in range(500): store.put(str(n), Answer(str(n), 'stop', 1, 1, 0.1), 'run')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    with Store(tmp_path) as store:
+        assert [store.outcome(str(n)).text for n in range(500)] == [str(n) for n in range(500)]
+
+
+def test_a_file_that_is_no_store_is_named(tmp_path):
+    (tmp_path / FILE).write_bytes(b"not a database at all, but long enough to look at" * 10)
+    with pytest.raises(StoreError, match=FILE), Store(tmp_path):
+        pass
+
+
+def test_a_folder_that_is_a_file_is_named(tmp_path):
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(StoreError) as caught, Store(tmp_path / "runs"):
+        pass
+    assert "--output" in caught.value.fix
+
+
+def test_a_full_disk_is_one_clear_error(tmp_path):
+    with Store(tmp_path) as store:
+        pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
+        store._connection.execute(f"PRAGMA max_page_count={pages + 4}")
+        with pytest.raises(StoreError, match="full") as caught:
+            for number in range(1000):
+                store.put(str(number), Answer("x" * 2000, "stop", 1, 1, 0.1), "run")
+        assert "space" in caught.value.fix
+        assert store.outcome("0") is not None
+
+
+def test_a_newer_format_is_refused(tmp_path):
+    with Store(tmp_path):
+        pass
+    connection = sqlite3.connect(tmp_path / FILE)
+    connection.execute("PRAGMA user_version=99")
+    connection.commit()
+    connection.close()
+    with pytest.raises(StoreError, match="newer"), Store(tmp_path):
+        pass
+
+
+def test_reading_where_nothing_is(tmp_path):
+    with pytest.raises(StoreError, match="no store"), Store(tmp_path / "none", write=False):
+        pass
+
+
+def test_references_of_any_json_shape_come_back(tmp_path):
+    shapes = [["a", 1, None], {"answer": "x"}, "text", 3.5, [{"answer": "yes", "answer_id": 1}]]
+    with Store(tmp_path) as store:
+        listing, _ = store.write_listing(
+            [(Sample(str(n), (Text("q"),), shape), f"r{n}") for n, shape in enumerate(shapes)], note="t"
+        )
+        assert [record.sample.references for record in store.records(listing, identity)] == json.loads(
+            json.dumps(shapes)
+        )
