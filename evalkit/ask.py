@@ -68,11 +68,8 @@ def on_own_server(ledger: Ledger, serving: Serving, way: Way, log: Path) -> None
                     ) from None
         if ledger.waiting:
             pause = min(60.0, 2.0 ** (deaths - 1))
-            ledger.say(
-                Notice(
-                    f"{label}: the server died; starting it again in {pause:.0f} s (restart {deaths} of {serving.restarts})"
-                )
-            )
+            again = f"starting it again in {pause:.0f} s (restart {deaths} of {serving.restarts})"
+            ledger.say(Notice(f"{label}: the server died; {again}"))
             time.sleep(pause)
 
 
@@ -164,16 +161,12 @@ class _Talk:
             ):
                 raise UsageError(
                     f"{place} does not fit the model's context ({outcome.message})",
-                    fix="raise it with --serve-arg max-model-len=N, or count such samples as failed with --allow-overlong",
+                    fix="raise --serve-arg max-model-len=N, or count such samples as failed with --allow-overlong",
                 )
         elif longest and outcome.prompt_tokens and longest - outcome.prompt_tokens < task.decoding.max_tokens:
-            room = longest - outcome.prompt_tokens
-            self.ledger.say(
-                Notice(
-                    f"{place} ({outcome.prompt_tokens} tokens) leaves {room} of {task.decoding.max_tokens} answer tokens "
-                    f"within max-model-len {longest}"
-                )
-            )
+            room = f"{longest - outcome.prompt_tokens} of {task.decoding.max_tokens} answer tokens"
+            text = f"{place} ({outcome.prompt_tokens} tokens) leaves {room} within max-model-len {longest}"
+            self.ledger.say(Notice(text))
 
 
 def _max_model_len(url: str, model: str) -> int | None:

@@ -43,7 +43,7 @@ class Display:
 
 
 def display(*, as_json: bool, stream: TextIO | None = None) -> Display:
-    """The display that fits where the output goes; always on standard error, which leaves standard output to results."""
+    """The display that fits where the output goes: on standard error, which leaves standard output to the results."""
     stream = stream or sys.stderr
     if as_json:
         return JsonLines(stream)

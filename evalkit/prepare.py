@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from evalkit import chat, control, environment, images, prompts, registry
 from evalkit.benchmarks import BENCHMARKS
+from evalkit.config import check_tasks
 from evalkit.errors import DataError, InfrastructureError
 from evalkit.events import Stage
 from evalkit.identity import digest
@@ -60,9 +61,13 @@ def planned_samples(task: Task, rows: Rows, prompt: str, planned: int) -> Iterat
 
 
 def tasks(config: Config) -> list[Task]:
-    """The tasks that a config names, with its overrides."""
-    extra = [Path(folder) for folder in config.tasks_dir]
-    found = registry.find(config.tasks, config.suite, extra)
+    """The tasks that a config names, with its overrides.
+
+    Raises:
+        UsageError: A task is unknown, or data are given for one that is not among them.
+    """
+    found = registry.chosen(config.tasks, config.suite, [Path(folder) for folder in config.tasks_dir])
+    check_tasks(config, [task.name for task in found])
     if config.images is not None:
         found = [replace(task, images=config.images) for task in found]
     if config.dialect is not None:
@@ -75,7 +80,7 @@ def contender(choice: ModelChoice, config: Config, store: Store) -> Contender:
     url = config.endpoints.get(choice.label)
     if url is None:
         model = environment.model(choice.source, choice.label)
-        engine = environment.engine(config.serve)
+        engine = environment.engine(config.serve, model)
     else:
         model, engine = _running(choice, url)
     found = Contender(model, engine)
@@ -143,7 +148,7 @@ def prompt_weight(sample: Sample) -> int:
     weight = 0
     for part in sample.content:
         if isinstance(part, Image):
-            width, height = images.size(part.data)
+            width, height = images.weight(part.data)
             scale = min(1.0, _LONGEST_EDGE / max(width, height, 1))
             weight += (int(width * scale) // _PATCH + 1) * (int(height * scale) // _PATCH + 1)
         else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -66,7 +65,7 @@ def write_text(path: Path, parts: Iterable[str]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with unfinished.open("w", encoding="utf-8") as stream:
             stream.writelines(parts)
-        os.replace(unfinished, path)
+        unfinished.replace(path)
     except OSError as error:
         raise StoreError(
             f"{path}: {error.strerror}", fix="make room or choose another --output, then run the same command again"

@@ -107,7 +107,7 @@ def _averages(plan: Plan, rows: Sequence[Row]) -> list[Average]:
 
 
 def results(report: Report) -> dict[str, Json]:
-    """The numbers, for programs: scores 0-1, recovery in percent, nothing rounded, nothing that a rerun would change."""
+    """The numbers, for programs: scores 0-1, recovery in percent, unrounded, and nothing that a rerun would change."""
     return {
         "schema_version": SCHEMA_VERSION,
         "smoke": report.plan.smoke,

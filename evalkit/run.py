@@ -87,7 +87,7 @@ class _Run:
         return Finished(row.id, folder, built, nothing_to_do=finished_before and not any(asked))
 
     def _clear_orphans(self) -> None:
-        """Stop servers that an evalkit on this store left behind when it was killed; the store's lock proves it dead."""
+        """Stop servers that a killed evalkit left behind; that it is dead is proved by the store's lock."""
         for log_folder in sorted(self._output.glob("*/server")):
             for orphan in server.orphans(log_folder):
                 self.say(Notice(f"stopping a server that an earlier run left behind: process {orphan.pid}"))

@@ -15,6 +15,8 @@ COMMANDS = {
     "run": ("run", "Compare a baseline with its candidates."),
     "demo": ("demo", "The same on this machine: small models, no GPU, no network."),
     "score": ("score", "Score answers made elsewhere."),
+    "audit": ("audit", "Check the arithmetic of a published model card."),
+    "compare": ("compare", "Compare scores made elsewhere, or two runs."),
     "tasks": ("tasks", "List tasks, or show one."),
     "fetch": ("fetch", "Fill the caches ahead of time: prompts and data."),
     "doctor": ("doctor", "Examine this machine and say what is missing."),

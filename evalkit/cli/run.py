@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import sys
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.errors import ExitCode, UsageError
+from evalkit.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -58,7 +59,20 @@ def command(config_file: Path | None, *, as_json: bool, **given: Any) -> int:
     """Run and show."""
     from evalkit import config  # noqa: PLC0415 - --help must not wait for it
 
-    return carry_out(config.resolved(config_file, given), as_json=as_json)
+    settled = config.resolved(_mapping(config_file), str(config_file), given)
+    return carry_out(settled, as_json=as_json)
+
+
+def _mapping(file: Path | None) -> dict[str, Any]:
+    """What the config file holds."""
+    if file is None:
+        return {}
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}", fix="name a file that can be read with --config") from error
+    except ValueError as error:
+        raise ConfigError(f"{file}: not TOML ({error})", fix="mend the line that it names") from error
 
 
 def carry_out(settled: Config, *, as_json: bool) -> int:
@@ -115,18 +129,3 @@ def _exit_code(finished: Finished) -> ExitCode:
             if score.failed > MAX_FAILED * score.planned:
                 return ExitCode.INCOMPLETE
     return ExitCode.FINE
-
-
-def pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
-    """``KEY=VALUE`` options as a mapping.
-
-    Raises:
-        UsageError: One of them has no ``=``.
-    """
-    found = {}
-    for value in values:
-        key, sign, rest = value.partition("=")
-        if not sign or not key:
-            raise UsageError(f"{option} {value}: no '='", fix=f"write it as {option} KEY=VALUE")
-        found[key] = rest
-    return found

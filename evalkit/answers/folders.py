@@ -1,0 +1,153 @@
+"""Folders: an evalkit run, one model of it, or a folder of lm-eval samples; and what a run says about its files."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from evalkit.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from evalkit.answers.reading import Choice
+    from evalkit.types import Json
+
+_LM_EVAL = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.-]+)\.jsonl")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file of a folder."""
+
+    task: str
+    path: Path
+    category: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOf:
+    """What a run's ``results.json`` says about one of its samples files; little when there is none."""
+
+    label: str
+    task: str = ""
+    category: str = ""
+    planned: int = 0
+    available: int | None = None
+    smoke: bool = False
+    settings: Mapping[str, Json] = field(default_factory=dict)
+
+
+def files(folder: Path, choice: Choice) -> list[Part]:
+    """The files in a folder that hold scores, one for each task.
+
+    Raises:
+        DataError: There are none, or it is not clear which are meant.
+    """
+    if (folder / "samples").is_dir():
+        folder = _model_folder(folder, choice)
+    found = sorted(path for path in folder.glob("*.jsonl") if not path.name.startswith("."))
+    lm_eval = [(name[0], path) for path in found if (name := lm_eval_name(path)) is not None]
+    if lm_eval:
+        return _once(folder, lm_eval)
+    evalplus = sorted(folder.glob("*eval_results.json"))
+    if len(evalplus) == 1:
+        return [Part("", evalplus[0])]
+    if folder.parent.name == "samples" and found:
+        return [Part(path.stem, path, run_of(path).category) for path in found]
+    if len(found) == 1:
+        return [Part("", found[0])]
+    raise DataError(
+        f"{folder}: {'several files could be meant' if found or evalplus else 'no file with scores'}",
+        fix="name a file, a run's folder, or its samples/<model>",
+    )
+
+
+def lm_eval_name(path: Path) -> tuple[str, str] | None:
+    """Task and date in the name of an lm-eval samples file."""
+    fit = _LM_EVAL.fullmatch(path.name)
+    return (fit["task"], fit["date"]) if fit else None
+
+
+def run_of(path: Path) -> RunOf:
+    """What the run around a samples file says about it."""
+    if path.parent.parent.name != "samples":
+        return RunOf(str(path))
+    results = object_in(path.parent.parent.parent / "results.json")
+    label = _label(path.parent.name, results)
+    rows = [row for row in results.get("tasks") or [] if isinstance(row, dict) and row.get("task") == path.stem]
+    if not rows:
+        return RunOf(label, path.stem, settings={"task": path.stem})
+    row = rows[0]
+    settings = {"task": path.stem} | {
+        key: row[key] for key in ("metric", "dialect", "images", "revision") if row.get(key) is not None
+    }
+    settings |= _engine(results, label)
+    return RunOf(
+        label,
+        path.stem,
+        category=str(row.get("category") or ""),
+        planned=int(row.get("planned") or 0),
+        available=row.get("available"),
+        smoke=bool(results.get("smoke")),
+        settings=settings,
+    )
+
+
+def object_in(path: Path) -> dict[str, Json]:
+    """The JSON object in a file that stands beside others; empty when there is none to read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _model_folder(run: Path, choice: Choice) -> Path:
+    """The folder of the run's baseline, or of its only candidate."""
+    models = {path.name: path for path in sorted((run / "samples").iterdir()) if path.is_dir()}
+    results = object_in(run / "results.json")
+    wanted = [results.get("baseline")] if choice.role == "baseline" else list(results.get("candidates") or [])
+    named = [models[name] for label in wanted if (name := _folder_name(str(label))) in models]
+    if len(named) == 1:
+        return named[0]
+    several = "has several candidates" if len(named) > 1 else f"does not say which model is the {choice.role}"
+    choices = " or ".join(str(path) for path in (named or models.values()))
+    raise DataError(f"{run}: {several}", fix=f"name one: {choices}" if choices else "finish the run first")
+
+
+def _folder_name(label: str) -> str:
+    """The folder that a run gives to a model's samples."""
+    return "".join(c if c.isalnum() or c in "._-" else "_" for c in label.replace("/", "--")).lstrip(".") or "model"
+
+
+def _label(folder: str, results: Mapping[str, Json]) -> str:
+    labels = [results.get("baseline"), *(results.get("candidates") or [])]
+    return next((str(label) for label in labels if label and _folder_name(str(label)) == folder), folder)
+
+
+def _engine(results: Mapping[str, Json], label: str) -> dict[str, Json]:
+    """What of the serving program can move an answer."""
+    engine = ((results.get("models") or {}).get(label) or {}).get("engine") or {}
+    found = {
+        name: engine[key]
+        for name, key in (("engine", "name"), ("engine version", "version"), ("accelerator", "accelerator"))
+        if engine.get(key) is not None
+    }
+    return found | {f"numerics.{key}": value for key, value in (engine.get("numerics") or {}).items()}
+
+
+def _once(folder: Path, named: list[tuple[str, Path]]) -> list[Part]:
+    """Each task's file, unless a task was run more than once."""
+    found: dict[str, Part] = {}
+    for task, path in named:
+        if task in found:
+            raise DataError(
+                f"{folder}: task {task} has several files, {found[task].path.name} and {path.name}",
+                fix="name one file, or move the older ones away",
+            )
+        found[task] = Part(task, path)
+    return list(found.values())

@@ -1,0 +1,95 @@
+"""JSON lines with ``id`` and ``score``: made by hand, or ``samples/<model>/<task>.jsonl`` of an evalkit run.
+
+Of each line: ``id``; ``score``, 0-1, or null or a ``failure`` for a planned sample without one; optional ``cluster``
+(samples that share it are not independent); optional ``question`` or ``content``, ``prompt``, ``reference`` or
+``references``, which are compared between the two sides; ``scores`` by metric. An id stands in one line only: nothing
+here tells attempts from mistakes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalkit.answers import folders
+from evalkit.answers.reading import Choice, Found, identity, no_metric, objects, score, shown
+from evalkit.errors import DataError
+from evalkit.identity import digest
+from evalkit.pairs import Side
+from evalkit.types import SampleScore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from evalkit.types import Json
+
+_CONTENT = ("content", "question", "prompt", "references", "reference")
+
+
+def read(path: Path, choice: Choice) -> Found:
+    """The one task of a file.
+
+    Raises:
+        DataError: With ``FILE:LINE``.
+    """
+    seen: dict[str, str] = {}
+    scores: dict[str, SampleScore] = {}
+    failed: set[str] = set()
+    content: dict[str, dict[str, str]] = {}
+    for place, line in objects(path):
+        key = identity(line, "id", place)
+        if key in seen:
+            raise DataError(
+                f"{place}: id '{key}' occurs again, first at {seen[key]}",
+                fix="keep one line for each sample; average several attempts at one sample first",
+            )
+        seen[key] = place
+        value = _value(line, place, choice.metric)
+        if value is None:
+            failed.add(key)
+        else:
+            scores[key] = SampleScore(key, value, _cluster(line, place))
+        parts = {name: digest(line[name]) for name in _CONTENT if line.get(name) is not None}
+        if parts:
+            content[key] = parts
+    run = folders.run_of(path)
+    settings = dict(run.settings)
+    if choice.metric:
+        settings["metric"] = choice.metric
+    side = Side(
+        label=run.label,
+        scores=scores,
+        failed=frozenset(failed),
+        planned=run.planned,
+        available=run.available,
+        smoke=run.smoke,
+        content=content,
+        settings=settings,
+    )
+    return Found("lines", {run.task: side}, run.category)
+
+
+def _value(line: dict[str, Json], place: str, metric: str | None) -> float | None:
+    """The score of a line; None for a sample without one."""
+    if line.get("failure") is not None:
+        if line.get("score") is not None:
+            raise DataError(f"{place}: has a score and a failure", fix="keep the one that holds")
+        return None
+    if metric is not None:
+        named = line.get("scores")
+        named = named if isinstance(named, dict) else {}
+        if metric not in named:
+            no_metric(place, metric, named)
+        value = named[metric]
+        return score(value["value"] if isinstance(value, dict) and "value" in value else value, place, metric)
+    if "score" not in line:
+        raise DataError(
+            f"{place}: no key 'score'", fix=f"it has {', '.join(sorted(line))}; write null for a sample without a score"
+        )
+    return None if line["score"] is None else score(line["score"], place, "score")
+
+
+def _cluster(line: dict[str, Json], place: str) -> str | None:
+    value = line.get("cluster")
+    if value is None or type(value) in {str, int}:
+        return None if value in {None, ""} else str(value)
+    raise DataError(f"{place}: cluster is {shown(value)}", fix="a cluster is a text or a whole number")

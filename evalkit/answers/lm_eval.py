@@ -1,0 +1,130 @@
+"""lm-eval's ``samples_*.jsonl`` (as version 0.4.13 writes them): one line for each sample and filter.
+
+Samples are named by ``doc_id``; ``doc_hash``, ``prompt_hash`` and ``target_hash`` say what was asked. The names
+and the settings of the task come from the file's name and the ``results_*.json`` beside it, where they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evalkit.answers import folders
+from evalkit.answers.reading import Choice, Found, identity, no_metric, objects, score
+from evalkit.errors import DataError
+from evalkit.pairs import Side
+from evalkit.types import SampleScore
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from evalkit.types import Json
+
+_OWN = {
+    "doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics",
+    "doc_hash", "prompt_hash", "target_hash",
+}  # fmt: skip
+_HASHES = {"question": "doc_hash", "prompt": "prompt_hash", "references": "target_hash"}
+_USUAL = ("acc", "exact_match", "pass@1", "pass_at_1")
+_RUN = {"n-shot": "n-shot", "versions": "task version"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    place: str
+    id: str
+    filter: str
+    metrics: dict[str, Json]
+    hashes: dict[str, str]
+
+
+def read(path: Path, choice: Choice) -> Found:
+    """The one task of a file, by the chosen metric: ``acc``, or ``exact_match,strict-match`` with a filter.
+
+    Raises:
+        DataError: With ``FILE:LINE``; or the metric or the filter has to be chosen.
+    """
+    lines = [_line(place, line) for place, line in objects(path)]
+    metric, _, wanted = (choice.metric or "").partition(",")
+    lines = _filtered(path, lines, wanted)
+    metric, cautions = _metric(path, lines[0], metric)
+    scores: dict[str, SampleScore] = {}
+    for line in lines:
+        if line.id in scores:
+            raise DataError(f"{line.place}: doc_id {line.id} occurs again", fix="compare one run of one task at a time")
+        if metric not in line.metrics:
+            no_metric(line.place, metric, line.metrics)
+        scores[line.id] = SampleScore(line.id, score(line.metrics[metric], line.place, metric))
+    task, settings, sizes = _run(path)
+    settings |= {"metric": metric, "filter": lines[0].filter}
+    original, effective = sizes
+    side = Side(
+        label=str(path),
+        scores=scores,
+        planned=effective or 0,
+        available=original,
+        smoke=original is not None and effective is not None and effective < original,
+        content={line.id: line.hashes for line in lines if line.hashes},
+        settings=settings,
+        cautions=cautions,
+    )
+    return Found("lm-eval", {task: side})
+
+
+def _line(place: str, line: dict[str, Json]) -> _Line:
+    return _Line(
+        place,
+        identity(line, "doc_id", place),
+        str(line.get("filter") or "none"),
+        {key: value for key, value in line.items() if key not in _OWN},
+        {part: str(line[key]) for part, key in _HASHES.items() if line.get(key)},
+    )
+
+
+def _filtered(path: Path, lines: Sequence[_Line], wanted: str) -> list[_Line]:
+    """The lines of one filter."""
+    filters = sorted({line.filter for line in lines})
+    if not wanted and len(filters) > 1:
+        example = next(iter(lines[0].metrics), "exact_match")
+        raise DataError(
+            f"{path}: scored through several filters ({', '.join(filters)})",
+            fix=f"choose one: --metric {example},{filters[0]}",
+        )
+    if wanted and wanted not in filters:
+        raise DataError(f"{path}: no filter '{wanted}'", fix=f"it has {', '.join(filters)}")
+    return [line for line in lines if not wanted or line.filter == wanted]
+
+
+def _metric(path: Path, line: _Line, chosen: str) -> tuple[str, tuple[str, ...]]:
+    """The metric to read, and a word about the others when nobody chose."""
+    numeric = [name for name, value in line.metrics.items() if isinstance(value, (int, float))]
+    if chosen:
+        if chosen not in line.metrics:
+            no_metric(str(path), chosen, numeric)
+        return chosen, ()
+    if len(numeric) == 1:
+        return numeric[0], ()
+    usual = next((name for name in _USUAL if name in numeric), None)
+    if usual is None:
+        has = f"has {', '.join(numeric)}" if numeric else "has no metric with a number for each sample"
+        raise DataError(f"{line.place}: {has}", fix="choose one with --metric" if numeric else "name another file")
+    others = ", ".join(name for name in numeric if name != usual)
+    return usual, (f"metric {usual}; --metric chooses another ({others})",)
+
+
+def _run(path: Path) -> tuple[str, dict[str, Json], tuple[int | None, int | None]]:
+    """Task name, settings, and samples (in the data, asked for), as far as name and neighbour tell."""
+    named = folders.lm_eval_name(path)
+    if named is None:
+        return "", {}, (None, None)
+    task, date = named
+    results = folders.object_in(path.with_name(f"results_{date}.json"))
+    settings: dict[str, Json] = {"task": task}
+    for key, name in _RUN.items():
+        if task in (results.get(key) or {}):
+            settings[name] = results[key][task]
+    if results.get("lm_eval_version"):
+        settings["lm-eval version"] = results["lm_eval_version"]
+    sizes = (results.get("n-samples") or {}).get(task) or {}
+    return task, settings, (sizes.get("original"), sizes.get("effective"))

@@ -1,0 +1,76 @@
+"""mistral-evals' ``raw_output_<task>.json``: request, answer and reference of each row, in the order of completion.
+
+Its numbering differs between runs, so a row is named by a digest of what was asked. Rows that ask the same are
+attempts at one sample. It holds no scores: the answers are scored here, by a metric that the user names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalkit import metrics, stats
+from evalkit.answers.reading import Choice, Found, shown
+from evalkit.errors import DataError
+from evalkit.identity import digest
+from evalkit.pairs import Side
+from evalkit.types import SampleScore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from evalkit.types import Json
+
+_KEYS = ("request", "model_answer", "reference_answer")
+
+
+def fits(whole: dict[str, Json]) -> bool:
+    """Whether an object is mistral-evals' rows, or its means."""
+    return bool(whole) and (_means(whole) or "model_answer" in (next(iter(whole.values())) or ()))
+
+
+def read(path: Path, whole: dict[str, Json], choice: Choice) -> Found:
+    """The rows of a file, scored.
+
+    Raises:
+        DataError: It holds means only, a row is wrong, or no metric was named.
+        UsageError: evalkit has no such metric.
+    """
+    if _means(whole):
+        raise DataError(
+            f"{path}: means only ({', '.join(whole)}), which cannot be paired",
+            fix="run mistral-evals with --save_raw_output and name raw_output_<task>.json",
+        )
+    if choice.metric is None:
+        raise DataError(
+            f"{path}: answers without scores",
+            fix=f"name the metric that fits the task: --metric {', '.join(sorted(metrics.METRICS))}",
+        )
+    attempts = []
+    for number, row in whole.items():
+        messages, answer, reference = _row(row, f"{path}: row {number}")
+        value = metrics.score(choice.metric, answer, reference, choice.dialect).value
+        attempts.append((digest([messages, reference])[:16], value))
+    scores = {key: SampleScore(key, value) for key, value in stats.within_sample(attempts).items()}
+    side = Side(
+        label=str(path),
+        scores=scores,
+        content={key: {"question": key} for key in scores},
+        settings={"metric": choice.metric, "dialect": choice.dialect},
+    )
+    return Found("mistral-evals", {"": side})
+
+
+def _means(whole: dict[str, Json]) -> bool:
+    return all(isinstance(value, (int, float)) for value in whole.values())
+
+
+def _row(row: Json, place: str) -> tuple[Json, str | None, Json]:
+    """Messages, answer and reference of one row."""
+    missing = [key for key in _KEYS if key not in row] if isinstance(row, dict) else list(_KEYS)
+    if missing:
+        raise DataError(f"{place}: no {', '.join(missing)}", fix=f"a row has {', '.join(_KEYS)}")
+    request, answer = row["request"], row["model_answer"]
+    if answer is not None and not isinstance(answer, str):
+        raise DataError(f"{place}: model_answer is {shown(answer)}", fix="an answer is a text, or null")
+    messages = request.get("messages", request) if isinstance(request, dict) else request
+    return messages, answer, row["reference_answer"]

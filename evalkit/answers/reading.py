@@ -1,0 +1,149 @@
+"""What every format shares: lines and documents with their places, ids, and the check of a score."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+from evalkit.errors import DataError, near_miss
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from evalkit.pairs import Side
+    from evalkit.types import Dialect, Json
+
+_ONE_A_LINE = "write one JSON object a line"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the user chose where a source leaves something open."""
+
+    role: Literal["baseline", "candidate"]
+    """Which model of a whole run is meant."""
+    metric: str | None = None
+    dialect: Dialect = "neuralmagic"
+    """Of the metric, where the answers are scored here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a source holds."""
+
+    format: str
+    """Two sources can be paired when this is equal."""
+    tasks: Mapping[str, Side]
+    """By task name; empty name when the source does not tell."""
+    category: str = ""
+    """What the tasks' average is called; empty when the source does not tell."""
+
+
+def first_line(path: Path) -> Json:
+    """The first line that is not blank, as JSON; None when it begins a value that spans several lines.
+
+    Raises:
+        DataError: The file is empty or is not text, or that line is neither.
+    """
+    for number, text in _texts(path):
+        if text.strip() in {"{", "["}:
+            return None
+        if text.strip():
+            return _parsed(text, f"{path}:{number}")
+    raise DataError(f"{path}: the file is empty", fix=_ONE_A_LINE)
+
+
+def objects(path: Path) -> Iterator[tuple[str, dict[str, Json]]]:
+    """Every line's object with its place, ``FILE:LINE``; blank lines are skipped.
+
+    Raises:
+        DataError: A line is not a JSON object.
+    """
+    for number, text in _texts(path):
+        if text.strip():
+            place = f"{path}:{number}"
+            line = _parsed(text, place)
+            if not isinstance(line, dict):
+                raise DataError(f"{place}: not a JSON object but {shown(line)}", fix=_ONE_A_LINE)
+            yield place, line
+
+
+def document(path: Path) -> Json:
+    """The whole file as one JSON value.
+
+    Raises:
+        DataError: It is not.
+    """
+    return _parsed("".join(text for _, text in _texts(path)), str(path))
+
+
+def _parsed(text: str, place: str) -> Json:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{place}: not JSON ({error})", fix=_ONE_A_LINE) from error
+
+
+def _texts(path: Path) -> Iterator[tuple[int, str]]:
+    """Lines with their numbers."""
+    number = 0
+    try:
+        # A byte order mark, which some editors write, is no part of the first line.
+        with path.open(encoding="utf-8-sig") as stream:
+            for text in stream:
+                number += 1
+                yield number, text
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: not UTF-8 text after line {number} ({error.reason})", fix="save it as UTF-8"
+        ) from error
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}", fix="name a file that can be read") from error
+
+
+def identity(line: Mapping[str, Json], key: str, place: str) -> str:
+    """The id under ``key``: a text or a whole number.
+
+    Raises:
+        DataError: There is none, or it is something else.
+    """
+    if key not in line:
+        fix = f"it has {', '.join(sorted(line)) or 'no keys'}"
+        if line.keys() & {"id", "doc_id"}:
+            fix += "; a file holds lines of one format only"
+        raise DataError(f"{place}: no key '{key}'", fix=fix)
+    value = line[key]
+    if type(value) is int or (type(value) is str and value):
+        return str(value)
+    raise DataError(f"{place}: {key} is {shown(value)}", fix="an id is a text or a whole number, unique in the file")
+
+
+def score(value: Any, place: str, name: str) -> float:
+    """A score between 0 and 1; true and false are 1 and 0.
+
+    Raises:
+        DataError: It is not a number, or outside.
+    """
+    if not isinstance(value, (int, float)):
+        raise DataError(f"{place}: {name} is {shown(value)}", fix="a score is a number from 0 to 1, or true or false")
+    if math.isnan(value):
+        raise DataError(f"{place}: {name} is not a number (NaN)", fix="write null where there is no score")
+    if not 0.0 <= value <= 1.0:
+        raise DataError(
+            f"{place}: {name} is {value}, outside 0 to 1", fix="divide percentages by 100, and choose a 0-1 metric"
+        )
+    return float(value)
+
+
+def no_metric(place: str, metric: str, known: Iterable[str]) -> NoReturn:
+    """Refuse a metric that a source does not have."""
+    raise DataError(f"{place}: no metric '{metric}'", fix=near_miss(metric, known))
+
+
+def shown(value: Json) -> str:
+    """A wrong value, cut to one short line."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 40 else text[:37] + "..."

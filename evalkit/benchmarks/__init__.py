@@ -1,0 +1,26 @@
+"""Benchmarks: the rules that make a question, with its references, of a data set's row.
+
+Each follows the request that the published program builds, chunk by chunk. Sample ids are the data set's own where
+it has them; a cluster is the sha256 of the image wherever several questions can share one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from evalkit.benchmarks.chartqa import CHARTQA
+from evalkit.benchmarks.docvqa import DOCVQA
+from evalkit.benchmarks.mathvista import MATHVISTA
+from evalkit.benchmarks.mmmu import MMMU
+from evalkit.benchmarks.row import Benchmark
+from evalkit.benchmarks.vqav2 import VQAV2
+
+__all__ = ["BENCHMARKS", "Benchmark"]
+
+BENCHMARKS: Final[dict[str, Benchmark]] = {
+    "chartqa": CHARTQA,
+    "docvqa": DOCVQA,
+    "mathvista": MATHVISTA,
+    "mmmu": MMMU,
+    "vqav2": VQAV2,
+}

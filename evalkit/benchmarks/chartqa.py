@@ -1,0 +1,28 @@
+"""ChartQA: a question about a chart, answered with a number or a label."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalkit.benchmarks.row import Benchmark, Row, one_image
+from evalkit.types import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from evalkit.types import Json
+
+
+def _sample(cells: Mapping[str, Json], prompt: str, position: int) -> Sample:
+    row = Row(cells, position)
+    image, question = row.image("image"), row.text("question")
+    return Sample(
+        id=row.id(None, question),
+        content=one_image(image, question, prompt),
+        references=row.references("answer"),
+        # Often two questions share a chart.
+        cluster=image.sha256,
+    )
+
+
+CHARTQA = Benchmark(columns=("image", "question", "answer"), image_columns=("image",), sample=_sample)

@@ -1,0 +1,129 @@
+"""What a table of cost means: hardware, model, and by use case what was measured and what a dollar buys."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from evalkit.cards import figures
+from evalkit.cards.figures import Printed
+from evalkit.cards.published import CostRow, CostTable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalkit.cards.published import Stream
+
+_PER_DOLLAR = re.compile(r"\bqueries per dollar\b|\bqpd\b", re.IGNORECASE)
+_RATIO = re.compile(r"\bcost (?:reduction|ratio|saving)", re.IGNORECASE)
+_LATENCY = re.compile(r"\blatency\b", re.IGNORECASE)
+_MILLISECONDS = re.compile(r"\(\s?ms\s?\)|\bmilliseconds\b", re.IGNORECASE)
+_RATE = re.compile(r"\bqps\b|\bqueries per second\b|\bthroughput\b", re.IGNORECASE)
+_HARDWARE = re.compile(r"\b(?:hardware|gpus?|device|machine)\b", re.IGNORECASE)
+_MODEL = re.compile(r"\bmodels?\b", re.IGNORECASE)
+
+
+class _Columns(NamedTuple):
+    hardware: int | None
+    model: int | None
+    ratio: int | None
+    pairs: list[tuple[int | None, int]]
+    """Column of what was measured and column of queries per dollar, by use case."""
+
+
+def is_cost_table(head: Sequence[str]) -> bool:
+    """Whether a heading speaks of queries per dollar."""
+    return any(_PER_DOLLAR.search(name) for name in head)
+
+
+def cost_table(
+    place: str, head: Sequence[str], body: Sequence[Sequence[str]], notices: list[str], *, loose: bool
+) -> CostTable:
+    """The table under a heading for which `is_cost_table` holds.
+
+    ``loose`` rows may have lost their first empty cell to the end of the row; they are put right, and ``notices``
+    says so.
+    """
+    columns = _columns(head)
+    rows: list[CostRow] = []
+    hardware, moved = "", 0
+    for cells in body:
+        if loose and _is_moved(cells, columns):
+            cells = _put_right(cells, columns)  # noqa: PLW2901 - the row as it was meant
+            moved += 1
+        per_dollar = tuple(figures.read(cells[at]) for _, at in columns.pairs)
+        if not any(per_dollar):
+            continue
+        if columns.hardware is not None:
+            hardware = cells[columns.hardware] or hardware
+        measured = tuple(None if at is None else _seconds(cells[at], head[at]) for at, _ in columns.pairs)
+        model = "" if columns.model is None else cells[columns.model]
+        ratio = None if columns.ratio is None else figures.read(cells[columns.ratio])
+        rows.append(CostRow(hardware, model, ratio, measured, per_dollar))
+    if moved:
+        notices.append(f"{place}: {moved} rows end with their empty cell; read as rows without a cost reduction")
+    uses = tuple(_use(head[at], number) for number, (_, at) in enumerate(columns.pairs, 1))
+    return CostTable(place, _stream(head, columns), uses, tuple(rows))
+
+
+def _columns(head: Sequence[str]) -> _Columns:
+    def first(pattern: re.Pattern[str]) -> int | None:
+        return next((column for column, name in enumerate(head) if pattern.search(name)), None)
+
+    pairs: list[tuple[int | None, int]] = []
+    measured: int | None = None
+    for column, name in enumerate(head):
+        if _PER_DOLLAR.search(name):
+            pairs.append((measured, column))
+            measured = None
+        elif _LATENCY.search(name) or _RATE.search(name):
+            measured = column
+    return _Columns(first(_HARDWARE), first(_MODEL), first(_RATIO), pairs)
+
+
+def _stream(head: Sequence[str], columns: _Columns) -> Stream | None:
+    names = [head[at] for at, _ in columns.pairs if at is not None]
+    if names and all(_LATENCY.search(name) for name in names):
+        return "single-stream"
+    return "multi-stream" if names and all(_RATE.search(name) for name in names) else None
+
+
+def _use(name: str, number: int) -> str:
+    return " ".join(_PER_DOLLAR.sub("", name).split()) or f"use case {number}"
+
+
+def _seconds(cell: str, name: str) -> Printed | None:
+    """What was measured; milliseconds become seconds with three decimals more."""
+    found = figures.read(cell)
+    if found is None or not (_LATENCY.search(name) and _MILLISECONDS.search(name)):
+        return found
+    return Printed(found.text, found.value / 1000, found.decimals + 3)
+
+
+def _is_moved(cells: Sequence[str], columns: _Columns) -> bool:
+    """Whether a row's empty cost reduction stands at its end.
+
+    As they stand, its queries per dollar would all be below the latency or rate beside them; moved by one place
+    they are all above, as they must be: a dollar buys more than one second. With a single use case nothing is
+    left to stand below, and it is whole numbers that tell queries from seconds.
+    """
+    if columns.ratio is None or cells[-1] or not cells[columns.ratio]:
+        return False
+    moved = _put_right(cells, columns)
+    if _dearer(moved, columns) is not False:
+        return False
+    per_dollar = [figures.read(moved[at]) for _, at in columns.pairs]
+    whole = len(columns.pairs) == 1 and all(figure is None or figure.decimals == 0 for figure in per_dollar)
+    return _dearer(cells, columns) is True or whole
+
+
+def _put_right(cells: Sequence[str], columns: _Columns) -> list[str]:
+    at = columns.ratio or 0
+    return [*cells[:at], "", *cells[at:-1]]
+
+
+def _dearer(cells: Sequence[str], columns: _Columns) -> bool | None:
+    """Whether every "queries per dollar" is below what stands before it; None where they disagree."""
+    pairs = [(figures.read(cells[at]), figures.read(cells[dollar])) for at, dollar in columns.pairs if at is not None]
+    below = {dollar.value < found.value for found, dollar in pairs if found and dollar}
+    return below.pop() if len(below) == 1 else None

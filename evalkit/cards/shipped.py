@@ -1,0 +1,179 @@
+"""Published tables as TOML: one baseline, one candidate, every figure as text, because 48.00 says more than 48.
+
+``tasks/published/*.toml`` holds the tables that evalkit ships; a table of one's own is written the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from evalkit import schema
+from evalkit.cards.figures import Printed, Range  # noqa: TC001 - the schema reads the annotations
+from evalkit.cards.published import AccuracyRow, AccuracyTable, Card, CostRow, CostTable, Stream
+from evalkit.schema import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from evalkit.cards.published import RowKind
+    from evalkit.stats import RecoveryInterval
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRow:
+    """One line of a published accuracy table, or one average row."""
+
+    title: str
+    """As the card names the row."""
+    baseline: Printed
+    candidate: Printed
+    recovery: Printed | None = None
+    task: str = ""
+    """The evalkit task that measures the same; empty where there is none, and for an average."""
+    category: str = ""
+    metric: str = ""
+    n: int | None = None
+    """How many samples the scores come from, where that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedCost:
+    """What one model does on one kind of hardware; the lists are by use case."""
+
+    stream: Stream
+    hardware: str
+    model: str
+    measured: tuple[Printed, ...]
+    """Seconds for single-stream, queries per second for multi-stream."""
+    queries_per_dollar: tuple[Printed, ...]
+    cost_reduction: Printed | None = None
+    """Left out for the baseline."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedTable:
+    """What somebody published of one candidate."""
+
+    name: str
+    baseline: str
+    candidate: str
+    source: str
+    """Where it was published."""
+    rows: tuple[PublishedRow, ...]
+    averages: tuple[PublishedRow, ...] = ()
+    """An average is of the rows of its category, or of all rows when it has none."""
+    costs: tuple[PublishedCost, ...] = ()
+
+    def row(self, task: str) -> PublishedRow | None:
+        """The row that an evalkit task measures."""
+        return next((row for row in self.rows if row.task and row.task == task), None)
+
+    def average(self, category: str) -> PublishedRow | None:
+        """The average row of a category."""
+        return next((row for row in self.averages if row.category == category), None)
+
+
+def published(mapping: Mapping[str, Any], source: str) -> PublishedTable:
+    """The table in the parsed TOML file ``source``.
+
+    Raises:
+        ConfigError: With one line for each key or value that is wrong.
+    """
+    found = schema.read(PublishedTable, mapping, source)
+    schema.refuse(list(_problems(found)), source)
+    return found
+
+
+def _problems(table: PublishedTable) -> Iterator[Problem]:
+    if not table.rows and not table.costs:
+        yield Problem("rows", "is empty", "write down at least one row or one of costs")
+    for number, row in enumerate(table.rows):
+        yield from schema.at_least(1, {f"rows[{number}].n": row.n})
+    tasks = [row.task for row in table.rows if row.task]
+    for task in sorted({task for task in tasks if tasks.count(task) > 1}):
+        yield Problem("rows", f"has two rows for the task '{task}'", "keep one")
+    for number, cost in enumerate(table.costs):
+        if len(cost.measured) != len(cost.queries_per_dollar):
+            yield Problem(f"costs[{number}]", "lists of different lengths", "write one figure for each use case")
+    for stream in ("single-stream", "multi-stream"):
+        if len({len(cost.measured) for cost in table.costs if cost.stream == stream}) > 1:
+            yield Problem("costs", f"{stream} rows have different numbers of use cases", "write the same for all")
+
+
+def card_of(table: PublishedTable) -> Card:
+    """The table as a card that can be audited."""
+    groups = {category: number for number, category in enumerate(dict.fromkeys(row.category for row in table.rows))}
+    rows = [_accuracy_row(row, groups[row.category], "task") for row in table.rows]
+    # An average of no category belongs to no group, and is then read as one of all rows.
+    rows += [_accuracy_row(row, groups.get(row.category, -1), "average") for row in table.averages]
+    costs = []
+    for stream in dict.fromkeys(cost.stream for cost in table.costs):
+        lines = [cost for cost in table.costs if cost.stream == stream]
+        found = tuple(
+            CostRow(one.hardware, one.model, one.cost_reduction, one.measured, one.queries_per_dollar) for one in lines
+        )
+        uses = tuple(f"use case {number}" for number in range(1, len(lines[0].measured) + 1))
+        costs.append(CostTable(f"costs, {stream}", stream, uses, found))
+    accuracy = (AccuracyTable("rows", (table.baseline, table.candidate), tuple(rows)),) if rows else ()
+    return Card(accuracy, tuple(costs))
+
+
+def _accuracy_row(row: PublishedRow, group: int, kind: RowKind) -> AccuracyRow:
+    return AccuracyRow(row.title, row.category, group, kind, (row.baseline, row.candidate), (row.recovery,), row.n)
+
+
+# --- published beside measured ------------------------------------------------------------------
+
+
+class Standing(StrEnum):
+    """Where a published recovery lies when it is put beside a measured one."""
+
+    INSIDE = "inside the interval"
+    BELOW = "outside the interval, below"
+    ABOVE = "outside the interval, above"
+    NO_INTERVAL = "no interval was measured"
+    NOT_PUBLISHED = "no recovery was published"
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A published recovery beside a measured one, in percent."""
+
+    published: float | None
+    measured: float | None
+    low: float | None
+    high: float | None
+    standing: Standing
+
+
+def beside(row: PublishedRow, measured: RecoveryInterval) -> Beside:
+    """The published recovery, and whether the measured interval holds it.
+
+    The figure is inside when some number that rounds to it is. Where the card prints no recovery, it is what the two
+    printed scores allow. The measured interval says nothing of chance on the published side: "outside" means that
+    the two differ by more than the measured samples explain, not by whose fault.
+    """
+    percent = _recovery(row)
+    if percent is None:
+        return Beside(None, measured.percent, measured.low, measured.high, Standing.NOT_PUBLISHED)
+    value, bounds = percent
+    if measured.low is None or measured.high is None:
+        standing = Standing.NO_INTERVAL
+    elif bounds.high < Fraction(measured.low):
+        standing = Standing.BELOW
+    elif bounds.low > Fraction(measured.high):
+        standing = Standing.ABOVE
+    else:
+        standing = Standing.INSIDE
+    return Beside(float(value), measured.percent, measured.low, measured.high, standing)
+
+
+def _recovery(row: PublishedRow) -> tuple[Fraction, Range] | None:
+    """In percent: as printed, or else from the scores; None when the baseline may be 0."""
+    if row.recovery is not None:
+        return row.recovery.value, row.recovery.range
+    ratio = row.candidate.range.over(row.baseline.range)
+    return None if ratio is None else (100 * row.candidate.value / row.baseline.value, ratio.times(100))

@@ -1,0 +1,257 @@
+"""``evalkit compare``: recovery and verdict from scores that exist already."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from evalkit import answers, pairs, schema, verdict
+from evalkit.answers import Choice
+from evalkit.errors import ConfigError, DataError, ExitCode, near_miss
+from evalkit.pairs import Side
+from evalkit.types import Dialect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from evalkit.answers import Found
+    from evalkit.pairs import Comparison
+    from evalkit.types import Json
+    from evalkit.verdict import Judgement, Policy
+
+_METHODS = {
+    "fieller": "Fieller's, on the pairs",
+    "score": "score interval, on the pairs: few samples differ",
+    "combined": "combined from the tasks' intervals",
+}
+
+
+@click.command("compare")
+@click.argument("base", type=click.Path(exists=True, path_type=Path))
+@click.argument("cand", type=click.Path(exists=True, path_type=Path))
+@click.option("--min-recovery", type=float, metavar="PERCENT", help="Judge: the candidate has to keep so much.")
+@click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="TOML file with a [policy] table.",
+)
+@click.option(
+    "--max-failed", type=float, metavar="SHARE", help="Share of samples that may lack a pair; 0.01 by default."
+)
+@click.option(
+    "--expected",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Samples that the task has, where the files cannot tell.",
+)
+@click.option("--task", "tasks", multiple=True, metavar="TASK", help="Only this task of a folder; repeat it.")
+@click.option("--metric", help="Such as acc, or exact_match,strict-match, where a file has several.")
+@click.option(
+    "--dialect",
+    type=click.Choice(get_args(Dialect)),
+    default="neuralmagic",
+    help="Of --metric, for answers that are scored here.",
+)
+@click.option(
+    "--accept-difference", "accepted", multiple=True, metavar="KEY", help="A difference that is intended; repeat it."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(base: Path, cand: Path, *, as_json: bool, **given: Any) -> int:
+    """Compare the scores in BASE with those in CAND, sample by sample.
+
+    Each is a JSON lines file with `id` and `score` (0-1; optional `cluster`, `question`, `references`), an evalkit
+    run or a part of one, lm-eval samples_*.jsonl or their folder, evalplus *_eval_results.json, or mistral-evals
+    raw_output_*.json (with --metric).
+
+    Without a policy the exit code is 0 when there was something to compare, otherwise 4. With --min-recovery or
+    --policy it is the verdict's: 0 recovered, 1 degraded, 3 undecided, 4 incomplete or not comparable. An average
+    over several tasks has to recover; each of its tasks has only not to degrade.
+    """
+    file = given["policy_file"]
+    rules = _policy(file, given["min_recovery"], given["max_failed"])
+    baseline = answers.read(base, Choice("baseline", given["metric"], given["dialect"]))
+    candidate = answers.read(cand, Choice("candidate", given["metric"], given["dialect"]))
+    compared = _compared(base, cand, (baseline, candidate), given)
+    rows = _judged(compared, baseline.category or "average", rules)
+    judged = any(row.rule.min_recovery is not None for row in rows)
+    if file is not None and not judged:
+        # A gate that judges nothing must not look like one that was passed.
+        raise ConfigError(f"{file}: the policy judges none of the rows", fix=_row_names(rows))
+    notes = _notes(base, cand, rules, rows)
+    if as_json:
+        click.echo(json.dumps(_object(rows, notes), allow_nan=False))
+    else:
+        for line in _lines(rows, notes):
+            click.echo(line)
+    return verdict.exit_code(rows) if judged else _made(rows)
+
+
+def _row_names(rows: Sequence[Judgement]) -> str:
+    names = ", ".join(row.comparison.task for row in rows if row.comparison.task)
+    return f"set min_recovery for all rows, or for {names}" if names else "set min_recovery for all rows"
+
+
+def _made(rows: Sequence[Judgement]) -> ExitCode:
+    """Without a policy: whether each row could be compared at all."""
+    made = all(row.comparison.n and not row.comparison.differences for row in rows)
+    return ExitCode.FINE if made else ExitCode.INCOMPLETE
+
+
+# --- reading ---
+
+
+def _policy(file: Path | None, min_recovery: float | None, max_failed: float | None) -> Policy:
+    """The file's policy with the options in place of what it says."""
+    found = verdict.Policy()
+    if file is not None:
+        try:
+            table = tomllib.loads(file.read_text(encoding="utf-8")).get("policy")
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{file}: {error}", fix="write TOML with a [policy] table") from error
+        if not isinstance(table, dict):
+            raise ConfigError(f"{file}: no [policy] table", fix="add [policy] with min_recovery = 99")
+        found = verdict.policy(table, f"{file}: policy")
+    options: dict[str, Any] = {"min_recovery": min_recovery, "max_failed": max_failed}
+    found = replace(found, **{name: value for name, value in options.items() if value is not None})
+    schema.refuse(list(verdict.problems(found)), "command line")
+    return found
+
+
+def _compared(base: Path, cand: Path, found: tuple[Found, Found], given: Mapping[str, Any]) -> list[Comparison]:
+    """Every task of either side."""
+    baseline, candidate = found
+    if baseline.format != candidate.format:
+        raise DataError(
+            f"{base} is {baseline.format}, {cand} is {candidate.format}: their ids do not name the same samples",
+            fix="compare two files of one format",
+        )
+    sides = _matched(baseline.tasks, candidate.tasks)
+    unknown = [name for name in given["tasks"] if name not in sides]
+    if unknown:
+        raise DataError(f"no task '{unknown[0]}' in {base} or {cand}", fix=near_miss(unknown[0], filter(None, sides)))
+    chosen = {name: pair for name, pair in sides.items() if name in given["tasks"] or not given["tasks"]}
+    if given["expected"] is not None:
+        if len(chosen) > 1:
+            raise DataError(f"--expected {given['expected']} with {len(chosen)} tasks", fix="choose one with --task")
+        chosen = {name: (_expecting(one, given["expected"]), other) for name, (one, other) in chosen.items()}
+    return [pairs.compare(name, *pair, accepted=given["accepted"]) for name, pair in chosen.items()]
+
+
+def _matched(baseline: Mapping[str, Side], candidate: Mapping[str, Side]) -> dict[str, tuple[Side, Side]]:
+    """The sides of each task. A single task on both sides is one pair, whatever the names: a difference says more."""
+    if len(baseline) == len(candidate) == 1:
+        (name, one), (other, two) = *baseline.items(), *candidate.items()
+        return {name or other: (one, two)}
+    if "" in {*baseline, *candidate}:
+        raise DataError("one side has several tasks, the other does not say which task it is", fix="name two files")
+    return {
+        name: (baseline.get(name, Side("baseline", {})), candidate.get(name, Side("candidate", {})))
+        for name in dict.fromkeys([*baseline, *candidate])
+    }
+
+
+def _expecting(side: Side, expected: int) -> Side:
+    if len(side.known) > expected:
+        raise DataError(f"{side.label} has {len(side.known)} samples, expected {expected}", fix="correct --expected")
+    return replace(side, planned=expected, available=expected)
+
+
+def _judged(compared: Sequence[Comparison], category: str, rules: Policy) -> list[Judgement]:
+    """Every task, and after several of them their average."""
+    several = len(compared) > 1
+    rows = [verdict.judge(one, rules.for_task(one.task, averaged=several), rules.max_failed) for one in compared]
+    if several:
+        rows.append(verdict.judge(pairs.average(category, compared), rules.for_average(category), rules.max_failed))
+    return rows
+
+
+def _notes(base: Path, cand: Path, rules: Policy, rows: Sequence[Judgement]) -> list[str]:
+    """What concerns the comparison as a whole."""
+    found = []
+    if base.resolve() == cand.resolve() and base.is_file():
+        found.append("BASE and CAND are the same file")
+    names = {row.comparison.task for row in rows}
+    unused = [name for name in (*rules.tasks, *rules.averages) if name not in names]
+    if unused:
+        found.append(f"the policy names what was not compared: {', '.join(unused)}")
+    return found
+
+
+# --- writing ---
+
+
+def _object(rows: Sequence[Judgement], notes: Sequence[str]) -> dict[str, Json]:
+    """The last row, which is the only task or the average, and the tasks of an average below it."""
+    found = _row_object(rows[-1])
+    found["reasons"] += notes
+    if len(rows) > 1:
+        found["tasks"] = [_row_object(row) for row in rows[:-1]]
+    return found
+
+
+def _row_object(row: Judgement) -> dict[str, Json]:
+    one, flips = row.comparison, row.comparison.flips
+    low, high = one.recovery.low, one.recovery.high
+    return {
+        "task": one.task or None,
+        "n": one.n,
+        "planned": one.planned,
+        "failed": one.failed,
+        "missing": one.missing,
+        "baseline": one.baseline,
+        "candidate": one.candidate,
+        "recovery": one.recovery.percent,
+        "interval": None if low is None or high is None else [low, high],
+        "interval_method": one.recovery.method,
+        "bounds": None if one.bounds is None else [_finite(value) for value in one.bounds],
+        "regressed": flips.regressed if flips else None,
+        "improved": flips.improved if flips else None,
+        "mcnemar_p": flips.mcnemar_p if flips else None,
+        "threshold": row.rule.min_recovery,
+        "tier": row.rule.tier,
+        "verdict": row.verdict,
+        "more_samples": row.more,
+        "differences": [difference.key for difference in one.differences],
+        "reasons": list(row.reasons),
+    }
+
+
+def _finite(value: float) -> float | None:
+    return None if value == float("inf") else value
+
+
+def _lines(rows: Sequence[Judgement], notes: Sequence[str]) -> Iterator[str]:
+    """The answer first: the average, or the only task; then every task."""
+    for row in (rows[-1], *rows[:-1]) if len(rows) > 1 else rows:
+        name = row.comparison.task
+        if len(rows) > 1:
+            kind = f"average of {len(row.comparison.parts)} tasks" if row.comparison.parts else row.rule.tier
+            yield f"{name} ({kind})"
+        yield verdict.sentence(row)
+        yield from (f"  {line}" for line in _details(row))
+    yield from (f"  - {note}" for note in notes)
+
+
+def _details(row: Judgement) -> Iterator[str]:
+    one, flips, found = row.comparison, row.comparison.flips, row.comparison.recovery
+    yield f"baseline   {_percent(one.baseline)}"
+    yield f"candidate  {_percent(one.candidate)}"
+    yield f"samples    {one.n:,} paired of {one.planned:,} planned"
+    if flips is not None:
+        chance = "" if flips.mcnemar_p is None else f" (McNemar's exact p = {flips.mcnemar_p:.3g})"
+        yield f"flips      {flips.regressed:,} regressed, {flips.improved:,} improved{chance}"
+    if found.method is not None:
+        clusters = f", {found.clusters:,} clusters" if found.clusters < found.n else ""
+        yield f"interval   95 %, {_METHODS[found.method]}{clusters}"
+    yield from (f"- {reason}" for reason in row.reasons)
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value * 100:.2f} %"

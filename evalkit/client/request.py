@@ -1,0 +1,75 @@
+"""What is asked of a model, how patiently, and the seam behind which the network lies."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from evalkit.client.responses import read_chat
+from evalkit.errors import UsageError
+from evalkit.types import Failure, Outcome
+
+Reader: TypeAlias = Callable[[bytes, str], Outcome]
+"""``(body of a 200, the model asked) -> outcome``. It must not raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One thing to ask of a model."""
+
+    key: str
+    """The caller's name for it, such as a fingerprint; never looked at."""
+    payload: Callable[[], bytes | Failure]
+    """Makes the JSON body, or the failure that stands in its place: a row that cannot be encoded is not sent.
+
+    Called once, in a thread, in the order of the requests. What it raises ends the asking.
+    """
+    path: str = "/v1/chat/completions"
+    read: Reader = read_chat
+    """Reads the body of a 200 that came back from ``path``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How many requests are under way at once, and how patiently each one is tried."""
+
+    window: int = 16
+    """Requests under way at once; one that waits for its next try counts."""
+    tries: int = 4
+    """Including the first."""
+    first_wait_s: float = 0.5
+    """The longest wait before the second try; it doubles with every further try."""
+    longest_wait_s: float = 30.0
+    """No wait is longer, whatever ``Retry-After`` says."""
+    deadline_s: float = 600.0
+    """From the start of a try to the last byte of its response."""
+    connect_s: float = 10.0
+    """For making one connection."""
+    response_bytes: int = 64 * 2**20
+    """A longer response is a ``BAD_RESPONSE``."""
+    lost_windows: int = 4
+    """The server is lost after ``window * lost_windows`` requests in a row that failed on every try."""
+
+    def __post_init__(self) -> None:
+        """Refuse what could never send anything.
+
+        Raises:
+            UsageError: A field is too small.
+        """
+        for name, least in (("window", 1), ("tries", 1), ("response_bytes", 1), ("lost_windows", 1)):
+            if getattr(self, name) < least:
+                raise UsageError(f"{name} = {getattr(self, name)}", fix=f"it must be at least {least}")
+        for name in ("deadline_s", "connect_s"):
+            if not getattr(self, name) > 0:
+                raise UsageError(f"{name} = {getattr(self, name)}", fix="it must be more than 0")
+        for name in ("first_wait_s", "longest_wait_s"):
+            if not getattr(self, name) >= 0:
+                raise UsageError(f"{name} = {getattr(self, name)}", fix="it must be 0 or more")
+
+
+class Asks(Protocol):
+    """Whoever can ask a model: ``Client``, or a test's stand-in."""
+
+    def ask(self, requests: Iterable[Request]) -> AsyncGenerator[tuple[Request, Outcome], None]:
+        """Every request with its one outcome, in the order of arrival."""

@@ -1,0 +1,332 @@
+"""Everything that ``evalkit run`` needs to be told, from a TOML file and the command line; the latter wins.
+
+The keys of the file are the fields of `Config`, `Serving` and `Client`. Relative paths count from the folder in
+which evalkit runs, whether they stand in a file or on the command line.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from evalkit import schema
+from evalkit.errors import UsageError, near_miss
+from evalkit.schema import Problem
+from evalkit.types import Dialect, ImageHandling, Json  # noqa: TC001 - the schema reads the annotations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+COMMAND_LINE = "command line"
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A baseline or a candidate, as the user names it."""
+
+    label: str
+    """How the report names it."""
+    source: str
+    """A local folder or a hub id."""
+
+    @classmethod
+    def parse(cls, text: str) -> ModelChoice:
+        """Read ``SOURCE`` or ``LABEL=SOURCE``.
+
+        Without a label a hub id stands for itself and a path for its last folder. What is before a ``=`` and
+        holds a ``/`` is part of a path.
+
+        Raises:
+            ValueError: There is no source, nothing in it that could serve as a label, or a control character.
+        """
+        before, sign, after = text.partition("=")
+        if sign and "/" not in before:
+            label, source = before.strip(), after.strip()
+        else:
+            source = text.strip()
+            label = source if _HUB_ID.fullmatch(source) else PurePath(source).name
+        if not text.isprintable():
+            raise ValueError(f"{text!r} cannot be printed; name the model in letters that can")
+        if not source:
+            raise ValueError(f"{text!r} names no model; write a hub id, a folder, or LABEL=MODEL")
+        if not label.strip("."):
+            raise ValueError(f"{text!r} has no name of its own; write LABEL={source}")
+        return cls(label, source)
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How models are served. Times are in seconds."""
+
+    python: str = ""
+    """Interpreter that has vLLM; empty for the one that runs evalkit."""
+    profile: Literal["published", "throughput"] = "throughput"
+    args: Mapping[str, Json] = field(default_factory=dict)
+    """More vLLM flags without their dashes; they win over the profile's."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables for the server, beside those that evalkit itself runs with."""
+    trust_remote_code: bool = False
+    """Let the model's repository bring Python code that is then executed."""
+    port: int = 0
+    """Port of ``127.0.0.1``; 0 for a free one."""
+    start_timeout_s: float = 1800.0
+    stall_s: float = 300.0
+    """A start has failed when the log has not grown for so long."""
+    stop_patience_s: float = 20.0
+    """Between SIGTERM and SIGKILL."""
+    restarts: int = 3
+    """How often a model's server may be started again after it died."""
+    device: Literal["auto", "gpu", "cpu"] = "auto"
+    """What vLLM computes on; ``auto`` asks the interpreter which build it has."""
+    command: tuple[str, ...] = ()
+    """What to run instead of vLLM's server; it is given the same flags."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """How requests are sent."""
+
+    window: int | None = None
+    """Requests under way at once; None for twice the server's batch size, at most 256."""
+    tries: int = 4
+    """How often a request is sent at most, the first time included."""
+    deadline_s: float = 600.0
+    """From the start of a try to the last byte of its response."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One comparison, with nothing left to be asked."""
+
+    baseline: ModelChoice
+    candidates: tuple[ModelChoice, ...] = ()
+    tasks: tuple[str, ...] = ()
+    """Names of tasks, or paths of task files; beside those of the suite."""
+    suite: str | None = None
+    """None for the tasks alone, or for the default suite where no task is named either."""
+    tasks_dir: tuple[str, ...] = ()
+    """Folders with tasks of the user's own."""
+    data: Mapping[str, str] = field(default_factory=dict)
+    """Task name to a local file or folder that is read in place of the hub."""
+    limit: int | None = None
+    """Samples of each task; None for all."""
+    output: str = "runs"
+    """Where the store and the runs' folders are."""
+    images: ImageHandling | None = None
+    """In place of what each task says."""
+    dialect: Dialect | None = None
+    """In place of what each task says."""
+    fresh: bool = False
+    """Ask everything again, whatever the store has."""
+    allow_overlong: bool = False
+    """Go on although the largest prompt does not fit the model's context."""
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+    """Label to the URL of a server that already runs."""
+    serve: Serving = Serving()
+    client: Client = Client()
+
+    @property
+    def models(self) -> tuple[ModelChoice, ...]:
+        """The baseline, then the candidates."""
+        return (self.baseline, *self.candidates)
+
+
+_FLAT = {
+    "vllm_python": ("serve", "python"),
+    "profile": ("serve", "profile"),
+    "serve_args": ("serve", "args"),
+    "serve_env": ("serve", "env"),
+    "trust_remote_code": ("serve", "trust_remote_code"),
+    "window": ("client", "window"),
+}
+"""Options whose key in the file stands in a table; every other option is named as its key."""
+_PAIRS = {
+    "data": "--data TASK=FILE",
+    "endpoints": "--endpoint MODEL=URL",
+    "serve_args": "--serve-arg FLAG=VALUE",
+    "serve_env": "--serve-env NAME=VALUE",
+}
+_BARE = "serve_args"
+"""The one kind of pair that may lack its value: a flag that is only switched on."""
+
+
+def resolved(mapping: Mapping[str, Any], source: str, given: Mapping[str, Any]) -> Config:
+    """The config that a file's mapping and the options of the command line make together.
+
+    An option takes the place of the file's key. Pairs (data, endpoints, flags, variables) are merged one by one.
+    Tasks on the command line take the place of a suite in the file, and the other way round.
+
+    Args:
+        mapping: What the TOML reader returned; empty when there is no file.
+        source: How messages name the file.
+        given: Option name to value, as click passes them: None, an empty tuple or False when not used.
+
+    Raises:
+        ConfigError: With one line for each key or value that is wrong.
+        UsageError: No baseline is named, or a pair has no ``=``.
+    """
+    options = _options(given)
+    file = dict(mapping)
+    if options.keys() & {"tasks", "suite"}:
+        file = {key: value for key, value in file.items() if key not in {"tasks", "suite"}}
+    merged = _over(file, options)
+    if "baseline" not in merged:
+        raise UsageError(
+            "no baseline is named", fix="add --baseline MODEL, or baseline = 'MODEL' to a file given with --config"
+        )
+    return from_mapping(merged, lambda place: COMMAND_LINE if _has(options, place) else source)
+
+
+def from_mapping(mapping: Mapping[str, Any], source: schema.Source) -> Config:
+    """The config that a mapping of the file's shape describes.
+
+    Raises:
+        ConfigError: With one line for each key or value that is wrong.
+    """
+    config = schema.read(Config, mapping, source)
+    schema.refuse([*_ranges(config), *_labels(config), *_endpoints(config)], source)
+    labels = {choice.source: choice.label for choice in config.models}
+    labels |= {choice.label: choice.label for choice in config.models}
+    return replace(config, endpoints={labels[name]: _root(url) for name, url in config.endpoints.items()})
+
+
+def check_tasks(config: Config, names: Iterable[str]) -> None:
+    """Refuse data for a task that does not take part.
+
+    Raises:
+        UsageError: With the near miss among ``names``, the tasks that were chosen.
+    """
+    names = list(names)
+    for name in config.data:
+        if name not in names:
+            raise UsageError(f"data is given for '{name}', which is not among the tasks", fix=near_miss(name, names))
+
+
+def _options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were used, in the shape of the file."""
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if value is None or value is False or value == ():
+            continue
+        written = list(value) if isinstance(value, tuple) else value
+        if name in _PAIRS:
+            written = _pairs(name, value)
+        table, _, key = ".".join(_FLAT.get(name, (name,))).rpartition(".")
+        (found.setdefault(table, {}) if table else found)[key] = written
+    return found
+
+
+def _pairs(name: str, values: Sequence[str]) -> dict[str, Json]:
+    """``KEY=VALUE`` options as a mapping. A flag's value is JSON where it can be, as in the file it would be TOML."""
+    found: dict[str, Json] = {}
+    for text in values:
+        key, sign, value = text.partition("=")
+        if not key or not (sign or name == _BARE):
+            option, form = _PAIRS[name].split()
+            raise UsageError(f"{option} {text}: is not of the form {form}", fix=f"write {option} {form}")
+        found[key] = value if name != _BARE else _flag(value) if sign else True
+    return found
+
+
+def _flag(value: str) -> Json:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _over(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+    """``low`` with what ``high`` says in its place, table by table."""
+    merged = dict(low)
+    for key, value in high.items():
+        below = merged.get(key)
+        merged[key] = _over(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _has(options: Mapping[str, Any], place: str) -> bool:
+    """Whether the value at a dotted place, or something around it, was given on the command line."""
+    found: Any = options
+    for key in re.sub(r"\[\d+\]", "", place).split("."):
+        if not isinstance(found, Mapping):
+            return True
+        if key not in found:
+            return False
+        found = found[key]
+    return True
+
+
+def _ranges(config: Config) -> Iterator[Problem]:
+    """Numbers that make no sense."""
+    serve, client = config.serve, config.client
+    yield from schema.at_least(1, {"limit": config.limit, "client.window": client.window, "client.tries": client.tries})
+    yield from schema.at_least(0, {"serve.restarts": serve.restarts, "serve.port": serve.port})
+    yield from schema.above(
+        0,
+        {
+            "client.deadline_s": client.deadline_s,
+            "serve.start_timeout_s": serve.start_timeout_s,
+            "serve.stall_s": serve.stall_s,
+            "serve.stop_patience_s": serve.stop_patience_s,
+        },
+    )
+    if serve.port > 65_535:
+        yield Problem("serve.port", f"is {serve.port}", "must be 65535 or less")
+    if not config.output:
+        yield Problem("output", "is empty", "name a folder")
+
+
+def _labels(config: Config) -> Iterator[Problem]:
+    """Labels name columns, folders and logs, so no two models may share one."""
+    seen = {config.baseline.label: config.baseline}
+    for number, choice in enumerate(config.candidates):
+        place = f"candidates[{number}]"
+        other = seen.setdefault(choice.label, choice)
+        if other is choice:
+            continue
+        fix = f"name one of them: LABEL={choice.source}"
+        if other is config.baseline and other.source == choice.source:
+            what = f"{choice.source} is the baseline"
+            fix = f"to measure the noise of a repeated run, name it: again={choice.source}"
+        elif other.source == choice.source:
+            what = f"{choice.source} is named twice"
+            fix = "remove one"
+        else:
+            what = f"{other.source} and {choice.source} have the same label '{choice.label}'"
+        yield Problem(place, what, fix)
+
+
+def _endpoints(config: Config) -> Iterator[Problem]:
+    names = {name for choice in config.models for name in (choice.label, choice.source)}
+    for name, url in config.endpoints.items():
+        place = schema.under("endpoints", name)
+        yield from schema.known(place, name, names, "model")
+        fault = _url_fault(url)
+        if fault:
+            yield Problem(place, f"{fault}: {url!r}", "write it like http://127.0.0.1:8000")
+
+
+def _url_fault(url: str) -> str:
+    """What keeps ``url`` from being a server's address; empty when nothing does."""
+    try:
+        parts = urlsplit(url)
+        port_fits = parts.port is None or parts.port > 0
+    except ValueError:
+        return "not a URL"
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_fits:
+        return "not the address of an HTTP server"
+    if parts.username or parts.password:
+        return "an address with a password would stand in the report"
+    return "more than an address" if parts.query or parts.fragment else ""
+
+
+def _root(url: str) -> str:
+    """The server's address without ``/v1``, which people copy from other clients' settings."""
+    return url.rstrip("/").removesuffix("/v1").rstrip("/")

@@ -1,0 +1,1 @@
+"""What can be run without a GPU, a network or an account."""

@@ -1,0 +1,109 @@
+"""Writes a trained network as the files that transformers and vLLM read."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from evalkit.demo.train.model import DEVIATION, MEAN, TEXT, THETA, VISION
+from evalkit.demo.train.tokens import BOS, EOS, IMG, PAD, PATCH, SPECIAL, VOCABULARY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+LONGEST = 1024
+"""Positions that the model claims; it was trained on rows of 256 tokens."""
+
+
+def config() -> dict[str, Any]:
+    """``config.json``."""
+    return {
+        "architectures": ["LlavaForConditionalGeneration"],
+        "model_type": "llava",
+        "dtype": "bfloat16",
+        "image_token_index": IMG,
+        "image_token_id": IMG,
+        "image_seq_length": 1,
+        "vision_feature_layer": -1,
+        "vision_feature_select_strategy": "full",
+        "projector_hidden_act": "gelu",
+        "multimodal_projector_bias": True,
+        "tie_word_embeddings": False,
+        "bos_token_id": BOS,
+        "eos_token_id": EOS,
+        "pad_token_id": PAD,
+        "text_config": {
+            "model_type": "mistral",
+            "vocab_size": VOCABULARY,
+            "hidden_size": TEXT["hidden"],
+            "intermediate_size": TEXT["intermediate"],
+            "num_hidden_layers": TEXT["layers"],
+            "num_attention_heads": TEXT["heads"],
+            "num_key_value_heads": TEXT["pairs"],
+            "head_dim": TEXT["hidden"] // TEXT["heads"],
+            "hidden_act": "silu",
+            "max_position_embeddings": LONGEST,
+            "rms_norm_eps": 1e-5,
+            "rope_parameters": {"rope_type": "default", "rope_theta": THETA},
+            "sliding_window": None,
+            "tie_word_embeddings": False,
+            "bos_token_id": BOS,
+            "eos_token_id": EOS,
+            "pad_token_id": PAD,
+        },
+        "vision_config": {
+            "model_type": "pixtral",
+            "hidden_size": VISION["hidden"],
+            "intermediate_size": VISION["intermediate"],
+            "num_hidden_layers": VISION["layers"],
+            "num_attention_heads": VISION["heads"],
+            "head_dim": VISION["hidden"] // VISION["heads"],
+            "num_channels": 3,
+            "image_size": 224,
+            "patch_size": PATCH,
+            "hidden_act": "silu",
+            "rope_parameters": {"rope_type": "axial", "rope_theta": THETA},
+        },
+    }
+
+
+def save(weights: dict[str, Tensor], tokenizer: Path, folder: Path) -> None:
+    """Write the checkpoint folder through transformers: bf16 weights in one file, processor, tokenizer, chat template."""
+    from transformers import (  # noqa: PLC0415 - slow to import, only needed at the end
+        GenerationConfig,
+        LlavaConfig,
+        LlavaForConditionalGeneration,
+        PixtralImageProcessor,
+        PixtralProcessor,
+        PreTrainedTokenizerFast,
+    )
+
+    wanted = config()
+    wanted.pop("architectures")
+    model = LlavaForConditionalGeneration(LlavaConfig(**wanted)).to(torch.bfloat16)
+    model.load_state_dict({name: weight.detach().to("cpu", torch.bfloat16) for name, weight in weights.items()})
+    model.generation_config = GenerationConfig(bos_token_id=BOS, eos_token_id=EOS, pad_token_id=PAD)
+    model.save_pretrained(folder)
+    template = files("evalkit.demo.train").joinpath("chat_template.jinja").read_text(encoding="utf-8")
+    words = PreTrainedTokenizerFast(
+        tokenizer_file=str(tokenizer),
+        bos_token="<s>",
+        eos_token="</s>",
+        pad_token="<pad>",
+        additional_special_tokens=list(SPECIAL[3:]),
+        model_max_length=LONGEST,
+        clean_up_tokenization_spaces=False,
+        padding_side="left",
+    )
+    images = PixtralImageProcessor(
+        patch_size={"height": PATCH, "width": PATCH},
+        size={"longest_edge": 224},
+        image_mean=[MEAN] * 3,
+        image_std=[DEVIATION] * 3,
+    )
+    processor = PixtralProcessor(image_processor=images, tokenizer=words, patch_size=PATCH, chat_template=template)
+    processor.save_pretrained(folder)

@@ -1,0 +1,179 @@
+"""What this machine has and lacks for a run: findings as data, each with what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import requests
+from platformdirs import user_cache_path
+
+from evalkit import environment, server
+from evalkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_IMPORT_PATIENCE_S: Final = 180
+"""torch and torchvision together take seconds to import, on a busy machine with a cold disk a minute or two."""
+_HUB_PATIENCE_S: Final = 4
+_OUTPUT_GIB: Final = 1
+"""Answers, logs and reports of a run of the five vision tasks."""
+_CACHE_GIB: Final = 80
+"""A 12 B model in 16 bit is 24 GB, the five vision tasks are 40 GB, most of them VQAv2."""
+_INSTALL: Final = {"gpu": "uv pip install -e '.[vllm]'", "cpu": "uv pip install -e '.[cpu]'"}
+_IMPORT: Final = """
+import json, torch, torchvision
+versions = {"torch": torch.__version__, "torchvision": torchvision.__version__}
+print(json.dumps({**versions, "cuda": torch.cuda.is_available()}))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    status: Literal["ok", "note", "problem"]
+    """``problem``: a run that starts a server will fail. ``note``: worth knowing."""
+    detail: str
+    fix: str = ""
+    """What to do; empty when nothing needs doing."""
+
+
+def examine(python: str = "", output: Path = Path("runs"), prompts: Mapping[str, bool] | None = None) -> list[Finding]:
+    """Look at everything that a run needs.
+
+    Args:
+        python: The serving interpreter; empty for this one.
+        output: The folder of the store and the reports.
+        prompts: Task name to whether its published prompt is in the prompt cache; None leaves the finding out.
+    """
+    return [
+        Finding("Python", "ok", f"{platform.python_version()} ({environment.cpu_name()})"),
+        *_serving(python),
+        *_gpus(python),
+        _disk("output", output, _OUTPUT_GIB),
+        _disk("cache", _hub_cache(), _CACHE_GIB),
+        _hub(),
+        *([] if prompts is None else [_prompts(prompts)]),
+    ]
+
+
+def _serving(python: str) -> list[Finding]:
+    """VLLM in the serving interpreter, and whether what it stands on can be loaded."""
+    wanted = "gpu" if server.gpus() else "cpu"
+    try:
+        found = server.installed(python)
+    except UsageError as error:
+        return [Finding("vLLM", "problem", error.message, error.fix)]
+    if found.name is None:
+        detail = f"not in {found.interpreter} (Python {found.python})"
+        fix = f"{_INSTALL[wanted]}, or name another Python with --vllm-python"
+        return [Finding("vLLM", "problem", detail, fix)]
+    others = ", ".join(f"{name} {number}" for name, number in found.packages.items() if name != found.name)
+    vllm = Finding(
+        "vLLM", "ok", f"{found.name} {found.version} in {found.interpreter} (Python {found.python}; {others})"
+    )
+    return [vllm, _torch(found, _INSTALL[found.device])]
+
+
+def _torch(found: server.Installed, install: str) -> Finding:
+    """Whether torch and torchvision belong together, which only importing them tells."""
+    try:
+        said = subprocess.run(
+            [found.interpreter, "-c", _IMPORT], capture_output=True, text=True, timeout=_IMPORT_PATIENCE_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        detail = f"torch and torchvision were not imported after {_IMPORT_PATIENCE_S} s"
+        return Finding("torch", "note", detail, "ask again when the machine is less busy")
+    if said.returncode:
+        last = (said.stderr.strip().splitlines() or [f"exit status {said.returncode}"])[-1]
+        fix = f"install the pair that evalkit's extras name: {install}"
+        return Finding("torch", "problem", f"torch and torchvision cannot be loaded together: {last}", fix)
+    versions = json.loads(said.stdout.strip().splitlines()[-1])
+    detail = f"torch {versions['torch']} with torchvision {versions['torchvision']}"
+    if found.device == "gpu" and not versions["cuda"]:
+        fix = (
+            f"see that nvidia-smi works and that the driver is not older than torch; or without a GPU {_INSTALL['cpu']}"
+        )
+        return Finding("torch", "problem", f"{detail} sees no GPU", fix)
+    return Finding("torch", "ok", detail)
+
+
+def _gpus(python: str) -> Iterable[Finding]:
+    found = server.gpus()
+    if not found:
+        yield Finding("GPU", "note", "none; models are served on the CPU", "for real models use a machine with one")
+    for gpu in found:
+        detail = f"{gpu.name}, {gpu.free_mib / 1024:.1f} of {gpu.total_mib / 1024:.1f} GiB free, driver {gpu.driver}"
+        # The profiles ask for 90 % of a GPU.
+        held = gpu.free_mib < 0.9 * gpu.total_mib
+        fix = "see with nvidia-smi who holds the rest, or lower gpu-memory-utilization" if held else ""
+        yield Finding(f"GPU {gpu.index}", "note" if held else "ok", detail, fix)
+    if found and _has_cpu_build(python):
+        detail = "the serving interpreter has vLLM's CPU build, which leaves the GPU idle"
+        yield Finding("GPU use", "note", detail, _INSTALL["gpu"])
+
+
+def _has_cpu_build(python: str) -> bool:
+    try:
+        return server.installed(python).device == "cpu"
+    except UsageError:
+        return False
+
+
+def _hub_cache() -> Path:
+    """Where models and data sets are downloaded to."""
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    return Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+
+
+def _disk(name: str, folder: Path, wanted_gib: int) -> Finding:
+    """Free space where ``folder`` is or would be, and whether it can be written."""
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        fix = "choose another folder (--output)" if name == "output" else "set HF_HOME to a folder that you can write"
+        return Finding(f"disk ({name})", "problem", f"{place} cannot be written", fix)
+    free = shutil.disk_usage(place).free / 2**30
+    detail = f"{free:.1f} GiB free at {folder.absolute()}"
+    if free < wanted_gib:
+        serious = name == "output"
+        fix = "make room, or choose another place: --output" if serious else "make room, or set HF_HOME"
+        needs = f"; a full run needs up to {wanted_gib} GiB"
+        return Finding(f"disk ({name})", "problem" if serious else "note", detail + needs, fix)
+    return Finding(f"disk ({name})", "ok", detail)
+
+
+def _hub() -> Finding:
+    """Whether models and data can be downloaded."""
+    local = "use local models and --data TASK=FILE, or what the cache has"
+    if environment.offline():
+        return Finding("hub", "note", "not asked (HF_HUB_OFFLINE)", local)
+    url = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    try:
+        status = requests.head(url, timeout=_HUB_PATIENCE_S).status_code
+    except requests.RequestException as error:
+        return Finding(
+            "hub", "note", f"{url} cannot be reached ({type(error).__name__})", f"check the network; {local}"
+        )
+    if status >= 500:
+        return Finding("hub", "note", f"{url} answers with HTTP {status}", f"try again later; {local}")
+    return Finding("hub", "ok", f"{url} reachable")
+
+
+def _prompts(cached: Mapping[str, bool]) -> Finding:
+    place = user_cache_path("evalkit") / "prompts"
+    missing = sorted(name for name, here in cached.items() if not here)
+    if not missing:
+        return Finding("prompts", "ok", f"all in {place}")
+    detail = f"not yet in {place}: those of {', '.join(missing)}"
+    return Finding("prompts", "note", detail, "evalkit fetch, or EVALKIT_MISTRAL_EVALS=<checkout of mistral-evals>")

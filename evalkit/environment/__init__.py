@@ -1,0 +1,9 @@
+"""What ran: the identity of models and of the program that serves them, and the provenance block of a run."""
+
+from __future__ import annotations
+
+from evalkit.environment.files import folder_digest
+from evalkit.environment.machine import cpu_name, engine, provenance
+from evalkit.environment.models import model, offline
+
+__all__ = ["cpu_name", "engine", "folder_digest", "model", "offline", "provenance"]

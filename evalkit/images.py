@@ -1,0 +1,156 @@
+"""What is sent for a stored image: its own bytes, or what the published protocol makes of them.
+
+The published programs open every image with Pillow and save it again in its own format at default settings. That
+changes the pixels of a JPEG (quality 75) and of a WEBP, and nothing of a PNG, GIF or BMP, so those are sent as
+stored: the pixels are the same and a page costs no encoding. An image with an EXIF orientation is turned upright
+on loading there, and what has been turned is saved as PNG.
+
+Nothing here decodes an image before it has to: `encoder` and `weight` read headers only.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from contextlib import contextmanager
+from io import BytesIO
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import PIL
+from PIL import Image, ImageOps
+from PIL.ExifTags import Base
+
+from evalkit.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evalkit.types import ImageHandling
+
+_Way: TypeAlias = Literal["stored", "saved again", "upright"]
+
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
+"""What vLLM reads. Pillow knows more, and would start another program for one of them (EPS)."""
+
+_LOSSLESS = frozenset({"PNG", "GIF", "BMP"})
+_LOSSY_TIFF = frozenset({"jpeg", "tiff_jpeg", "webp"})
+"""Compressions that Pillow keeps when it saves a TIFF again, and that lose something each time."""
+
+_MOST_PIXELS = 89_478_485
+"""Where Pillow begins to suspect a decompression bomb: a quarter of a gibibyte once decoded to RGB."""
+
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+"""What Pillow's readers and writers raise for damaged files, depending on where the damage is."""
+
+
+def sendable(data: bytes, handling: ImageHandling) -> tuple[str, bytes]:
+    """The format name for ``data:image/<name>``, in small letters, and the bytes to send.
+
+    Args:
+        data: An image as the data set stores it.
+        handling: ``reencode`` for what the published protocol sends, ``original`` for the stored bytes.
+
+    Raises:
+        DataError: The bytes are no image of a format that servers read, are damaged, or hold too many pixels.
+    """
+    with _read(data) as image:
+        way = _way(image, data, handling)
+        name = image.format or "PNG"
+        if way == "stored":
+            return name.lower(), data
+        image.load()
+        picture: Image.Image = image
+        if way == "upright":
+            picture, name = ImageOps.exif_transpose(image), "PNG"
+        saved = BytesIO()
+        picture.save(saved, format=name)
+        return name.lower(), saved.getvalue()
+
+
+def encoder(data: bytes, handling: ImageHandling) -> str:
+    """What would make the bytes that `sendable` returns: ``stored``, or Pillow's version and the format.
+
+    It stands in a request's identity, so that an answer to other pixels is never taken for this one's.
+
+    Raises:
+        DataError: As for `sendable`, as far as the header tells.
+    """
+    with _read(data) as image:
+        way = _way(image, data, handling)
+        if way == "stored":
+            return way
+        name = "png-upright" if way == "upright" else (image.format or "PNG").lower()
+        return f"pillow-{PIL.__version__}-{name}"
+
+
+def weight(data: bytes) -> tuple[int, int]:
+    """Width and height in pixels, from the header.
+
+    Raises:
+        DataError: As for `sendable`, as far as the header tells.
+    """
+    with _read(data) as image:
+        return image.size
+
+
+@contextmanager
+def _read(data: bytes) -> Iterator[Image.Image]:
+    """The image with its header read; whatever goes wrong with it becomes a DataError."""
+    try:
+        image = Image.open(BytesIO(data), formats=_FORMATS)
+        width, height = image.size
+        if width * height > _MOST_PIXELS:
+            raise DataError(
+                f"image of {width} x {height} pixels is too large to open safely",
+                fix=f"scale it down to at most {_MOST_PIXELS} pixels",
+            )
+        yield image
+    except _BROKEN as error:
+        # Pillow's own words for this one hold an address in memory, which would differ from run to run.
+        unknown = isinstance(error, PIL.UnidentifiedImageError)
+        reason = "no known format" if unknown else f"{type(error).__name__}: {error}"
+        raise DataError(
+            f"unreadable image of {len(data)} bytes: {reason}",
+            fix=f"replace it with a whole file in one of the formats {', '.join(_FORMATS)}",
+        ) from error
+
+
+def _way(image: Image.Image, data: bytes, handling: ImageHandling) -> _Way:
+    if handling == "original":
+        return "stored"
+    if image.format == "TIFF":
+        # Pillow turns a TIFF upright by itself while loading, at both ends of the line.
+        return "saved again" if image.info.get("compression") in _LOSSY_TIFF else "stored"
+    if image.format == "PNG" and not _may_be_turned(data):
+        return "stored"
+    if image.getexif().get(Base.Orientation) is not None:
+        return "upright"
+    return "stored" if image.format in _LOSSLESS else "saved again"
+
+
+def _may_be_turned(png: bytes) -> bool:
+    """Whether a PNG has a chunk that can hold an orientation.
+
+    Pillow must decode a PNG to the end before it can say: such a chunk may stand behind the pixels. Walking over
+    the chunks' headers costs next to nothing.
+    """
+    position = len(b"\x89PNG\r\n\x1a\n")
+    while position + 8 <= len(png):
+        length, kind = struct.unpack_from(">I4s", png, position)
+        if kind == b"eXIf" or png.startswith((b"Raw profile type exif\0", b"XML:com.adobe.xmp\0"), position + 8):
+            return True
+        position += 12 + length
+    return False

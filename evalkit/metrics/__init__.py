@@ -1,0 +1,56 @@
+"""Metrics: what an answer is worth beside its references, from 0 to 1.
+
+``METRICS`` names them; ``score`` applies one. A dialect is one program's reading of a metric: ``neuralmagic``
+(the fork of mistral-evals behind the published tables, the default), ``mistral`` (mistral-evals itself) and
+``official`` (the benchmark's own evaluation). Only ``vqa_match`` and ``anls`` have an official reading; the
+relaxed metrics are the same in every dialect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias, get_args
+
+from evalkit.errors import UsageError, near_miss
+from evalkit.metrics import relaxed
+from evalkit.metrics.anls import anls
+from evalkit.metrics.text import as_list
+from evalkit.metrics.vqa import vqa_match
+from evalkit.types import Dialect, Json, Score
+
+Metric: TypeAlias = Callable[[str, list[Json], Dialect], Score]
+"""``(answer, references, dialect) -> Score``."""
+
+METRICS: Final[dict[str, Metric]] = {
+    "anls": anls,
+    "anywhere_in_answer_relaxed_correctness": relaxed.anywhere,
+    "explicit_prompt_relaxed_correctness": relaxed.explicit,
+    "vqa_match": vqa_match,
+}
+DIALECTS: Final[tuple[str, ...]] = get_args(Dialect)
+
+NO_CONTENT: Final = "no content"
+
+
+def score(metric: str, answer: str | None, references: Json, dialect: Dialect = "neuralmagic") -> Score:
+    """What ``metric`` says of ``answer``; never an exception for any answer or any references.
+
+    Where the published program raises, the value is 0 and ``note`` says why: ``no content`` (the answer is
+    None), ``no references``, ``reference is not text``, ``reference is infinite``.
+
+    Args:
+        metric: a key of ``METRICS``.
+        answer: the response's text, or None when the server sent none.
+        references: what the data set holds: a text, a list of texts, or VQAv2's list of ``{"answer": text}``.
+        dialect: one of ``DIALECTS``.
+
+    Raises:
+        UsageError: the metric or the dialect does not exist.
+    """
+    if metric not in METRICS:
+        raise UsageError(f"metric '{metric}': unknown", fix=near_miss(metric, METRICS))
+    if dialect not in DIALECTS:
+        raise UsageError(f"dialect '{dialect}': unknown", fix=near_miss(dialect, DIALECTS))
+    if answer is None:
+        return Score(0.0, note=NO_CONTENT)
+    return METRICS[metric](answer, as_list(references), dialect)

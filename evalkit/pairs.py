@@ -1,0 +1,306 @@
+"""Two models' scores on the same samples become a comparison: pairs, recovery with its interval, flips, bounds.
+
+Samples are paired by id, never by position, so the order of either side is harmless. Where both sides say what
+was asked (a digest of the question, the references, the prompt), equal ids with different content are a difference,
+and a comparison with a difference has no recovery unless its key was accepted.
+
+``planned`` is the number of samples that should have been compared: the union of both sides' ids, or more where a
+side knows the size of its task. A sample without a score on both sides is outside the estimate, inside the bounds.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from evalkit import stats
+from evalkit.compare import ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from evalkit.stats import Flips, PairTotals, RecoveryInterval
+    from evalkit.types import Json, SampleScore
+
+SAMPLES = "samples"
+"""Key of the one difference that nobody can accept: no sample id occurs on both sides."""
+
+_NAMED = 3
+_FEW_PAIRS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What one model did on one task."""
+
+    label: str
+    """How messages name it."""
+    scores: Mapping[str, SampleScore]
+    """By sample id; several attempts are averaged already."""
+    failed: frozenset[str] = frozenset()
+    """Planned samples without a score."""
+    planned: int = 0
+    """How many samples were to be answered, where that is known beyond ``scores`` and ``failed``."""
+    available: int | None = None
+    """How many samples the task's data has; None when unknown."""
+    smoke: bool = False
+    """Whether the run was cut short on purpose."""
+    content: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Sample id -> part (question, references, prompt) -> digest, where the source tells."""
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    """What must be equal on both sides: task, metric, dialect, revision and so on; unknown ones are left out."""
+    cautions: tuple[str, ...] = ()
+    """What a reader should hold against these scores."""
+
+    @property
+    def known(self) -> set[str]:
+        """Ids of all samples that the source mentions."""
+        return {*self.failed, *self.scores}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that must be equal on both sides and is not."""
+
+    key: str
+    """What ``--accept-difference`` calls it."""
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A candidate beside its baseline on one task, or on the average of several."""
+
+    task: str
+    n: int
+    """Samples that both scored."""
+    planned: int
+    failed: int
+    """Of ``planned - n``: samples that one side reports as failed."""
+    missing: int
+    """Of ``planned - n``: samples that one side does not mention."""
+    lost: float
+    """Share of ``planned`` without a pair; of an average, that of its worst task."""
+    baseline: float | None
+    """Score on the paired samples, 0-1; over all its own samples when the two cannot be compared."""
+    candidate: float | None
+    recovery: RecoveryInterval
+    flips: Flips | None
+    """None when nothing could be paired."""
+    ranges: tuple[tuple[float, float], tuple[float, float]] | None = None
+    """Baseline's and candidate's score if all that is lost were wrong, and right; None when nothing is lost."""
+    available: int | None = None
+    """How many samples the task's data has; None when unknown."""
+    smoke: bool = False
+    differences: tuple[Difference, ...] = ()
+    """Why it is not comparable; empty when it is."""
+    cautions: tuple[str, ...] = ()
+    totals: PairTotals | None = None
+    """Of the pairs: what the number of samples that would decide is computed from. None for an average."""
+    parts: tuple[str, ...] = ()
+    """The tasks of an average; empty for a task."""
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Recovery in percent in the worst and the best case for what is lost; None when nothing is.
+
+        The worst case takes lost samples of the candidate as wrong and lost samples of the baseline as right. The
+        best case is infinite when the baseline could have scored 0.
+        """
+        if self.ranges is None or self.ranges[0][1] == 0.0:
+            return None
+        (base_low, base_high), (cand_low, cand_high) = self.ranges
+        return 100.0 * cand_low / base_high, 100.0 * cand_high / base_low if base_low else math.inf
+
+
+def compare(task: str, baseline: Side, candidate: Side, accepted: Collection[str] = ()) -> Comparison:
+    """The comparison of two sides of one task.
+
+    Args:
+        task: Its name.
+        baseline: One side; its labels and cautions go into messages.
+        candidate: The other.
+        accepted: Keys of differences that are intended; they become cautions.
+    """
+    found = differences(baseline, candidate)
+    open_ones = tuple(one for one in found if one.key not in accepted or one.key == SAMPLES)
+    cautions = [*baseline.cautions, *(text for text in candidate.cautions if text not in baseline.cautions)]
+    cautions += [f"accepted difference: {one.what}" for one in found if one not in open_ones]
+    known = baseline.known | candidate.known
+    sizes = (len(known), baseline.planned, candidate.planned)
+    pairs = _Pairs.of(baseline, candidate)
+    planned, n = max(sizes), len(pairs.ids)
+    missing = planned - len(baseline.known & candidate.known)
+    mean = _mean(baseline.scores.values()), _mean(candidate.scores.values())
+    if not open_ones and n:
+        mean = pairs.means
+        cautions += _pairing_cautions(pairs, baseline, candidate)
+    return Comparison(
+        task=task,
+        n=n,
+        planned=planned,
+        failed=planned - n - missing,
+        missing=missing,
+        lost=(planned - n) / planned if planned else 0.0,
+        baseline=mean[0],
+        candidate=mean[1],
+        recovery=_undefined("the two are not comparable", n) if open_ones else pairs.recovery(),
+        flips=stats.flips(pairs.baseline, pairs.candidate) if n and not open_ones else None,
+        ranges=(_range(baseline, planned), _range(candidate, planned)) if n < planned and not open_ones else None,
+        available=max((size for size in (baseline.available, candidate.available) if size is not None), default=None),
+        smoke=baseline.smoke or candidate.smoke,
+        differences=open_ones,
+        cautions=tuple(cautions),
+        totals=pairs.totals() if n and not open_ones else None,
+    )
+
+
+def average(name: str, parts: Sequence[Comparison]) -> Comparison:
+    """The average row: the mean of the tasks' scores of each model, their ratio, and its interval."""
+    totals = [part.totals for part in parts if part.totals is not None]
+    whole = bool(parts) and len(totals) == len(parts)
+    bases = [part.baseline for part in parts if part.baseline is not None]
+    cands = [part.candidate for part in parts if part.candidate is not None]
+    n = sum(part.n for part in parts)
+    return Comparison(
+        task=name,
+        n=n,
+        planned=sum(part.planned for part in parts),
+        failed=sum(part.failed for part in parts),
+        missing=sum(part.missing for part in parts),
+        lost=max((part.lost for part in parts), default=0.0),
+        baseline=math.fsum(bases) / len(bases) if whole else None,
+        candidate=math.fsum(cands) / len(cands) if whole else None,
+        recovery=stats.average_recovery(totals) if whole else _undefined("a task of the average has no recovery", n),
+        flips=_flips_of(parts) if whole else None,
+        ranges=_average_ranges(parts) if whole and any(part.ranges for part in parts) else None,
+        smoke=any(part.smoke for part in parts),
+        differences=tuple(
+            Difference(one.key, f"{part.task}: {one.what}") for part in parts for one in part.differences
+        ),
+        parts=tuple(part.task for part in parts),
+    )
+
+
+def differences(baseline: Side, candidate: Side) -> list[Difference]:
+    """Everything that keeps two sides from being comparable."""
+    found = [
+        Difference(key, f"{key}: {baseline.label} has {_shown(value)}, {candidate.label} has {_shown(other)}")
+        for key, value in baseline.settings.items()
+        if key in candidate.settings and (other := candidate.settings[key]) != value
+    ]
+    common = baseline.known & candidate.known
+    if not common and baseline.known and candidate.known:
+        samples = f"no sample id occurs on both sides ({min(baseline.known)}, ... / {min(candidate.known)}, ...)"
+        return [*found, Difference(SAMPLES, samples)]
+    unlike: dict[str, list[str]] = {}
+    for key in sorted(common):
+        for part in _unlike_parts(key, baseline, candidate):
+            unlike.setdefault(part, []).append(key)
+    return [*found, *(Difference(part, _content_text(part, ids)) for part, ids in unlike.items())]
+
+
+def _unlike_parts(key: str, baseline: Side, candidate: Side) -> Iterator[str]:
+    """Parts of one sample that both sides tell, and tell differently."""
+    other = candidate.content.get(key, {})
+    for part, digest in baseline.content.get(key, {}).items():
+        if other.get(part, digest) != digest:
+            yield part
+    if key in baseline.scores and key in candidate.scores:
+        clusters = {baseline.scores[key].cluster, candidate.scores[key].cluster} - {None}
+        if len(clusters) > 1:
+            yield "cluster"
+
+
+def _content_text(part: str, ids: Sequence[str]) -> str:
+    verb = "differ" if part == "references" else "differs"
+    count = "1 sample" if len(ids) == 1 else f"{len(ids):,} samples"
+    more = ", ..." if len(ids) > _NAMED else ""
+    return f"the {part} of {count} with the same id {verb}: {', '.join(ids[:_NAMED])}{more}"
+
+
+def _shown(value: Json) -> str:
+    return "nothing" if value is None else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """The samples that both sides scored, in the order of their ids."""
+
+    ids: tuple[str, ...]
+    baseline: tuple[float, ...]
+    candidate: tuple[float, ...]
+    clusters: tuple[str | None, ...] | None
+
+    @classmethod
+    def of(cls, baseline: Side, candidate: Side) -> _Pairs:
+        # Sorted, so that shuffling a file cannot change even the last digit of a result.
+        ids = tuple(sorted(baseline.scores.keys() & candidate.scores.keys()))
+        clusters = tuple(baseline.scores[key].cluster or candidate.scores[key].cluster for key in ids)
+        return cls(
+            ids,
+            tuple(baseline.scores[key].value for key in ids),
+            tuple(candidate.scores[key].value for key in ids),
+            clusters if any(clusters) else None,
+        )
+
+    def totals(self) -> PairTotals:
+        return stats.pair_totals(self.baseline, self.candidate, self.clusters)
+
+    def recovery(self) -> RecoveryInterval:
+        found = stats.recovery(self.baseline, self.candidate, self.clusters)
+        # As every other part of a report computes it, to the last digit: equal scores give 100.
+        return found if found.percent is None else replace(found, percent=ratio(*self.means)[0])
+
+    @property
+    def means(self) -> tuple[float, float]:
+        n = len(self.ids)
+        return math.fsum(self.baseline) / n, math.fsum(self.candidate) / n
+
+
+def _pairing_cautions(pairs: _Pairs, baseline: Side, candidate: Side) -> Iterator[str]:
+    """What speaks against the pairs being pairs."""
+    if not (baseline.content and candidate.content):
+        yield "paired by id alone: the files do not both tell what was asked, so equal ids are taken at their word"
+    spread = pairs.totals().covariance
+    if len(pairs.ids) < _FEW_PAIRS or min(spread.x, spread.y) <= 0.0:
+        return
+    correlation = spread.xy / math.sqrt(spread.x * spread.y)
+    if correlation < 2.0 / math.sqrt(len(pairs.ids)):  # two standard errors of a correlation of 0
+        yield (
+            f"the two models' scores do not go together (correlation {correlation:.2f}), as if the ids meant "
+            "different questions on the two sides"
+        )
+
+
+def _mean(scores: Iterable[SampleScore]) -> float | None:
+    values = [score.value for score in scores]
+    return math.fsum(values) / len(values) if values else None
+
+
+def _range(side: Side, planned: int) -> tuple[float, float]:
+    total, lost = math.fsum(score.value for score in side.scores.values()), planned - len(side.scores)
+    return total / planned, (total + lost) / planned
+
+
+def _average_ranges(parts: Sequence[Comparison]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The mean of the tasks' ranges; a task that lost nothing has its score for both ends."""
+    columns: list[tuple[float, float, float, float]] = []
+    for part in parts:
+        base, cand = part.baseline or 0.0, part.candidate or 0.0
+        (a, b), (c, d) = part.ranges or ((base, base), (cand, cand))
+        columns.append((a, b, c, d))
+    a, b, c, d = (math.fsum(column) / len(parts) for column in zip(*columns, strict=True))
+    return (a, b), (c, d)
+
+
+def _flips_of(parts: Sequence[Comparison]) -> Flips:
+    """The flips of all tasks together. Tasks weigh differently in an average, so there is no common McNemar p."""
+    flips = [part.flips for part in parts if part.flips is not None]
+    regressed, improved = sum(one.regressed for one in flips), sum(one.improved for one in flips)
+    return stats.Flips(regressed, improved, sum(one.unchanged for one in flips), None)
+
+
+def _undefined(reason: str, n: int) -> RecoveryInterval:
+    return stats.RecoveryInterval(None, None, None, None, n, 0, reason)

@@ -1,0 +1,154 @@
+"""The tasks and suites that can be run: the built-in ones, and those in folders of the user's own."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from evalkit import places, taskfile
+from evalkit.errors import ConfigError, UsageError, near_miss
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from evalkit.taskfile import Suite
+    from evalkit.types import Task
+
+DEFAULT_SUITE = "pixtral-card"
+
+T = TypeVar("T", "Task", "Suite")
+
+
+def tasks(extra: Sequence[Path] = ()) -> dict[str, Task]:
+    """Every task by name, the built-in ones first.
+
+    A task in a folder of ``extra`` takes the place of one of the same name that came before; its ``source`` says
+    where it is from, and `replaced` lists such names.
+
+    Raises:
+        ConfigError: A file is not a task, or two files of one folder have the same name.
+        UsageError: A folder of ``extra`` is not there, or holds no task.
+    """
+    found: dict[str, Task] = {}
+    for folder in _folders(extra):
+        found |= _load(folder.glob("*.toml"), taskfile.task)
+    return found
+
+
+def suites(extra: Sequence[Path] = ()) -> dict[str, Suite]:
+    """Every suite by name, from ``suites/`` in the same folders.
+
+    Raises:
+        ConfigError: A file is not a suite, or names a task that does not exist.
+    """
+    found: dict[str, Suite] = {}
+    for folder in _folders(extra):
+        found |= _load((folder / "suites").glob("*.toml"), taskfile.suite)
+    known = tasks(extra)
+    for suite in found.values():
+        for name in suite.tasks:
+            if name not in known:
+                raise ConfigError(f"{suite.source}: tasks: unknown task '{name}'", fix=near_miss(name, known))
+    return found
+
+
+def replaced(extra: Sequence[Path]) -> dict[str, str]:
+    """Built-in tasks and suites whose place a file of ``extra`` has taken: name to that file."""
+    before: dict[str, Task | Suite] = {**tasks(), **suites()}
+    after: dict[str, Task | Suite] = {**tasks(extra), **suites(extra)}
+    return {name: after[name].source for name, one in before.items() if after[name].source != one.source}
+
+
+def find(names: Iterable[str], extra: Sequence[Path] = ()) -> list[Task]:
+    """The named tasks, each once, in the order of their naming. A name may be the path of a task file.
+
+    Raises:
+        UsageError: There is no such task; with the near miss.
+        ConfigError: A task file is wrong.
+    """
+    known = tasks(extra)
+    found: dict[str, Task] = {}
+    for name in names:
+        task = known.get(name) or _elsewhere(name, known, extra)
+        other = found.setdefault(task.name, task)
+        if other.source != task.source:
+            raise UsageError(
+                f"{other.source} and {task.source} are both named '{task.name}'", fix="give one another name"
+            )
+    return list(found.values())
+
+
+def chosen(names: Sequence[str], suite: str | None, extra: Sequence[Path] = ()) -> list[Task]:
+    """The tasks of a suite, then the named ones; the default suite's when neither is given.
+
+    Raises:
+        UsageError: There is no such suite or task; with the near miss.
+        ConfigError: A file is wrong.
+    """
+    wanted = suite if suite or names else DEFAULT_SUITE
+    listed: tuple[str, ...] = ()
+    if wanted:
+        known = suites(extra)
+        if wanted not in known:
+            raise UsageError(f"unknown suite '{wanted}'", fix=near_miss(wanted, known))
+        listed = known[wanted].tasks
+    return find((*listed, *names), extra)
+
+
+def toml(path: Path) -> dict[str, Any]:
+    """What a TOML file says.
+
+    Raises:
+        UsageError: The file cannot be read.
+        ConfigError: It is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{shown(path)}: {error.strerror or error}", fix="check the path") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{shown(path)}: not TOML: {error}", fix="correct the file there") from error
+
+
+def shown(path: Path) -> str:
+    """A path as short as it is clear: relative when it lies in the folder where evalkit runs."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd().resolve()))
+    except (ValueError, OSError):
+        return str(path)
+
+
+def _folders(extra: Sequence[Path]) -> list[Path]:
+    """Folders of task files, in the order in which a later one takes the place of an earlier one."""
+    built_in = places.tasks()
+    for folder in extra:
+        if not folder.is_dir():
+            raise UsageError(f"{folder} is not a folder", fix="name a folder of task files with --tasks-dir")
+        if not (any(folder.glob("*.toml")) or any((folder / "suites").glob("*.toml"))):
+            raise UsageError(f"{folder} holds no task file", fix="put NAME.toml into it, or leave --tasks-dir out")
+    return [built_in, built_in / "demo", *extra]
+
+
+def _load(paths: Iterable[Path], read: Callable[[Mapping[str, Any], str], T]) -> dict[str, T]:
+    """What the files of one folder describe, by name."""
+    found: dict[str, T] = {}
+    for path in sorted(paths):
+        one = read(toml(path), shown(path))
+        if one.name in found:
+            raise ConfigError(
+                f"{one.source}: name: '{one.name}' is the name in {found[one.name].source} too",
+                fix="give one of them another name",
+            )
+        found[one.name] = one
+    return found
+
+
+def _elsewhere(name: str, known: Mapping[str, Task], extra: Sequence[Path]) -> Task:
+    """The task of a file that is named by its path."""
+    if name.endswith(".toml") or os.sep in name:
+        return taskfile.task(toml(Path(name)), shown(Path(name)))
+    if name in suites(extra):
+        raise UsageError(f"'{name}' is a suite, not a task", fix=f"choose it with --suite {name}")
+    raise UsageError(f"unknown task '{name}'", fix=near_miss(name, known))

@@ -1,0 +1,35 @@
+"""Model servers of our own: how they are started, watched and ended.
+
+``with Server(serving, model, log) as server:`` has a ready server at ``server.url`` and ends it in every case.
+"""
+
+from __future__ import annotations
+
+from evalkit.config import Serving
+from evalkit.server.diagnosis import Diagnosis, classify
+from evalkit.server.gpus import Gpu, gpus
+from evalkit.server.installed import DISTRIBUTIONS, Installed, installed
+from evalkit.server.launch import command, device, gpus_used, numerics, served_name, window
+from evalkit.server.lifecycle import Server
+from evalkit.server.orphans import Orphan, orphans, stop_orphan
+
+__all__ = [
+    "DISTRIBUTIONS",
+    "Diagnosis",
+    "Gpu",
+    "Installed",
+    "Orphan",
+    "Server",
+    "Serving",
+    "classify",
+    "command",
+    "device",
+    "gpus",
+    "gpus_used",
+    "installed",
+    "numerics",
+    "orphans",
+    "served_name",
+    "stop_orphan",
+    "window",
+]

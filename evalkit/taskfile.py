@@ -1,0 +1,151 @@
+"""A parsed ``tasks/*.toml`` becomes a `Task`, and a parsed ``tasks/suites/*.toml`` a `Suite`.
+
+The keys of a task file are the fields of `Task`, `Dataset`, `PublishedPrompt` and `Decoding`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from evalkit import schema
+from evalkit.benchmarks import BENCHMARKS
+from evalkit.metrics import DIALECTS, METRICS
+from evalkit.schema import Problem
+from evalkit.types import PublishedPrompt, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_SHAPES = {
+    "repository": (re.compile(r"[\w.-]+/[\w.-]+"), "must be owner/name on GitHub"),
+    "commit": (re.compile(r"[0-9a-f]{40}"), "must be a full commit: 40 hexadecimal digits"),
+    "constant": (re.compile(r"[A-Za-z_]\w*"), "must be the name of a constant"),
+    "sha256": (re.compile(r"[0-9a-f]{64}"), "must be the sha256 of the prompt: 64 hexadecimal digits"),
+}
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Tasks that are run and averaged together, in the order of their table."""
+
+    name: str
+    title: str
+    tasks: tuple[str, ...]
+    """Names of tasks."""
+    source: str = ""
+    """The file that the suite was read from."""
+
+
+def task(mapping: Mapping[str, Any], source: str) -> Task:
+    """The task that the file ``source`` describes.
+
+    Raises:
+        ConfigError: With one line for each key or value that is wrong.
+    """
+    found = schema.read(Task, mapping, source, given={"source": source})
+    schema.refuse(list(_problems(found)), source)
+    return found
+
+
+def suite(mapping: Mapping[str, Any], source: str) -> Suite:
+    """The suite that the file ``source`` describes. Whether its tasks exist is for the registry to say.
+
+    Raises:
+        ConfigError: With one line for each key or value that is wrong.
+    """
+    found = schema.read(Suite, mapping, source, given={"source": source})
+    schema.refuse([*_name(found.name), *_listed("tasks", found.tasks)], source)
+    return found
+
+
+def fingerprint(task: Task) -> str:
+    """The sha256, in hex, of everything in ``task`` that moves a question or the way its answer is drawn.
+
+    Metrics, dialect, headline, titles and the file's place are left out: they say how an answer is read, so a
+    stored answer stays good when they change. A prompt counts by its text's digest, so a published prompt and
+    the same text written into a task are one.
+    """
+    dataset = task.dataset
+    parts = {
+        "benchmark": task.benchmark,
+        "dataset": [dataset.id, dataset.config, dataset.split, dataset.revision, *dataset.files],
+        "prompt": task.prompt.sha256
+        if isinstance(task.prompt, PublishedPrompt)
+        else sha256(task.prompt.encode("utf-8", "surrogatepass")).hexdigest(),
+        "decoding": asdict(task.decoding),
+        "images": task.images,
+    }
+    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _problems(task: Task) -> Iterator[Problem]:
+    """What is wrong with a task whose keys and types are right."""
+    yield from _name(task.name)
+    yield from schema.known("benchmark", task.benchmark, BENCHMARKS, "benchmark")
+    yield from _listed("metrics", task.metrics)
+    for number, metric in enumerate(task.metrics):
+        # ``METRIC@DIALECT`` is a column in a dialect other than the task's.
+        name, sign, dialect = metric.partition("@")
+        yield from schema.known(f"metrics[{number}]", name, METRICS, "metric")
+        if sign:
+            yield from schema.known(f"metrics[{number}]", dialect, DIALECTS, "dialect")
+    if task.headline not in task.metrics:
+        fix = f"add it there, or choose from {', '.join(task.metrics)}"
+        yield Problem("headline", f"'{task.headline}' is not among the metrics", fix)
+    yield from _dataset(task)
+    if isinstance(task.prompt, PublishedPrompt):
+        yield from _prompt(task.prompt)
+    yield from schema.at_least(
+        1,
+        {"decoding.max_tokens": task.decoding.max_tokens, "decoding.n": task.decoding.n},
+    )
+    yield from schema.at_least(0, {"decoding.temperature": task.decoding.temperature})
+    yield from schema.above(0, {"decoding.top_p": task.decoding.top_p})
+    if (task.decoding.top_p or 0) > 1:
+        yield Problem("decoding.top_p", f"is {task.decoding.top_p}", "must be 1 or less")
+
+
+def _name(name: str) -> Iterator[Problem]:
+    """A name stands in paths and in ``--data NAME=FILE``, so it holds nothing that means something there."""
+    if not _NAME.fullmatch(name):
+        yield Problem("name", f"{name!r} cannot be a name", "use small letters, digits, '-', '_' and '.'")
+
+
+def _listed(place: str, names: tuple[str, ...]) -> Iterator[Problem]:
+    if not names:
+        yield Problem(place, "is empty", "name at least one")
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Problem(place, f"names '{name}' twice", "remove one")
+
+
+def _dataset(task: Task) -> Iterator[Problem]:
+    dataset = task.dataset
+    if dataset.id and not _HUB_ID.fullmatch(dataset.id):
+        yield Problem("dataset.id", f"is {dataset.id!r}", "must be owner/name on the Hugging Face hub")
+    if not dataset.split:
+        yield Problem("dataset.split", "is empty", "name the split that the files hold")
+    if not dataset.files:
+        fix = f"name the files of this split, such as files = ['data/{dataset.split or 'test'}-*.parquet']"
+        yield Problem("dataset.files", "is empty", fix)
+    for number, pattern in enumerate(dataset.files):
+        yield from _inside(f"dataset.files[{number}]", pattern)
+
+
+def _prompt(prompt: PublishedPrompt) -> Iterator[Problem]:
+    for key, (shape, fix) in _SHAPES.items():
+        value = getattr(prompt, key)
+        if not shape.fullmatch(value):
+            yield Problem(f"prompt.{key}", f"is {value!r}", fix)
+    yield from _inside("prompt.file", prompt.file)
+
+
+def _inside(place: str, path: str) -> Iterator[Problem]:
+    """A path from a task file stays inside the repository or folder that it is looked up in."""
+    if not path or path.startswith("/") or "\\" in path or ".." in path.split("/"):
+        yield Problem(place, f"is {path!r}", "must be a relative path with '/' and without '..'")

@@ -1,0 +1,41 @@
+import pytest
+
+from evalkit.cards import audit, card
+from evalkit.stats import PublishedScore, unpaired_recovery
+
+
+def rows(text):
+    return {one.row: one for one in audit(card(text)).noise}
+
+
+def test_each_known_row_has_the_unpaired_interval_of_its_size():
+    found = rows(
+        "Task | A | B | Recovery\n-|-|-|-\nMMMU (val) | 48.00 | 46.22 | 96.29\n"
+        "VQAv2 (val) | 78.71 | 78.00 | 99.10\nmine | 5 | 4 | 80\n"
+    )
+    assert set(found) == {"MMMU (val)", "VQAv2 (val)"}
+    expected = unpaired_recovery([PublishedScore(900, 0.48, 0.4622)])
+    assert (found["MMMU (val)"].low, found["MMMU (val)"].high) == pytest.approx((expected.low, expected.high))
+    assert found["MMMU (val)"].is_noise
+    assert not found["VQAv2 (val)"].is_noise
+    assert "Yue" in found["MMMU (val)"].source
+
+
+def test_shares_and_percentages_give_the_same():
+    percent = rows("Task | A | B\n-|-|-\nMMLU | 71.4 | 70.5\n")["MMLU"]
+    share = rows("Task | A | B\n-|-|-\nMMLU | 0.714 | 0.705\n")["MMLU"]
+    assert (percent.low, percent.high) == pytest.approx((share.low, share.high))
+
+
+def test_an_average_has_an_interval_when_every_row_has():
+    text = (
+        "Task | A | B | Recovery\n-|-|-|-\nMMMU | 48.00 | 46.22 | 96.29\n{}"
+        "DocVQA | 89.47 | 89.35 | 99.87\nAverage | 68.7 | 67.8 | 98.6\n"
+    )
+    expected = unpaired_recovery([PublishedScore(900, 0.48, 0.4622), PublishedScore(5349, 0.8947, 0.8935)])
+    assert rows(text.format(""))["Average"].low == pytest.approx(expected.low)
+    assert "Average" not in rows(text.format("mine | 5 | 4 | 80\n"))
+
+
+def test_scores_that_are_no_shares_have_no_interval():
+    assert not rows("Task | A | B\n-|-|-\nMMLU | 714 | 705\nHumanEval | 0.0 | 0.0\n")

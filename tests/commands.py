@@ -1,0 +1,54 @@
+"""Run the evalkit command in this process, and write the files that it reads."""
+
+import contextlib
+import io
+import json
+import sys
+from dataclasses import dataclass
+from unittest import mock
+
+from evalkit.cli import main
+
+
+@dataclass
+class Ended:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+def evalkit(*args):
+    """The command's exit code and output, through the same ``main`` that the console script calls."""
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    with mock.patch.object(sys, "argv", ["evalkit", *map(str, args)]):
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                main()
+            except SystemExit as end:
+                code = end.code
+    return Ended(code, out.getvalue(), err.getvalue())
+
+
+def write_lines(path, lines):
+    """A JSON lines file, its folders made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def write_json(path, value):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value))
+    return path
+
+
+def scored(values, **more):
+    """Lines with ids q0, q1, ... and these scores; None is left out."""
+    return [{"id": f"q{at}", "score": value, **more} for at, value in enumerate(values) if value is not None]

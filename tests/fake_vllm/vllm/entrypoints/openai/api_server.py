@@ -1,0 +1,10 @@
+"""Stands where vLLM's server would stand, for tests that put ``tests/fake_vllm`` on ``PYTHONPATH``."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[4]))
+
+from servers import main
+
+sys.exit(main(sys.argv[1:]))

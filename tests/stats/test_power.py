@@ -1,0 +1,101 @@
+"""What n samples can see, checked by simulation, and how many more would decide."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalkit.errors import DataError
+from evalkit.stats import minimum_detectable_drop, pair_totals, recovery, samples_to_decide
+
+
+def test_the_formula_in_points():
+    # 2.486 * sqrt(0.05 / 900) = 1.85 points: not 0.15, and not 22.
+    assert 100 * minimum_detectable_drop(900, 0.05) == pytest.approx(1.853, abs=0.001)
+    assert 100 * minimum_detectable_drop(14_042, 0.10) == pytest.approx(248.6 * math.sqrt(0.1 / 14_042), rel=1e-3)
+
+
+def test_a_drop_of_that_size_is_seen_four_times_in_five():
+    n, discordance = 900, 0.05
+    drop = minimum_detectable_drop(n, discordance)
+    rng = random.Random(20250711)
+    worse, better = (discordance + drop) / 2, (discordance - drop) / 2
+    seen = 0
+    for _ in range(1500):
+        draws = [rng.random() for _ in range(n)]
+        lost = sum(u < worse for u in draws)
+        won = sum(worse <= u < worse + better for u in draws)
+        seen += (lost - won) / math.sqrt(max(lost + won - (lost - won) ** 2 / n, 1e-9)) > 1.645
+    assert seen / 1500 == pytest.approx(0.8, abs=0.035)
+
+
+def test_a_drop_cannot_exceed_the_share_that_changes():
+    # With 2 % of 164 samples changing, 2.75 points would need more changes than there are.
+    drop = minimum_detectable_drop(164, 0.02)
+    assert drop == pytest.approx(2.4865**2 / 164, rel=1e-3)
+    assert minimum_detectable_drop(3, 0.0) == 1.0
+
+
+def test_clusters_cost_samples():
+    assert minimum_detectable_drop(5349, 0.1, design_effect=4) == pytest.approx(2 * minimum_detectable_drop(5349, 0.1))
+
+
+@given(n=st.integers(1, 10**6), discordance=st.floats(0, 1))
+def test_more_samples_never_see_less(n, discordance):
+    assert minimum_detectable_drop(n + 1, discordance) <= minimum_detectable_drop(n, discordance) + 1e-12
+
+
+@pytest.mark.parametrize(("n", "discordance"), [(0, 0.1), (10, 1.5), (10, -0.1)])
+def test_impossible_plans_are_refused(n, discordance):
+    with pytest.raises(DataError):
+        minimum_detectable_drop(n, discordance)
+
+
+def scores(copies):
+    """60 % right, one sample in 50 lost and one in 100 won: recovery 98.33 %."""
+    baseline = [1.0] * 60 + [0.0] * 40
+    candidate = [1.0] * 58 + [0.0] * 2 + [1.0] * 1 + [0.0] * 39
+    return baseline * copies, candidate * copies
+
+
+@pytest.mark.parametrize(("copies", "threshold"), [(3, 97.0), (3, 99.5), (60, 99.0), (60, 98.0)])
+def test_that_many_more_samples_decide_and_fewer_do_not(copies, threshold):
+    more = samples_to_decide(pair_totals(*scores(copies)), threshold, power=0.5)
+    enough = copies + more / 100
+
+    def decided(number):
+        found = recovery(*scores(number))
+        return found.low >= threshold or found.high < threshold
+
+    assert more > 0
+    assert not decided(copies)
+    assert not decided(math.floor(enough * 0.93))
+    assert decided(math.ceil(enough * 1.07))
+
+
+def test_asking_for_certainty_costs_more():
+    totals = pair_totals(*scores(9))
+    assert samples_to_decide(totals, 99.0, power=0.9) > samples_to_decide(totals, 99.0, power=0.5) > 0
+
+
+def test_decided_already():
+    assert samples_to_decide(pair_totals(*scores(9)), 80.0) == 0
+
+
+def test_no_number_decides_at_the_threshold_itself():
+    assert samples_to_decide(pair_totals([1.0] * 50, [1.0] * 50), 100.0) is None
+
+
+def test_identical_answers_decide_below_100_in_the_end():
+    more = samples_to_decide(pair_totals([1.0] * 50, [1.0] * 50), 99.0, power=0.5)
+    assert recovery([1.0] * (50 + more), [1.0] * (50 + more)).low == pytest.approx(99.0, abs=0.01)
+
+
+@pytest.mark.parametrize("clusters", [None, ["a", "a"]])
+def test_no_number_decides_without_a_baseline_or_a_second_cluster(clusters):
+    baseline = [0.0, 0.0] if clusters is None else [1.0, 0.0]
+    assert samples_to_decide(pair_totals(baseline, [1.0, 0.0], clusters), 99.0) is None

@@ -1,0 +1,340 @@
+"""``evalkit compare`` as a user meets it: what it prints, and with which exit code it leaves."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from commands import evalkit, scored, write_json, write_lines
+
+ASKED = {
+    "n", "planned", "baseline", "candidate", "recovery", "interval", "regressed", "improved", "mcnemar_p",
+    "verdict", "reasons",
+}  # fmt: skip
+
+
+def files(tmp_path, baseline, candidate):
+    return (
+        write_lines(tmp_path / "base.jsonl", scored(baseline)),
+        write_lines(tmp_path / "cand.jsonl", scored(candidate)),
+    )
+
+
+UNDECIDED = [1] * 500 + [0] * 400, [0] * 20 + [1] * 480 + [1] * 10 + [0] * 390
+RECOVERED = [1] * 3000 + [0] * 1000, [1] * 3000 + [0] * 1000
+DEGRADED = [1] * 3000 + [0] * 1000, [0] * 300 + [1] * 2700 + [0] * 1000
+
+
+def test_json_is_one_object_with_the_promised_keys(tmp_path):
+    ended = evalkit("compare", *files(tmp_path, *UNDECIDED), "--json")
+    assert ended.code == 0
+    found = ended.json
+    assert found.keys() >= ASKED
+    assert (found["n"], found["planned"]) == (900, 900)
+    assert (found["baseline"], found["candidate"]) == (500 / 900, 490 / 900)
+    assert found["recovery"] == pytest.approx(98.0)
+    low, high = found["interval"]
+    assert low < 98 < high
+    assert (found["regressed"], found["improved"]) == (20, 10)
+    assert found["mcnemar_p"] == pytest.approx(0.0987, abs=1e-4)
+    assert found["verdict"] is None
+    assert found["reasons"][0].startswith("not judged")
+
+
+@pytest.mark.parametrize(
+    ("pair", "code", "verdict"),
+    [(RECOVERED, 0, "recovered"), (DEGRADED, 1, "degraded"), (UNDECIDED, 3, "undecided")],
+)
+def test_with_a_threshold_the_verdict_is_the_exit_code(tmp_path, pair, code, verdict):
+    ended = evalkit("compare", *files(tmp_path, *pair), "--min-recovery", 99, "--json")
+    assert (ended.code, ended.json["verdict"]) == (code, verdict)
+    assert (ended.json["more_samples"] is not None) == (verdict == "undecided")
+
+
+def test_the_words_lead_with_the_answer(tmp_path):
+    ended = evalkit("compare", *files(tmp_path, *UNDECIDED), "--min-recovery", 99)
+    first, *rest = ended.out.splitlines()
+    assert re.fullmatch(
+        r"RECOVERY 98\.0 % \[\d+\.\d, \d+\.\d\] undecided at >= 99 % "
+        r"\(n = 900; about [\d,]+ more samples would decide\)",
+        first,
+    )
+    text = "\n".join(rest)
+    assert "baseline   55.56 %" in text
+    assert "flips      20 regressed, 10 improved (McNemar's exact p = 0.0987)" in text
+    assert "interval   95 %" in text
+
+
+def test_a_zero_baseline_is_reported_and_compared(tmp_path):
+    ended = evalkit("compare", *files(tmp_path, [0] * 50, [1] * 50), "--json")
+    assert (ended.code, ended.json["recovery"], ended.json["interval"]) == (0, None, None)
+    assert "the baseline scored 0" in ended.json["reasons"]
+    assert evalkit("compare", *files(tmp_path, [0] * 50, [1] * 50), "--min-recovery", 99).code == 3
+
+
+def test_infinite_bounds_are_null_in_json(tmp_path):
+    ended = evalkit("compare", *files(tmp_path, [0] * 50, [1] * 49), "--json")
+    assert ended.json["bounds"][1] is None
+
+
+def test_without_a_threshold_only_what_cannot_be_compared_is_an_error(tmp_path):
+    base, cand = files(tmp_path, [1, 0] * 50, [1, 0] * 10)
+    assert evalkit("compare", base, cand).code == 0
+    other = write_lines(tmp_path / "other.jsonl", [{"id": "x", "score": 1}])
+    ended = evalkit("compare", base, other, "--json")
+    assert (ended.code, ended.json["verdict"]) == (4, "not_comparable")
+    nothing = write_lines(tmp_path / "nothing.jsonl", [{"id": "q0", "score": None}])
+    ended = evalkit("compare", base, nothing, "--json")
+    assert (ended.code, ended.json["verdict"], ended.json["n"]) == (4, "incomplete", 0)
+
+
+def test_a_difference_can_be_declared_intended(tmp_path):
+    base = write_lines(tmp_path / "base.jsonl", scored([1, 0] * 20, prompt="a"))
+    cand = write_lines(tmp_path / "cand.jsonl", scored([1, 0] * 20, prompt="b"))
+    ended = evalkit("compare", base, cand, "--json")
+    assert (ended.code, ended.json["differences"]) == (4, ["prompt"])
+    ended = evalkit("compare", base, cand, "--json", "--accept-difference", "prompt")
+    assert (ended.code, ended.json["recovery"]) == (0, 100.0)
+    assert any("accepted difference" in reason for reason in ended.json["reasons"])
+
+
+def test_clusters_are_counted(tmp_path):
+    base = [{**line, "cluster": f"page {at // 4}"} for at, line in enumerate(scored([1, 1, 0, 1] * 100))]
+    cand = [{**line, "score": 0} if at % 40 < 4 else line for at, line in enumerate(base)]
+    ended = evalkit("compare", write_lines(tmp_path / "a.jsonl", base), write_lines(tmp_path / "b.jsonl", cand))
+    assert "100 clusters" in ended.out
+
+
+def test_the_same_file_twice_is_said(tmp_path):
+    base, _ = files(tmp_path, *RECOVERED)
+    assert "BASE and CAND are the same file" in evalkit("compare", base, base).out
+
+
+# --- what goes wrong ---
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"id": 1, "score": 70.5}', "score is 70.5, outside 0 to 1; divide percentages by 100"),
+        ('{"id": 1, "score": NaN}', "NaN"),
+        ('{"score": 1}', "no key 'id'"),
+        ("", "the file is empty"),
+        ('{"id": 1', "not JSON"),
+    ],
+)
+def test_bad_input_is_one_line_with_the_place_and_exit_code_2(tmp_path, line, said):
+    base, _ = files(tmp_path, [1], [1])
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text(line + "\n")
+    ended = evalkit("compare", base, bad, "--json")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.count("\n") == 1
+    assert said in ended.err
+    assert str(bad) in ended.err
+
+
+def test_two_formats_are_not_paired(tmp_path):
+    base, _ = files(tmp_path, [1], [1])
+    cand = write_lines(tmp_path / "samples.jsonl", [{"doc_id": 0, "acc": 1}])
+    ended = evalkit("compare", base, cand)
+    assert ended.code == 2
+    assert "compare two files of one format" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--min-recovery", "0.99"), "write 99"),
+        (("--min-recovery", "nan"), "must be a percentage"),
+        (("--max-failed", "5"), "must be a share"),
+        (("--expected", "1"), "expected 1"),
+        (("--task", "mmmu"), "no task 'mmmu'"),
+        (("--metric", "anls"), "no metric 'anls'"),
+    ],
+)
+def test_options_that_make_no_sense(tmp_path, options, said):
+    ended = evalkit("compare", *files(tmp_path, *UNDECIDED), *options)
+    assert ended.code == 2
+    assert said in ended.err
+
+
+# --- formats ---
+
+
+def test_lm_eval_samples_of_two_tasks_are_not_comparable(tmp_path):
+    date = "2026-01-02T03-04-05.678901"
+    lines = [{"doc_id": at, "acc": 1.0, "doc_hash": str(at)} for at in range(20)]
+    base = write_lines(tmp_path / "b" / f"samples_mmlu_anatomy_{date}.jsonl", lines)
+    cand = write_lines(tmp_path / "c" / f"samples_mmlu_virology_{date}.jsonl", lines)
+    ended = evalkit("compare", base, cand, "--json")
+    assert (ended.code, ended.json["differences"]) == (4, ["task"])
+    assert evalkit("compare", base, base.rename(tmp_path / "b" / "renamed.jsonl")).code == 2  # it has moved
+    ended = evalkit("compare", tmp_path / "b" / "renamed.jsonl", cand, "--json")
+    assert (ended.code, ended.json["n"]) == (0, 20)
+
+
+def test_a_shuffled_lm_eval_file_is_noticed(tmp_path):
+    base = [{"doc_id": at, "acc": at % 2, "doc_hash": f"d{at}"} for at in range(20)]
+    cand = [{**line, "doc_hash": f"d{19 - at}"} for at, line in enumerate(base)]
+    ended = evalkit("compare", write_lines(tmp_path / "b.jsonl", base), write_lines(tmp_path / "c.jsonl", cand), "--json")
+    assert (ended.code, ended.json["differences"]) == (4, ["question"])
+
+
+def test_evalplus_problems_are_paired(tmp_path):
+    def results(name, passes):
+        problems = {
+            f"HumanEval/{at}": [{"base_status": "pass" if at < passes else "fail", "plus_status": None}] * 5
+            for at in range(164)
+        }
+        return write_json(tmp_path / f"{name}_eval_results.json", {"eval": problems})
+
+    ended = evalkit("compare", results("b", 120), results("c", 115), "--json")
+    assert (ended.code, ended.json["n"], ended.json["regressed"]) == (0, 164, 5)
+    assert ended.json["recovery"] == pytest.approx(100 * 115 / 120)
+
+
+def test_mistral_evals_answers_are_scored_and_paired_by_content(tmp_path):
+    def output(name, answers):
+        rows = {
+            str(at): {
+                "request": {"messages": [{"role": "user", "content": question}]},
+                "model_answer": answer,
+                "reference_answer": "yes",
+            }
+            for at, (question, answer) in enumerate(answers)
+        }
+        return write_json(tmp_path / name, rows)
+
+    base = output("b.json", [(f"q{at}", "yes") for at in range(10)])
+    cand = output("c.json", [(f"q{at}", "yes" if at else "#####") for at in reversed(range(10))])
+    ended = evalkit("compare", base, cand, "--metric", "anls", "--json")
+    assert (ended.code, ended.json["n"], ended.json["regressed"], ended.json["candidate"]) == (0, 10, 1, 0.9)
+    assert evalkit("compare", base, cand).code == 2
+
+
+# --- runs and policies ---
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run of two tasks: ``pages`` is recovered, ``charts`` is undecided."""
+    folder = tmp_path / "run"
+    rows = [
+        {"task": task, "category": "Vision", "metric": "anls", "planned": planned, "available": planned}
+        for task, planned in (("pages", 4000), ("charts", 900))
+    ]
+    write_json(folder / "results.json", {"baseline": "b", "candidates": ["c"], "smoke": False, "tasks": rows})
+    for label, at in (("b", 0), ("c", 1)):
+        write_lines(folder / "samples" / label / "pages.jsonl", scored(RECOVERED[at]))
+        write_lines(folder / "samples" / label / "charts.jsonl", scored(UNDECIDED[at]))
+    return folder
+
+
+def test_a_run_is_compared_with_itself_task_by_task_and_on_average(run):
+    ended = evalkit("compare", run, run, "--json")
+    assert ended.code == 0
+    found = ended.json
+    assert (found["task"], found["n"], found["planned"]) == ("Vision", 4900, 4900)
+    assert found["baseline"] == pytest.approx((0.75 + 500 / 900) / 2)
+    assert {one["task"]: one["recovery"] for one in found["tasks"]} == {"pages": 100.0, "charts": pytest.approx(98)}
+    assert found["mcnemar_p"] is None
+
+
+def test_one_task_of_a_run(run):
+    ended = evalkit("compare", run, run, "--task", "pages", "--min-recovery", 99, "--json")
+    assert (ended.code, ended.json["task"], ended.json["verdict"]) == (0, "pages", "recovered")
+
+
+def test_the_average_carries_the_claim_and_its_tasks_only_must_not_degrade(run):
+    ended = evalkit("compare", run, run, "--min-recovery", 98, "--json")
+    assert ended.json["verdict"] == "recovered"
+    assert [one["verdict"] for one in ended.json["tasks"]] == ["undecided", "recovered"]
+    assert ended.code == 0
+
+
+def test_the_average_comes_first_in_words(run):
+    ended = evalkit("compare", run, run, "--min-recovery", 98)
+    lines = ended.out.splitlines()
+    assert lines[0] == "Vision (average of 2 tasks)"
+    assert lines[1].startswith("RECOVERY 99.")
+    assert "charts (supporting)" in lines
+
+
+@pytest.mark.parametrize(
+    ("policy", "code"),
+    [
+        ("min_recovery = 98", 0),
+        ('min_recovery = 98\n[policy.tasks.charts]\ntier = "critical"', 3),
+        ("[policy.tasks.charts]\nmin_recovery = 99.99", 0),
+        ("[policy.tasks.pages]\nmin_recovery = 105", 1),
+        ('[policy.tasks.pages]\nmin_recovery = 105\ntier = "advisory"', 0),
+        ("[policy.averages.Vision]\nmin_recovery = 105", 1),
+    ],
+)
+def test_a_policy_file_by_task_average_and_tier(run, tmp_path, policy, code):
+    file = tmp_path / "policy.toml"
+    file.write_text(f"[policy]\n{policy}\n")
+    assert evalkit("compare", run, run, "--policy", file).code == code
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("min_recovery = 99", "no [policy] table"),
+        ("[policy]\nmin_recover = 99", "did you mean 'min_recovery'?"),
+        ("[policy", "policy.toml: "),
+        ("[policy.tasks.mmlu]\nmin_recovery = 99", "judges none of the rows"),
+    ],
+)
+def test_a_policy_file_that_would_judge_nothing_is_refused(run, tmp_path, text, said):
+    file = tmp_path / "policy.toml"
+    file.write_text(text)
+    ended = evalkit("compare", run, run, "--policy", file)
+    assert ended.code == 2
+    assert said in ended.err
+
+
+def test_a_policy_that_names_what_is_not_there_is_said(run, tmp_path):
+    file = tmp_path / "policy.toml"
+    file.write_text("[policy]\nmin_recovery = 90\n[policy.tasks.mmlu]\nmin_recovery = 99\n")
+    assert "the policy names what was not compared: mmlu" in evalkit("compare", run, run, "--policy", file).out
+
+
+def test_a_task_that_one_side_lacks_is_incomplete(run):
+    (run / "samples" / "c" / "charts.jsonl").unlink()
+    write_lines(run / "samples" / "c" / "more.jsonl", scored([1, 0]))
+    ended = evalkit("compare", run, run, "--min-recovery", 90, "--json")
+    assert ended.code == 4
+    verdicts = {one["task"]: one["verdict"] for one in ended.json["tasks"]}
+    assert verdicts == {"charts": "incomplete", "pages": "recovered", "more": "incomplete"}
+    assert ended.json["verdict"] == "incomplete"
+
+
+def test_a_smoke_run_never_recovers(run):
+    results = run / "results.json"
+    results.write_text(results.read_text().replace('"smoke": false', '"smoke": true'))
+    ended = evalkit("compare", run, run, "--task", "pages", "--min-recovery", 50, "--json")
+    assert (ended.code, ended.json["verdict"]) == (3, "undecided")
+    assert "smoke run" in ended.json["reasons"][0]
+
+
+def test_two_runs_under_other_conditions_are_not_comparable(run, tmp_path):
+    results = (run / "results.json").read_text()
+    other = tmp_path / "other"
+    for path in (run / "samples").rglob("*.jsonl"):
+        copy = other / path.relative_to(run)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(path.read_text())
+    (other / "results.json").write_text(results.replace('"anls"', '"vqa_match"'))
+    ended = evalkit("compare", run, other, "--json")
+    assert (ended.code, ended.json["verdict"]) == (4, "not_comparable")
+    assert "pages: metric: b has anls, c has vqa_match" in ended.json["reasons"][0]
+
+
+def test_the_command_is_listed_and_costs_the_help_nothing():
+    heavy = "{'torch', 'vllm', 'datasets', 'pandas', 'lm_eval'}"
+    script = f"import sys; import evalkit.cli.compare; sys.exit(bool({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+    assert "compare" in evalkit("--help").out

@@ -1,0 +1,269 @@
+"""Whole runs through the command line, on real processes and sockets; a stand-in answers in vLLM's place."""
+
+import json
+import random
+import signal
+import sqlite3
+import subprocess
+import time
+
+import psutil
+import pytest
+
+SAMPLES = 70
+BOTH = 2 * SAMPLES
+
+
+def fast(*more):
+    """Serving flags for the stand-in: where it writes down what it was asked, and whatever the test wants."""
+    words = ["--serve-arg", "journal=journal"]
+    for flag in more:
+        words += ["--serve-arg", flag]
+    return words
+
+
+def servers_of(folder):
+    """Living stand-ins that were started from ``folder``."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        words = process.info["cmdline"] or []
+        if "vllm.entrypoints.openai.api_server" in words and process.info["cwd"] == str(folder):
+            found.append(process.pid)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(workplace):
+    yield
+    assert servers_of(workplace.folder) == []
+
+
+def test_a_run_leaves_what_it_promises(workplace):
+    done = workplace.evalkit(*workplace.comparison(*fast()), check=0)
+    found = json.loads(done.stdout)
+    assert found["baseline"] == "base"
+    assert found["candidates"] == ["cand"]
+    for row in found["tasks"]:
+        for score in row["scores"].values():
+            assert score["planned"] == score["scored"] == row["planned"]
+    (folder,) = workplace.runs()
+    assert json.loads((folder / "results.json").read_text()) == found
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == {
+        "run.json",
+        "results.json",
+        "report.md",
+        "report.html",
+        "samples/base/pages.jsonl",
+        "samples/base/charts.jsonl",
+        "samples/cand/pages.jsonl",
+        "samples/cand/charts.jsonl",
+        "server/base.log",
+        "server/cand.log",
+    }
+    lines = [json.loads(line) for line in (folder / "samples/base/pages.jsonl").read_text().splitlines()]
+    assert [line["id"] for line in lines] == [str(number) for number in range(40)]
+    facts = json.loads((folder / "run.json").read_text())
+    assert facts["schema_version"] == 1
+    assert facts["finished"] is True
+    assert len(workplace.journal()) == BOTH
+
+
+def test_a_finished_run_has_nothing_to_do_and_starts_no_server(workplace):
+    workplace.evalkit(*workplace.comparison(*fast()), check=0)
+    before = workplace.results()
+    words = [word for word in workplace.comparison(*fast()) if word != "--json"]
+    done = workplace.evalkit(*words, check=0)
+    assert "nothing to do" in done.stdout
+    assert len(workplace.journal()) == BOTH
+    assert workplace.results() == before
+
+
+def test_a_new_candidate_reuses_the_baseline(workplace):
+    workplace.evalkit(*workplace.comparison(*fast()), check=0)
+    (workplace.folder / "cand/model.safetensors").write_bytes(b"requantized")
+    done = workplace.evalkit(*workplace.comparison(*fast()), check=0)
+    assert len(workplace.journal()) == BOTH + SAMPLES
+    assert len(workplace.runs()) == 2
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    assert {event["reused"] for event in events if event["event"] == "Progress" and event["model"] == "base"} == {40, 30}
+
+
+def test_what_can_move_an_answer_asks_again(workplace):
+    workplace.evalkit(*workplace.comparison(*fast()), check=0)
+    workplace.evalkit(*workplace.comparison(*fast("dtype=bfloat16")), check=0)
+    assert len(workplace.journal()) == 2 * BOTH
+
+
+def test_what_cannot_move_an_answer_is_reused(workplace):
+    workplace.evalkit(*workplace.comparison(*fast()), check=0)
+    workplace.evalkit(*workplace.comparison(*fast("max-num-seqs=3"), "--window", "5"), check=0)
+    task = workplace.folder / "tasks/pages.toml"
+    task.write_text(task.read_text().replace('metrics = ["anls"]', 'metrics = ["anls", "anls@official"]'))
+    done = workplace.evalkit(*workplace.comparison(*fast()), check=0)
+    assert "anls@official" in json.loads(done.stdout)["tasks"][0]["scores"]["base"]["metrics"]
+    assert len(workplace.journal()) == BOTH
+
+
+def test_fresh_asks_again_and_later_runs_build_on_it(workplace):
+    workplace.evalkit(*workplace.comparison(*fast()), check=0)
+    workplace.evalkit(*workplace.comparison(*fast(), "--fresh"), check=0)
+    assert len(workplace.journal()) == 2 * BOTH
+    workplace.evalkit(*workplace.comparison(*fast()), check=0)
+    assert len(workplace.journal()) == 2 * BOTH
+
+
+def test_a_smoke_run_says_so_and_its_answers_are_not_lost(workplace):
+    done = workplace.evalkit(*workplace.comparison(*fast(), "--limit", "5"), check=0)
+    found = json.loads(done.stdout)
+    assert found["smoke"] is True
+    assert [(row["planned"], row["available"]) for row in found["tasks"]] == [(5, 40), (5, 30)]
+    assert len(workplace.journal()) == 20
+    workplace.evalkit(*workplace.comparison(*fast()), check=0)
+    assert len(workplace.journal()) == BOTH
+
+
+@pytest.mark.parametrize(
+    ("part", "kind"),
+    [
+        ("status:404", "refused"),
+        ("status:500", "server_error"),
+        ("429:0", "rate_limited"),
+        ("empty", "bad_response"),
+        ("no-choices", "bad_response"),
+        ("half-body", "disconnected"),
+        ("never", "deadline"),
+        ("wrong-model", "wrong_model"),
+    ],
+)
+def test_when_everything_fails_there_is_no_score(workplace, part, kind):
+    (workplace.folder / "evalkit.toml").write_text("[client]\ntries = 2\ndeadline_s = 0.5\nwindow = 64\n")
+    done = workplace.evalkit(*workplace.comparison(*fast(f"part={part}"), "--limit", "4", "--config", "evalkit.toml"))
+    assert done.returncode in {4, 5}
+    assert done.stdout == ""
+    assert kind in done.stderr
+    assert not list(workplace.folder.glob("runs/*/results.json"))
+
+
+@pytest.mark.parametrize("part", ["500-then-fine", "429-then-fine:0", "closes-reused", "faults:11"])
+def test_passing_trouble_changes_nothing(workplace, part):
+    undisturbed = json.loads(workplace.evalkit(*workplace.comparison(), "--output", "calm", check=0).stdout)
+    done = json.loads(workplace.evalkit(*workplace.comparison("--serve-arg", f"part={part}"), check=0).stdout)
+    assert done["tasks"] == undisturbed["tasks"]
+
+
+def test_null_content_is_an_answer_that_scores_nothing(workplace):
+    done = workplace.evalkit(*workplace.comparison(*fast("part=null-content"), "--limit", "3"), check=0)
+    for row in json.loads(done.stdout)["tasks"]:
+        assert row["scores"]["base"]["score"] == 0
+        assert row["scores"]["base"]["notes"] == {"no content": 3}
+        assert row["recovery"]["cand"]["percent"] is None
+
+
+def test_a_row_that_cannot_be_asked_is_a_failure_of_both_models(workplace):
+    from conftest import charts, write_parquet
+
+    rows = charts(30)
+    rows[7]["image"]["bytes"] = b"not a picture"
+    write_parquet(workplace.folder / "tasks/charts.parquet", rows)
+    done = workplace.evalkit(*workplace.comparison(*fast()), check=4)
+    row = json.loads(done.stdout)["tasks"][1]
+    assert {label: score["failures"] for label, score in row["scores"].items()} == {
+        "base": {"bad_row": 1},
+        "cand": {"bad_row": 1},
+    }
+    assert row["recovery"]["cand"]["paired"] == 29
+
+
+def test_a_server_that_dies_is_started_again_and_only_what_was_lost_is_sent_again(workplace):
+    undisturbed = workplace.evalkit(*workplace.comparison(), "--output", "calm", check=0)
+    done = workplace.evalkit(*workplace.comparison(*fast("die-after=50")), "--window", "4", check=0)
+    assert json.loads(done.stdout)["tasks"] == json.loads(undisturbed.stdout)["tasks"]
+    assert "the server died" in done.stderr
+    repeated = len(workplace.journal()) - len(set(workplace.journal())) - SAMPLES
+    assert 0 <= repeated <= 2 * 2 * 4  # two deaths, two models, four requests under way
+
+
+def test_a_server_that_always_dies_ends_the_run_and_keeps_what_it_answered(workplace):
+    (workplace.folder / "evalkit.toml").write_text("[serve]\nrestarts = 1\n")
+    done = workplace.evalkit(*workplace.comparison(*fast("die-after=12")), "--window", "2", "--config", "evalkit.toml")
+    assert done.returncode == 5
+    assert "died 2 times" in done.stderr
+    stored = sqlite3.connect(workplace.folder / "runs/store.sqlite3").execute("SELECT count(*) FROM response").fetchone()
+    assert stored[0] >= 18
+
+
+def test_ctrl_c_stops_in_order_and_the_same_command_continues(workplace):
+    words = workplace.command(*workplace.comparison(*fast("delay-s=0.05"), "--window", "2"))
+    process = subprocess.Popen(words, cwd=workplace.folder, env=workplace.env, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: len(workplace.journal()) >= 10)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "same command" in said
+    assert servers_of(workplace.folder) == []
+    workplace.evalkit(*workplace.comparison(*fast("delay-s=0.05")), check=0)
+    assert len(workplace.journal()) <= BOTH + 2
+    assert len(workplace.runs()) == 1
+
+
+def test_a_second_process_on_the_same_store_is_refused(workplace):
+    words = workplace.command(*workplace.comparison(*fast("delay-s=0.05"), "--window", "2"))
+    process = subprocess.Popen(words, cwd=workplace.folder, env=workplace.env, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: len(workplace.journal()) >= 2)
+        done = workplace.evalkit(*workplace.comparison())
+        assert done.returncode == 5
+        assert f"in use by process {process.pid}" in done.stderr
+    finally:
+        process.terminate()
+        assert process.wait(timeout=30) == 130
+
+
+def test_killed_at_twenty_moments_it_ends_like_an_undisturbed_run(workplace):
+    """Kill -9 at seeded moments: while it starts, while it asks, while it changes models."""
+    chance = random.Random(20)
+    undisturbed = workplace.evalkit(*workplace.comparison("--serve-arg", "delay-s=0.005"), "--output", "calm", check=0)
+    words = workplace.comparison("--serve-arg", "journal=journal", "--serve-arg", "delay-s=0.005", "--window", "3")
+    early = [chance.uniform(0.05, 1.5) for _ in range(6)]
+    counts = sorted(chance.sample(range(1, BOTH), 14))
+    for moment in early:
+        kill_when(workplace, words, lambda began, moment=moment: time.monotonic() - began >= moment)
+    for count in counts:
+        kill_when(workplace, words, lambda _, count=count: stored(workplace) >= count)
+    before, answered = len(workplace.journal()), stored(workplace)
+    done = workplace.evalkit(*words, check=0)
+    assert len(workplace.journal()) - before == BOTH - answered  # nothing that was stored is asked again
+    assert json.loads(done.stdout)["tasks"] == json.loads(undisturbed.stdout)["tasks"]
+    assert len(workplace.runs()) == 1
+
+
+def kill_when(workplace, words, due):
+    process = subprocess.Popen(
+        workplace.command(*words),
+        cwd=workplace.folder,
+        env=workplace.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    began = time.monotonic()
+    wait_for(lambda: due(began) or process.poll() is not None)
+    process.kill()
+    assert process.wait() in {-signal.SIGKILL, 0}
+
+
+def stored(workplace):
+    path = workplace.folder / "runs/store.sqlite3"
+    if not path.exists():
+        return 0
+    try:
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10) as connection:
+            return connection.execute("SELECT count(*) FROM response").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
+
+
+def wait_for(condition, timeout_s=60):
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

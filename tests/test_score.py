@@ -1,0 +1,102 @@
+import dataclasses
+
+import pytest
+
+from evalkit.score import Tally, scores, tally
+from evalkit.types import Answer, Dataset, Decoding, Failure, FailureKind, Record, Sample, Task, Text
+
+TASK = Task(
+    name="docvqa",
+    benchmark="docvqa",
+    dataset=Dataset("d", "test"),
+    prompt="p",
+    decoding=Decoding(10),
+    metrics=("anls", "anls@official"),
+    headline="anls",
+    dialect="neuralmagic",
+    category="Vision",
+    title="T",
+)
+
+
+def sample(key, reference="right"):
+    return Sample(key, (Text("q"),), [reference], cluster="page")
+
+
+def answer(text, finish="stop", tokens=4):
+    return Answer(text, finish, 10, tokens, 0.1)
+
+
+def test_a_metric_may_name_a_dialect_of_its_own():
+    found = scores("kitt", ["sitting"], TASK)
+    assert found["anls"].value == pytest.approx(3 / 7)
+    assert found["anls@official"].value == 0.0  # below the official threshold of 0.5
+
+
+def test_planned_is_scored_and_failed():
+    total = Tally(TASK, "m")
+    total.add(sample("1"), answer("right"))
+    total.add(sample("2"), answer("#####"))
+    total.add(sample("3"), Failure(FailureKind.DEADLINE, "slow"))
+    found = total.task_score()
+    assert (found.planned, found.scored, found.failed) == (3, 2, 1)
+    assert found.score == 0.5
+    assert found.failures == {"deadline": 1}
+    assert found.bounds == (pytest.approx(1 / 3), pytest.approx(2 / 3))
+
+
+def test_a_failure_is_not_a_wrong_answer():
+    total = Tally(TASK, "m")
+    total.add(sample("1"), answer("right"))
+    total.add(sample("2"), Failure(FailureKind.SERVER_ERROR, "500"))
+    assert total.task_score().score == 1.0
+    assert list(total.paired) == ["1"]
+
+
+def test_nothing_scored_is_no_score():
+    total = Tally(TASK, "m")
+    total.add(sample("1"), Failure(FailureKind.DEADLINE, "slow"))
+    found = total.task_score()
+    assert (found.score, found.bounds, found.metrics["anls"], found.mean_completion_tokens) == (None, None, None, None)
+    assert total.running is None
+
+
+def test_null_content_is_scored_zero_and_noted():
+    total = Tally(TASK, "m")
+    total.add(sample("1"), answer(None))
+    found = total.task_score()
+    assert (found.score, found.empty, found.notes) == (0.0, 1, {"no content": 1})
+
+
+def test_behaviour_is_counted():
+    total = Tally(TASK, "m")
+    total.add(sample("1"), answer("right", "length", 10))
+    total.add(sample("2"), answer("  ", "stop", 2))
+    found = total.task_score()
+    assert (found.truncated, found.empty, found.mean_completion_tokens) == (1, 1, 6.0)
+
+
+def test_unparsed_counts_answers_without_a_final_answer():
+    task = dataclasses.replace(
+        TASK,
+        metrics=("explicit_prompt_relaxed_correctness",),
+        headline="explicit_prompt_relaxed_correctness",
+    )
+    total = Tally(task, "m")
+    total.add(sample("1", "42"), answer("Final Answer: 42"))
+    total.add(sample("2", "42"), answer("I would say 42"))
+    found = total.task_score()
+    assert (found.score, found.unparsed) == (0.5, 1)
+
+
+def test_records_without_an_outcome_are_left_out():
+    records = [Record(sample("1"), answer("right")), Record(sample("2"), None)]
+    assert tally(TASK, "m", records).task_score().planned == 1
+
+
+def test_the_mean_is_rounded_once():
+    total = Tally(TASK, "m")
+    for number in range(10):
+        total.add(sample(str(number), "a" * 10), answer("a"))
+    # Added one after the other in floating point, ten equal values do not give their own mean.
+    assert total.task_score().score == scores("a", ["a" * 10], TASK)["anls"].value

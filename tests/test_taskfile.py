@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+from hashlib import sha256
+
+import pytest
+
+from evalkit import taskfile
+from evalkit.errors import ConfigError
+from evalkit.types import Dataset, Decoding, PublishedPrompt, Task
+
+PUBLISHED = {
+    "repository": "owner/name",
+    "commit": "0" * 40,
+    "file": "a/b.py",
+    "constant": "PROMPT",
+    "sha256": "f" * 64,
+}
+GOOD = {
+    "name": "docs-mine",
+    "title": "Docs (mine)",
+    "category": "Vision",
+    "benchmark": "docvqa",
+    "metrics": ["anls", "anls@official"],
+    "headline": "anls",
+    "dialect": "neuralmagic",
+    "prompt": "Answer briefly.",
+    "dataset": {"id": "owner/docs", "split": "validation", "files": ["data/validation-*.parquet"]},
+    "decoding": {"max_tokens": 10},
+}
+
+
+def complaint(**changes) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        taskfile.task(GOOD | changes, "x.toml")
+    return str(caught.value).splitlines()
+
+
+def test_a_mapping_becomes_a_task():
+    assert taskfile.task(GOOD, "x.toml") == Task(
+        name="docs-mine",
+        title="Docs (mine)",
+        category="Vision",
+        benchmark="docvqa",
+        metrics=("anls", "anls@official"),
+        headline="anls",
+        dialect="neuralmagic",
+        prompt="Answer briefly.",
+        dataset=Dataset("owner/docs", "validation", files=("data/validation-*.parquet",)),
+        decoding=Decoding(10),
+        source="x.toml",
+    )
+
+
+def test_a_published_prompt_is_named_not_carried():
+    assert taskfile.task(GOOD | {"prompt": PUBLISHED}, "x.toml").prompt == PublishedPrompt(**PUBLISHED)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"name": "My Task"}, "x.toml: name: 'My Task' cannot be a name; use small letters, digits, '-', '_' and '.'"),
+        ({"name": "../up"}, "x.toml: name: '../up' cannot be a name; use small letters, digits, '-', '_' and '.'"),
+        ({"benchmark": "docqva"}, "x.toml: benchmark: unknown benchmark 'docqva'; did you mean 'docvqa'?"),
+        ({"metrics": ["anls", "anlss"]}, "x.toml: metrics[1]: unknown metric 'anlss'; did you mean 'anls'?"),
+        (
+            {"metrics": ["anls", "anls@offical"]},
+            "x.toml: metrics[1]: unknown dialect 'offical'; did you mean 'official'?",
+        ),
+        ({"metrics": ["anls", "anls"]}, "x.toml: metrics: names 'anls' twice; remove one"),
+        (
+            {"headline": "vqa_match"},
+            "x.toml: headline: 'vqa_match' is not among the metrics; add it there, or choose from anls, anls@official",
+        ),
+        ({"source": "elsewhere"}, "x.toml: source: unknown key; known: "),
+        ({"images": "orignal"}, "x.toml: images: unknown choice 'orignal'; did you mean 'original'?"),
+        (
+            {"decoding": {"max_tokens": 10, "temprature": 0}},
+            "x.toml: decoding.temprature: unknown key; did you mean 'temperature'?",
+        ),
+        ({"decoding": {"max_tokens": 0}}, "x.toml: decoding.max_tokens: is 0; must be 1 or more"),
+        ({"decoding": {"max_tokens": 1, "n": 0}}, "x.toml: decoding.n: is 0; must be 1 or more"),
+        (
+            {"decoding": {"max_tokens": 1, "temperature": -1}},
+            "x.toml: decoding.temperature: is -1.0; must be 0 or more",
+        ),
+        ({"decoding": {"max_tokens": 1, "top_p": 0}}, "x.toml: decoding.top_p: is 0.0; must be more than 0"),
+        ({"decoding": {"max_tokens": 1, "top_p": 2}}, "x.toml: decoding.top_p: is 2.0; must be 1 or less"),
+        (
+            {"dataset": {"id": "a/b/c", "split": "x", "files": ["a"]}},
+            "x.toml: dataset.id: is 'a/b/c'; must be owner/name on the Hugging Face hub",
+        ),
+        (
+            {"dataset": {"id": "a/b", "split": "", "files": ["a"]}},
+            "x.toml: dataset.split: is empty; name the split that the files hold",
+        ),
+        (
+            {"dataset": {"id": "a/b", "split": "val"}},
+            "x.toml: dataset.files: is empty; name the files of this split, such as files = ['data/val-*.parquet']",
+        ),
+        (
+            {"dataset": {"id": "", "split": "val", "files": ["a", "../b.parquet"]}},
+            "x.toml: dataset.files[1]: is '../b.parquet'; must be a relative path with '/' and without '..'",
+        ),
+        (
+            {"prompt": PUBLISHED | {"commit": "main"}},
+            "x.toml: prompt.commit: is 'main'; must be a full commit: 40 hexadecimal digits",
+        ),
+        (
+            {"prompt": PUBLISHED | {"repository": "x"}},
+            "x.toml: prompt.repository: is 'x'; must be owner/name on GitHub",
+        ),
+        (
+            {"prompt": PUBLISHED | {"constant": "a.b"}},
+            "x.toml: prompt.constant: is 'a.b'; must be the name of a constant",
+        ),
+        (
+            {"prompt": PUBLISHED | {"sha256": "F" * 64}},
+            f"x.toml: prompt.sha256: is '{'F' * 64}'; must be the sha256 of the prompt: 64 hexadecimal digits",
+        ),
+        (
+            {"prompt": PUBLISHED | {"file": "/etc/passwd"}},
+            "x.toml: prompt.file: is '/etc/passwd'; must be a relative path with '/' and without '..'",
+        ),
+    ],
+)
+def test_a_bad_value_says_where_what_and_how_to_fix_it(changes, said):
+    (line,) = complaint(**changes)
+    assert line.startswith(said)
+
+
+def test_no_metric_at_all_is_refused():
+    assert "x.toml: metrics: is empty; name at least one" in complaint(metrics=[])
+
+
+def test_every_problem_is_told():
+    assert len(complaint(name="A", benchmark="x", decoding={"max_tokens": 0})) == 3
+
+
+def test_a_suite():
+    found = taskfile.suite({"name": "mine", "title": "Mine", "tasks": ["a", "b"]}, "s.toml")
+    assert (found.name, found.title, found.tasks, found.source) == ("mine", "Mine", ("a", "b"), "s.toml")
+
+
+@pytest.mark.parametrize(
+    ("tasks", "said"),
+    [([], "s.toml: tasks: is empty; name at least one"), (["a", "a"], "s.toml: tasks: names 'a' twice; remove one")],
+)
+def test_a_suite_lists_each_task_once(tasks, said):
+    with pytest.raises(ConfigError) as caught:
+        taskfile.suite({"name": "mine", "title": "Mine", "tasks": tasks}, "s.toml")
+    assert str(caught.value) == said
+
+
+TASK = taskfile.task(GOOD, "x.toml")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"benchmark": "chartqa"},
+        {"dataset": replace(TASK.dataset, id="other/docs")},
+        {"dataset": replace(TASK.dataset, config="c")},
+        {"dataset": replace(TASK.dataset, split="test")},
+        {"dataset": replace(TASK.dataset, revision="abc")},
+        {"dataset": replace(TASK.dataset, files=("data/*.parquet",))},
+        {"prompt": "Answer at length."},
+        {"decoding": Decoding(11)},
+        {"decoding": Decoding(10, temperature=0.5)},
+        {"decoding": Decoding(10, stop=("\n",))},
+        {"images": "original"},
+    ],
+)
+def test_what_moves_a_question_moves_the_fingerprint(changes):
+    assert taskfile.fingerprint(replace(TASK, **changes)) != taskfile.fingerprint(TASK)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "other"},
+        {"title": "Other"},
+        {"category": "Text"},
+        {"metrics": ("vqa_match",)},
+        {"headline": "vqa_match"},
+        {"dialect": "official"},
+        {"source": "elsewhere.toml"},
+    ],
+)
+def test_how_an_answer_is_read_or_named_does_not_move_the_fingerprint(changes):
+    assert taskfile.fingerprint(replace(TASK, **changes)) == taskfile.fingerprint(TASK)
+
+
+def test_a_published_prompt_and_its_text_have_one_fingerprint():
+    text = "Antworte kurz – bitte."
+    published = PublishedPrompt(**PUBLISHED | {"sha256": sha256(text.encode()).hexdigest()})
+    moved = replace(published, repository="fork/name", commit="1" * 40)
+    prints = {taskfile.fingerprint(replace(TASK, prompt=prompt)) for prompt in (text, published, moved)}
+    assert len(prints) == 1
+
+
+def test_the_readme_spelling_of_a_task_is_toml():
+    text = 'prompt = "p"\n[dataset]\nid = "a/b"\nsplit = "s"\nfiles = ["f"]\n[decoding]\nmax_tokens = 5\nstop = ["."]'
+    rest = {key: GOOD[key] for key in ("name", "title", "category", "benchmark", "metrics", "headline", "dialect")}
+    assert taskfile.task(rest | tomllib.loads(text), "x.toml").decoding == Decoding(5, stop=(".",))
