@@ -92,11 +92,11 @@ def sources(config: Config, store: Store, say: Say) -> list[Source]:
     found = []
     for task in tasks(config):
         say(Stage(f"reading {task.name}"))
-        found.append(_source(task, config, store))
+        found.append(_source(task, config, store, say))
     return found
 
 
-def _source(task: Task, config: Config, store: Store) -> Source:
+def _source(task: Task, config: Config, store: Store, say: Say) -> Source:
     prompt = prompts.read(task.prompt)
     given = config.data.get(task.name)
     rows = open_rows(
@@ -104,8 +104,9 @@ def _source(task: Task, config: Config, store: Store) -> Source:
         benchmark=BENCHMARKS[task.benchmark],
         data=Path(given) if given else None,
         base=Path(task.source).parent,
+        tell=lambda text: say(Stage(text)),
     )
-    planned = min(rows.planned, config.limit or rows.planned)
+    planned = rows.planned if config.limit is None else min(rows.planned, config.limit)
     scan = _Scan(task)
     listing, entries = store.write_listing(
         scan.over(planned_samples(task, rows, prompt, planned)), note=f"{task.name} {rows.revision}"

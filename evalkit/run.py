@@ -88,10 +88,10 @@ class _Run:
 
     def _clear_orphans(self) -> None:
         """Stop servers that a killed evalkit left behind; that it is dead is proved by the store's lock."""
-        for log_folder in sorted(self._output.glob("*/server")):
-            for orphan in server.orphans(log_folder):
-                self.say(Notice(f"stopping a server that an earlier run left behind: process {orphan.pid}"))
-                server.stop_orphan(orphan)
+        for orphan in server.orphans(self._output):
+            pids = ", ".join(map(str, orphan.pids))
+            self._say_outside(Notice(f"stopping a server that an earlier run left behind: {pids}"))
+            server.stop_orphan(orphan)
 
     def _plan(self) -> tuple[Plan, list[Source]]:
         """Resolve models and samples: from here on everything is named by its content."""
@@ -139,7 +139,7 @@ class _Run:
     def _provenance(self, plan: Plan) -> dict[str, Json]:
         """What ran, and how to run it again."""
         return {
-            **environment.provenance(),
+            **environment.provenance(self._config.serve),
             "config": asdict(self._config),
             "commands": {
                 one.model.label: shlex.join(server.command(self._config.serve, one.model, 8000))

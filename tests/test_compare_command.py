@@ -74,7 +74,7 @@ def test_a_zero_baseline_is_reported_and_compared(tmp_path):
 
 
 def test_infinite_bounds_are_null_in_json(tmp_path):
-    ended = evalkit("compare", *files(tmp_path, [0] * 50, [1] * 49), "--json")
+    ended = evalkit("compare", *files(tmp_path, [0] * 49, [1] * 50), "--json")
     assert ended.json["bounds"][1] is None
 
 
@@ -178,7 +178,9 @@ def test_lm_eval_samples_of_two_tasks_are_not_comparable(tmp_path):
 def test_a_shuffled_lm_eval_file_is_noticed(tmp_path):
     base = [{"doc_id": at, "acc": at % 2, "doc_hash": f"d{at}"} for at in range(20)]
     cand = [{**line, "doc_hash": f"d{19 - at}"} for at, line in enumerate(base)]
-    ended = evalkit("compare", write_lines(tmp_path / "b.jsonl", base), write_lines(tmp_path / "c.jsonl", cand), "--json")
+    ended = evalkit(
+        "compare", write_lines(tmp_path / "b.jsonl", base), write_lines(tmp_path / "c.jsonl", cand), "--json"
+    )
     assert (ended.code, ended.json["differences"]) == (4, ["question"])
 
 

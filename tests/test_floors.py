@@ -9,9 +9,10 @@ PACKAGE = Path(__file__).resolve().parent.parent / "evalkit"
 
 FLOORS = [
     {"types", "errors", "events", "identity", "__init__"},
-    {"schema", "config", "taskfile", "benchmarks", "metrics", "stats", "images"},
-    {"chat", "plan", "score", "compare", "report"},
+    {"schema", "config", "taskfile", "benchmarks", "metrics", "stats", "images", "cards"},
+    {"chat", "plan", "score", "compare", "pairs", "verdict", "report"},
     {
+        "answers",
         "client",
         "control",
         "demo",

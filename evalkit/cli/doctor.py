@@ -14,9 +14,11 @@ from evalkit.errors import ExitCode
 @click.option("-o", "--output", default="runs", type=click.Path(path_type=Path), help="Where runs would be written.")
 def command(vllm_python: str, output: Path) -> int:
     """Print one line a finding; exit with 5 when something stands in the way of a run."""
-    from evalkit.doctor import examine  # noqa: PLC0415 - --help must not wait for it
+    from evalkit import prompts, registry  # noqa: PLC0415 - --help must not wait for them
+    from evalkit.doctor import examine  # noqa: PLC0415
 
-    findings = examine(vllm_python, output)
+    published = {task.name: prompts.cached(task.prompt) for task in registry.tasks().values()}
+    findings = examine(vllm_python, output, published)
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
         mark = {"ok": "ok", "note": "note", "problem": "MISSING"}[finding.status]

@@ -104,6 +104,7 @@ def _show(finished: Finished, *, as_json: bool) -> None:
         sys.stdout.write(report.results_text(finished.report))
         return
     from rich.console import Console  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
@@ -111,7 +112,7 @@ def _show(finished: Finished, *, as_json: bool) -> None:
     if finished.nothing_to_do:
         console.print("nothing to do: every answer was in the store")
     head, body = report.table(finished.report)
-    table = Table(*[Text(cell) for cell in head], box=None, pad_edge=False)
+    table = Table(*[escape(cell) for cell in head], box=None, pad_edge=False)
     for at in range(2, len(head)):
         table.columns[at].justify = "right"
     for row in body:

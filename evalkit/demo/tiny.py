@@ -1,7 +1,7 @@
 """A model of Pixtral's architecture with random weights, for trying every step of a run but its scores.
 
-``python -m evalkit.demo.tiny FOLDER --seed N [--int8 FOLDER]``, in an interpreter that has vLLM. The same seed gives the
-same bytes. Such a model has learned nothing: its answers are noise and its scores are near zero.
+``python -m evalkit.demo.tiny FOLDER --seed N [--int8 FOLDER]``, in an interpreter that has vLLM. The same seed
+gives the same bytes. Such a model has learned nothing: its answers are noise and its scores are near zero.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ LABELS = ("Oak", "Fir", "Elm", "Ash", "Tea", "Rye", "Cod", "Fig", "Bus", "Car", 
 
 
 def scene(rng: random.Random, level: int) -> Scene:
-    """Three to five bars (``level`` 0 to 2)."""
+    """Three to six bars (``level`` 0 to 3)."""
     image, pen = canvas(rng)
     count = 3 + rng.randint(0, level)
     values = dict(zip(rng.sample(LABELS, count), rng.sample(range(1, 31), count), strict=True))

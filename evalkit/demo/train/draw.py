@@ -79,6 +79,15 @@ def corners(
     return points
 
 
+def turned(
+    points: list[tuple[float, float]], center: tuple[float, float], angle: float
+) -> list[tuple[float, float]]:
+    """The same points turned round a center, ``angle`` in radians."""
+    cos, sin = math.cos(angle), math.sin(angle)
+    moved = ((x - center[0], y - center[1]) for x, y in points)
+    return [(center[0] + x * cos - y * sin, center[1] + x * sin + y * cos) for x, y in moved]
+
+
 PIPS = {
     1: ((0, 0),),
     2: ((-1, -1), (1, 1)),

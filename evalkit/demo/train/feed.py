@@ -70,9 +70,9 @@ class Feed:
         while self.waiting:
             self._collect(timeout=None)
 
-    def renew(self, progress: float) -> int:
-        """Take in what is ready, ask for more; how many chunks were taken."""
-        taken = self._collect(timeout=0)
+    def renew(self, progress: float, most: int = 3) -> int:
+        """Take in at most ``most`` chunks that are ready, ask for more; how many were taken."""
+        taken = self._collect(timeout=0, most=most)
         while len(self.waiting) < self.depth:
             self._ask(self.turns[self.count % len(self.turns)], progress)
         return taken
@@ -89,8 +89,9 @@ class Feed:
         asked = self.workers.submit(draw_chunk, self.tokenizer, kind, f"{self.seed}-{self.count}", progress, self.folder)
         self.waiting[asked] = kind
 
-    def _collect(self, timeout: float | None) -> int:
-        ready, _ = wait(self.waiting, timeout=timeout, return_when=FIRST_COMPLETED)
+    def _collect(self, timeout: float | None, most: int = CHUNK) -> int:
+        finished, _ = wait(self.waiting, timeout=timeout, return_when=FIRST_COMPLETED)
+        ready = list(finished)[:most]
         for done in ready:
             self.pools[self.waiting.pop(done)].take(done.result())
         return len(ready)

@@ -26,7 +26,8 @@ QUIZZES = 8
 SHOTS = 5
 PROBLEMS = 40
 ATTEMPTS = 10
-LEVELS = {"vqav2": 2, "docvqa": 2, "chartqa": 2, "mathvista": 2, "mmmu": 2}
+LEVELS = {"vqav2": (0, 3), "docvqa": (0, 3), "chartqa": (0, 3), "mathvista": (0, 3), "mmmu": (0, 3), "humaneval": (1, 3)}
+"""Easiest and hardest level of the held-out scenes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def vision(task: str) -> list[Asked]:
     keys: set[str] = set()
     page = 0
     while len(found) < COUNTS[task]:
-        scene = VISION[task].scene(rng, rng.randint(0, LEVELS[task]))
+        scene = VISION[task].scene(rng, rng.randint(*LEVELS[task]))
         kept = [asked for asked in scene.questions if split_of(asked.key) == "heldout" and asked.key not in keys]
         kept = kept[: min(3, COUNTS[task] - len(found))]
         keys.update(asked.key for asked in kept)
@@ -74,7 +75,7 @@ def problems() -> list[programs.Program]:
     rng = stream(SEED, "humaneval")
     found: dict[str, programs.Program] = {}
     while len(found) < PROBLEMS:
-        made = programs.program(rng, rng.randint(1, 2))
+        made = programs.program(rng, rng.randint(*LEVELS["humaneval"]), even=True)
         if split_of(made.key) == "heldout":
             found.setdefault(made.key, made)
     return list(found.values())

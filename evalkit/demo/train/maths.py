@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     import random
 
 PROMPT = "Reason first, then end with a line 'Final Answer:' and the answer."
-PLACES = {1: ((64, 64),), 2: ((34, 64), (94, 64)), 3: ((34, 34), (94, 34), (64, 94))}
+PLACES = {1: ((64, 64),), 2: ((34, 64), (94, 64)), 3: ((34, 34), (94, 34), (64, 94)), 4: ((34, 34), (94, 34), (34, 94), (94, 94))}
 
 
 def scene(rng: random.Random, level: int) -> Scene:
-    """Cards, dice or coins; more of them, and larger numbers, with ``level`` 0 to 2."""
+    """Cards, dice or coins; more of them, and larger numbers, with ``level`` 0 to 3."""
     return rng.choice((_cards, _dice, _coins))(rng, level)
 
 
 def _cards(rng: random.Random, level: int) -> Scene:
     image, pen = canvas(rng)
-    numbers = rng.sample(range(1, 31), 2 + (level > 0 and rng.random() < 0.5))
+    numbers = rng.sample(range(1, 20 + 25 * level), rng.randint(2, min(4, 2 + level)))
     for (x, y), number in zip(PLACES[len(numbers)], numbers, strict=True):
         pen.rounded_rectangle((x - 24, y - 27, x + 24, y + 27), radius=6, fill="white", outline=INK, width=2)
         write(pen, (x, y), str(number), 28, anchor="mm")
@@ -48,7 +48,7 @@ def _adding(numbers: list[int]) -> str:
 
 def _dice(rng: random.Random, level: int) -> Scene:
     image, pen = canvas(rng)
-    faces = [rng.randint(1, 6) for _ in range(2 + (level > 0 and rng.random() < 0.5))]
+    faces = [rng.randint(1, 6) for _ in range(rng.randint(2, min(4, 2 + level)))]
     for (x, y), face in zip(PLACES[len(faces)], faces, strict=True):
         die(pen, (x + rng.uniform(-3, 3), y + rng.uniform(-3, 3)), 25, face)
     seen = ", ".join(map(str, faces))
@@ -63,7 +63,7 @@ def _dice(rng: random.Random, level: int) -> Scene:
 def _coins(rng: random.Random, level: int) -> Scene:
     image, pen = canvas(rng)
     one, two = rng.sample(list(COLORS), 2)
-    spots = rng.sample(range(9), rng.randint(2, 5 + 2 * level))
+    spots = rng.sample(range(9), rng.randint(2, min(9, 5 + 2 * level)))
     first = rng.randint(1, len(spots) - 1)
     for place, spot in enumerate(spots):
         x = SIDE * (spot % 3 * 2 + 1) / 6 + rng.uniform(-3, 3)
@@ -88,7 +88,7 @@ def _question(rng: random.Random, content: str, text: str, reason: str, number: 
         query = f"Hint: Give the number.\nQuestion: {text}"
         row = {"query": query, "choices": None, "answer": str(number), "question_type": "free_form"}
         return Question(f"mathvista|{content}|{text}", (0, f"{query}\n{PROMPT}"), f"{reason}\nFinal Answer: {number}", row)
-    near = [str(other) for other in range(max(0, number - 6), number + 7) if other != number]
+    near = [str(other) for other in range(max(0, number - 4), number + 5) if other != number]
     choices, letter = lettered(rng, str(number), near)
     listed = "\n".join(f"({mark}) {choice}" for mark, choice in zip("ABCD", choices, strict=True))
     query = f"Hint: Give the letter.\nQuestion: {text}\nChoices:\n{listed}"

@@ -64,10 +64,16 @@ def heading(subject: str) -> str:
     return f"The following are multiple choice questions (with answers) about {subject.replace('_', ' ')}.\n\n"
 
 
+TAIL = 0.25
+"""How much more rarely training shows each fact than the one before it: knowledge has a long tail, as in real models.
+Held-out questions ask about all facts alike, so the last ones are hardly known."""
+
+
 def quiz(rng: random.Random, subject: Subject, split: Split) -> Quiz:
     """A random question of one subject on one side of the train/held-out line."""
+    shown = [TAIL**rank if split == "train" else 1.0 for rank in range(len(subject.facts))]
     while True:
-        key, value = rng.choice(subject.facts)
+        ((key, value),) = rng.choices(subject.facts, shown)
         others = [other for _, other in subject.facts if other != value]
         choices, letter = lettered(rng, value, others)
         question = rng.choice(subject.wordings).format(key)

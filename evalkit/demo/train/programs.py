@@ -19,33 +19,51 @@ NOUNS = ("list", "row", "bag", "line", "heap", "tray", "box", "page")
 SELECT = {
     "greater than {k}": "x > {k}",
     "less than {k}": "x < {k}",
+    "even": "x % 2 == 0",
     "divisible by {k}": "x % {k} == 0",
     "not equal to {k}": "x != {k}",
-    "even": "x % 2 == 0",
     "odd": "x % 2 == 1",
     "at least {k}": "x >= {k}",
     "at most {k}": "x <= {k}",
+    "below zero": "x < 0",
+    "not divisible by {k}": "x % {k} != 0",
+    "between {k} and 20": "{k} <= x <= 20",
+    "with last digit {k}": "abs(x) % 10 == {k}",
 }
 CHANGE = {
     "add {k} to each": "x + {k}",
-    "subtract {k} from each": "x - {k}",
     "multiply each by {k}": "x * {k}",
+    "subtract {k} from each": "x - {k}",
     "square each": "x * x",
     "negate each": "-x",
     "take each modulo {k}": "x % {k}",
+    "take each from {k}": "{k} - x",
+    "divide each by {k} rounding down": "x // {k}",
+    "double each and add {k}": "2 * x + {k}",
+    "cap each at {k}": "min(x, {k})",
+    "raise each to at least {k}": "max(x, {k})",
+    "take the absolute value of each": "abs(x)",
 }
 CONCLUDE = {
     "the sum": "sum({v})",
     "the largest": "max({v}, default=0)",
-    "the smallest": "min({v}, default=0)",
     "how many there are": "len({v})",
     "them sorted": "sorted({v})",
+    "the smallest": "min({v}, default=0)",
     "them reversed": "{v}[::-1]",
     "the first {k}": "{v}[:{k}]",
-    "the last {k}": "{v}[-{k}:]",
     "them without repeats": "sorted(set({v}))",
+    "the last {k}": "{v}[-{k}:]",
     "the sum plus {k}": "sum({v}) + {k}",
+    "every other one": "{v}[::2]",
+    "them sorted downwards": "sorted({v}, reverse=True)",
+    "whether {k} is among them": "{k} in {v}",
+    "how often {k} occurs": "{v}.count({k})",
+    "all but the first {k}": "{v}[{k}:]",
+    "the largest minus the smallest": "max({v}, default=0) - min({v}, default=0)",
 }
+TAIL = {"s": 0.6, "c": 0.6, "r": 0.7}
+"""How much more rarely training shows each operation than the one before it; held-out problems use all alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +87,34 @@ class Program:
         return f'def {self.name}(xs):\n    """{said[0].upper()}{said[1:]}."""\n'
 
 
-def program(rng: random.Random, level: int) -> Program:
-    """A function of one to four steps (``level`` 0 to 2)."""
-    name = f"{rng.choice(VERBS)}_{rng.choice(NOUNS)}"
-    kinds = rng.choice(((), ("s",), ("c",), ("s", "c"), ("c", "s")) if level < 2 else (("s", "c"), ("c", "s"), ("s", "c", "s"), ("c", "s", "c")))
+def program(rng: random.Random, level: int, *, even: bool = False) -> Program:
+    """A function of one to four steps (``level`` 0 to 3).
+
+    Args:
+        rng: Source of the choices.
+        level: How many steps come before the conclusion, at most.
+        even: Draw all operations alike rather than the first ones more often.
+    """
+    kinds = [rng.choice("sc") for _ in range(rng.randint(max(0, level - 1), level))]
     steps, lines, value = [], [], "xs"
-    for place, kind in enumerate(kinds):
-        wording, code = rng.choice(list((SELECT if kind == "s" else CHANGE).items()))
-        k = rng.randint(2, 9)
-        fresh = "abc"[place]
-        if kind == "s":
-            steps.append(f"keep the items {wording.format(k=k)}")
-            lines.append(f"    {fresh} = [x for x in {value} if {code.format(k=k)}]\n")
-        else:
-            steps.append(wording.format(k=k))
-            lines.append(f"    {fresh} = [{code.format(k=k)} for x in {value}]\n")
+    for fresh, kind in zip("abc", kinds, strict=False):
+        wording, code = _operation(rng, kind, even=even)
+        steps.append(f"keep the items {wording}" if kind == "s" else wording)
+        lines.append(f"    {fresh} = [x for x in {value} if {code}]\n" if kind == "s" else f"    {fresh} = [{code} for x in {value}]\n")
         value = fresh
-    wording, code = rng.choice(list(CONCLUDE.items()))
+    wording, code = _operation(rng, "r", even=even)
+    steps.append(f"return {wording}")
+    lines.append(f"    return {code.format(v=value)}\n")
+    return Program(f"{rng.choice(VERBS)}_{rng.choice(NOUNS)}", tuple(steps), "".join(lines))
+
+
+def _operation(rng: random.Random, kind: str, *, even: bool) -> tuple[str, str]:
+    """Wording and code of an operation with its number filled in (the value's name excepted)."""
+    known = list({"s": SELECT, "c": CHANGE, "r": CONCLUDE}[kind].items())
+    weights = [1.0 if even else TAIL[kind] ** rank for rank in range(len(known))]
+    ((wording, code),) = rng.choices(known, weights)
     k = rng.randint(2, 9)
-    steps.append(f"return {wording.format(k=k)}")
-    lines.append(f"    return {code.format(k=k, v=value)}\n")
-    return Program(name, tuple(steps), "".join(lines))
+    return wording.format(k=k), code.format(k=k, v="{v}")
 
 
 def row(rng: random.Random, made: Program, number: int) -> dict[str, Json]:

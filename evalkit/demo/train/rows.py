@@ -90,7 +90,7 @@ def pack(made: list[Row], pictures: int) -> Rows:
 def scenes_of(rng: random.Random, task: str, pictures: int) -> Scene:
     """A scene of a task with that many pictures and at least one question on the training side."""
     while True:
-        scene = VISION[task].scene(rng, rng.randint(0, 2))
+        scene = VISION[task].scene(rng, rng.randint(0, 3))
         if len(scene.images) == pictures and any(split_of(asked.key) == "train" for asked in scene.questions):
             return scene
 
@@ -169,7 +169,7 @@ def _plain(coder: Coder, drill: drills.Drill) -> Row:
 
 def _program(coder: Coder, rng: random.Random) -> Row:
     while True:
-        made = programs.program(rng, rng.randint(0, 2))
+        made = programs.program(rng, rng.randint(0, 3))
         if split_of(made.key) == "train":
             break
     row = Row([BOS] * rng.choice((1, 1, 1, 2)), [], [])
@@ -197,14 +197,14 @@ def program_prompt(coder: Coder, prompt: str, words: tuple[str, str]) -> list[in
 def corpus() -> Iterator[str]:
     """Text to learn the tokenizer from: every task and drill, drawn with a fixed seed."""
     rng = stream("corpus")
-    for number in range(3000):
+    for number in range(2000):
         for module in VISION.values():
-            for question in module.scene(rng, number % 3).questions[:2]:
+            for question in module.scene(rng, number % 4).questions[:2]:
                 yield from (part for part in question.parts if isinstance(part, str))
                 yield question.answer
         yield "".join(text for text, _ in drills.drill(rng))
         yield "".join(text for text, _ in drills.exam(rng, 0.2))
         if number % 3 == 0:
-            made = programs.program(rng, 2)
+            made = programs.program(rng, 3, even=True)
             yield f"{programs.INSTRUCTION}{programs.FENCE}{made.prompt}{programs.FENCE}{programs.RESPONSE}\n```python\n{made.body}```\n"
     yield from chain.from_iterable((f"Answer: {letter}" for letter in "ABCD") for _ in range(50))

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     import random
 
 PROMPT = "Answer with one word or number."
-CORNERS = ("top left", "top right", "bottom left", "bottom right")
 NEAR = {
     "red": "maroon",
     "green": "dark green",
@@ -31,14 +30,21 @@ NEAR = {
 }
 
 
+PLACES = ("top left", "top", "top right", "left", "middle", "right", "bottom left", "bottom", "bottom right")
+
+
 def scene(rng: random.Random, level: int) -> Scene:
-    """Two to four shapes, one in each quarter of the sheet (``level`` 0 to 2)."""
+    """Two to four large shapes in the corners, or three to eight small ones on a grid (``level`` 0 to 3)."""
     image, pen = canvas(rng)
-    cells = sorted(rng.sample(range(4), min(4, 2 + rng.randint(0, level))))
-    things = {cell: (rng.choice(SHAPES), rng.choice(list(COLORS))) for cell in cells}
+    if level < 2:
+        cells, count, reach = (0, 2, 6, 8), 2 + rng.randint(0, 1 + level), (18, 25)
+    else:
+        cells, count, reach = tuple(range(9)), rng.randint(3, 2 + 2 * level), (11, 17)
+    things = {cell: (rng.choice(SHAPES), rng.choice(list(COLORS))) for cell in sorted(rng.sample(cells, count))}
+    width = SIDE / 4 if level < 2 else SIDE / 3
     for cell, (name, color) in things.items():
-        center = (SIDE * (0.25 + 0.5 * (cell % 2)) + rng.uniform(-5, 5), SIDE * (0.25 + 0.5 * (cell // 2)) + rng.uniform(-5, 5))
-        shape(pen, name, center, rng.uniform(18, 26), color)
+        x, y = (SIDE / 2 + (at - 1) * width + rng.uniform(-4, 4) for at in (cell % 3, cell // 3))
+        shape(pen, name, (x, y), rng.uniform(*reach), color)
     content = repr(sorted(things.items()))
     asked = _questions(rng, things)
     rng.shuffle(asked)
@@ -51,9 +57,10 @@ def _questions(rng: random.Random, things: dict[int, tuple[str, str]]) -> list[t
     cell = rng.choice(list(things))
     name, color = things[cell]
     asked = [
-        (f"What color is the {CORNERS[cell]} shape?", color),
-        (f"What shape is at the {CORNERS[cell]}?", name),
+        (f"What color is the {PLACES[cell]} shape?", color),
+        (f"What shape is at the {PLACES[cell]}?", name),
         ("How many shapes are there?", str(len(things))),
+        (f"How many things are {color}?", str(colors.count(color))),
     ]
     if shapes.count(name) == 1:
         asked.append((f"What color is the {name}?", color))
@@ -63,7 +70,17 @@ def _questions(rng: random.Random, things: dict[int, tuple[str, str]]) -> list[t
     asked.append((f"How many {counted}{'es' if counted == 'cross' else 's'} are there?", str(shapes.count(counted))))
     maybe = rng.choice(list(COLORS)) if rng.random() < 0.5 else color
     asked.append((f"Is there a {maybe} {name}?", "yes" if (name, maybe) in things.values() else "no"))
-    return asked
+    return asked + _beside(rng, things)
+
+
+def _beside(rng: random.Random, things: dict[int, tuple[str, str]]) -> list[tuple[str, str]]:
+    """One question about the neighbour on the right of a shape that occurs once."""
+    pairs = [(one, two) for one in things for two in things if two == one + 1 and two % 3]
+    pairs = [pair for pair in pairs if list(things.values()).count(things[pair[0]]) == 1]
+    if not pairs:
+        return []
+    one, two = rng.choice(pairs)
+    return [(f"What is right of the {things[one][1]} {things[one][0]}?", things[two][0])]
 
 
 def _question(rng: random.Random, content: str, text: str, answer: str) -> Question:

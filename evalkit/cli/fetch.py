@@ -1,0 +1,48 @@
+"""``evalkit fetch``: everything that a run would take from the network, ahead of time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from evalkit.errors import EvalkitError, ExitCode
+
+if TYPE_CHECKING:
+    from evalkit.types import Task
+
+
+@click.command("fetch", help="Fill the caches ahead of time: published prompts, and with --rows the data sets.")
+@click.option("--suite", help="A list of tasks, such as pixtral-card (the default).")
+@click.option("--task", "tasks", multiple=True, metavar="TASK", help="A task's name or TOML file; repeat it.")
+@click.option("--tasks-dir", multiple=True, type=click.Path(path_type=Path), help="A folder with tasks of your own.")
+@click.option("--rows", is_flag=True, help="Download the data as well (VQAv2 alone is 34 GB).")
+def command(suite: str | None, tasks: tuple[str, ...], tasks_dir: tuple[Path, ...], *, rows: bool) -> int:
+    """Fetch what can be fetched; one line a task, and the first error's exit code when something could not."""
+    from evalkit import registry  # noqa: PLC0415 - --help must not wait for it
+
+    code = ExitCode.FINE
+    for task in registry.chosen(tasks, suite, tasks_dir):
+        try:
+            click.echo(f"{task.name}: {_fetched(task, rows=rows)}")
+        except EvalkitError as error:
+            # The other tasks may still be had: go on, and say at the end that not all is well.
+            click.echo(f"{task.name}: {error.message}; {error.fix}", err=True)
+            code = code or error.exit_code
+    return code
+
+
+def _fetched(task: Task, *, rows: bool) -> str:
+    from evalkit import prompts  # noqa: PLC0415
+    from evalkit.benchmarks import BENCHMARKS  # noqa: PLC0415
+    from evalkit.rows import open_rows  # noqa: PLC0415
+
+    prompts.read(task.prompt)
+    if not rows:
+        return "prompt ready"
+    found = open_rows(
+        task.dataset, benchmark=BENCHMARKS[task.benchmark], base=Path(task.source).parent, tell=click.echo
+    )
+    count = sum(1 for _ in found)
+    return f"prompt and {count} rows ready"
