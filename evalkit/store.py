@@ -170,7 +170,13 @@ class Store:
         if isinstance(outcome, Answer):
             # SQLite takes no lone surrogates, which a broken tokenizer can emit through JSON.
             text = None if outcome.text is None else outcome.text.encode("utf-8", "replace").decode()
-            row: tuple[str | int | None, ...] = (None, text, outcome.finish_reason, outcome.prompt_tokens, outcome.completion_tokens)
+            row: tuple[str | int | None, ...] = (
+                None,
+                text,
+                outcome.finish_reason,
+                outcome.prompt_tokens,
+                outcome.completion_tokens,
+            )
         else:
             row = (outcome.kind.value, outcome.message, None, None, None)
         with _store_errors(self.path):

@@ -27,12 +27,12 @@ def evalkit(*args):
     """The command's exit code and output, through the same ``main`` that the console script calls."""
     out, err = io.StringIO(), io.StringIO()
     code = 0
-    with mock.patch.object(sys, "argv", ["evalkit", *map(str, args)]):
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            try:
-                main()
-            except SystemExit as end:
-                code = end.code
+    typed = mock.patch.object(sys, "argv", ["evalkit", *map(str, args)])
+    with typed, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
     return Ended(code, out.getvalue(), err.getvalue())
 
 

@@ -299,7 +299,7 @@ class ModelServer:
                 self._idle.add(writer)
                 request = await _read(reader)
                 self._idle.discard(writer)
-                if request is None or not await self._reply(*request, served, (reader, writer)):
+                if request is None or not await self._reply(request, served, (reader, writer)):
                     break
                 served += 1
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
@@ -309,11 +309,14 @@ class ModelServer:
             writer.close()
             self._count(open=-1)
 
-    async def _reply(self, path: str, body: bytes, served: int, streams: Streams) -> bool:
+    async def _reply(self, request: tuple[str, bytes, str], served: int, streams: Streams) -> bool:
         """Answer one request; False when the connection shall close."""
+        path, body, media = request
         reader, writer = streams
         if path != "/v1/chat/completions":
             return await _write(self._control(path), writer)
+        if media != "application/json":
+            return await _write(error(415, "Unsupported Media Type: Only 'application/json' is allowed"), writer)
         digest = sha256(body).hexdigest()
         asked = Asked(path, body, self.model, self.asked[digest], served)
         self.asked[digest] += 1
@@ -342,8 +345,8 @@ class ModelServer:
         return as_json({"detail": "Not Found"}, status=404)
 
 
-async def _read(reader: asyncio.StreamReader) -> tuple[str, bytes] | None:
-    """Path and body of the next request; None when the connection ends."""
+async def _read(reader: asyncio.StreamReader) -> tuple[str, bytes, str] | None:
+    """Path, body and media type of the next request; None when the connection ends."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError as end:
@@ -354,7 +357,8 @@ async def _read(reader: asyncio.StreamReader) -> tuple[str, bytes] | None:
     headers = dict(line.lower().split(": ", 1) for line in lines if line)
     # A client that speaks to a proxy names the whole address.
     path = urlsplit(first.split(" ")[1]).path
-    return path, await reader.readexactly(int(headers.get("content-length", 0)))
+    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    return path, body, headers.get("content-type", "").partition(";")[0]
 
 
 async def _write(reply: Reply, writer: asyncio.StreamWriter) -> bool:

@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import pytest
-
 from commands import evalkit, scored, write_json, write_lines
 
 ASKED = {

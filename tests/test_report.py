@@ -42,7 +42,10 @@ def tally(one, part, outcomes):
     return total
 
 
-def built(outcomes, *, labels=("base", "cand"), tasks=(task(),), smoke=False):
+TASK = task()
+
+
+def built(outcomes, *, labels=("base", "cand"), tasks=(TASK,), smoke=False):
     """A report; ``outcomes[label][task]`` are True, False or None."""
     contenders = [contender(label) for label in labels]
     parts = tuple(PlannedTask(one, "listing", len(outcomes[labels[0]][0]), 10, "rev") for one in tasks)

@@ -85,7 +85,10 @@ def test_a_new_candidate_reuses_the_baseline(workplace):
     assert len(workplace.journal()) == BOTH + SAMPLES
     assert len(workplace.runs()) == 2
     events = [json.loads(line) for line in done.stderr.splitlines()]
-    assert {event["reused"] for event in events if event["event"] == "Progress" and event["model"] == "base"} == {40, 30}
+    assert {event["reused"] for event in events if event["event"] == "Progress" and event["model"] == "base"} == {
+        40,
+        30,
+    }
 
 
 def test_what_can_move_an_answer_asks_again(workplace):
@@ -188,7 +191,9 @@ def test_a_server_that_always_dies_ends_the_run_and_keeps_what_it_answered(workp
     done = workplace.evalkit(*workplace.comparison(*fast("die-after=12")), "--window", "2", "--config", "evalkit.toml")
     assert done.returncode == 5
     assert "died 2 times" in done.stderr
-    stored = sqlite3.connect(workplace.folder / "runs/store.sqlite3").execute("SELECT count(*) FROM response").fetchone()
+    stored = (
+        sqlite3.connect(workplace.folder / "runs/store.sqlite3").execute("SELECT count(*) FROM response").fetchone()
+    )
     assert stored[0] >= 18
 
 

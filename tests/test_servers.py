@@ -39,7 +39,9 @@ def address(process):
 
 def ask(url, number, model="tiny"):
     body = json.dumps({"model": model, "messages": [{"role": "user", "content": str(number)}]})
-    return sha256(body.encode()).hexdigest(), requests.post(f"{url}/v1/chat/completions", body, timeout=5)
+    headers = {"Content-Type": "application/json"}
+    response = requests.post(f"{url}/v1/chat/completions", body, headers=headers, timeout=5)
+    return sha256(body.encode()).hexdigest(), response
 
 
 def test_every_part_is_explained():

@@ -119,7 +119,8 @@ def test_a_new_epoch_is_counted_per_identity(tmp_path):
 def test_a_second_writer_is_refused_with_the_pid_of_the_first(tmp_path):
     with Store(tmp_path):
         code = (
-            "import sys; from pathlib import Path; from evalkit.store import Store; from evalkit.errors import StoreError\n"
+            "import sys; from pathlib import Path\n"
+            "from evalkit.store import Store; from evalkit.errors import StoreError\n"
             "try:\n    Store(Path(sys.argv[1])).__enter__()\nexcept StoreError as error:\n    print(error.message)"
         )
         said = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
@@ -132,7 +133,8 @@ def test_a_second_writer_is_refused_with_the_pid_of_the_first(tmp_path):
 
 def test_a_killed_writer_frees_the_store_and_loses_nothing_committed(tmp_path):
     code = (
-        "import sys, os, signal; from pathlib import Path; from evalkit.store import Store; from evalkit.types import Answer\n"
+        "import sys, os, signal; from pathlib import Path\n"
+        "from evalkit.store import Store; from evalkit.types import Answer\n"
         "store = Store(Path(sys.argv[1])).__enter__()\n"
         "for n in range(500): store.put(str(n), Answer(str(n), 'stop', 1, 1, 0.1), 'run')\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
@@ -156,13 +158,18 @@ def test_a_folder_that_is_a_file_is_named(tmp_path):
     assert "--output" in caught.value.fix
 
 
+def put_all(store, answers):
+    for key, answer in answers.items():
+        store.put(key, answer, "run")
+
+
 def test_a_full_disk_is_one_clear_error(tmp_path):
     with Store(tmp_path) as store:
         pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
         store._connection.execute(f"PRAGMA max_page_count={pages + 4}")
+        answers = {str(number): Answer("x" * 2000, "stop", 1, 1, 0.1) for number in range(1000)}
         with pytest.raises(StoreError, match="full") as caught:
-            for number in range(1000):
-                store.put(str(number), Answer("x" * 2000, "stop", 1, 1, 0.1), "run")
+            put_all(store, answers)
         assert "space" in caught.value.fix
         assert store.outcome("0") is not None
 

@@ -6,7 +6,7 @@ from evalkit import pairs, verdict
 from evalkit.errors import ConfigError, ExitCode
 from evalkit.pairs import Side
 from evalkit.types import SampleScore
-from evalkit.verdict import Judgement, Policy, Rule, Verdict
+from evalkit.verdict import Judgement, Rule, Verdict
 
 
 def side(values, **more):
@@ -187,7 +187,7 @@ def test_a_policy_table_is_read():
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(table, said):
-    with pytest.raises(ConfigError, match="p.toml") as caught:
+    with pytest.raises(ConfigError, match=r"p\.toml") as caught:
         verdict.policy(table, "p.toml")
     assert said in caught.value.message
 

@@ -22,28 +22,69 @@ MAX_FAILED = 0.01
 """A task with a larger share of failures is incomplete."""
 
 OPTIONS = (
-    click.option("--config", "config_file", type=click.Path(dir_okay=False, path_type=Path), help="TOML file with the same settings; options on the command line win."),
+    click.option(
+        "--config",
+        "config_file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="TOML file with the same settings; options on the command line win.",
+    ),
     click.option("--baseline", metavar="MODEL", help="Hub id or folder; LABEL=MODEL names it in the report."),
-    click.option("--candidate", "candidates", multiple=True, metavar="MODEL", help="As --baseline; repeat it for several."),
+    click.option(
+        "--candidate", "candidates", multiple=True, metavar="MODEL", help="As --baseline; repeat it for several."
+    ),
     click.option("--suite", help="A list of tasks, such as pixtral-card (the default)."),
     click.option("--task", "tasks", multiple=True, metavar="TASK", help="A task's name or TOML file; repeat it."),
     click.option("--tasks-dir", multiple=True, metavar="FOLDER", help="A folder with tasks of your own."),
     click.option("--data", multiple=True, metavar="TASK=FILE", help="Local parquet or JSONL in place of the hub."),
-    click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N samples of each task: a smoke run."),
-    click.option("--images", type=click.Choice(["reencode", "original"]), help="Send JPEGs as the published tool does, or as stored."),
-    click.option("--dialect", type=click.Choice(["neuralmagic", "mistral", "official"]), help="Whose reading of the metrics."),
+    click.option(
+        "--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N samples of each task: a smoke run."
+    ),
+    click.option(
+        "--images",
+        type=click.Choice(["reencode", "original"]),
+        help="Send JPEGs as the published tool does, or as stored.",
+    ),
+    click.option(
+        "--dialect", type=click.Choice(["neuralmagic", "mistral", "official"]), help="Whose reading of the metrics."
+    ),
     click.option("-o", "--output", metavar="FOLDER", help="Where runs and the samples store live; runs by default."),
-    click.option("--fresh", is_flag=True, default=None, help="Ask everything again; earlier answers stay in the store."),
-    click.option("--allow-overlong", is_flag=True, default=None, help="Go on although the largest prompt does not fit the model's context."),
+    click.option(
+        "--fresh", is_flag=True, default=None, help="Ask everything again; earlier answers stay in the store."
+    ),
+    click.option(
+        "--allow-overlong",
+        is_flag=True,
+        default=None,
+        help="Go on although the largest prompt does not fit the model's context.",
+    ),
     click.option("--endpoint", "endpoints", multiple=True, metavar="MODEL=URL", help="Use a server that already runs."),
     click.option("--vllm-python", metavar="PYTHON", help="The interpreter that has vLLM, if not this one."),
-    click.option("--profile", type=click.Choice(["throughput", "published"]), help="Serving flags: vLLM's own batch size, or the published card's."),
-    click.option("--serve-arg", "serve_args", multiple=True, metavar="FLAG=VALUE", help="A flag for vLLM, such as max-model-len=4096."),
-    click.option("--serve-env", "serve_env", multiple=True, metavar="NAME=VALUE", help="A variable for vLLM's environment."),
-    click.option("--trust-remote-code", is_flag=True, default=None, help="Let the model repository run code of its own."),
+    click.option(
+        "--profile",
+        type=click.Choice(["throughput", "published"]),
+        help="Serving flags: vLLM's own batch size, or the published card's.",
+    ),
+    click.option(
+        "--serve-arg",
+        "serve_args",
+        multiple=True,
+        metavar="FLAG=VALUE",
+        help="A flag for vLLM, such as max-model-len=4096.",
+    ),
+    click.option(
+        "--serve-env", "serve_env", multiple=True, metavar="NAME=VALUE", help="A variable for vLLM's environment."
+    ),
+    click.option(
+        "--trust-remote-code", is_flag=True, default=None, help="Let the model repository run code of its own."
+    ),
     click.option("--window", type=click.IntRange(min=1), metavar="N", help="Requests under way at once."),
-    click.option("--json", "as_json", is_flag=True, help="Results as one JSON object on standard output, progress as JSON lines on standard error."),
-)  # fmt: skip
+    click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        help="Results as one JSON object on standard output, progress as JSON lines on standard error.",
+    ),
+)
 
 
 def options(function: Any) -> Any:

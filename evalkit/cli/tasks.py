@@ -43,7 +43,9 @@ def _list(tasks_dir: tuple[Path, ...]) -> None:
     click.echo("tasks")
     for task in tasks.values():
         place = task.dataset.id or "own files"
-        click.echo(f"  {task.name:<{width}}  {task.title}: {task.headline} ({task.dialect}), {place} {task.dataset.split}")
+        click.echo(
+            f"  {task.name:<{width}}  {task.title}: {task.headline} ({task.dialect}), {place} {task.dataset.split}"
+        )
     click.echo("suites")
     for suite in suites.values():
         click.echo(f"  {suite.name:<{width}}  {suite.title}: {', '.join(suite.tasks)}")

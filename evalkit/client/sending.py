@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     Outbox = asyncio.Queue[tuple[Request, Outcome] | None]
 
 _HEADERS: Final = {
-    "Content-Type": "application/json",
     "Accept": "application/json",
     # Answers are short; unpacking them would cost the client more than it saves the wire.
     "Accept-Encoding": "identity",

@@ -1,6 +1,6 @@
 import pytest
-
 from commands import write_json
+
 from evalkit import answers
 from evalkit.answers import Choice
 from evalkit.errors import DataError

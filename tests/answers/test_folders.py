@@ -1,6 +1,6 @@
 import pytest
-
 from commands import scored, write_json, write_lines
+
 from evalkit import answers
 from evalkit.answers import Choice
 from evalkit.errors import DataError

@@ -1,8 +1,8 @@
 import json
 
 import pytest
-
 from commands import scored, write_json, write_lines
+
 from evalkit import answers
 from evalkit.answers import Choice
 from evalkit.errors import DataError, EvalkitError
@@ -58,7 +58,7 @@ def test_another_metric_of_the_same_lines(tmp_path):
     side = read(path, metric="b")
     assert side.scores["1"].value == 0.5
     assert side.settings["metric"] == "b"
-    with pytest.raises(DataError, match="f.jsonl:1: no metric 'c'"):
+    with pytest.raises(DataError, match=r"f\.jsonl:1: no metric 'c'"):
         read(path, metric="c")
 
 

@@ -345,6 +345,30 @@ def test_bodies_alive_are_a_window_and_a_little():
     assert Body.alive == 0
 
 
+def test_a_body_is_gone_when_its_outcome_comes():
+    Body.alive = 0
+    seen = threading.Event()
+
+    def rows():
+        for number in range(4):
+            yield Request(str(number), lambda number=number: Body(body(number)))
+        seen.wait(10)
+
+    async def main(url):
+        async with Client(url, "tiny", Policy(window=4)) as client:
+            taken = 0
+            async for _ in client.ask(rows()):
+                taken += 1
+                if taken == 4:
+                    await asyncio.sleep(0)  # each sender is back at the iterator
+                    left = Body.alive
+                    seen.set()
+        return left
+
+    with ModelServer() as server:
+        assert asyncio.run(main(server.url)) == 0
+
+
 def test_a_slow_consumer_slows_the_reading_down():
     pulled = []
 

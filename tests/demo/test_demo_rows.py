@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from importlib import import_module
+from io import BytesIO
+from itertools import groupby
+
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from evalkit import chat, images, registry
+from evalkit.benchmarks import BENCHMARKS
+from evalkit.demo import rows
+from evalkit.rows import open_rows
+from evalkit.types import Text
+
+SAMPLES = 60
+MODULES = {"mmmu": "exams", "vqav2": "vqa", "docvqa": "docs", "chartqa": "charts", "mathvista": "maths"}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    return rows.write(tmp_path_factory.mktemp("demo"), SAMPLES)
+
+
+def task_of(name):
+    return registry.tasks()[f"demo-{name}"]
+
+
+def samples(written, name) -> list:
+    task = task_of(name)
+    found = open_rows(task.dataset, benchmark=BENCHMARKS[name], base=written[name].parent)
+    assert found.planned == SAMPLES
+    return [BENCHMARKS[name].sample(row, task.prompt, place) for place, row in enumerate(found)]
+
+
+@pytest.mark.parametrize("name", rows.TASKS)
+def test_every_row_becomes_a_question_that_can_be_sent(written, name):
+    found = samples(written, name)
+    assert len({sample.id for sample in found}) == SAMPLES
+    for sample in found:
+        assert isinstance(sample.content[-1], Text)
+        assert sample.content[-1].text.endswith(task_of(name).prompt)
+        assert chat.payload(sample, task_of(name), "model")
+
+
+@pytest.mark.parametrize("name", rows.TASKS)
+def test_a_task_asks_as_the_model_of_the_demo_is_taught(name):
+    assert task_of(name).prompt == import_module(f"evalkit.demo.train.{MODULES[name]}").PROMPT
+
+
+@pytest.mark.parametrize("name", rows.TASKS)
+def test_the_same_file_is_written_every_time(written, name, tmp_path):
+    again = rows.write(tmp_path, SAMPLES)
+    assert again[name].read_bytes() == written[name].read_bytes()
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_demo_task_has_the_settings_of_the_real_one():
+    for name in rows.TASKS:
+        real, demo = registry.tasks()[name], task_of(name)
+        assert (demo.benchmark, demo.metrics, demo.headline) == (real.benchmark, real.metrics, real.headline)
+        assert (demo.dialect, demo.images, demo.decoding.temperature) == (real.dialect, real.images, 0.0)
+        assert "demo" in demo.title
+    assert [task.name for task in registry.chosen((), "demo")] == [f"demo-{name}" for name in rows.TASKS]
+
+
+def test_the_rules_of_the_real_tasks_are_all_needed(written):
+    tables = {name: pq.read_table(path).to_pylist() for name, path in written.items()}
+    assert {row["question_type"] for row in tables["mmmu"]} == {"multiple-choice", "open"}
+    assert any(row["image_2"] for row in tables["mmmu"])
+    assert any("<image 1>" in row["options"] for row in tables["mmmu"])
+    assert all(len(row["answers"]) == 10 for row in tables["vqav2"])
+    assert any(len({answer["answer"] for answer in row["answers"]}) > 1 for row in tables["vqav2"])
+    assert {bool(row["choices"]) for row in tables["mathvista"]} == {True, False}
+    assert {row["type"] for row in tables["chartqa"]} == {"human_test", "augmented_test"}
+
+
+def test_questions_about_one_page_are_side_by_side_and_form_a_cluster(written):
+    clusters = [sample.cluster for sample in samples(written, "docvqa")]
+    runs = [len(list(group)) for _, group in groupby(clusters)]
+    assert len(runs) == len(set(clusters))
+    assert max(runs) > 1
+
+
+def test_some_pictures_change_when_they_are_saved_again(written):
+    found = pq.read_table(written["vqav2"]).to_pylist()[0]["image"]["bytes"]
+    assert Image.open(BytesIO(found)).format == "JPEG"
+    assert images.encoder(found, "reencode") != "stored"
+    assert images.encoder(pq.read_table(written["docvqa"]).to_pylist()[0]["image"]["bytes"], "reencode") == "stored"
