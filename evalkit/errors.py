@@ -6,11 +6,12 @@
     ├── UsageError               2   what the user typed or wrote is wrong
     │   ├── ConfigError              a key or value in a TOML file
     │   ├── DataError                rows or a data file
+    │   ├── OutputError              the output folder cannot be written, or its disk is full
     │   └── PromptError              a published prompt cannot be had, or is another text
     ├── NothingScoredError       4   a run ended without one answer to score
     └── InfrastructureError      5   the world did not hold
         ├── ServerFailedError        the server did not start, or died too often
-        ├── StoreError               the samples store is locked, damaged or full
+        ├── StoreError               the samples store is in use or damaged
         └── SandboxError             generated code cannot be run safely
 
 The message says where and what in one sentence; ``fix`` says what to do next; ``evidence`` keeps what a person
@@ -66,6 +67,10 @@ class DataError(UsageError):
     """Rows or a data file do not have what a task needs."""
 
 
+class OutputError(UsageError):
+    """The output folder cannot be written, or its disk is full."""
+
+
 class PromptError(UsageError):
     """A published prompt cannot be had, or is not the text it should be."""
 
@@ -85,7 +90,7 @@ class ServerFailedError(InfrastructureError):
 
 
 class StoreError(InfrastructureError):
-    """The samples store is in use, damaged, or cannot be written."""
+    """The samples store is in use, damaged, or was written by a newer evalkit."""
 
 
 class SandboxError(InfrastructureError):

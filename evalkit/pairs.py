@@ -133,9 +133,10 @@ def compare(task: str, baseline: Side, candidate: Side, accepted: Collection[str
     planned, n = max(sizes), len(pairs.ids)
     missing = planned - len(baseline.known & candidate.known)
     mean = _mean(baseline.scores.values()), _mean(candidate.scores.values())
-    if not open_ones and n:
+    totals = pairs.totals() if n and not open_ones else None
+    if totals is not None:
         mean = pairs.means
-        cautions += _pairing_cautions(pairs, baseline, candidate)
+        cautions += _pairing_cautions(totals, baseline, candidate)
     return Comparison(
         task=task,
         n=n,
@@ -145,14 +146,14 @@ def compare(task: str, baseline: Side, candidate: Side, accepted: Collection[str
         lost=(planned - n) / planned if planned else 0.0,
         baseline=mean[0],
         candidate=mean[1],
-        recovery=_undefined("the two are not comparable", n) if open_ones else pairs.recovery(),
-        flips=stats.flips(pairs.baseline, pairs.candidate) if n and not open_ones else None,
+        recovery=_undefined("the two are not comparable", n) if open_ones else pairs.recovery(totals),
+        flips=stats.flips(pairs.baseline, pairs.candidate) if totals else None,
         ranges=(_range(baseline, planned), _range(candidate, planned)) if n < planned and not open_ones else None,
         available=max((size for size in (baseline.available, candidate.available) if size is not None), default=None),
         smoke=baseline.smoke or candidate.smoke,
         differences=open_ones,
         cautions=tuple(cautions),
-        totals=pairs.totals() if n and not open_ones else None,
+        totals=totals,
     )
 
 
@@ -248,8 +249,8 @@ class _Pairs:
     def totals(self) -> PairTotals:
         return stats.pair_totals(self.baseline, self.candidate, self.clusters)
 
-    def recovery(self) -> RecoveryInterval:
-        found = stats.recovery(self.baseline, self.candidate, self.clusters)
+    def recovery(self, totals: PairTotals | None) -> RecoveryInterval:
+        found = stats.recovery_of(totals) if totals else stats.recovery((), ())
         # As every other part of a report computes it, to the last digit: equal scores give 100.
         return found if found.percent is None else replace(found, percent=ratio(*self.means)[0])
 
@@ -259,15 +260,15 @@ class _Pairs:
         return math.fsum(self.baseline) / n, math.fsum(self.candidate) / n
 
 
-def _pairing_cautions(pairs: _Pairs, baseline: Side, candidate: Side) -> Iterator[str]:
+def _pairing_cautions(totals: PairTotals, baseline: Side, candidate: Side) -> Iterator[str]:
     """What speaks against the pairs being pairs."""
     if not (baseline.content and candidate.content):
         yield "paired by id alone: the files do not both tell what was asked, so equal ids are taken at their word"
-    spread = pairs.totals().covariance
-    if len(pairs.ids) < _FEW_PAIRS or min(spread.x, spread.y) <= 0.0:
+    spread = totals.covariance
+    if totals.clusters < _FEW_PAIRS or min(spread.x, spread.y) <= 0.0:
         return
     correlation = spread.xy / math.sqrt(spread.x * spread.y)
-    if correlation < 2.0 / math.sqrt(len(pairs.ids)):  # two standard errors of a correlation of 0
+    if correlation < 2.0 / math.sqrt(totals.clusters):  # two standard errors of a correlation of 0
         yield (
             f"the two models' scores do not go together (correlation {correlation:.2f}), as if the ids meant "
             "different questions on the two sides"

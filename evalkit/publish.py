@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from evalkit import places, report
-from evalkit.errors import StoreError
+from evalkit.errors import OutputError
 from evalkit.score import scores, tally
 from evalkit.types import Answer, Text
 
@@ -37,7 +37,7 @@ def write(folder: Path, built: Report, store: Store) -> None:
     """``results.json``, ``report.md``, ``report.html`` and ``samples/<model>/<task>.jsonl``.
 
     Raises:
-        StoreError: The folder cannot be written.
+        OutputError: The folder cannot be written.
     """
     templates = {
         path.name: path.read_text(encoding="utf-8")
@@ -67,7 +67,7 @@ def write_text(path: Path, parts: Iterable[str]) -> None:
             stream.writelines(parts)
         unfinished.replace(path)
     except OSError as error:
-        raise StoreError(
+        raise OutputError(
             f"{path}: {error.strerror}", fix="make room or choose another --output, then run the same command again"
         ) from error
 

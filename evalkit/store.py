@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from evalkit.errors import StoreError
+from evalkit.errors import OutputError, StoreError
 from evalkit.identity import digest
 from evalkit.types import Answer, Failure, FailureKind, Image, Record, Sample, Text
 
@@ -240,17 +240,14 @@ def _store_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        full = "full" in str(error)
-        fix = "free some space, then run the same command again" if full else "choose another folder with --output"
-        raise StoreError(f"{path}: {error}", fix=fix) from error
+        fix = "make room on the disk" if "full" in str(error) else "choose another folder with --output"
+        raise OutputError(f"{path}: {error}", fix=f"{fix}; the same command then continues") from error
     except sqlite3.DatabaseError as error:
-        raise StoreError(
-            f"{path}: {error}", fix="move the file away, or choose another folder with --output"
-        ) from error
+        fix = "move the file away, or choose another folder with --output"
+        raise StoreError(f"{path}: {error}", fix=fix) from error
     except OSError as error:
-        raise StoreError(
-            f"{path.parent}: {error.strerror}", fix="choose a folder that can be written with --output"
-        ) from error
+        fix = "choose a folder that can be written with --output"
+        raise OutputError(f"{path.parent}: {error.strerror}", fix=fix) from error
 
 
 def bad_row(sample: Sample) -> Failure:

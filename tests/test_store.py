@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from evalkit.errors import StoreError
+from evalkit.errors import ExitCode, OutputError, StoreError
 from evalkit.store import FILE, RunRow, Store
 from evalkit.types import Answer, Failure, FailureKind, Image, Sample, Text
 
@@ -120,7 +120,7 @@ def test_a_second_writer_is_refused_with_the_pid_of_the_first(tmp_path):
     with Store(tmp_path):
         code = (
             "import sys; from pathlib import Path\n"
-            "from evalkit.store import Store; from evalkit.errors import StoreError\n"
+            "from evalkit.store import Store; from evalkit.errors import ExitCode, OutputError, StoreError\n"
             "try:\n    Store(Path(sys.argv[1])).__enter__()\nexcept StoreError as error:\n    print(error.message)"
         )
         said = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
@@ -153,9 +153,10 @@ def test_a_file_that_is_no_store_is_named(tmp_path):
 
 def test_a_folder_that_is_a_file_is_named(tmp_path):
     (tmp_path / "runs").write_text("")
-    with pytest.raises(StoreError) as caught, Store(tmp_path / "runs"):
+    with pytest.raises(OutputError) as caught, Store(tmp_path / "runs"):
         pass
     assert "--output" in caught.value.fix
+    assert caught.value.exit_code == ExitCode.USAGE
 
 
 def put_all(store, answers):
@@ -168,9 +169,9 @@ def test_a_full_disk_is_one_clear_error(tmp_path):
         pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
         store._connection.execute(f"PRAGMA max_page_count={pages + 4}")
         answers = {str(number): Answer("x" * 2000, "stop", 1, 1, 0.1) for number in range(1000)}
-        with pytest.raises(StoreError, match="full") as caught:
+        with pytest.raises(OutputError, match="full") as caught:
             put_all(store, answers)
-        assert "space" in caught.value.fix
+        assert "room" in caught.value.fix
         assert store.outcome("0") is not None
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from evalkit.cards.arithmetic import Finding
 from evalkit.cards.audit import Audit, audit
-from evalkit.cards.costs import Price, Saving
+from evalkit.cards.costs import Saving
 from evalkit.cards.noise import Noise
+from evalkit.cards.prices import Price
 from evalkit.cards.published import Card
 from evalkit.cards.reading import card
 from evalkit.cards.shipped import Beside, PublishedRow, PublishedTable, Standing, beside, card_of, published

@@ -59,6 +59,11 @@ class CostRow:
     per_dollar: tuple[Printed | None, ...]
     """Queries per dollar, by use case."""
 
+    @property
+    def name(self) -> str:
+        """Hardware and model."""
+        return ", ".join(part for part in (self.hardware, self.model) if part)
+
 
 @dataclass(frozen=True, slots=True)
 class CostTable:

@@ -102,21 +102,27 @@ def _lines(found: Audit) -> list[str]:
     if found.prices:
         lines += ["", "Price of an hour that the cost figures imply:"]
         lines += [
-            f"  {one.hardware or 'all'}: ${one.low:.4f} to ${one.high:.4f} ({one.agree} of {one.figures} figures agree)"
+            f"  {', '.join(filter(None, (one.table, one.hardware))) or 'all'}: ${one.low:.4f} to ${one.high:.4f} "
+            f"({one.agree} of {one.figures} figures agree)"
             for one in found.prices
         ]
     if found.savings:
         lines += ["", "Cost reduction is a mean of ratios; one query of each use case costs so much less:"]
         lines += [
             f"  {one.table}, {', '.join(filter(None, (one.hardware, one.model)))}: mean ratio {one.mean_ratio:.2f}, "
-            f"all together {one.pooled_ratio:.2f} ({one.cheaper_percent:.0f} % cheaper)"
+            f"all together {one.pooled_ratio:.2f} ({_cheaper(one.cheaper_percent)})"
             for one in found.savings
         ]
     return lines + _noise(found.noise)
 
 
+def _cheaper(percent: float) -> str:
+    return f"{abs(percent):.0f} % {'cheaper' if percent >= 0 else 'dearer'}"
+
+
 def _finding(one: Finding) -> str:
-    places = len(one.right.rstrip("%").partition(".")[2]) + 1
+    _, point, decimals = one.right.rstrip("%").rpartition(".")
+    places = len(decimals) + 1 if point else 1
     return (
         f"{one.table}, {one.row}, {one.column}: printed {one.printed}, but {one.right} follows "
         f"(rounding allows {one.low:.{places}f} to {one.high:.{places}f}, tolerance {one.tolerance:.{places + 1}f}): "

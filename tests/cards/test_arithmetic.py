@@ -96,3 +96,9 @@ def test_a_recovery_row_under_the_average():
     )
     assert findings(text.format("50.0%")) == []
     assert findings(text.format("60.0%")) == [("Recovery", "recovery of c2", "60.0%", "50.0%")]
+
+
+def test_an_average_that_is_printed_finer_than_its_rows_narrows_its_recovery():
+    # By the row alone 45.5 / 48.5 to 46.5 / 47.5, 93.8 to 97.9; by the printed averages 95.83.
+    assert findings(HEAD + "V | a | 48 | 46 | 95.8\nV | Average | 48.00 | 46.00 | 95.83\n") == []
+    assert len(findings(HEAD + "V | a | 48 | 46 | 95.8\nV | Average | 48.00 | 46.00 | 96.50\n")) == 1

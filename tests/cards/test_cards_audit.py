@@ -75,7 +75,7 @@ def expected_count(made):
     return len(made.accuracy) - 1 + 2 * averages + ratios + per_dollar
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(cards())
 def test_a_card_of_unrounded_numbers_follows_in_every_style(made):
     found = audit(card(made.text()))

@@ -49,7 +49,11 @@ def _questions(rng: random.Random, values: dict[str, int]) -> list[tuple[str, st
         ("Which bar is the smallest?", f"{every}.", low),
         (f"Which is larger, {one} or {two}?", f"{one} {a}, {two} {b}.", more),
         (f"What is the sum of {one} and {two}?", f"{one} {a}, {two} {b}.", str(a + b)),
-        (f"How many bars are above {bound}?", f"{every}. Above {bound}: {', '.join(above) or 'none'}.", str(len(above))),
+        (
+            f"How many bars are above {bound}?",
+            f"{every}. Above {bound}: {', '.join(above) or 'none'}.",
+            str(len(above)),
+        ),
     ]
 
 

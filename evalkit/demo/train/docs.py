@@ -23,21 +23,22 @@ SYLLABLES = ("ka", "lo", "mi", "ru", "ten", "bar", "vo", "sil", "den", "pa", "go
 SIGNS = "ABCDEFHKLMNPRTUVXY2345679"
 
 
+WORDS = {"City": CITIES, "Name": NAMES, "Item": ITEMS}
+
+
 def value(rng: random.Random, label: str) -> str:
-    """What may stand after a label."""
-    if label == "Date":
-        return f"{rng.randint(1, 28)} {rng.choice(MONTHS)}"
-    if label == "Total":
-        return f"${rng.randint(10, 99)}"
-    if label == "Code":
-        return "".join(rng.choice(SIGNS) for _ in range(4))
-    if label == "Phone":
-        return "".join(rng.choice("0123456789") for _ in range(6))
+    """What may stand after a label: a word of a short list, a number, a code, an invented name."""
+    if label in WORDS:
+        return rng.choice(WORDS[label])
     if label in {"Firm", "Street"}:
         return "".join(rng.choice(SYLLABLES) for _ in range(rng.randint(2, 3))).capitalize()
-    if label == "Room":
-        return str(rng.randint(100, 999))
-    return rng.choice({"City": CITIES, "Name": NAMES, "Item": ITEMS}[label])
+    return {
+        "Date": f"{rng.randint(1, 28)} {rng.choice(MONTHS)}",
+        "Total": f"${rng.randint(10, 99)}",
+        "Room": str(rng.randint(100, 999)),
+        "Code": "".join(rng.choice(SIGNS) for _ in range(4)),
+        "Phone": "".join(rng.choice("0123456789") for _ in range(6)),
+    }[label]
 
 
 def scene(rng: random.Random, level: int) -> Scene:

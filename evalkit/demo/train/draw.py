@@ -41,9 +41,7 @@ def typeface(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size=size)
 
 
-def write(
-    pen: ImageDraw.ImageDraw, where: tuple[float, float], text: str, size: int, *, anchor: str = "lm"
-) -> None:
+def write(pen: ImageDraw.ImageDraw, where: tuple[float, float], text: str, size: int, *, anchor: str = "lm") -> None:
     """Write one line in dark ink; ``anchor`` as Pillow has it (``lm`` = left end, middle height)."""
     pen.text(where, text, font=typeface(size), fill=INK, anchor=anchor)
 
@@ -79,9 +77,7 @@ def corners(
     return points
 
 
-def turned(
-    points: list[tuple[float, float]], center: tuple[float, float], angle: float
-) -> list[tuple[float, float]]:
+def turned(points: list[tuple[float, float]], center: tuple[float, float], angle: float) -> list[tuple[float, float]]:
     """The same points turned round a center, ``angle`` in radians."""
     cos, sin = math.cos(angle), math.sin(angle)
     moved = ((x - center[0], y - center[1]) for x, y in points)
@@ -101,7 +97,9 @@ PIPS = {
 def die(pen: ImageDraw.ImageDraw, center: tuple[float, float], half: float, face: int) -> None:
     """One die seen from above."""
     x, y = center
-    pen.rounded_rectangle((x - half, y - half, x + half, y + half), radius=half * 0.3, fill="white", outline=INK, width=2)
+    pen.rounded_rectangle(
+        (x - half, y - half, x + half, y + half), radius=half * 0.3, fill="white", outline=INK, width=2
+    )
     dot = half * 0.2
     for column, line in PIPS[face]:
         cx, cy = x + column * half * 0.55, y + line * half * 0.55

@@ -57,7 +57,9 @@ def _letters(rng: random.Random) -> Drill:
         else:
             choices = rng.sample([value for _, value in rng.choice(subjects()).facts], 4)
         form = rng.choice(("{}. {}\n", "({}) {}\n"))
-        pieces.append(("".join(form.format(mark, choice) for mark, choice in zip(LETTERS, choices, strict=True)), False))
+        pieces.append(
+            ("".join(form.format(mark, choice) for mark, choice in zip(LETTERS, choices, strict=True)), False)
+        )
         for place in rng.sample(range(4), 3):
             pieces += [(f"It is {choices[place]}.\nFinal Answer:", False), (f" {LETTERS[place]}", True), ("\n", False)]
         place = rng.randrange(4)
@@ -77,7 +79,13 @@ def _adding(rng: random.Random) -> Drill:
         else:
             numbers = rng.sample(range(1, 31), 3)
             shown = ", ".join(map(str, numbers))
-            pieces += [(f"{shown}. Largest", False), (f" {max(numbers)}", True), (", smallest", False), (f" {min(numbers)}", True), (".\n", False)]
+            pieces += [
+                (f"{shown}. Largest", False),
+                (f" {max(numbers)}", True),
+                (", smallest", False),
+                (f" {min(numbers)}", True),
+                (".\n", False),
+            ]
     return pieces
 
 
@@ -90,5 +98,11 @@ def _facts(rng: random.Random) -> Drill:
             pieces += [(f"{asked.question}\nReply:", False), (f" {value}", True), ("\n\n", False)]
         else:
             text = asked.text(answered=False).removesuffix("Answer:")
-            pieces += [(f"{text}Reply:", False), (f" {value}", True), ("\nAnswer:", False), (f" {LETTERS[asked.answer]}", True), ("\n\n", False)]
+            pieces += [
+                (f"{text}Reply:", False),
+                (f" {value}", True),
+                ("\nAnswer:", False),
+                (f" {LETTERS[asked.answer]}", True),
+                ("\n\n", False),
+            ]
     return pieces

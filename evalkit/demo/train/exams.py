@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from evalkit.types import Json
 
 PROMPT = "Say what you see, then end with a line 'Final Answer:' and the letter or the answer."
-POLYGONS = {3: "triangle", 4: "square", 5: "pentagon", 6: "hexagon", 7: "heptagon", 8: "octagon", 9: "nonagon", 10: "decagon"}
+POLYGONS = {
+    3: "triangle",
+    4: "square",
+    5: "pentagon",
+    6: "hexagon",
+    7: "heptagon",
+    8: "octagon",
+    9: "nonagon",
+    10: "decagon",
+}
 
 
 def scene(rng: random.Random, level: int) -> Scene:
@@ -32,7 +41,9 @@ def parts(row: Mapping[str, Json]) -> tuple[Part, ...]:
     """The user's turn of a row as the published protocol builds it: pictures where their placeholders stand."""
     text = row["question"]
     if row["question_type"] == "multiple-choice":
-        text += "".join(f"\n{mark}. {choice}" for mark, choice in zip(LETTERS, ast.literal_eval(row["options"]), strict=False))
+        text += "".join(
+            f"\n{mark}. {choice}" for mark, choice in zip(LETTERS, ast.literal_eval(row["options"]), strict=False)
+        )
     pieces: list[Part] = []
     for piece in re.split(r"(<image \d+>)", text):
         found = re.fullmatch(r"<image (\d+)>", piece)
@@ -83,7 +94,9 @@ def _dish(rng: random.Random, level: int) -> Scene:
     return Scene((_dots(rng, spots),), (asked,))
 
 
-def _number(rng: random.Random, content: str, asked: tuple[str, str], reason: str, number: int, step: int = 1) -> Question:
+def _number(
+    rng: random.Random, content: str, asked: tuple[str, str], reason: str, number: int, step: int = 1
+) -> Question:
     if rng.random() < 0.15:
         return _ask(content, *asked, reason, None, str(number))
     near = [str(other) for other in range(max(0, number - 4 * step), number + 5 * step, step) if other != number]
@@ -107,7 +120,9 @@ def _gauge(rng: random.Random, level: int) -> Scene:
     pen.ellipse((58, 82, 70, 94), fill=INK)
     for where, label in (((10, 104), "0"), ((64, 20), "50"), ((112, 104), "100")):
         write(pen, where, label, 15, anchor="mm")
-    asked = _number(rng, f"gauge {number}", ("Physics", "Read the gauge in <image 1>."), f"It reads {number}.", number, step)
+    asked = _number(
+        rng, f"gauge {number}", ("Physics", "Read the gauge in <image 1>."), f"It reads {number}.", number, step
+    )
     return Scene((image,), (asked,))
 
 
@@ -125,7 +140,9 @@ def _polygon(rng: random.Random, level: int) -> Scene:
         wording = ("Math", "How many sides has <image 1>?")
         return Scene((image,), (_number(rng, content, wording, f"A {name} has {sides}.", sides),))
     choices, letter = lettered(rng, name, [other for other in POLYGONS.values() if other != name])
-    return Scene((image,), (_ask(content, "Math", "Name the figure in <image 1>.", f"It is a {name}.", choices, letter),))
+    return Scene(
+        (image,), (_ask(content, "Math", "Name the figure in <image 1>.", f"It is a {name}.", choices, letter),)
+    )
 
 
 def _flag(rng: random.Random, level: int) -> Scene:
@@ -152,7 +169,14 @@ def _two_dishes(rng: random.Random, level: int) -> Scene:
     rng.shuffle(choices)
     letter = LETTERS[choices.index(f"dish {more}")]
     content = f"dishes {spots}"
-    asked = _ask(content, "Biology", "Dish 1: <image 1> Dish 2: <image 2> Which has more colonies?", f"Dish 1 has {one}, dish 2 has {two}. It is dish {more}.", choices, letter)
+    asked = _ask(
+        content,
+        "Biology",
+        "Dish 1: <image 1> Dish 2: <image 2> Which has more colonies?",
+        f"Dish 1 has {one}, dish 2 has {two}. It is dish {more}.",
+        choices,
+        letter,
+    )
     return Scene(tuple(_dots(rng, some) for some in spots), (asked,))
 
 
@@ -169,5 +193,7 @@ def _pick_shape(rng: random.Random, level: int) -> Scene:
     right = rng.randrange(2)
     reason = f"A is a {names[0]}, B is a {names[1]}."
     content = f"pick {names} {colors}"
-    asked = _ask(content, "Art", f"Which picture shows a {names[right]}?", reason, ["<image 1>", "<image 2>"], LETTERS[right])
+    asked = _ask(
+        content, "Art", f"Which picture shows a {names[right]}?", reason, ["<image 1>", "<image 2>"], LETTERS[right]
+    )
     return Scene(tuple(images), (asked,))

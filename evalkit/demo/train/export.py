@@ -1,8 +1,13 @@
-"""Writes a trained network as the files that transformers and vLLM read."""
+"""Writes a trained network as the files that transformers and vLLM read.
+
+``python -m evalkit.demo.train.export RUN CHECKPOINT``: RUN is a folder that the training program left.
+"""
 
 from __future__ import annotations
 
+import argparse
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,8 +16,6 @@ from evalkit.demo.train.model import DEVIATION, MEAN, TEXT, THETA, VISION
 from evalkit.demo.train.tokens import BOS, EOS, IMG, PAD, PATCH, SPECIAL, VOCABULARY
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import Tensor
 
 LONGEST = 1024
@@ -72,7 +75,7 @@ def config() -> dict[str, Any]:
 
 
 def save(weights: dict[str, Tensor], tokenizer: Path, folder: Path) -> None:
-    """Write the checkpoint folder through transformers: bf16 weights in one file, processor, tokenizer, chat template."""
+    """Write the checkpoint folder through transformers: bf16 weights, processor, tokenizer, chat template."""
     from transformers import (  # noqa: PLC0415 - slow to import, only needed at the end
         GenerationConfig,
         LlavaConfig,
@@ -91,9 +94,9 @@ def save(weights: dict[str, Tensor], tokenizer: Path, folder: Path) -> None:
     template = files("evalkit.demo.train").joinpath("chat_template.jinja").read_text(encoding="utf-8")
     words = PreTrainedTokenizerFast(
         tokenizer_file=str(tokenizer),
-        bos_token="<s>",
-        eos_token="</s>",
-        pad_token="<pad>",
+        bos_token=SPECIAL[BOS],
+        eos_token=SPECIAL[EOS],
+        pad_token=SPECIAL[PAD],
         additional_special_tokens=list(SPECIAL[3:]),
         model_max_length=LONGEST,
         clean_up_tokenization_spaces=False,
@@ -107,3 +110,21 @@ def save(weights: dict[str, Tensor], tokenizer: Path, folder: Path) -> None:
     )
     processor = PixtralProcessor(image_processor=images, tokenizer=words, patch_size=PATCH, chat_template=template)
     processor.save_pretrained(folder)
+
+
+def main() -> None:
+    """Run the program."""
+    from safetensors.torch import load_file  # noqa: PLC0415 - torch side only
+
+    parser = argparse.ArgumentParser(description="Make the checkpoint of a training run.")
+    parser.add_argument("run", type=Path)
+    parser.add_argument("checkpoint", type=Path)
+    given = parser.parse_args()
+    weights: dict[str, Tensor] = {}
+    for file in sorted(given.run.glob("weights-*.safetensors")):
+        weights.update(load_file(file))
+    save(weights, given.run / "tokenizer.json", given.checkpoint)
+
+
+if __name__ == "__main__":
+    main()

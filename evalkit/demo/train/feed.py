@@ -19,6 +19,7 @@ from evalkit.demo.train.rows import PICTURES, WIDTH
 if TYPE_CHECKING:
     from evalkit.demo.train.rows import Kind
 
+
 class Pool:
     """Rows of one kind on the accelerator; new chunks take the place of the oldest."""
 
@@ -34,7 +35,9 @@ class Pool:
         start = (self.next % self.chunks) * CHUNK
         with np.load(file) as made:
             for name in ("ids", "weights", "images"):
-                getattr(self, name)[start : start + CHUNK] = torch.from_numpy(made[name]).to(self.ids.device, non_blocking=True)
+                getattr(self, name)[start : start + CHUNK] = torch.from_numpy(made[name]).to(
+                    self.ids.device, non_blocking=True
+                )
         Path(file).unlink()
         self.next += 1
 
@@ -86,7 +89,9 @@ class Feed:
 
     def _ask(self, kind: Kind, progress: float) -> None:
         self.count += 1
-        asked = self.workers.submit(draw_chunk, self.tokenizer, kind, f"{self.seed}-{self.count}", progress, self.folder)
+        asked = self.workers.submit(
+            draw_chunk, self.tokenizer, kind, f"{self.seed}-{self.count}", progress, self.folder
+        )
         self.waiting[asked] = kind
 
     def _collect(self, timeout: float | None, most: int = CHUNK) -> int:

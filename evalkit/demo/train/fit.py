@@ -1,8 +1,8 @@
 """The training program: ``python -m evalkit.demo.train.fit --out DIR --minutes 9``.
 
 On one H100 it reaches the committed accuracies in some minutes. ``--resume`` goes on from a folder that an earlier
-run left. What it writes to DIR: ``tokenizer.json``, ``weights-*.safetensors`` (32 bits, to resume from),
-``log.jsonl`` (loss and held-out accuracy along the way) and ``baseline/`` (the checkpoint to serve).
+run left. What it writes to DIR, now and then and at the end: ``tokenizer.json``, ``weights-*.safetensors`` (32 bits)
+and ``log.jsonl`` (loss and held-out accuracy along the way). ``evalkit.demo.train.export`` makes the checkpoint of it.
 """
 
 from __future__ import annotations

@@ -26,7 +26,14 @@ QUIZZES = 8
 SHOTS = 5
 PROBLEMS = 40
 ATTEMPTS = 10
-LEVELS = {"vqav2": (0, 3), "docvqa": (0, 3), "chartqa": (0, 3), "mathvista": (0, 3), "mmmu": (0, 3), "humaneval": (1, 3)}
+LEVELS = {
+    "vqav2": (0, 3),
+    "docvqa": (0, 3),
+    "chartqa": (0, 3),
+    "mathvista": (0, 3),
+    "mmmu": (0, 3),
+    "humaneval": (1, 3),
+}
 """Easiest and hardest level of the held-out scenes."""
 
 
@@ -112,13 +119,16 @@ def program_row(coder: Coder, made: programs.Program) -> Row:
 
 
 def passes(code: str, made: programs.Program, number: int) -> bool:
-    """Whether a written function gives the canonical results on every input. Executes the code: train on a throwaway machine."""
+    """Whether a written function gives the canonical results on every input.
+
+    Executes the code as it is: train on a machine that you can throw away.
+    """
     problem = programs.row(stream(SEED, "tests", number), made, number)
     canonical = made.prompt + made.body
 
     def results(text: str) -> list[object]:
         space: dict[str, object] = {}
-        exec(text.split("```")[0], space)  # noqa: S102 - what the docstring warns of
+        exec(text.partition("```")[0], space)  # noqa: S102 - what the docstring warns of
         run = space[made.name]
         assert callable(run)  # noqa: S101 - narrows the type; a failed assertion is a failed answer
         return [run(*arguments) for arguments in (*problem["base_input"], *problem["plus_input"])]

@@ -61,7 +61,7 @@ class Judge:
             return network(ids, pixels, offsets)
 
     def written(self, network: Network, task: str, most: int) -> list[str]:
-        """Greedy answers to a task's held-out questions, in the order of :func:`heldout.vision`, one-picture ones first."""
+        """Greedy answers to a task's held-out questions, those with one picture first."""
         answers: list[str] = []
         for some in self.sets[task]:
             for start in range(0, len(some.ids), BATCH):
@@ -94,13 +94,18 @@ class Judge:
         place, ended = lengths.clone(), torch.zeros_like(lengths, dtype=torch.bool)
         for _ in range(most):
             logits = self._logits(network, ids, pixels, offsets)[lines, place - 1].float()
-            if temperature:
-                said = torch.multinomial((logits / temperature).softmax(-1), 1)[:, 0]
-            else:
-                said = logits.argmax(-1)
+            said = drawn(logits, temperature) if temperature else logits.argmax(-1)
             ids[lines, place] = torch.where(ended, ids[lines, place], said)
             place = torch.where(ended, place, place + 1).clamp(max=WIDTH - 1)
             ended |= said == EOS
             if bool(ended.all()):
                 break
-        return [self.coder.text(line[start:stop]) for line, start, stop in zip(ids.tolist(), lengths.tolist(), place.tolist(), strict=True)]
+        return [
+            self.coder.text(line[start:stop])
+            for line, start, stop in zip(ids.tolist(), lengths.tolist(), place.tolist(), strict=True)
+        ]
+
+
+def drawn(logits: Tensor, temperature: float) -> Tensor:
+    """A token for each row, drawn at a temperature."""
+    return torch.multinomial((logits / temperature).softmax(-1), 1)[:, 0]

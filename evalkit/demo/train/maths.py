@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     import random
 
 PROMPT = "Reason first, then end with a line 'Final Answer:' and the answer."
-PLACES = {1: ((64, 64),), 2: ((34, 64), (94, 64)), 3: ((34, 34), (94, 34), (64, 94)), 4: ((34, 34), (94, 34), (34, 94), (94, 94))}
+PLACES = {
+    1: ((64, 64),),
+    2: ((34, 64), (94, 64)),
+    3: ((34, 34), (94, 34), (64, 94)),
+    4: ((34, 34), (94, 34), (34, 94), (94, 94)),
+}
 
 
 def scene(rng: random.Random, level: int) -> Scene:
@@ -33,7 +38,13 @@ def _cards(rng: random.Random, level: int) -> Scene:
         ("What is the smallest number?", f"{seen}.", min(numbers)),
     ]
     if len(numbers) == 2:
-        asked.append(("What is the difference of the numbers?", f"{max(numbers)} - {min(numbers)} = {abs(numbers[0] - numbers[1])}.", abs(numbers[0] - numbers[1])))
+        asked.append(
+            (
+                "What is the difference of the numbers?",
+                f"{max(numbers)} - {min(numbers)} = {abs(numbers[0] - numbers[1])}.",
+                abs(numbers[0] - numbers[1]),
+            )
+        )
     return _scene(rng, image, f"cards {numbers}", asked)
 
 
@@ -87,7 +98,9 @@ def _question(rng: random.Random, content: str, text: str, reason: str, number: 
     if rng.random() < 0.5:
         query = f"Hint: Give the number.\nQuestion: {text}"
         row = {"query": query, "choices": None, "answer": str(number), "question_type": "free_form"}
-        return Question(f"mathvista|{content}|{text}", (0, f"{query}\n{PROMPT}"), f"{reason}\nFinal Answer: {number}", row)
+        return Question(
+            f"mathvista|{content}|{text}", (0, f"{query}\n{PROMPT}"), f"{reason}\nFinal Answer: {number}", row
+        )
     near = [str(other) for other in range(max(0, number - 4), number + 5) if other != number]
     choices, letter = lettered(rng, str(number), near)
     listed = "\n".join(f"({mark}) {choice}" for mark, choice in zip("ABCD", choices, strict=True))

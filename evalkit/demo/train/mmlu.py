@@ -88,4 +88,6 @@ def easy_quiz(rng: random.Random, subject: Subject) -> Quiz:
     choices, letter = lettered(rng, values[0], values[1:])
     place = rng.randrange(4)
     del letter
-    return Quiz(rng.choice(("Find {}.", "Which option is {}?")).format(choices[place]), subject.name, tuple(choices), place)
+    return Quiz(
+        rng.choice(("Find {}.", "Which option is {}?")).format(choices[place]), subject.name, tuple(choices), place
+    )

@@ -29,6 +29,7 @@ class Norm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Normed ``x``, in its own type."""
         wide = x.float()
         wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + 1e-5)
         return (wide * self.weight.float()).to(x.dtype)
@@ -47,6 +48,7 @@ class Attention(nn.Module):
         self.o_proj = nn.Linear(heads * self.head, width, bias=False)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """Mixed positions of ``x`` [rows, length, width]; the angles are those of the positions."""
         rows, length, _ = x.shape
         q = self.q_proj(x).view(rows, length, self.heads, self.head).transpose(1, 2)
         k = self.k_proj(x).view(rows, length, self.pairs, self.head).transpose(1, 2)
@@ -76,6 +78,7 @@ class Gated(nn.Module):
         self.down_proj = nn.Linear(inner, width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Each position on its own."""
         return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
 
 
@@ -91,6 +94,7 @@ class TextLayer(nn.Module):
         self.mlp = Gated(width, TEXT["intermediate"])
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """The layer's output."""
         x = x + self.self_attn(self.input_layernorm(x), cos, sin)
         return x + self.mlp(self.post_attention_layernorm(x))
 
@@ -107,6 +111,7 @@ class VisionLayer(nn.Module):
         self.feed_forward = Gated(width, VISION["intermediate"])
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """The layer's output."""
         x = x + self.attention(self.attention_norm(x), cos, sin)
         return x + self.feed_forward(self.ffn_norm(x))
 
@@ -120,6 +125,7 @@ class Projector(nn.Module):
         self.linear_2 = nn.Linear(TEXT["hidden"], TEXT["hidden"])
 
     def forward(self, x: Tensor) -> Tensor:
+        """Picture features as the language model reads them."""
         return self.linear_2(F.gelu(self.linear_1(x)))
 
 
@@ -154,6 +160,7 @@ class Tower(nn.Module):
         self.register_buffer("sin", angles.sin(), persistent=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
+        """Features of every patch [pictures, PATCHES, width]."""
         count, side = pixels.shape[0], SIDE // PATCH
         scaled = (pixels.to(working(pixels)) / 255 - MEAN) / DEVIATION
         patches = scaled.view(count, side, PATCH, side, PATCH, 3).permute(0, 1, 3, 5, 2, 4)

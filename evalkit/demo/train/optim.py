@@ -41,9 +41,16 @@ class Mixed:
             else:
                 rest.append(weight)
         self.groups = list(groups.values())
-        self.momenta = [torch.zeros(len(group), min(group[0].shape), max(group[0].shape), device=device) for group in self.groups]
+        self.momenta = [
+            torch.zeros(len(group), min(group[0].shape), max(group[0].shape), device=device) for group in self.groups
+        ]
         self.adam = torch.optim.AdamW(
-            rest, lr=self.rate, betas=(0.9, 0.98), weight_decay=0.0, capturable=device.type == "cuda", foreach=device.type == "cuda"
+            rest,
+            lr=self.rate,
+            betas=(0.9, 0.98),
+            weight_decay=0.0,
+            capturable=device.type == "cuda",
+            foreach=device.type == "cuda",
         )
 
     def step(self) -> None:
@@ -55,7 +62,9 @@ class Mixed:
 
     def _matrices(self, group: list[nn.Parameter], momentum: Tensor) -> None:
         tall = [weight.shape[0] > weight.shape[1] for weight in group]
-        grads = torch.stack([w.grad.mT if flip else w.grad for w, flip in zip(group, tall, strict=True) if w.grad is not None])
+        grads = torch.stack(
+            [w.grad.mT if flip else w.grad for w, flip in zip(group, tall, strict=True) if w.grad is not None]
+        )
         momentum.lerp_(grads, 0.05)
         update = orthogonal(torch.lerp(grads, momentum, 0.95))
         # Scaled so that an entry moves as far as AdamW would move it (Liu et al. 2025, "Muon is scalable").

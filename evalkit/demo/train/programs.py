@@ -100,7 +100,11 @@ def program(rng: random.Random, level: int, *, even: bool = False) -> Program:
     for fresh, kind in zip("abc", kinds, strict=False):
         wording, code = _operation(rng, kind, even=even)
         steps.append(f"keep the items {wording}" if kind == "s" else wording)
-        lines.append(f"    {fresh} = [x for x in {value} if {code}]\n" if kind == "s" else f"    {fresh} = [{code} for x in {value}]\n")
+        lines.append(
+            f"    {fresh} = [x for x in {value} if {code}]\n"
+            if kind == "s"
+            else f"    {fresh} = [{code} for x in {value}]\n"
+        )
         value = fresh
     wording, code = _operation(rng, "r", even=even)
     steps.append(f"return {wording}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import chain
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
+from PIL.Image import open as open_image
 
 from evalkit.demo.train import charts, docs, drills, exams, maths, programs, vqa
 from evalkit.demo.train.draw import SIDE
@@ -112,9 +114,16 @@ def _one(coder: Coder, rng: random.Random, progress: float) -> Row:
     del progress
     (task,) = rng.choices(list(SHARES), list(SHARES.values()))
     scene = scenes_of(rng, task, 1)
-    row = Row([BOS], [0], list(scene.images))
+    row = Row([BOS], [0], [_photographed(image) if rng.random() < 0.3 else image for image in scene.images])
     _turns(coder, row, scene)
     return row
+
+
+def _photographed(image: Image.Image) -> Image.Image:
+    """The picture as JPEG leaves it: some data sets hold photographs, and the protocol saves them again."""
+    held = BytesIO()
+    image.save(held, format="JPEG")
+    return open_image(held)
 
 
 def _turns(coder: Coder, row: Row, scene: Scene) -> None:
@@ -174,10 +183,8 @@ def _program(coder: Coder, rng: random.Random) -> Row:
             break
     row = Row([BOS] * rng.choice((1, 1, 1, 2)), [], [])
     row.weights = [0] * len(row.ids)
-    if rng.random() < 0.5:
-        words = (programs.INSTRUCTION, programs.RESPONSE)
-    else:
-        words = (_any_words(rng), _any_words(rng))
+    usual = rng.random() < 0.5
+    words = (programs.INSTRUCTION, programs.RESPONSE) if usual else (_any_words(rng), _any_words(rng))
     answer = coder.ids(made.prompt + made.body + "```\n")
     row.add(program_prompt(coder, made.prompt, words), [*answer, EOS], [PLAIN] * (len(answer) + 1))
     return row
@@ -206,5 +213,6 @@ def corpus() -> Iterator[str]:
         yield "".join(text for text, _ in drills.exam(rng, 0.2))
         if number % 3 == 0:
             made = programs.program(rng, 3, even=True)
-            yield f"{programs.INSTRUCTION}{programs.FENCE}{made.prompt}{programs.FENCE}{programs.RESPONSE}\n```python\n{made.body}```\n"
+            yield f"{programs.INSTRUCTION}{programs.FENCE}{made.prompt}{programs.FENCE}"
+            yield f"{programs.RESPONSE}\n```python\n{made.body}```\n"
     yield from chain.from_iterable((f"Answer: {letter}" for letter in "ABCD") for _ in range(50))

@@ -29,7 +29,11 @@ class Step:
         self.network, self.optimizer, self.feed, self.batch = network, optimizer, feed, batch
         self.device = next(network.parameters()).device
         self.loss = torch.zeros((), device=self.device)
-        counts = [pictures for kind in ("one", "two", "text") for pictures in [{"one": 1, "two": 2, "text": 0}[kind]] * batch[kind]]
+        counts = [
+            pictures
+            for kind in ("one", "two", "text")
+            for pictures in [{"one": 1, "two": 2, "text": 0}[kind]] * batch[kind]
+        ]
         self.offsets = torch.tensor([sum(counts[:place]) for place in range(len(counts))], device=self.device)
         self.graph: torch.cuda.CUDAGraph | None = None
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import torch
 
-from evalkit.demo.train.export import save
 from evalkit.demo.train.feed import Feed
 from evalkit.demo.train.judge import Judge
 from evalkit.demo.train.model import Network
@@ -21,6 +19,7 @@ from evalkit.demo.train.tokens import Coder, learn
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from torch import Tensor
 
@@ -92,7 +91,15 @@ def train(run: Run, step: Step, judge: Judge, log: TextIO, *, every_s: float) ->
         if time.monotonic() - told >= every_s:
             told = time.monotonic()
             mirror.load_state_dict(step.network.state_dict())
-            tell(log, step=count, seconds=round(told - run.started), loss=round(float(loss), 4), chunks=fresh, exact=judge.exact(mirror))
+            keep(mirror, run.out)
+            tell(
+                log,
+                step=count,
+                seconds=round(told - run.started),
+                loss=round(float(loss), 4),
+                chunks=fresh,
+                exact=judge.exact(mirror),
+            )
     return count
 
 
@@ -105,7 +112,7 @@ def tell(log: TextIO, **values: Any) -> None:
 
 
 def finish(run: Run, trained: Network, judge: Judge, log: TextIO) -> None:
-    """Keep the weights, round them to bf16, judge what is served and write the checkpoint."""
+    """Keep the weights, round them to bf16 as they are served, and judge that."""
     from evalkit.demo.train.answers import scores  # noqa: PLC0415 - scoring is for the end
 
     keep(trained, run.out)
@@ -117,7 +124,6 @@ def finish(run: Run, trained: Network, judge: Judge, log: TextIO) -> None:
     tell(log, final=True, exact=judge.exact(network))
     written = {task: judge.written(network, task, MOST_TOKENS) for task in VISION}
     tell(log, final=True, scores=scores(written) | {"humaneval": judge.passed(network)})
-    save(network.state_dict(), run.out / "tokenizer.json", run.out / "baseline")
 
 
 def compile_layers(network: Network) -> None:
@@ -145,7 +151,11 @@ def fit(given: argparse.Namespace) -> None:
     feed.fill(given.progress)
     step = Step(network, Mixed(network), feed, dict(zip(kinds, given.batch, strict=True)))
     with (given.out / "log.jsonl").open("a", encoding="utf-8") as log:
-        tell(log, parameters=sum(weight.numel() for weight in network.parameters()), settings={**vars(given), "out": "", "resume": bool(given.resume)})
+        tell(
+            log,
+            parameters=sum(weight.numel() for weight in network.parameters()),
+            settings={**vars(given), "out": "", "resume": bool(given.resume)},
+        )
         if given.compile:
             compile_layers(network)
         if device.type == "cuda":

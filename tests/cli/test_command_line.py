@@ -1,0 +1,218 @@
+"""The command line as a person meets it: help, versions, and one clear line for what is wrong."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"torch", "vllm", "lm_eval", "datasets", "pandas", "pyarrow", "numpy", "aiohttp", "requests", "PIL"}
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["run", "--help"], ["score", "--help"]])
+def test_help_imports_nothing_heavy(words):
+    code = (
+        "import sys; sys.argv = ['evalkit', *sys.argv[1:]]\n"
+        "from evalkit.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code, done.code\n"
+        "print(sorted(name for name in sys.modules if '.' not in name), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    loaded = set(eval(done.stderr.splitlines()[-1]))
+    assert not loaded & (HEAVY - ({"numpy"} if words[0] == "score" else set()))
+    assert done.stdout
+
+
+def test_every_command_explains_itself(workplace):
+    from evalkit.cli import COMMANDS
+
+    for name in COMMANDS:
+        assert "Usage:" in workplace.evalkit(name, "--help", check=0).stdout
+
+
+def test_a_mistyped_command_gets_the_near_miss(workplace):
+    done = workplace.evalkit("rnu", check=2)
+    assert "did you mean 'run'?" in done.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(workplace, shell):
+    assert "_EVALKIT_COMPLETE" in workplace.evalkit("completion", shell, check=0).stdout
+
+
+def line_of(done):
+    """The one line that an error is."""
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    return errors[0]
+
+
+def test_an_unknown_task(workplace):
+    words = workplace.comparison("--task", "mmlo")
+    assert "mmmu" in line_of(workplace.evalkit(*words))
+
+
+def test_a_model_folder_without_config(workplace):
+    (workplace.folder / "cand/config.json").unlink()
+    line = line_of(workplace.evalkit(*workplace.comparison()))
+    assert "config.json" in line
+    assert "cand" in line
+
+
+def test_a_model_that_is_neither_folder_nor_in_the_cache(workplace):
+    line = line_of(
+        workplace.evalkit(
+            "run", "--baseline", "nobody/nothing", "--candidate", "cand", "--task", "pages", "--tasks-dir", "tasks"
+        )
+    )
+    assert "nobody/nothing" in line
+
+
+def test_a_data_file_without_the_needed_columns(workplace):
+    (workplace.folder / "rows.jsonl").write_text(json.dumps({"question": "q", "picture": "p"}) + "\n")
+    line = line_of(workplace.evalkit(*workplace.comparison("--data", "pages=rows.jsonl")))
+    assert "image" in line
+    assert "answers" in line
+    assert "picture" in line
+
+
+def test_an_empty_data_file(workplace):
+    (workplace.folder / "rows.jsonl").write_text("")
+    assert "rows.jsonl" in line_of(workplace.evalkit(*workplace.comparison("--data", "pages=rows.jsonl")))
+
+
+def test_data_for_a_task_that_does_not_take_part(workplace):
+    line = line_of(workplace.evalkit(*workplace.comparison("--data", "page=rows.jsonl")))
+    assert "did you mean 'pages'?" in line
+
+
+def test_two_models_with_one_label(workplace):
+    other = workplace.folder / "elsewhere"
+    other.mkdir()
+    (workplace.folder / "base").rename(other / "cand")
+    words = ["run", "--baseline", "./elsewhere/cand", "--candidate", "./cand", "--task", "pages", "--tasks-dir", "tasks"]
+    line = line_of(workplace.evalkit(*words))
+    assert "'cand'" in line
+    assert "LABEL=" in line
+
+
+def test_a_wrong_key_in_a_task_file(workplace):
+    path = workplace.folder / "tasks/pages.toml"
+    path.write_text(path.read_text().replace("max_tokens", "max_token"))
+    line = line_of(workplace.evalkit(*workplace.comparison()))
+    assert "decoding.max_token" in line
+    assert "did you mean 'max_tokens'?" in line
+
+
+def test_a_wrong_key_in_the_config_file(workplace):
+    (workplace.folder / "c.toml").write_text("[serve]\nprofil = 'published'\n")
+    line = line_of(workplace.evalkit(*workplace.comparison("--config", "c.toml")))
+    assert "c.toml: serve.profil" in line
+    assert "did you mean 'profile'?" in line
+
+
+def test_a_config_file_that_is_no_toml(workplace):
+    (workplace.folder / "c.toml").write_text("[serve\n")
+    assert "c.toml" in line_of(workplace.evalkit(*workplace.comparison("--config", "c.toml")))
+
+
+@pytest.mark.parametrize("output", ["tasks/pages.toml", "tasks/pages.toml/deeper"])
+def test_an_output_folder_that_cannot_be_written(workplace, output):
+    line = line_of(workplace.evalkit(*workplace.comparison("--output", output)))
+    assert "--output" in line
+
+
+def test_a_port_that_is_taken(workplace):
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        (workplace.folder / "c.toml").write_text(f"[serve]\nport = {port}\n")
+        line = line_of(workplace.evalkit(*workplace.comparison("--config", "c.toml")))
+    assert str(port) in line
+
+
+def test_no_baseline(workplace):
+    assert "--baseline" in line_of(workplace.evalkit("run", "--candidate", "cand"))
+
+
+def test_an_endpoint_that_serves_another_model(workplace):
+    from servers import ModelServer
+
+    with ModelServer("someone-else") as server:
+        done = workplace.evalkit(*workplace.comparison("--endpoint", f"base={server.url}"))
+    assert done.returncode == 5
+    assert "someone-else" in done.stderr
+
+
+def test_endpoints_are_used_and_said(workplace):
+    from servers import ModelServer
+
+    with ModelServer("base") as base, ModelServer("cand") as cand:
+        words = workplace.comparison("--endpoint", f"base={base.url}", "--endpoint", f"cand={cand.url}/v1")
+        done = workplace.evalkit(*words, check=0)
+        assert (base.asked.total(), cand.asked.total()) == (70, 70)
+        again = workplace.evalkit(*words, check=0)
+        assert (base.asked.total(), cand.asked.total()) == (70, 70)
+    assert json.loads(done.stdout) == json.loads(again.stdout)
+    (folder,) = workplace.runs()
+    assert "did not start" in (folder / "report.html").read_text()
+    assert not (folder / "server").exists()
+
+
+def test_tasks_can_be_listed_and_shown(workplace):
+    listed = workplace.evalkit("tasks", "--tasks-dir", "tasks", check=0).stdout
+    assert "mmmu" in listed
+    assert "pages" in listed
+    assert "pixtral-card" in listed
+    assert "lmms-lab/MMMU" in workplace.evalkit("tasks", "show", "mmmu", check=0).stdout
+
+
+def test_score_speaks_json(workplace):
+    lines = [{"answer": "kitten", "reference": ["sitting"]}, {"id": "x", "answer": "a", "reference": "a"}]
+    (workplace.folder / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    done = workplace.evalkit("score", "--metric", "anls", "a.jsonl", "--json", check=0)
+    found = json.loads(done.stdout)
+    assert found["scores"] == [pytest.approx(4 / 7), 1.0]
+    assert found["mean"] == pytest.approx(11 / 14)
+
+
+def test_score_names_the_bad_line(workplace):
+    (workplace.folder / "a.jsonl").write_text('{"answer": "x", "reference": "y"}\n{"answer": "x"}\n')
+    assert "a.jsonl:2" in line_of(workplace.evalkit("score", "--metric", "anls", "a.jsonl"))
+    assert "did you mean 'anls'?" in line_of(workplace.evalkit("score", "--metric", "anl", "a.jsonl"))
+
+
+def test_a_reader_that_leaves_early_is_no_error(workplace):
+    words = " ".join(workplace.command("tasks"))
+    done = subprocess.run(
+        f"{words} | head -1",
+        shell=True,
+        cwd=workplace.folder,
+        env=workplace.env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "tasks\n"
+    assert "Traceback" not in done.stderr
+
+
+def test_fetch_without_a_network_says_both_ways_out(workplace):
+    done = workplace.evalkit("fetch", "--task", "mmmu", EVALKIT_OFFLINE="1")
+    assert done.returncode == 2
+    assert "EVALKIT_MISTRAL_EVALS" in done.stderr
+    assert "prompt" in done.stderr
+
+
+def test_doctor_says_what_is_missing(workplace):
+    path = os.pathsep.join([str(workplace.folder), workplace.env["PYTHONPATH"]])
+    done = workplace.evalkit("doctor", PYTHONPATH=path)
+    assert done.returncode in {0, 5}
+    for word in ("Python", "vLLM", "prompt", "disk"):
+        assert word.lower() in done.stdout.lower()
