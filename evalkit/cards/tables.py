@@ -105,11 +105,13 @@ def _pipe_tables(text: str) -> list[Table]:
     found: list[Table] = []
     free = 0  # the first line that no table has taken
     for number, line in enumerate(lines):
+        if len(found) == MOST_TABLES:
+            break
         if number < free or not _is_rule(line):
             continue
         width = len(_split(line))
         heading = _heading(lines, free, number, width)
-        if heading is None or len(found) >= MOST_TABLES:
+        if heading is None:
             continue
         start, header = heading
         body, free = _body(lines, number + 1, width)

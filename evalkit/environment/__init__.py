@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from evalkit.environment.files import folder_digest
 from evalkit.environment.machine import cpu_name, engine, provenance
 from evalkit.environment.models import model, offline
 
-__all__ = ["cpu_name", "engine", "folder_digest", "model", "offline", "provenance"]
+__all__ = ["cpu_name", "engine", "model", "offline", "provenance"]

@@ -64,6 +64,20 @@ def run(replicates: int, processes: int) -> dict[str, object]:
     return study
 
 
+def as_json(study: dict[str, object]) -> str:
+    """One row per line, so that a change of one row is a change of one line."""
+    entries = [
+        f"{json.dumps(key)}: " + (json.dumps(value) if not isinstance(value, list) else rows_as_json(value))
+        for key, value in study.items()
+    ]
+    return "{\n" + ",\n".join(entries) + "\n}\n"
+
+
+def rows_as_json(rows: list[object]) -> str:
+    """A list with one entry per line."""
+    return "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]"
+
+
 def main() -> None:
     """Run the study and write both files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -74,7 +88,7 @@ def main() -> None:
     started = time.monotonic()
     study = run(arguments.replicates, arguments.processes)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "table.json").write_text(json.dumps(study, indent=1) + "\n", encoding="utf-8")
+    (arguments.out / "table.json").write_text(as_json(study), encoding="utf-8")
     (arguments.out / "table.md").write_text(table(study), encoding="utf-8")
     print(
         f"{sum(len(study[k]) for k in ('cells', 'average', 'attempts', 'bootstrap'))} rows, "

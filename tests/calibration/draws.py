@@ -31,6 +31,8 @@ PER_IMAGE = [1, 3, 5, 3, 8, 1, 5, 3, 1, 12, 3, 5, 3, 1, 8, 5, 3, 1, 5, 3]
 DIRECTIONS = {"even": 1 / 2, "two to one": 2 / 3, "all worse": 1.0}
 SMALL, SMALL_SHARE = 0.1, 0.6
 """Fractional scores are 0, 0.9 or 1: three changes in five are small (0.9 to 1 or back), the others whole."""
+BREAKS = 0.01
+"""With scores of "noise and breaks" all changes are small but for one sample in a hundred, which is lost altogether."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,10 @@ def joint(cell: Cell) -> Joint | None:
     if cell.kind == "binary":
         pairs = [(1, 1), (1, 0), (0, 1), (0, 0)]
         masses = [p - worse, worse, better, 1 - p - better]
+    elif cell.kind == "noise and breaks":
+        high = p - worse - better * (1 - SMALL)
+        pairs = [(1, 1), (0, 0), (1, 1 - SMALL), (1, 0), (1 - SMALL, 1)]
+        masses = [high, 1 - cell.discordance - high, worse - BREAKS, BREAKS, better]
     else:
         whole = 1 - SMALL_SHARE
         high = (p - worse - better * SMALL_SHARE * (1 - SMALL)) / (1 - SMALL / 10)

@@ -120,7 +120,8 @@ def cells() -> list[Cell]:
         for discordance in (0.02, 0.2)
         for direction in ("even", "all worse")
     ]
-    return single + clustered + stress
+    rare = [Cell("stress", n, "noise and breaks", "-", 0.8, 0.2, "even") for n in (164, 900, 5349)]
+    return single + clustered + stress + rare
 
 
 # --- the row of averages, attempts, and the methods that were not chosen ------------------------

@@ -43,7 +43,7 @@ def test_the_table_holds_every_cell_of_the_study_that_can_exist():
 
 
 def test_no_cell_covers_less_than_94_percent():
-    assert not describe([row for row in rows("single", "clustered") if row["coverage"] < 94 - MARGIN])
+    assert not describe([row for row in rows("single", "clustered") if row["coverage"] < 94])
 
 
 def test_cells_with_enough_changes_cover_between_94_and_96_percent():
@@ -56,6 +56,13 @@ def test_false_degraded_and_false_recovered_stay_below_5_percent():
     assert not describe(
         [row for row in rows("single", "clustered") if max(row["false_degraded"], row["false_recovered"]) > 5]
     )
+
+
+def test_rare_breaks_among_noise_are_not_overlooked():
+    found = [row for row in rows("stress") if row["kind"] == "noise and breaks"]
+    assert len(found) == 3
+    assert not describe([row for row in found if row["coverage"] < 94])
+    assert found[0]["fieller_alone"]["coverage"] < 90
 
 
 def test_fieller_alone_would_not_have_held():
@@ -126,7 +133,7 @@ def test_clustered_totals_are_those_of_the_package():
 
 def assert_same(totals, expected):
     assert (totals.n, totals.clusters) == (expected.n, expected.clusters)
-    assert sorted(totals.cells) == pytest.approx(list(expected.cells))
+    assert sorted(totals.cells) == list(expected.cells)
     assert totals.covariance == pytest.approx(expected.covariance)
     measured = (totals.x, totals.y, totals.carriers, totals.cluster_size)
     assert measured == pytest.approx((expected.x, expected.y, expected.carriers, expected.cluster_size))

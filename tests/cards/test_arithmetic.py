@@ -64,6 +64,12 @@ def test_an_overall_average_may_be_of_the_averages():
     assert len(findings(HEAD + rows + "| |Overall average|65.0|65.0|100\n")) == 2
 
 
+def test_a_second_average_in_a_group_may_be_of_all_rows():
+    rows = "V|a|40.0|40.0|100\nV|Average|40.0|40.0|100\nT|b|80.0|80.0|100\nT|Average|80.0|80.0|100\n"
+    assert findings(HEAD + rows + "T|Average of both|60.0|60.0|100\n") == []
+    assert len(findings(HEAD + rows + "T|Average of both|70.0|60.0|100\n")) == 1
+
+
 def test_a_missing_score_leaves_the_average_unchecked_and_says_so():
     found = audit(card(HEAD + "V | a | 40.0 | - | -\nV | b | 50.0 | 50.0 | 100\nV | Average | 99.0 | 50.0 | 50.5\n"))
     assert [one.column for one in found.findings] == ["A"]

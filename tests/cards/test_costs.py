@@ -26,6 +26,11 @@ def test_a_printed_one_is_the_baseline_when_it_comes_first():
     assert findings(HEAD + GOOD.format("1.55", 486).replace("base | |", "base | 1.00 |")) == []
 
 
+def test_the_one_row_without_a_cost_reduction_is_the_baseline_wherever_it_stands():
+    base, int8 = GOOD.format("1.55", 486).splitlines()
+    assert findings(HEAD + f"{int8}\n{base}\n") == []
+
+
 def test_what_a_mean_of_ratios_overstates():
     one = found(HEAD + "| L4 | base | | 9.0 | 200 | 9.0 | 200 |\n| L4 | int4 | 3.00 | 9.0 | 200 | 1.8 | 1000 |\n")
     assert one.findings == ()

@@ -218,7 +218,9 @@ class Network(nn.Module):
             seen = self.model.multi_modal_projector(self.model.vision_tower(pixels)).flatten(0, 1)
             shown = ids == IMG
             place = shown.long().cumsum(1) - 1 + offsets[:, None] * PATCHES
-            place = place.clamp(0, seen.shape[0] - 1)
+            # Where no picture is, any patch will do; different ones, since gradients of equal indices queue up.
+            spread = torch.arange(ids.numel(), device=ids.device).view_as(ids) % seen.shape[0]
+            place = torch.where(shown, place, spread)
             x = torch.where(shown[..., None], seen[place].to(x.dtype), x)
         length = ids.shape[1]
         cos, sin = self.cos[:length].to(x.dtype), self.sin[:length].to(x.dtype)

@@ -1,0 +1,18 @@
+from itertools import islice
+
+import pytest
+
+from evalkit.demo.train import tokens
+from evalkit.demo.train.rows import corpus
+
+
+@pytest.fixture(scope="session")
+def tokenizer_file(tmp_path_factory):
+    file = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
+    tokens.learn(islice(corpus(), 3000)).save(str(file))
+    return file
+
+
+@pytest.fixture(scope="session")
+def coder(tokenizer_file):
+    return tokens.Coder.read(tokenizer_file)
