@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from evalkit.types import Outcome, Task
 
 _UNREACHABLE = (FailureKind.NOT_CONNECTED, FailureKind.DISCONNECTED)
+_REFUSALS = (FailureKind.REFUSED, FailureKind.NOT_SERVED, FailureKind.WRONG_MODEL)
 _DEATH_SHOWS_S = 1.0
 """A broken connection may be the first sign of a dead server; its process is gone within this time."""
 _TOO_LONG = re.compile(r"context length|max_model_len|longer than the max", re.IGNORECASE)
@@ -61,9 +62,10 @@ def on_own_server(ledger: Ledger, serving: Serving, way: Way, log: Path) -> None
             except _ServerDiedError:
                 deaths += 1
                 if deaths > serving.restarts:
+                    found = server.diagnose()
                     raise ServerFailedError(
-                        f"{label}: the server died {deaths} times",
-                        fix="run the same command again to continue; the log says why it died",
+                        f"{label}: the server died {deaths} times ({found.reason})",
+                        fix=f"{found.fix}; the same command then continues",
                         evidence=server.last_words(),
                     ) from None
         if ledger.waiting:
@@ -117,6 +119,8 @@ class _Talk:
     way: Way
     refused: int = 0
     answered: bool = False
+    trusted_until: float = 0.0
+    """Until then the server has been seen to live on after a broken connection, by the event loop's clock."""
 
     async def everything(self, death: asyncio.Future[None] | None) -> None:
         """Send the heaviest prompt of each task first, then the rest."""
@@ -133,16 +137,23 @@ class _Talk:
     async def _settle(self, request: Request, outcome: Outcome, death: asyncio.Future[None] | None) -> None:
         if isinstance(outcome, Failure):
             if death is not None and outcome.kind in _UNREACHABLE:
-                await asyncio.wait({death}, timeout=_DEATH_SHOWS_S)
-                if death.done():
-                    raise _ServerDiedError
+                await self._look_for(death)
             self._count_refusal(outcome)
         else:
             self.answered = True
         self.ledger.settle(request.key, outcome)
 
+    async def _look_for(self, death: asyncio.Future[None]) -> None:
+        """Give a death the time to show; once in a while, as a server may also live on and only drop connections."""
+        now = asyncio.get_running_loop().time()
+        if now >= self.trusted_until:
+            await asyncio.wait({death}, timeout=_DEATH_SHOWS_S)
+            self.trusted_until = now + 10 * _DEATH_SHOWS_S
+        if death.done():
+            raise _ServerDiedError
+
     def _count_refusal(self, failure: Failure) -> None:
-        self.refused += failure.kind in {FailureKind.REFUSED, FailureKind.WRONG_MODEL}
+        self.refused += failure.kind in _REFUSALS
         if self.refused >= _HOPELESS and not self.answered:
             raise InfrastructureError(
                 f"{self.ledger.contender.model.label}: the server refused the first {self.refused} requests "

@@ -18,7 +18,7 @@ from evalkit.rows import open_rows
 from evalkit.types import Engine, Image, Model, Sample, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from evalkit.config import Config, ModelChoice
     from evalkit.events import Say
@@ -87,10 +87,10 @@ def contender(choice: ModelChoice, config: Config, store: Store) -> Contender:
     return replace(found, epoch=store.epoch(found.identity))
 
 
-def sources(config: Config, store: Store, say: Say) -> list[Source]:
+def sources(chosen: Iterable[Task], config: Config, store: Store, say: Say) -> list[Source]:
     """Every task with its samples listed in the store."""
     found = []
-    for task in tasks(config):
+    for task in chosen:
         say(Stage(f"reading {task.name}"))
         found.append(_source(task, config, store, say))
     return found

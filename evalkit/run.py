@@ -96,10 +96,11 @@ class _Run:
     def _plan(self) -> tuple[Plan, list[Source]]:
         """Resolve models and samples: from here on everything is named by its content."""
         config = self._config
+        tasks = prepare.tasks(config)
         contenders = [prepare.contender(choice, config, self._store) for choice in config.models]
         if config.fresh:
             contenders = [replace(one, epoch=self._store.next_epoch(one.identity)) for one in contenders]
-        sources = prepare.sources(config, self._store, self.say)
+        sources = prepare.sources(tasks, config, self._store, self.say)
         smoke = any(source.part.planned < source.part.available for source in sources)
         return Plan(contenders[0], tuple(contenders[1:]), tuple(source.part for source in sources), smoke), sources
 
@@ -140,7 +141,10 @@ class _Run:
         """What ran, and how to run it again."""
         return {
             **environment.provenance(self._config.serve),
-            "config": asdict(self._config),
+            "config": {
+                **asdict(self._config),
+                "serve": {**asdict(self._config.serve), "env": server.shown(self._config.serve)},
+            },
             "commands": {
                 one.model.label: shlex.join(server.command(self._config.serve, one.model, 8000))
                 for one in plan.contenders

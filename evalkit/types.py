@@ -124,20 +124,25 @@ class Sample:
 
 
 class FailureKind(StrEnum):
-    """Why there is no answer. ``REFUSED`` and ``BAD_ROW`` are final; the others are asked again by a later run."""
+    """Why there is no answer: the kind of the last try.
+
+    ``REFUSED`` and ``BAD_ROW`` are final; the others are asked again by a later run.
+    """
 
     REFUSED = "refused"
-    """The server said no (4xx other than 429); asking again would not help."""
+    """The server will not take this very request (400, 413, 422): too long, too many images."""
+    NOT_SERVED = "not_served"
+    """The server does not serve us here (401, 403, 404 and other 4xx): the set-up is wrong, not the sample."""
     RATE_LIMITED = "rate_limited"
-    """429 on every try."""
+    """429."""
     SERVER_ERROR = "server_error"
-    """5xx on every try."""
+    """5xx."""
     NOT_CONNECTED = "not_connected"
-    """No connection could be made on any try."""
+    """No connection could be made."""
     DISCONNECTED = "disconnected"
-    """The connection broke before or inside the response on every try."""
+    """The connection broke before or inside the response."""
     DEADLINE = "deadline"
-    """No complete response within the request's deadline on any try."""
+    """No complete response within the request's deadline."""
     BAD_RESPONSE = "bad_response"
     """A 200 that is not a chat completion: empty body, no JSON, no choices."""
     WRONG_MODEL = "wrong_model"

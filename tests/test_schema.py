@@ -158,12 +158,8 @@ def test_a_given_field_cannot_be_set_by_the_file():
 
 
 def test_ranges_and_names():
-    assert schema.at_least(1, {"a": 0, "b": 1, "c": None}) == [
-        schema.Problem("a", "is 0", "must be 1 or more")
-    ]
-    assert schema.above(0, {"a": 0, "b": 0.1, "c": None}) == [
-        schema.Problem("a", "is 0", "must be more than 0")
-    ]
+    assert schema.at_least(1, {"a": 0, "b": 1, "c": None}) == [schema.Problem("a", "is 0", "must be 1 or more")]
+    assert schema.above(0, {"a": 0, "b": 0.1, "c": None}) == [schema.Problem("a", "is 0", "must be more than 0")]
     assert schema.known("a", "x", ["x"], "task") == []
     assert schema.known("a", "on", ["one"], "task") == [
         schema.Problem("a", "unknown task 'on'", "did you mean 'one'?"),

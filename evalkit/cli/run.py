@@ -121,8 +121,9 @@ def carry_out(settled: Config, *, as_json: bool) -> int:
     from evalkit.display import display  # noqa: PLC0415
     from evalkit.run import run  # noqa: PLC0415
 
-    # A scheduler's SIGTERM deserves the same orderly end as Ctrl-C.
+    # A scheduler's SIGTERM and a closed terminal deserve the same orderly end as Ctrl-C.
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
     try:
         with display(as_json=as_json) as say:
             finished = run(settled, say)

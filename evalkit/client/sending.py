@@ -43,8 +43,11 @@ _KEEPALIVE_S: Final = 3.0
 
 _ERROR_BODY_BYTES: Final = 64 * 2**10
 
-_ONLY_ONCE: Final = frozenset({FailureKind.REFUSED, FailureKind.WRONG_MODEL})
-"""Failures that asking again would not change."""
+_ONLY_ONCE: Final = frozenset({FailureKind.REFUSED, FailureKind.NOT_SERVED, FailureKind.WRONG_MODEL})
+"""Failures that another try would not change."""
+
+_ABOUT_THE_REQUEST: Final = frozenset({400, 413, 422})
+"""Statuses that speak of the very request; other 4xx speak of the address, the key or the model's name."""
 
 # The first row that fits names the failure.
 _BROKEN: Final[tuple[tuple[tuple[type[Exception], ...], FailureKind], ...]] = (
@@ -313,7 +316,7 @@ def _refused(response: aiohttp.ClientResponse, body: bytes) -> _Tried:
     elif status >= 500:
         kind, again = FailureKind.SERVER_ERROR, True
     elif status >= 400:
-        kind, again = FailureKind.REFUSED, False
+        kind, again = FailureKind.REFUSED if status in _ABOUT_THE_REQUEST else FailureKind.NOT_SERVED, False
     else:
         kind, again = FailureKind.BAD_RESPONSE, False
         if target := response.headers.get("Location"):

@@ -9,7 +9,7 @@ from evalkit.config import Serving
 from evalkit.server.diagnosis import Diagnosis, classify
 from evalkit.server.gpus import Gpu, gpus
 from evalkit.server.installed import DISTRIBUTIONS, Installed, installed
-from evalkit.server.launch import command, device, gpus_used, numerics, served_name, window
+from evalkit.server.launch import command, device, gpus_used, numerics, served_name, shown, window
 from evalkit.server.lifecycle import Server
 from evalkit.server.orphans import Orphan, orphans, stop_orphan
 
@@ -30,6 +30,7 @@ __all__ = [
     "numerics",
     "orphans",
     "served_name",
+    "shown",
     "stop_orphan",
     "window",
 ]

@@ -95,7 +95,17 @@ def test_two_models_with_one_label(workplace):
     other = workplace.folder / "elsewhere"
     other.mkdir()
     (workplace.folder / "base").rename(other / "cand")
-    words = ["run", "--baseline", "./elsewhere/cand", "--candidate", "./cand", "--task", "pages", "--tasks-dir", "tasks"]
+    words = [
+        "run",
+        "--baseline",
+        "./elsewhere/cand",
+        "--candidate",
+        "./cand",
+        "--task",
+        "pages",
+        "--tasks-dir",
+        "tasks",
+    ]
     line = line_of(workplace.evalkit(*words))
     assert "'cand'" in line
     assert "LABEL=" in line

@@ -69,7 +69,7 @@ def nothing_is_left_behind(caplog):
     ("part", "kind", "tries", "words"),
     [
         ("status:400", FailureKind.REFUSED, 1, "HTTP 400: no: status 400"),
-        ("status:404", FailureKind.REFUSED, 1, "HTTP 404: no: status 404"),
+        ("status:404", FailureKind.NOT_SERVED, 1, "HTTP 404: no: status 404"),
         ("status:500", FailureKind.SERVER_ERROR, 3, "HTTP 500: no: status 500"),
         ("status:503", FailureKind.SERVER_ERROR, 3, "HTTP 503: no: status 503"),
         ("429:0", FailureKind.RATE_LIMITED, 3, "HTTP 429: too many"),

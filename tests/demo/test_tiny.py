@@ -5,12 +5,11 @@ import sys
 from hashlib import sha256
 
 import pytest
+from safetensors import safe_open
 
 from evalkit.demo import pair
 from evalkit.errors import InfrastructureError
 
-SAFETENSORS = pytest.importorskip("safetensors")
-pytest.importorskip("vllm", reason="the random pair is made where vLLM is")
 VLLM = pytest.mark.vllm
 """No server is started, but importing what makes the models takes as long."""
 
@@ -20,7 +19,7 @@ def digests(folder) -> dict[str, str]:
 
 
 def weights(folder) -> dict:
-    with SAFETENSORS.safe_open(folder / "model.safetensors", "pt") as file:
+    with safe_open(folder / "model.safetensors", "pt") as file:
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
 
 

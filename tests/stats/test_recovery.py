@@ -254,6 +254,15 @@ def test_five_alike_tasks_are_worth_five_times_the_samples():
     assert narrow.high - narrow.low == pytest.approx((wide.high - wide.low) / math.sqrt(5), rel=1e-6)
 
 
+def test_tasks_with_unlike_recoveries_have_the_width_of_the_delta_method():
+    kept = pair_totals([1.0] * 500 + [0.0] * 500, [1.0] * 350 + [0.0] * 150 + [1.0] * 150 + [0.0] * 350)
+    lost = pair_totals([1.0] * 500 + [0.0] * 500, [1.0] * 150 + [0.0] * 850)
+    found = average_recovery([kept, lost])
+    ratio = found.percent / 100
+    variance = sum(task.covariance.of_difference(ratio) for task in (kept, lost)) / (kept.x + lost.x) ** 2
+    assert found.high - found.low == pytest.approx(2 * 196.0 * math.sqrt(variance), rel=0.01)
+
+
 def test_a_task_too_small_to_tell_keeps_the_average_uncertain():
     sure = pair_totals([1.0, 0.0] * 3000, [1.0, 0.0] * 3000)
     unsure = pair_totals([1.0] * 4, [1.0] * 4)

@@ -16,6 +16,15 @@ from evalkit.demo.train.rows import WIDTH  # noqa: E402
 from evalkit.demo.train.tokens import BOS  # noqa: E402
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Threads that wait for each other on a busy machine take many times as long as one alone."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory, tokenizer_file):
     """A run folder as training leaves it, and the checkpoint that the export program makes of it."""
