@@ -39,8 +39,15 @@ class Finished:
     id: str
     folder: Path
     report: Report
+    asked: int
+    """Requests that this run sent."""
     nothing_to_do: bool
     """Every answer was in the store, and the same command had finished before."""
+
+    @property
+    def reused(self) -> int:
+        """Samples whose outcome was in the store, or equal to another's that was asked."""
+        return self.report.plan.planned - self.asked
 
 
 def run(config: Config, say: Say) -> Finished:
@@ -75,7 +82,7 @@ class _Run:
         row, finished_before = self._begin(plan)
         folder = self._output / row.id
         self._keep(row, plan, folder)
-        asked = [self._answer(one, sources, row.id, folder) for one in plan.contenders]
+        asked = sum(self._answer(one, sources, row.id, folder) for one in plan.contenders)
         built = publish.build(plan, self._store, self._notices, self._provenance(plan))
         if not any(score.scored for line in built.rows for score in line.scores.values()):
             raise NothingScoredError(
@@ -84,7 +91,7 @@ class _Run:
         self.say(Stage("writing the report"))
         publish.write(folder, built, self._store)
         self._keep(replace(row, finished=True), plan, folder)
-        return Finished(row.id, folder, built, nothing_to_do=finished_before and not any(asked))
+        return Finished(row.id, folder, built, asked, nothing_to_do=finished_before and not asked)
 
     def _clear_orphans(self) -> None:
         """Stop servers that a killed evalkit left behind; that it is dead is proved by the store's lock."""

@@ -90,9 +90,7 @@ def _agrees(answer: str, reference: str) -> bool:
     return answer.lower() == reference.lower()
 
 
-def _numbers_agree(
-    answer: float, answer_in_percent: bool, reference: float, reference_in_percent: bool
-) -> bool:
+def _numbers_agree(answer: float, answer_in_percent: bool, reference: float, reference_in_percent: bool) -> bool:
     """Whether the numbers agree as they stand, or with either one of them taken as a percentage."""
     return (
         _is_near(answer, reference)

@@ -42,15 +42,16 @@ def table(study: dict[str, object]) -> str:
         "- **Fieller used**: in how many data sets at least 100 clusters carried the variance; the others got the",
         "  score interval. **Fieller alone**: what Fieller with Student's t would have done on the same data.",
         "- **all worse**: every change is a loss, which makes the difference as skew as it can be.",
+        "- **fractional**: three changes in five are small (0.1), the others whole. **noise and breaks**: one sample",
+        "  in five changes by 0.1 in either direction, but one in a hundred is lost altogether.",
         "",
         "Above 96 is caution, not error: where three or eight samples change, or few clusters hold what changes, no",
         "interval can meet 95 % exactly, and the one used then covers too often rather than too seldom.",
         "",
         "## Summary",
     ]
-    return "\n".join(
-        [*lines, *summary(study["cells"]), *side_tables(study), "", "## Every row", *rows(study["cells"]), ""]
-    )
+    lines += [*summary(study["cells"]), *side_tables(study), "", "## Every row", *rows(study["cells"]), ""]
+    return "\n".join(lines)
 
 
 def summary(cells: list[dict[str, object]]) -> list[str]:

@@ -161,7 +161,7 @@ def test_where_nothing_changed_a_cluster_counts_as_one_sample():
 
 def test_a_lucky_few_clusters_cannot_make_the_interval_narrower_than_independence():
     baseline, candidate = expand(60, 9, 9, 21)
-    mixed = pair_totals(baseline, candidate, [str(i % 3) for i in range(99)])
+    mixed = pair_totals(baseline, candidate, [str(i % 4) for i in range(99)])
     assert mixed.covariance.of_difference(1.0) < 0.5 * mixed.plain_variance(1.0)
     assert design_effect(mixed) == 1.0
     alone = interval(pair_totals(baseline, candidate), RATIO)

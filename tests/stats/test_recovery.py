@@ -255,11 +255,13 @@ def test_five_alike_tasks_are_worth_five_times_the_samples():
 
 
 def test_tasks_with_unlike_recoveries_have_the_width_of_the_delta_method():
-    kept = pair_totals([1.0] * 500 + [0.0] * 500, [1.0] * 350 + [0.0] * 150 + [1.0] * 150 + [0.0] * 350)
+    kept = pair_totals([1.0] * 500 + [0.0] * 500, [1.0] * 440 + [0.0] * 60 + [1.0] * 60 + [0.0] * 440)
     lost = pair_totals([1.0] * 500 + [0.0] * 500, [1.0] * 150 + [0.0] * 850)
     found = average_recovery([kept, lost])
     ratio = found.percent / 100
     variance = sum(task.covariance.of_difference(ratio) for task in (kept, lost)) / (kept.x + lost.x) ** 2
+    apart = sum(task.covariance.of_difference(task.y / task.x) for task in (kept, lost)) / (kept.x + lost.x) ** 2
+    assert variance > 1.05 * apart
     assert found.high - found.low == pytest.approx(2 * 196.0 * math.sqrt(variance), rel=0.01)
 
 

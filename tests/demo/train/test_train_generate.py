@@ -38,16 +38,6 @@ def test_humaneval_has_the_fields_that_evalplus_reads(folder):
     assert [problem["task_id"] for problem in problems] == [f"HumanEval/{number}" for number in range(40)]
     wanted = ["task_id", "prompt", "entry_point", "canonical_solution", "test"]
     wanted += ["contract", "base_input", "plus_input", "atol"]
-        "task_id",
-        "prompt",
-        "entry_point",
-        "canonical_solution",
-        "test",
-        "contract",
-        "base_input",
-        "plus_input",
-        "atol",
-    ]
     assert all(list(problem) == wanted for problem in problems)
 
 
