@@ -164,7 +164,7 @@ def test_null_content_is_an_answer_that_scores_nothing(workplace):
 
 
 def test_a_row_that_cannot_be_asked_is_a_failure_of_both_models(workplace):
-    from conftest import charts, write_parquet
+    from workplaces import charts, write_parquet
 
     rows = charts(30)
     rows[7]["image"]["bytes"] = b"not a picture"

@@ -1,0 +1,133 @@
+"""A small comparison for the command line, with a stand-in for vLLM: rows, models, and the folder they are in."""
+
+import io
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+FAKE_VLLM = Path(__file__).parent / "fake_vllm"
+
+DOCVQA = """
+name = "pages"
+title = "Pages"
+category = "Vision"
+benchmark = "docvqa"
+metrics = ["anls"]
+headline = "anls"
+dialect = "neuralmagic"
+prompt = "Answer in few words."
+[dataset]
+id = ""
+split = "validation"
+files = ["pages.parquet"]
+[decoding]
+max_tokens = 10
+"""
+
+CHARTQA = """
+name = "charts"
+title = "Charts"
+category = "Vision"
+benchmark = "chartqa"
+metrics = ["anywhere_in_answer_relaxed_correctness", "explicit_prompt_relaxed_correctness"]
+headline = "anywhere_in_answer_relaxed_correctness"
+dialect = "neuralmagic"
+prompt = "Think, then write Final Answer: and the answer."
+[dataset]
+id = ""
+split = "test"
+files = ["charts.parquet"]
+[decoding]
+max_tokens = 64
+"""
+
+
+def picture(number, kind="JPEG"):
+    stream = io.BytesIO()
+    Image.new("RGB", (40 + number % 7, 30), (number * 37 % 256, number * 11 % 256, 90)).save(stream, kind)
+    return stream.getvalue()
+
+
+def pages(count):
+    """Rows in DocVQA's columns, two questions a page."""
+    return [
+        {
+            "questionId": str(number),
+            "question": f"What is number {number}?",
+            "image": {"bytes": picture(number // 2), "path": None},
+            "answers": [f"word{number}", "other"],
+        }
+        for number in range(count)
+    ]
+
+
+def charts(count):
+    """Rows in ChartQA's columns."""
+    return [
+        {
+            "image": {"bytes": picture(number, "PNG"), "path": None},
+            "question": f"How many in chart {number}?",
+            "answer": str(number % 10),
+            "type": "human_test",
+        }
+        for number in range(count)
+    ]
+
+
+def write_parquet(path, rows):
+    pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=16)
+
+
+@dataclass
+class Workplace:
+    """A folder with two models, two tasks and their data, and evalkit as a command in it."""
+
+    folder: Path
+    env: dict
+
+    def command(self, *words):
+        return [sys.executable, "-m", "evalkit", *map(str, words)]
+
+    def evalkit(self, *words, check=None, timeout=120, **env):
+        """Run evalkit to its end; ``check`` is the exit code that it must have."""
+        done = subprocess.run(
+            self.command(*words),
+            cwd=self.folder,
+            env={**self.env, **env},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        if check is not None:
+            assert done.returncode == check, f"{words}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def comparison(self, *more):
+        """The words of a run of both tasks on both models."""
+        words = ["run", "--baseline", "base", "--candidate", "cand", "--tasks-dir", "tasks"]
+        return [*words, "--task", "pages", "--task", "charts", "--json", *more]
+
+    def runs(self, output="runs"):
+        return sorted(path for path in (self.folder / output).iterdir() if path.is_dir())
+
+    def results(self, output="runs"):
+        (folder,) = self.runs(output)
+        return (folder / "results.json").read_text(encoding="utf-8")
+
+    def journal(self, name="journal"):
+        """Digests of the chat requests that the stand-in was sent."""
+        path = self.folder / name
+        return path.read_text().split() if path.exists() else []
+
+
+def model_folder(path, weight):
+    path.mkdir()
+    (path / "config.json").write_text(json.dumps({"architectures": ["LlavaForConditionalGeneration"]}))
+    (path / "model.safetensors").write_bytes(weight)
