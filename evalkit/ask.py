@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from evalkit import control
 from evalkit.client import Client
-from evalkit.errors import InfrastructureError, ServerFailedError, UsageError
+from evalkit.errors import DataError, InfrastructureError, ServerFailedError, UsageError
 from evalkit.events import Notice, ServerState
 from evalkit.server import Server
 from evalkit.types import Failure, FailureKind
@@ -118,7 +118,6 @@ class _Talk:
     model: str
     way: Way
     refused: int = 0
-    answered: bool = False
     trusted_until: float = 0.0
     """Until then the server has been seen to live on after a broken connection, by the event loop's clock."""
 
@@ -130,17 +129,21 @@ class _Talk:
                 async with aclosing(client.ask(requests)) as outcomes:
                     async for request, outcome in outcomes:
                         task = self.ledger.task(request.key)
-                        await self._settle(request, outcome, death)
                         if heavy:
+                            # Before it is stored: the same command must stop here again.
                             self._check_fits(task, outcome, longest)
+                        await self._settle(request, outcome, death)
+        if self.ledger.waiting:
+            raise DataError(
+                f"{len(self.ledger.waiting)} planned samples are no longer in the data",
+                fix="the data changed during the run; run the same command again",
+            )
 
     async def _settle(self, request: Request, outcome: Outcome, death: asyncio.Future[None] | None) -> None:
         if isinstance(outcome, Failure):
             if death is not None and outcome.kind in _UNREACHABLE:
                 await self._look_for(death)
             self._count_refusal(outcome)
-        else:
-            self.answered = True
         self.ledger.settle(request.key, outcome)
 
     async def _look_for(self, death: asyncio.Future[None]) -> None:
@@ -154,7 +157,7 @@ class _Talk:
 
     def _count_refusal(self, failure: Failure) -> None:
         self.refused += failure.kind in _REFUSALS
-        if self.refused >= _HOPELESS and not self.answered:
+        if self.refused >= _HOPELESS and not self.ledger.answered:
             raise InfrastructureError(
                 f"{self.ledger.contender.model.label}: the server refused the first {self.refused} requests "
                 f"({failure.message})",

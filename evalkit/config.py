@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from evalkit import schema
 from evalkit.errors import UsageError, near_miss
+from evalkit.identity import file_name
 from evalkit.schema import Problem
 from evalkit.types import Dialect, ImageHandling, Json  # noqa: TC001 - the schema reads the annotations
 
@@ -237,7 +238,8 @@ def _pairs(name: str, values: Sequence[str]) -> dict[str, Json]:
 
 def _flag(value: str) -> Json:
     try:
-        return json.loads(value)
+        # NaN and Infinity are no JSON, whatever Python's reader says: they stay text.
+        return json.loads(value, parse_constant=str)
     except ValueError:
         return value
 
@@ -284,11 +286,11 @@ def _ranges(config: Config) -> Iterator[Problem]:
 
 
 def _labels(config: Config) -> Iterator[Problem]:
-    """Labels name columns, folders and logs, so no two models may share one."""
-    seen = {config.baseline.label: config.baseline}
+    """Labels name columns, folders and logs: no two models may share one, nor the file name that it becomes."""
+    seen = {file_name(config.baseline.label).casefold(): config.baseline}
     for number, choice in enumerate(config.candidates):
         place = f"candidates[{number}]"
-        other = seen.setdefault(choice.label, choice)
+        other = seen.setdefault(file_name(choice.label).casefold(), choice)
         if other is choice:
             continue
         fix = f"name one of them: LABEL={choice.source}"

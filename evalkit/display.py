@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import deque
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from evalkit.events import Event
 
+PACE_OVER_S = 30.0
+"""The rate and the time left are those of the last half minute: a server's loading is not part of them."""
 PLAIN_EVERY_S = 15.0
 """Plain lines go into logs: one a task now and then is enough."""
 
@@ -108,7 +111,7 @@ class LiveTable(Display):
         self._stage = ""
         self._servers: dict[str, ServerState] = {}
         self._tasks: dict[tuple[str, str], Progress] = {}
-        self._began: dict[tuple[str, str], tuple[float, int]] = {}
+        self._lately: dict[str, deque[tuple[float, int]]] = {}
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4, transient=False)
 
     def __enter__(self) -> Self:
@@ -124,9 +127,8 @@ class LiveTable(Display):
     def __call__(self, event: Event) -> None:
         """Keep the event for the next picture."""
         if isinstance(event, Progress):
-            key = (event.model, event.task)
-            self._tasks[key] = event
-            self._began.setdefault(key, (time.monotonic(), event.scored + event.failed))
+            self._tasks[event.model, event.task] = event
+            self._note_pace(event.model)
         elif isinstance(event, ServerState):
             self._servers[event.model] = event
         elif isinstance(event, Notice):
@@ -156,9 +158,9 @@ class LiveTable(Display):
         table.add_column("", width=16)
         for name in ("done", "score", "failed", "req/s", "left"):
             table.add_column(name, justify="right", no_wrap=True)
-        for key, one in self._tasks.items():
+        for one in self._tasks.values():
             done = one.scored + one.failed
-            rate, left = self._pace(key, one)
+            rate, left = self._pace(one)
             table.add_row(
                 Text(one.model),
                 Text(one.task),
@@ -171,15 +173,27 @@ class LiveTable(Display):
             )
         return table
 
-    def _pace(self, key: tuple[str, str], one: Progress) -> tuple[str, str]:
-        began, before = self._began[key]
-        done = one.scored + one.failed
-        if done == one.planned:
+    def _note_pace(self, model: str) -> None:
+        """Remember how far a model was when, over the last half minute."""
+        now = time.monotonic()
+        lately = self._lately.setdefault(model, deque())
+        lately.append((now, sum(one.scored + one.failed for one in self._of(model))))
+        while lately[0][0] < now - PACE_OVER_S:
+            lately.popleft()
+
+    def _of(self, model: str) -> list[Progress]:
+        return [one for one in self._tasks.values() if one.model == model]
+
+    def _pace(self, one: Progress) -> tuple[str, str]:
+        """Requests per second of the model and its time left, beside the task that it is at."""
+        if one.scored + one.failed == one.planned:
             return "", "reused" if one.reused == one.planned else "done"
-        rate = (done - before) / max(1e-9, time.monotonic() - began)
-        if rate <= 0:
+        open_tasks = [other for other in self._of(one.model) if other.scored + other.failed < other.planned]
+        (since, before), (until, after) = self._lately[one.model][0], self._lately[one.model][-1]
+        if one is not open_tasks[0] or until <= since or after <= before:
             return "", ""
-        seconds = int((one.planned - done) / rate)
+        rate = (after - before) / (until - since)
+        seconds = int(sum(other.planned - other.scored - other.failed for other in open_tasks) / rate)
         return f"{rate:.1f}", f"{seconds // 60}:{seconds % 60:02d}"
 
 

@@ -20,3 +20,8 @@ def canonical(value: Json) -> bytes:
 def digest(value: Json) -> str:
     """The sha256, in hex, of the canonical JSON of ``value``."""
     return sha256(canonical(value)).hexdigest()
+
+
+def file_name(label: str) -> str:
+    """A model's label as one file name: the slash of a hub id becomes ``--``, as in the hub's own cache."""
+    return "".join(c if c.isalnum() or c in "._-" else "_" for c in label.replace("/", "--")).lstrip(".") or "model"

@@ -11,6 +11,7 @@ from evalkit.client import Request
 from evalkit.errors import DataError
 from evalkit.events import Progress
 from evalkit.score import Tally
+from evalkit.store import FINAL, settled
 from evalkit.types import Failure, FailureKind
 
 if TYPE_CHECKING:
@@ -36,21 +37,28 @@ class Ledger:
     """Fingerprint -> (source, position) of the samples without an answer. Equal samples share one request."""
     _tallies: list[Tally] = field(default_factory=list)
     _reused: list[int] = field(default_factory=list)
+    owed_at_first: int = 0
+    """Requests that the store had no outcome for when the ledger was opened."""
 
     def __post_init__(self) -> None:
         """Look every planned sample up in the store."""
         fingerprint = self.contender.fingerprint()
+        # A server that evalkit did not start may be started again with other flags: what it refused is asked again.
+        final = (FailureKind.BAD_ROW,) if self.contender.model.endpoint else FINAL
         for number, source in enumerate(self.sources):
             tally = Tally(source.part.task, self.contender.model.label)
+            reused = 0
             for position, record in enumerate(self.store.records(source.part.listing, fingerprint)):
                 entry = source.entries[position]
-                if entry.request and not self.store.settled(fingerprint(entry.request)):
+                if entry.request and not settled(record.outcome, final):
                     self.waiting.setdefault(fingerprint(entry.request), []).append((number, position))
                 elif record.outcome is not None:
                     tally.add(record.sample, record.outcome)
+                    reused += bool(entry.request)
             self._tallies.append(tally)
-            self._reused.append(len(tally.paired) + tally.failed)
+            self._reused.append(reused)
             self._tell(number)
+        self.owed_at_first = len(self.waiting)
 
     def task(self, key: str) -> Task:
         """The task of a request that is still owed."""
@@ -77,6 +85,11 @@ class Ledger:
                 score=tally.running,
             )
         )
+
+    @property
+    def answered(self) -> bool:
+        """Whether the model has answered anything at all, now or before."""
+        return any(tally.paired for tally in self._tallies)
 
     @property
     def reused(self) -> int:

@@ -39,6 +39,8 @@ class Contender:
     engine: Engine
     epoch: int = 0
     """How often its answers were asked for afresh."""
+    attempt: int = 0
+    """Contenders before it in the plan with the same identity: a model beside itself must answer for itself."""
 
     @property
     def identity(self) -> str:
@@ -46,9 +48,9 @@ class Contender:
         engine = self.engine
         return digest([self.model.digest, engine.name, engine.version, engine.accelerator, dict(engine.numerics)])
 
-    def fingerprint(self, attempt: int = 0) -> Callable[[str], str]:
+    def fingerprint(self) -> Callable[[str], str]:
         """A function from a request digest to the key of this model's answer in the store."""
-        head = [self.identity, self.epoch, attempt]
+        head = [self.identity, self.epoch, self.attempt]
         return lambda request: digest([*head, request])
 
 
@@ -77,7 +79,7 @@ class Plan:
         """Identity of the comparison: running it again continues it instead of starting another."""
         return digest(
             [
-                [[one.model.label, one.identity, one.epoch] for one in self.contenders],
+                [[one.model.label, one.identity, one.epoch, one.attempt] for one in self.contenders],
                 [
                     [part.task.name, part.listing, list(part.task.metrics), part.task.headline, part.task.dialect]
                     for part in self.tasks

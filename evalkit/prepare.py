@@ -167,7 +167,7 @@ def _running(choice: ModelChoice, url: str) -> tuple[Model, Engine]:
             f"{url} serves {', '.join(one['id'] for one in served) or 'no model'}, not {choice.source}",
             fix="check --endpoint, or name the model as the server does",
         )
-    identity = digest([entry["id"], entry.get("root")])
+    identity = digest([choice.label, entry["id"], entry.get("root")])
     model = Model(choice.label, entry["id"], f"name:{identity}", url)
     return model, Engine(
         "endpoint", control.version(url) or "unknown", "unknown", {"max_model_len": entry.get("max_model_len")}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from evalkit import places, report
 from evalkit.errors import OutputError
+from evalkit.identity import file_name
 from evalkit.score import scores, tally
 from evalkit.types import Answer, Text
 
@@ -53,17 +54,12 @@ def write(folder: Path, built: Report, store: Store) -> None:
             write_text(folder / "samples" / file_name(one.model.label) / f"{part.task.name}.jsonl", lines)
 
 
-def file_name(label: str) -> str:
-    """A model's label as one file name: the slash of a hub id becomes ``--``, as in the hub's own cache."""
-    return "".join(c if c.isalnum() or c in "._-" else "_" for c in label.replace("/", "--")).lstrip(".") or "model"
-
-
 def write_text(path: Path, parts: Iterable[str]) -> None:
     """Write a file whole: a reader sees the old one or the new one, never half of one."""
     unfinished = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("w", encoding="utf-8") as stream:
+        with unfinished.open("w", encoding="utf-8", errors="backslashreplace") as stream:
             stream.writelines(parts)
         unfinished.replace(path)
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from evalkit.compare import average, recovery
@@ -36,6 +37,8 @@ class Average:
     """The average row of one category."""
 
     category: str
+    baseline: float | None
+    """Mean of the baseline's task scores; None when a task has none."""
     recoveries: Mapping[str, Recovery]
 
 
@@ -97,9 +100,10 @@ def _averages(plan: Plan, rows: Sequence[Row]) -> list[Average]:
         members = [row for row in rows if row.part.task.category == category]
         if len(members) > 1:
             labels = [one.model.label for one in plan.candidates]
-            found.append(
-                Average(category, {label: average([row.recoveries[label] for row in members]) for label in labels})
-            )
+            own = [row.scores[plan.baseline.model.label].score for row in members]
+            base = None if None in own else fmean(score for score in own if score is not None)
+            parts = {label: average([row.recoveries[label] for row in members]) for label in labels}
+            found.append(Average(category, base, parts))
     return found
 
 
@@ -123,7 +127,11 @@ def results(report: Report) -> dict[str, Json]:
         },
         "tasks": [_row_json(row) for row in report.rows],
         "averages": [
-            {"category": one.category, "recovery": {label: asdict(value) for label, value in one.recoveries.items()}}
+            {
+                "category": one.category,
+                "baseline": one.baseline,
+                "recovery": {label: asdict(value) for label, value in one.recoveries.items()},
+            }
             for one in report.averages
         ],
     }
@@ -173,13 +181,15 @@ def sentences(report: Report) -> list[str]:
     prefix = "Smoke run (--limit): " if report.plan.smoke else ""
     found = []
     for label in report.candidates:
-        named = [(one.category, one.recoveries[label]) for one in report.averages]
+        named = [(f"the {one.category} average", one.recoveries[label]) for one in report.averages]
         named = named or [(row.part.task.title, row.recoveries[label]) for row in report.rows]
         parts = [
-            f"{recovery_text(value)} of the {name} average" if report.averages else f"{recovery_text(value)} on {name}"
+            f"its recovery on {name} is undefined ({value.reason})"
+            if value.percent is None
+            else f"it keeps {recovery_text(value)} on {name}"
             for name, value in named
         ]
-        found.append(f"{prefix}{label} keeps {', '.join(parts)} of {report.baseline}.")
+        found.append(f"{prefix}{label} beside {report.baseline}: {', '.join(parts)}.")
     return found
 
 
@@ -197,7 +207,7 @@ def table(report: Report) -> tuple[list[str], list[list[str]]]:
             value = row.recoveries[label]
             cells += [_paired_cell(row.scores[label].score, value.candidate), recovery_text(value)]
         body.append(cells)
-        last = at + 1 == len(report.rows) or report.rows[at + 1].part.task.category != task.category
+        last = all(other.part.task.category != task.category for other in report.rows[at + 1 :])
         if last and task.category in closing:
             body.append(_average_cells(closing[task.category]))
     return head, body
@@ -215,7 +225,7 @@ def _paired_cell(own: float | None, paired: float | None) -> str:
 
 def _average_cells(one: Average) -> list[str]:
     bases = {value.baseline for value in one.recoveries.values()}
-    cells = [one.category, AVERAGE, percent(bases.pop() if len(bases) == 1 else None)]
+    cells = [one.category, AVERAGE, percent(bases.pop() if len(bases) == 1 else one.baseline)]
     for value in one.recoveries.values():
         cells += [percent(value.candidate), recovery_text(value)]
     return cells
@@ -235,7 +245,7 @@ def markdown(report: Report) -> str:
 
 def completeness(report: Report) -> list[str]:
     """One sentence for each thing that limits what the table says."""
-    found = list(report.notices)
+    found = [*report.notices, *_how_served(report)]
     for row in report.rows:
         for label, score in row.scores.items():
             if score.failed:
@@ -250,14 +260,28 @@ def completeness(report: Report) -> list[str]:
                     f"({score.truncated / score.scored:.1%}) ended at the token limit."
                 )
         for label, value in row.recoveries.items():
-            if value.bounds:
-                low, high = value.bounds
-                found.append(
-                    f"{row.part.task.title}, {label}: compared on {value.paired} of {value.planned} samples; counting "
-                    f"the others as worst and best puts recovery between {low:.2f}% and {high:.2f}%."
-                )
+            if value.paired < value.planned:
+                text = f"{row.part.task.title}, {label}: compared on {value.paired} of {value.planned} samples"
+                if value.bounds:
+                    low, high = value.bounds
+                    text += f"; counting the others as worst and best puts recovery between {low:.2f}% and {high:.2f}%"
+                found.append(f"{text}.")
             if value.percent is None:
                 found.append(f"{row.part.task.title}, {label}: recovery is undefined, {value.reason}.")
+    return found
+
+
+def _how_served(report: Report) -> list[str]:
+    """What a reader must know of the servers."""
+    found = []
+    for one in report.plan.contenders:
+        label = one.model.label
+        if one.model.endpoint:
+            found.append(
+                f"{label} was asked on a server that evalkit did not start; its weights are known by name only."
+            )
+        if one.engine.numerics.get("trust-remote-code"):
+            found.append(f"{label}: code from the model's repository was allowed to run (trust_remote_code).")
     return found
 
 
@@ -294,6 +318,7 @@ def html(report: Report, templates: Mapping[str, str]) -> str:
         sentences=sentences(report),
         head=head,
         body=body,
+        complete=not report.incomplete,
         cautions=completeness(report),
         rows=report.rows,
         contenders=report.plan.contenders,

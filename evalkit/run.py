@@ -14,13 +14,14 @@ from evalkit import __version__, ask, environment, prepare, publish, server
 from evalkit.client import Policy
 from evalkit.errors import NothingScoredError
 from evalkit.events import Notice, Stage
+from evalkit.identity import file_name
 from evalkit.ledger import Ledger
 from evalkit.plan import Plan
 from evalkit.store import RunRow, Store
 from evalkit.types import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from evalkit.config import Config
     from evalkit.events import Event, Say
@@ -41,13 +42,10 @@ class Finished:
     report: Report
     asked: int
     """Requests that this run sent."""
+    reused: int
+    """Samples whose outcome was in the store."""
     nothing_to_do: bool
     """Every answer was in the store, and the same command had finished before."""
-
-    @property
-    def reused(self) -> int:
-        """Samples whose outcome was in the store, or equal to another's that was asked."""
-        return self.report.plan.planned - self.asked
 
 
 def run(config: Config, say: Say) -> Finished:
@@ -68,11 +66,16 @@ class _Run:
         self._config, self._store, self._output = config, store, output
         self._say_outside = say
         self._notices: list[str] = []
+        self._row: RunRow | None = None
 
     def say(self, event: Event) -> None:
         """Pass an event on, and keep notices for the report."""
         if isinstance(event, Notice) and event.text not in self._notices:
             self._notices.append(event.text)
+            if self._row is not None:
+                # At once: what is worth telling must not be lost with a killed process.
+                self._row = replace(self._row, body={**self._row.body, "notices": self._notices})
+                self._store.keep_run(self._row)
         self._say_outside(event)
 
     def carry_out(self) -> Finished:
@@ -82,7 +85,8 @@ class _Run:
         row, finished_before = self._begin(plan)
         folder = self._output / row.id
         self._keep(row, plan, folder)
-        asked = sum(self._answer(one, sources, row.id, folder) for one in plan.contenders)
+        ledgers = [self._answer(one, sources, row.id, folder) for one in plan.contenders]
+        asked = sum(ledger.owed_at_first for ledger in ledgers)
         built = publish.build(plan, self._store, self._notices, self._provenance(plan))
         if not any(score.scored for line in built.rows for score in line.scores.values()):
             raise NothingScoredError(
@@ -91,7 +95,8 @@ class _Run:
         self.say(Stage("writing the report"))
         publish.write(folder, built, self._store)
         self._keep(replace(row, finished=True), plan, folder)
-        return Finished(row.id, folder, built, asked, nothing_to_do=finished_before and not asked)
+        reused = sum(ledger.reused for ledger in ledgers)
+        return Finished(row.id, folder, built, asked, reused, nothing_to_do=finished_before and not asked)
 
     def _clear_orphans(self) -> None:
         """Stop servers that a killed evalkit left behind; that it is dead is proved by the store's lock."""
@@ -104,12 +109,20 @@ class _Run:
         """Resolve models and samples: from here on everything is named by its content."""
         config = self._config
         tasks = prepare.tasks(config)
-        contenders = [prepare.contender(choice, config, self._store) for choice in config.models]
-        if config.fresh:
-            contenders = [replace(one, epoch=self._store.next_epoch(one.identity)) for one in contenders]
+        contenders = _numbered(prepare.contender(choice, config, self._store) for choice in config.models)
         sources = prepare.sources(tasks, config, self._store, self.say)
         smoke = any(source.part.planned < source.part.available for source in sources)
-        return Plan(contenders[0], tuple(contenders[1:]), tuple(source.part for source in sources), smoke), sources
+        plan = Plan(contenders[0], tuple(contenders[1:]), tuple(source.part for source in sources), smoke)
+        return self._afresh(plan) if config.fresh else plan, sources
+
+    def _afresh(self, plan: Plan) -> Plan:
+        """The plan with its models' stored answers set aside, unless it continues a run that did so."""
+        row = self._store.latest_run(plan.key)
+        if row is not None and row.body.get("fresh") and not row.finished:
+            return plan
+        epochs = {key: self._store.next_epoch(key) for key in {one.identity for one in plan.contenders}}
+        baseline, *candidates = [replace(one, epoch=epochs[one.identity]) for one in plan.contenders]
+        return replace(plan, baseline=baseline, candidates=tuple(candidates))
 
     def _begin(self, plan: Plan) -> tuple[RunRow, bool]:
         """The run of this plan: the one that was begun before, or a new one."""
@@ -117,7 +130,10 @@ class _Run:
         if row is None:
             began = datetime.now(UTC)
             row = RunRow(
-                f"{began:%Y%m%d-%H%M%S}-{plan.key[:6]}", plan.key, finished=False, body={"began": began.isoformat()}
+                f"{began:%Y%m%d-%H%M%S}-{plan.key[:6]}",
+                plan.key,
+                finished=False,
+                body={"began": began.isoformat(), "fresh": self._config.fresh},
             )
             self.say(Stage(f"run {row.id}"))
             return row, False
@@ -125,12 +141,11 @@ class _Run:
         self.say(Stage(f"{'looking at' if row.finished else 'continuing'} run {row.id}"))
         return replace(row, finished=False), row.finished
 
-    def _answer(self, one: Contender, sources: Sequence[Source], run_id: str, folder: Path) -> int:
-        """Let one model answer what it owes; returns how many requests that were."""
+    def _answer(self, one: Contender, sources: Sequence[Source], run_id: str, folder: Path) -> Ledger:
+        """Let one model answer what it owes."""
         ledger = Ledger(one, sources, self._store, run_id, self.say)
-        owed = len(ledger.waiting)
-        if not owed:
-            return 0
+        if not ledger.waiting:
+            return ledger
         config = self._config
         window = config.client.window or server.window(config.serve)
         way = ask.Way(
@@ -140,9 +155,9 @@ class _Run:
         if one.model.endpoint:
             ask.on_endpoint(ledger, one.model.endpoint, one.model.source, way)
         else:
-            log = folder / "server" / f"{publish.file_name(one.model.label)}.log"
+            log = folder / "server" / f"{file_name(one.model.label)}.log"
             ask.on_own_server(ledger, config.serve, way, log)
-        return owed
+        return ledger
 
     def _provenance(self, plan: Plan) -> dict[str, Json]:
         """What ran, and how to run it again."""
@@ -161,7 +176,7 @@ class _Run:
 
     def _keep(self, row: RunRow, plan: Plan, folder: Path) -> None:
         """Write the run's row and ``run.json``."""
-        row = replace(row, body={**row.body, "notices": self._notices})
+        self._row = row = replace(row, body={**row.body, "notices": self._notices})
         self._store.keep_run(row)
         facts = {
             "schema_version": SCHEMA_VERSION,
@@ -173,6 +188,16 @@ class _Run:
             "provenance": self._provenance(plan),
         }
         publish.write_text(folder / "run.json", [json.dumps(facts, indent=2, sort_keys=True) + "\n"])
+
+
+def _numbered(contenders: Iterable[Contender]) -> list[Contender]:
+    """Contenders with their attempts: how many of the same identity stand before each."""
+    seen: Counter[str] = Counter()
+    found = []
+    for one in contenders:
+        found.append(replace(one, attempt=seen[one.identity]))
+        seen[one.identity] += 1
+    return found
 
 
 def plan_json(plan: Plan) -> dict[str, Json]:

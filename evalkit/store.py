@@ -20,7 +20,7 @@ from evalkit.identity import digest
 from evalkit.types import Answer, Failure, FailureKind, Image, Record, Sample, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator
     from pathlib import Path
 
     from evalkit.types import Json, Outcome
@@ -160,11 +160,6 @@ class Store:
             return Failure(FailureKind(failure), text, latency, tries)
         return Answer(text, finish, prompt, completion, latency, tries)
 
-    def settled(self, fingerprint: str) -> bool:
-        """Whether asking again would bring nothing: an answer, or a failure that is final."""
-        outcome = self.outcome(fingerprint)
-        return isinstance(outcome, Answer) or (outcome is not None and outcome.kind in FINAL)
-
     def put(self, fingerprint: str, outcome: Outcome, run: str) -> None:
         """Commit one outcome. An answer is never replaced by a failure."""
         if isinstance(outcome, Answer):
@@ -248,6 +243,11 @@ def _store_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         fix = "choose a folder that can be written with --output"
         raise OutputError(f"{path.parent}: {error.strerror}", fix=fix) from error
+
+
+def settled(outcome: Outcome | None, final: Container[FailureKind] = FINAL) -> bool:
+    """Whether asking again would bring nothing: an answer, or a failure that is final."""
+    return isinstance(outcome, Answer) or (outcome is not None and outcome.kind in final)
 
 
 def bad_row(sample: Sample) -> Failure:

@@ -105,6 +105,8 @@ def _problems(task: Task) -> Iterator[Problem]:
         1,
         {"decoding.max_tokens": task.decoding.max_tokens, "decoding.n": task.decoding.n},
     )
+    if task.decoding.n > 1:
+        yield Problem("decoding.n", f"is {task.decoding.n}", "chat benchmarks are asked once: leave it out")
     yield from schema.at_least(0, {"decoding.temperature": task.decoding.temperature})
     yield from schema.above(0, {"decoding.top_p": task.decoding.top_p})
     if (task.decoding.top_p or 0) > 1:

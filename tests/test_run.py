@@ -1,5 +1,6 @@
 """Whole runs through the command line, on real processes and sockets; a stand-in answers in vLLM's place."""
 
+import base64
 import json
 import random
 import signal
@@ -9,14 +10,18 @@ import time
 
 import psutil
 import pytest
+from workplaces import charts, picture, write_parquet
 
 SAMPLES = 70
+JOURNAL = 'journal=["journal"]'
+PIXEL = base64.b64encode(picture(1, "PNG")).decode()
 BOTH = 2 * SAMPLES
 
 
 def fast(*more):
     """Serving flags for the stand-in: where it writes down what it was asked, and whatever the test wants."""
-    words = ["--serve-arg", "journal=journal"]
+    # As a list: a flag that names a file counts with the file's content, and this file grows with every request.
+    words = ["--serve-arg", JOURNAL]
     for flag in more:
         words += ["--serve-arg", flag]
     return words
@@ -163,9 +168,60 @@ def test_null_content_is_an_answer_that_scores_nothing(workplace):
         assert row["recovery"]["cand"]["percent"] is None
 
 
-def test_a_row_that_cannot_be_asked_is_a_failure_of_both_models(workplace):
-    from workplaces import charts, write_parquet
+def test_a_model_beside_itself_answers_for_itself(workplace):
+    words = [
+        "run",
+        "--baseline",
+        "base",
+        "--candidate",
+        "again=base",
+        "--tasks-dir",
+        "tasks",
+        "--task",
+        "pages",
+        "--json",
+    ]
+    workplace.evalkit(*words, *fast(), check=0)
+    assert len(workplace.journal()) == 80
+    workplace.evalkit(*words, *fast(), check=0)
+    assert len(workplace.journal()) == 80
+    workplace.evalkit(*words, *fast(), "--fresh", check=0)
+    workplace.evalkit(*words, *fast(), check=0)
+    assert len(workplace.journal()) == 160
 
+
+def test_a_mistake_beside_fresh_throws_nothing_away(workplace):
+    workplace.evalkit(*workplace.comparison(*fast()), check=0)
+    workplace.evalkit(*workplace.comparison(*fast(), "--fresh", "--data", "pages=nothere.parquet"), check=2)
+    workplace.evalkit(*workplace.comparison(*fast()), check=0)
+    assert len(workplace.journal()) == BOTH
+
+
+def test_the_content_of_a_file_that_a_flag_names_counts(workplace):
+    template = workplace.folder / "t.jinja"
+    template.write_text("{{ messages }}")
+    words = workplace.comparison(*fast("chat-template=t.jinja"), "--limit", "2")
+    workplace.evalkit(*words, check=0)
+    template.write_text("{{ messages }}!")
+    workplace.evalkit(*words, check=0)
+    assert len(workplace.journal()) == 16
+
+
+def test_half_a_surrogate_pair_in_a_row_breaks_nothing(workplace):
+    rows = [{"image": {"bytes": PIXEL}, "question": "half \ud83d?", "answers": ["x"], "questionId": "1"}]
+    (workplace.folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    workplace.evalkit(*workplace.comparison(*fast(), "--data", "pages=rows.jsonl"), check=0)
+    (folder,) = workplace.runs()
+    assert json.loads((folder / "samples/base/pages.jsonl").read_text())["id"] == "1"
+
+
+def test_a_token_is_refused_as_a_flag(workplace):
+    done = workplace.evalkit(*workplace.comparison("--serve-arg", "hf-token=hf_secret"), check=2)
+    assert "HF_TOKEN" in done.stderr
+    assert not list(workplace.folder.glob("runs/*/*"))
+
+
+def test_a_row_that_cannot_be_asked_is_a_failure_of_both_models(workplace):
     rows = charts(30)
     rows[7]["image"]["bytes"] = b"not a picture"
     write_parquet(workplace.folder / "tasks/charts.parquet", rows)
@@ -229,7 +285,7 @@ def test_killed_at_twenty_moments_it_ends_like_an_undisturbed_run(workplace):
     """Kill -9 at seeded moments: while it starts, while it asks, while it changes models."""
     chance = random.Random(20)
     undisturbed = workplace.evalkit(*workplace.comparison("--serve-arg", "delay-s=0.005"), "--output", "calm", check=0)
-    words = workplace.comparison("--serve-arg", "journal=journal", "--serve-arg", "delay-s=0.005", "--window", "3")
+    words = workplace.comparison("--serve-arg", JOURNAL, "--serve-arg", "delay-s=0.005", "--window", "3")
     early = [chance.uniform(0.05, 1.5) for _ in range(6)]
     counts = sorted(chance.sample(range(1, BOTH), 14))
     for moment in early:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from evalkit.errors import ExitCode, OutputError, StoreError
-from evalkit.store import FILE, RunRow, Store
+from evalkit.store import FILE, RunRow, Store, settled
 from evalkit.types import Answer, Failure, FailureKind, Image, Sample, Text
 
 ANSWER = Answer("B", "stop", 10, 2, 0.5)
@@ -50,7 +50,7 @@ def test_an_answer_is_never_replaced_and_a_failure_is(tmp_path):
 def test_only_final_failures_are_settled(tmp_path, kind):
     with Store(tmp_path) as store:
         store.put("a", Failure(kind, "why"), "run")
-        assert store.settled("a") == (kind in {FailureKind.REFUSED, FailureKind.BAD_ROW})
+        assert settled(store.outcome("a")) == (kind in {FailureKind.REFUSED, FailureKind.BAD_ROW})
 
 
 def test_a_lone_surrogate_can_be_stored(tmp_path):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from evalkit.errors import DataError
+from evalkit.identity import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,7 +112,7 @@ def _model_folder(run: Path, choice: Choice) -> Path:
     models = {path.name: path for path in sorted((run / "samples").iterdir()) if path.is_dir()}
     results = object_in(run / "results.json")
     wanted = [results.get("baseline")] if choice.role == "baseline" else list(results.get("candidates") or [])
-    named = [models[name] for label in wanted if (name := _folder_name(str(label))) in models]
+    named = [models[name] for label in wanted if (name := file_name(str(label))) in models]
     if len(named) == 1:
         return named[0]
     several = "has several candidates" if len(named) > 1 else f"does not say which model is the {choice.role}"
@@ -119,14 +120,9 @@ def _model_folder(run: Path, choice: Choice) -> Path:
     raise DataError(f"{run}: {several}", fix=f"name one: {choices}" if choices else "finish the run first")
 
 
-def _folder_name(label: str) -> str:
-    """The folder that a run gives to a model's samples."""
-    return "".join(c if c.isalnum() or c in "._-" else "_" for c in label.replace("/", "--")).lstrip(".") or "model"
-
-
 def _label(folder: str, results: Mapping[str, Json]) -> str:
     labels = [results.get("baseline"), *(results.get("candidates") or [])]
-    return next((str(label) for label in labels if label and _folder_name(str(label)) == folder), folder)
+    return next((str(label) for label in labels if label and file_name(str(label)) == folder), folder)
 
 
 def _engine(results: Mapping[str, Json], label: str) -> dict[str, Json]:

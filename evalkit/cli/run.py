@@ -152,7 +152,7 @@ def _show(finished: Finished, *, as_json: bool) -> None:
 
     console = Console()
     if finished.nothing_to_do:
-        console.print("nothing to do: every answer was in the store")
+        console.print("nothing to do: every outcome was in the store")
     elif finished.reused:
         console.print(f"asked {finished.asked}, reused {finished.reused} from the store")
     head, body = report.table(finished.report)

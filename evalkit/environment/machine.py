@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 from collections import Counter
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import evalkit
 from evalkit import server
 from evalkit.errors import UsageError
+from evalkit.identity import digest
 from evalkit.types import Engine
 
 if TYPE_CHECKING:
@@ -40,10 +42,10 @@ def engine(serving: Serving, model: Model | None = None) -> Engine:
     Raises:
         UsageError: The serving interpreter does not run, or has no vLLM.
     """
-    numerics = server.numerics(serving, model)
+    numerics = {**server.numerics(serving, model), **_named_files(serving)}
     accelerator = _accelerator(serving)
     if serving.command:
-        return Engine("command", "unknown", accelerator, numerics)
+        return Engine("command", "unknown", accelerator, {**numerics, "command": list(serving.command)})
     found = server.installed(serving.python)
     if found.name is None or found.version is None:
         raise UsageError(
@@ -51,7 +53,20 @@ def engine(serving: Serving, model: Model | None = None) -> Engine:
             fix="install it there (uv pip install -e '.[vllm]' with a GPU, '.[cpu]' without), or name a Python that "
             "has it with --vllm-python; --endpoint LABEL=URL asks a server that already runs",
         )
-    return Engine(found.name, found.version, accelerator, numerics)
+    # A new transformers or torch under the same vLLM has moved published scores before.
+    return Engine(found.name, found.version, accelerator, {**numerics, "packages": dict(found.packages)})
+
+
+def _named_files(serving: Serving) -> dict[str, Json]:
+    """Digests of the files and folders that flags name (a chat template, a tokenizer): their content moves answers."""
+    found: dict[str, Json] = {}
+    for name, value in serving.args.items():
+        path = Path(value) if isinstance(value, str) else None
+        if path is not None and path.exists():
+            files = sorted(one for one in [path, *path.rglob("*")] if one.is_file())
+            contents = [[one.relative_to(path).as_posix(), sha256(one.read_bytes()).hexdigest()] for one in files]
+            found[f"file:{name}"] = digest(contents)
+    return found
 
 
 def _accelerator(serving: Serving) -> str:

@@ -49,6 +49,7 @@ _OURS: Final[Mapping[str, str]] = {
     "trust-remote-code": "set serve.trust_remote_code instead, which the report shows",
     "config": "name the flags themselves: a file would change answers without a trace in the identity",
     "api-key": "servers listen on this machine alone and are asked without a key",
+    "hf-token": "set HF_TOKEN in the environment instead: a flag would stand in the report",
     "uds": "servers are asked over a port",
     "root-path": "servers are asked at the root",
     "ssl-keyfile": "servers are asked in plain HTTP on this machine",
