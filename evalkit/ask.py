@@ -6,24 +6,27 @@ import asyncio
 import re
 import time
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from evalkit import control
 from evalkit.client import Client
 from evalkit.errors import DataError, InfrastructureError, ServerFailedError, UsageError
 from evalkit.events import Notice, ServerState
+from evalkit.harnesses import Served
 from evalkit.server import Server
 from evalkit.types import Failure, FailureKind
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from pathlib import Path
 
     from evalkit.client import Policy, Request
+    from evalkit.harnesses import Exam
     from evalkit.ledger import Ledger
+    from evalkit.prepare import Source
     from evalkit.server import Serving
-    from evalkit.types import Outcome, Task
+    from evalkit.types import Outcome, Replies
 
 _UNREACHABLE = (FailureKind.NOT_CONNECTED, FailureKind.DISCONNECTED)
 _REFUSALS = (FailureKind.REFUSED, FailureKind.NOT_SERVED, FailureKind.WRONG_MODEL)
@@ -120,26 +123,66 @@ class _Talk:
     refused: int = 0
     trusted_until: float = 0.0
     """Until then the server has been seen to live on after a broken connection, by the event loop's clock."""
+    exams: dict[str, Exam] = field(default_factory=dict)
+    """By task name."""
 
     async def everything(self, death: asyncio.Future[None] | None) -> None:
-        """Send the heaviest prompt of each task first, then the rest."""
-        longest = await asyncio.to_thread(_max_model_len, self.url, self.model)
+        """Rehearse, send the heaviest prompt of each task, then the rest, then what has to be asked alone."""
+        sources = self.ledger.owing()
+        served = await asyncio.to_thread(self._served)
+        for source in sources:
+            task = source.part.task
+            self.exams[task.name] = await asyncio.to_thread(source.harness.exam, task, served, self._tell)
         async with Client(self.url, self.model, self.way.policy) as client:
-            for requests, heavy in ((self.ledger.heaviest(self.model), True), (self.ledger.owed(self.model), False)):
-                async with aclosing(client.ask(requests)) as outcomes:
-                    async for request, outcome in outcomes:
-                        task = self.ledger.task(request.key)
-                        if heavy:
-                            # Before it is stored: the same command must stop here again.
-                            self._check_fits(task, outcome, longest)
-                        await self._settle(request, outcome, death)
+            for source in sources:
+                await self._exam(source).rehearse(client, self.ledger.some(source))
+            await self._send(client, self._heaviest(sources), death, longest=served.max_model_len, heavy=True)
+            await self._send(client, self._owed(sources), death)
+            for source in sources:
+                for _, owed in self.ledger.owed([source]):
+                    await self._send(client, self._exam(source).alone(owed), death)
+        self.ledger.facts.update({name: dict(exam.facts) for name, exam in self.exams.items() if exam.facts})
         if self.ledger.waiting:
             raise DataError(
                 f"{len(self.ledger.waiting)} planned samples are no longer in the data",
                 fix="the data changed during the run; run the same command again",
             )
 
-    async def _settle(self, request: Request, outcome: Outcome, death: asyncio.Future[None] | None) -> None:
+    def _served(self) -> Served:
+        longest = _max_model_len(self.url, self.model)
+        return Served(self.url, self.model, self.ledger.contender.model, longest)
+
+    def _tell(self, text: str) -> None:
+        self.ledger.say(Notice(f"{self.ledger.contender.model.label}: {text}"))
+
+    def _exam(self, source: Source) -> Exam:
+        return self.exams[source.part.task.name]
+
+    def _heaviest(self, sources: Sequence[Source]) -> Iterator[Request]:
+        for source in sources:
+            yield from self._exam(source).requests(self.ledger.heaviest(source))
+
+    def _owed(self, sources: Sequence[Source]) -> Iterator[Request]:
+        for source, owed in self.ledger.owed(sources):
+            yield from self._exam(source).requests(owed)
+
+    async def _send(
+        self,
+        client: Client,
+        requests: Iterator[Request],
+        death: asyncio.Future[None] | None,
+        *,
+        longest: int | None = None,
+        heavy: bool = False,
+    ) -> None:
+        async with aclosing(client.ask(requests)) as outcomes:
+            async for request, outcome in outcomes:
+                if heavy:
+                    # Before it is stored: the same command must stop here again.
+                    self._check_fits(request, outcome, longest)
+                await self._settle(request, outcome, death)
+
+    async def _settle(self, request: Request, outcome: Outcome | Replies, death: asyncio.Future[None] | None) -> None:
         if isinstance(outcome, Failure):
             if death is not None and outcome.kind in _UNREACHABLE:
                 await self._look_for(death)
@@ -164,22 +207,20 @@ class _Talk:
                 fix="see that the server serves this model and accepts its images and lengths",
             )
 
-    def _check_fits(self, task: Task, outcome: Outcome, longest: int | None) -> None:
+    def _check_fits(self, request: Request, outcome: Outcome | Replies, longest: int | None) -> None:
         """Tell at the start of the run, not after it, that answers would be cut short: vLLM does that silently."""
+        task = self.ledger.task(request.key if isinstance(request.key, str) else request.key[0])
+        first = outcome[0] if isinstance(outcome, tuple) else outcome
         place = f"{self.ledger.contender.model.label}: the largest prompt of {task.name}"
-        if isinstance(outcome, Failure):
-            if (
-                outcome.kind is FailureKind.REFUSED
-                and _TOO_LONG.search(outcome.message)
-                and not self.way.allow_overlong
-            ):
+        if isinstance(first, Failure):
+            if first.kind is FailureKind.REFUSED and _TOO_LONG.search(first.message) and not self.way.allow_overlong:
                 raise UsageError(
-                    f"{place} does not fit the model's context ({outcome.message})",
+                    f"{place} does not fit the model's context ({first.message})",
                     fix="raise --serve-arg max-model-len=N, or count such samples as failed with --allow-overlong",
                 )
-        elif longest and outcome.prompt_tokens and longest - outcome.prompt_tokens < task.decoding.max_tokens:
-            room = f"{longest - outcome.prompt_tokens} of {task.decoding.max_tokens} answer tokens"
-            text = f"{place} ({outcome.prompt_tokens} tokens) leaves {room} within max-model-len {longest}"
+        elif first and longest and first.prompt_tokens and longest - first.prompt_tokens < task.decoding.max_tokens:
+            room = f"{longest - first.prompt_tokens} of {task.decoding.max_tokens} answer tokens"
+            text = f"{place} ({first.prompt_tokens} tokens) leaves {room} within max-model-len {longest}"
             self.ledger.say(Notice(text))
 
 

@@ -14,9 +14,10 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from evalkit import schema
+from evalkit import policy, schema
 from evalkit.errors import UsageError, near_miss
 from evalkit.identity import file_name
+from evalkit.policy import Policy
 from evalkit.schema import Problem
 from evalkit.types import Dialect, ImageHandling, Json  # noqa: TC001 - the schema reads the annotations
 
@@ -128,6 +129,14 @@ class Config:
     """Ask everything again, whatever the store has."""
     allow_overlong: bool = False
     """Go on although the largest prompt does not fit the model's context."""
+    unsafe_exec: bool = False
+    """Run generated code with limits but without a sandbox, where this machine has none."""
+    accept_differences: tuple[str, ...] = ()
+    """Items that may differ between baseline and candidate, as the report names them."""
+    noise_floor: int = 0
+    """Samples of each task that the baseline is asked a second time; 0 for none."""
+    policy: Policy = Policy()
+    """What a candidate has to hold."""
     endpoints: Mapping[str, str] = field(default_factory=dict)
     """Label to the URL of a server that already runs."""
     serve: Serving = Serving()
@@ -145,6 +154,8 @@ _FLAT = {
     "serve_args": ("serve", "args"),
     "serve_env": ("serve", "env"),
     "trust_remote_code": ("serve", "trust_remote_code"),
+    "min_recovery": ("policy", "min_recovery"),
+    "max_failed": ("policy", "max_failed"),
     "window": ("client", "window"),
 }
 """Options whose key in the file stands in a table; every other option is named as its key."""
@@ -192,7 +203,7 @@ def from_mapping(mapping: Mapping[str, Any], source: schema.Source) -> Config:
         ConfigError: With one line for each key or value that is wrong.
     """
     config = schema.read(Config, mapping, source)
-    schema.refuse([*_ranges(config), *_labels(config), *_endpoints(config)], source)
+    schema.refuse([*_ranges(config), *_policy(config.policy), *_labels(config), *_endpoints(config)], source)
     labels = {choice.source: choice.label for choice in config.models}
     labels |= {choice.label: choice.label for choice in config.models}
     return replace(config, endpoints={labels[name]: _root(url) for name, url in config.endpoints.items()})
@@ -208,6 +219,27 @@ def check_tasks(config: Config, names: Iterable[str]) -> None:
     for name in config.data:
         if name not in names:
             raise UsageError(f"data is given for '{name}', which is not among the tasks", fix=near_miss(name, names))
+
+
+def check_policy(one: Policy, tasks: Iterable[str], averaged: Iterable[str], source: schema.Source = "policy") -> None:
+    """Refuse rules for rows that the report will not have.
+
+    Raises:
+        ConfigError: With the near miss among the tasks that were chosen and the categories that are averaged.
+    """
+    tasks, averaged = list(tasks), list(averaged)
+    found = [
+        problem
+        for name in one.tasks
+        for problem in schema.known(schema.under("tasks", name), name, tasks, "task of this run")
+    ]
+    for name in one.averages:
+        place = schema.under("averages", name)
+        if not averaged:
+            found.append(Problem(place, "no category of this run has several tasks", "judge the task itself"))
+        else:
+            found += schema.known(place, name, averaged, "average of this run")
+    schema.refuse(found, source)
 
 
 def _options(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -269,7 +301,9 @@ def _ranges(config: Config) -> Iterator[Problem]:
     """Numbers that make no sense."""
     serve, client = config.serve, config.client
     yield from schema.at_least(1, {"limit": config.limit, "client.window": client.window, "client.tries": client.tries})
-    yield from schema.at_least(0, {"serve.restarts": serve.restarts, "serve.port": serve.port})
+    yield from schema.at_least(
+        0, {"serve.restarts": serve.restarts, "serve.port": serve.port, "noise_floor": config.noise_floor}
+    )
     yield from schema.above(
         0,
         {
@@ -283,6 +317,11 @@ def _ranges(config: Config) -> Iterator[Problem]:
         yield Problem("serve.port", f"is {serve.port}", "must be 65535 or less")
     if not config.output:
         yield Problem("output", "is empty", "name a folder")
+
+
+def _policy(one: Policy) -> Iterator[Problem]:
+    for problem in policy.problems(one):
+        yield replace(problem, place=f"policy.{problem.place}")
 
 
 def _labels(config: Config) -> Iterator[Problem]:

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING
 
-from evalkit import chat
-from evalkit.client import Request
-from evalkit.errors import DataError
 from evalkit.events import Progress
 from evalkit.score import Tally
 from evalkit.store import FINAL, settled
-from evalkit.types import Failure, FailureKind
+from evalkit.types import Answer, FailureKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from evalkit.checks import Checks
     from evalkit.events import Say
     from evalkit.plan import Contender
     from evalkit.prepare import Source
     from evalkit.store import Store
-    from evalkit.types import Outcome, Sample, Task
+    from evalkit.types import Json, Outcome, Replies, Sample, Task
+
+_REHEARSED = 64
+"""Samples of a task that a rehearsal may choose from."""
 
 
 @dataclass(slots=True)
@@ -33,8 +33,11 @@ class Ledger:
     store: Store
     run: str
     say: Say
+    checks: Checks
     waiting: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     """Fingerprint -> (source, position) of the samples without an answer. Equal samples share one request."""
+    facts: dict[str, Mapping[str, Json]] = field(default_factory=dict)
+    """How each task was held, by task name, where its harness has something to say."""
     _tallies: list[Tally] = field(default_factory=list)
     _reused: list[int] = field(default_factory=list)
     owed_at_first: int = 0
@@ -48,15 +51,16 @@ class Ledger:
         for number, source in enumerate(self.sources):
             tally = Tally(source.part.task, self.contender.model.label)
             reused = 0
+            self._tallies.append(tally)
+            self._reused.append(0)
             for position, record in enumerate(self.store.records(source.part.listing, fingerprint)):
                 entry = source.entries[position]
                 if entry.request and not settled(record.outcome, final):
                     self.waiting.setdefault(fingerprint(entry.request), []).append((number, position))
                 elif record.outcome is not None:
-                    tally.add(record.sample, record.outcome)
+                    self._count(number, record.sample, record.outcome)
                     reused += bool(entry.request)
-            self._tallies.append(tally)
-            self._reused.append(reused)
+            self._reused[number] = reused
             self._tell(number)
         self.owed_at_first = len(self.waiting)
 
@@ -64,13 +68,33 @@ class Ledger:
         """The task of a request that is still owed."""
         return self.sources[self.waiting[key][0][0]].part.task
 
-    def settle(self, key: str, outcome: Outcome) -> None:
-        """Commit one outcome and count it for every sample that it answers."""
+    def settle(self, key: str | tuple[str, ...], outcome: Outcome | Replies) -> None:
+        """Commit what a request brought, and count it for every sample that it answers."""
+        keys = (key,) if isinstance(key, str) else key
+        replies = outcome if isinstance(outcome, tuple) else (outcome,) * len(keys)
+        for one, reply in zip(keys, replies, strict=True):
+            if reply is not None:
+                self._settle(one, reply)
+        self.checks.collect()
+
+    def _settle(self, key: str, outcome: Outcome) -> None:
         self.store.put(key, outcome, self.run)
         for number, position in self.waiting.pop(key):
-            sample = self.store.sample(self.sources[number].entries[position].sample)
-            self._tallies[number].add(sample, outcome)
+            self._count(number, self.store.sample(self.sources[number].entries[position].sample), outcome)
             self._tell(number)
+
+    def _count(self, number: int, sample: Sample, outcome: Outcome) -> None:
+        """Add an outcome to its task's tally; an answer that needs a judge is added when it has its verdict."""
+        part, tally = self.sources[number].part, self._tallies[number]
+        if not part.checker or not isinstance(outcome, Answer):
+            tally.add(sample, outcome)
+            return
+
+        def judged(answer: Answer) -> None:
+            tally.add(sample, answer)
+            self._tell(number)
+
+        self.checks.judge(part, sample, outcome, judged)
 
     def _tell(self, number: int) -> None:
         tally, part = self._tallies[number], self.sources[number].part
@@ -80,7 +104,7 @@ class Ledger:
                 task=part.task.name,
                 planned=part.planned,
                 reused=self._reused[number],
-                scored=len(tally.paired),
+                scored=tally.scored,
                 failed=tally.failed,
                 score=tally.running,
             )
@@ -89,47 +113,44 @@ class Ledger:
     @property
     def answered(self) -> bool:
         """Whether the model has answered anything at all, now or before."""
-        return any(tally.paired for tally in self._tallies)
+        return any(tally.scored for tally in self._tallies)
 
     @property
     def reused(self) -> int:
         """Samples that were answered before."""
         return sum(self._reused)
 
-    # --- requests, in the order of the rows ---
+    # --- what is owed, in the order of the rows ---
 
-    def heaviest(self, model: str) -> Iterator[Request]:
-        """The request of each task that is expected to need the longest prompt, if it is still owed."""
-        fingerprint = self.contender.fingerprint()
-        asked = set()
-        for source in self.sources:
-            sample = source.heaviest
-            if sample is not None:
-                key = fingerprint(chat.request_digest(sample, source.part.task))
-                if key in self.waiting and key not in asked:
-                    asked.add(key)
-                    yield _request(key, sample, source.part.task, model)
+    def heaviest(self, source: Source) -> list[tuple[str, Sample]]:
+        """The sample of a task that is expected to need the longest prompt, with its key, if it is still owed."""
+        if source.heaviest is None:
+            return []
+        sample, request = source.heaviest
+        key = self.contender.fingerprint()(request)
+        return [(key, sample)] if key in self.waiting else []
 
-    def owed(self, model: str) -> Iterator[Request]:
-        """Every request that is still owed."""
-        fingerprint = self.contender.fingerprint()
+    def owing(self) -> list[Source]:
+        """The tasks that have a sample without an answer."""
+        numbers = {number for places in self.waiting.values() for number, _ in places}
+        return [source for number, source in enumerate(self.sources) if number in numbers]
+
+    def some(self, source: Source) -> list[Sample]:
+        """A few samples of a task, always the same ones, evenly spread; their pictures are digests only."""
+        asked = [entry for entry in source.entries if entry.request]
+        step = max(1, len(asked) // _REHEARSED)
+        return [self.store.sample(entry.sample) for entry in asked[::step][:_REHEARSED]]
+
+    def owed(self, sources: Sequence[Source]) -> Iterator[tuple[Source, Iterator[tuple[str, Sample]]]]:
+        """Every sample that is still owed with its key, task by task; equal requests of two samples come once."""
         owed = set(self.waiting)
-        for source in self.sources:
-            if not any(fingerprint(entry.request) in owed for entry in source.entries):
-                continue
-            for sample, request in source.samples():
-                key = fingerprint(request)
-                if key in owed:
-                    owed.remove(key)
-                    yield _request(key, sample, source.part.task, model)
+        for source in sources:
+            yield source, self._owed_of(source, owed)
 
-
-def _request(key: str, sample: Sample, task: Task, model: str) -> Request:
-    return Request(key, partial(_payload, sample, task, model), chat.PATH)
-
-
-def _payload(sample: Sample, task: Task, model: str) -> bytes | Failure:
-    try:
-        return chat.payload(sample, task, model)
-    except DataError as error:
-        return Failure(FailureKind.BAD_ROW, error.message)
+    def _owed_of(self, source: Source, owed: set[str]) -> Iterator[tuple[str, Sample]]:
+        fingerprint = self.contender.fingerprint()
+        for sample, request in source.samples():
+            key = fingerprint(request)
+            if key in owed:
+                owed.remove(key)
+                yield key, sample

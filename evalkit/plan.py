@@ -5,13 +5,14 @@ An identity holds everything that can move an answer, and nothing else: no host,
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalkit.identity import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from evalkit.types import Engine, Model, Task
 
@@ -29,6 +30,8 @@ class PlannedTask:
     """Samples in the split; more than ``planned`` in a smoke run."""
     revision: str
     """Resolved revision of the data."""
+    checker: str = ""
+    """Identity of what judges the answers; empty when the metrics do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,10 @@ class Plan:
     tasks: tuple[PlannedTask, ...]
     smoke: bool = False
     """Whether ``--limit`` cut the tasks short."""
+    repeat: Contender | None = None
+    """The baseline once more, for the noise floor; it is asked ``repeated`` and is no column."""
+    repeated: tuple[PlannedTask, ...] = ()
+    """The first samples of each task, as listings of their own."""
 
     @property
     def contenders(self) -> tuple[Contender, ...]:
@@ -72,7 +79,13 @@ class Plan:
     @property
     def planned(self) -> int:
         """Samples to answer, over all models and tasks."""
-        return len(self.contenders) * sum(part.planned for part in self.tasks)
+        return len(self.contenders) * sum(part.planned for part in self.tasks) + sum(
+            part.planned for part in self.repeated
+        )
+
+    def averages(self, chosen: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Categories with an average row: those of ``chosen`` (every one when None) that have several tasks."""
+        return averages([part.task for part in self.tasks], chosen)
 
     @property
     def key(self) -> str:
@@ -81,8 +94,22 @@ class Plan:
             [
                 [[one.model.label, one.identity, one.epoch, one.attempt] for one in self.contenders],
                 [
-                    [part.task.name, part.listing, list(part.task.metrics), part.task.headline, part.task.dialect]
+                    [
+                        part.task.name,
+                        part.listing,
+                        list(part.task.metrics),
+                        part.task.headline,
+                        part.task.dialect,
+                        part.checker,
+                    ]
                     for part in self.tasks
                 ],
+                *([[self.repeat.attempt, *(part.listing for part in self.repeated)]] if self.repeat else []),
             ]
         )
+
+
+def averages(tasks: Sequence[Task], chosen: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Categories with an average row: those of ``chosen`` (every one when None) that have several tasks."""
+    sizes = Counter(task.category for task in tasks)
+    return tuple(name for name, count in sizes.items() if count > 1 and (chosen is None or name in chosen))

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalkit import chat, control, environment, images, prompts, registry
-from evalkit.benchmarks import BENCHMARKS
+from evalkit import control, environment, harnesses, images, registry
 from evalkit.config import check_tasks
 from evalkit.errors import DataError, InfrastructureError
 from evalkit.events import Stage
 from evalkit.identity import digest
 from evalkit.plan import Contender, PlannedTask
-from evalkit.rows import open_rows
-from evalkit.types import Engine, Image, Model, Sample, Text
+from evalkit.types import Engine, Image, Model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from evalkit.config import Config, ModelChoice
     from evalkit.events import Say
-    from evalkit.rows import Rows
+    from evalkit.harnesses import Harness, Questions
     from evalkit.store import Listed, Store
-    from evalkit.types import Task
+    from evalkit.types import Sample, Task
 
 _PATCH = 16
 """Pixels on a side of one image token, as in Pixtral: good enough to find the heaviest sample of a task."""
@@ -36,28 +33,16 @@ class Source:
     """Where the samples of a planned task come from, again and again in the same order."""
 
     part: PlannedTask
-    rows: Rows
-    prompt: str
+    harness: Harness
+    questions: Questions
+    limit: int | None
     entries: tuple[Listed, ...]
-    heaviest: Sample | None
+    heaviest: tuple[Sample, str] | None
+    """The sample that is expected to need the longest prompt, with its request digest."""
 
     def samples(self) -> Iterator[tuple[Sample, str]]:
         """Every planned sample with its request digest; a row that cannot be asked has an empty digest."""
-        return planned_samples(self.part.task, self.rows, self.prompt, self.part.planned)
-
-
-def planned_samples(task: Task, rows: Rows, prompt: str, planned: int) -> Iterator[tuple[Sample, str]]:
-    """The samples of a task in stored order, each with its request digest."""
-    benchmark = BENCHMARKS[task.benchmark]
-    for position, row in enumerate(islice(rows, planned)):
-        try:
-            sample = benchmark.sample(row, prompt, position)
-            request = chat.request_digest(sample, task)
-        except DataError as error:
-            # Its place is kept: a row that cannot be asked is a failure of every model, not a smaller denominator.
-            yield Sample(f"row-{position:06d}", (Text(error.message),), None), ""
-        else:
-            yield sample, request
+        return self.questions.samples(self.limit)
 
 
 def tasks(config: Config) -> list[Task]:
@@ -97,34 +82,28 @@ def sources(chosen: Iterable[Task], config: Config, store: Store, say: Say) -> l
 
 
 def _source(task: Task, config: Config, store: Store, say: Say) -> Source:
-    prompt = prompts.read(task.prompt)
     given = config.data.get(task.name)
-    rows = open_rows(
-        task.dataset,
-        benchmark=BENCHMARKS[task.benchmark],
-        data=Path(given) if given else None,
-        base=Path(task.source).parent,
-        tell=lambda text: say(Stage(text)),
-    )
-    planned = rows.planned if config.limit is None else min(rows.planned, config.limit)
+    held = harnesses.harness(task)
+    questions = held.questions(task, Path(given) if given else None, lambda text: say(Stage(text)))
+    planned = questions.planned(config.limit)
     scan = _Scan(task)
     listing, entries = store.write_listing(
-        scan.over(planned_samples(task, rows, prompt, planned)), note=f"{task.name} {rows.revision}"
+        scan.over(questions.samples(config.limit)), note=f"{task.name} {questions.revision}"
     )
     if len(entries) != planned:
         raise DataError(
             f"{task.name}: {len(entries)} rows could be read, {planned} were expected",
             fix="the data files are damaged or changed while they were read; fetch them again",
         )
-    part = PlannedTask(task, listing, planned, rows.planned, rows.revision)
-    return Source(part, rows, prompt, tuple(entries), scan.heaviest)
+    part = PlannedTask(task, listing, planned, questions.available, questions.revision, questions.checker)
+    return Source(part, held, questions, config.limit, tuple(entries), scan.heaviest)
 
 
 class _Scan:
     """Looks at every planned sample once: ids must be unique, and the longest prompt is worth knowing early."""
 
     def __init__(self, task: Task) -> None:
-        self.heaviest: Sample | None = None
+        self.heaviest: tuple[Sample, str] | None = None
         self._task = task
         self._weight = 0
         self._ids: set[str] = set()
@@ -140,7 +119,7 @@ class _Scan:
             self._ids.add(sample.id)
             weight = prompt_weight(sample) if request else 0
             if weight > self._weight:
-                self._weight, self.heaviest = weight, sample
+                self._weight, self.heaviest = weight, (sample, request)
             yield sample, request
 
 

@@ -26,7 +26,7 @@ def build(plan: Plan, store: Store, notices: Sequence[str], provenance: Mapping[
     """The report of a plan, scored again from the store."""
     tallies = {
         (one.model.label, part.task.name): tally(
-            part.task, one.model.label, store.records(part.listing, one.fingerprint())
+            part.task, one.model.label, store.records(part.listing, one.fingerprint(), part.checker)
         )
         for one in plan.contenders
         for part in plan.tasks
@@ -69,7 +69,7 @@ def write_text(path: Path, parts: Iterable[str]) -> None:
 
 
 def _lines(part: PlannedTask, one: Contender, store: Store) -> Iterator[str]:
-    for record in store.records(part.listing, one.fingerprint()):
+    for record in store.records(part.listing, one.fingerprint(), part.checker):
         yield json.dumps(_line(part, record), ensure_ascii=False) + "\n"
 
 
@@ -84,7 +84,7 @@ def _line(part: PlannedTask, record: Record) -> dict[str, Json]:
         "cluster": sample.cluster,
     }
     if isinstance(outcome, Answer):
-        found = scores(outcome.text, sample.references, part.task)
+        found = scores(outcome, sample.references, part.task)
         return {
             **line,
             "answer": outcome.text,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit import __version__, ask, environment, prepare, publish, server
+from evalkit.checks import Checks
 from evalkit.client import Policy
 from evalkit.errors import NothingScoredError
 from evalkit.events import Notice, Stage
@@ -85,7 +86,11 @@ class _Run:
         row, finished_before = self._begin(plan)
         folder = self._output / row.id
         self._keep(row, plan, folder)
-        ledgers = [self._answer(one, sources, row.id, folder) for one in plan.contenders]
+        with Checks(sources, self._store, self.say, unsafe=self._config.unsafe_exec) as checks:
+            checks.start()
+            ledgers = [self._answer(one, sources, checks, row.id, folder) for one in plan.contenders]
+            checks.finish()
+            self._remember_facts(ledgers, checks)
         asked = sum(ledger.owed_at_first for ledger in ledgers)
         built = publish.build(plan, self._store, self._notices, self._provenance(plan))
         if not any(score.scored for line in built.rows for score in line.scores.values()):
@@ -94,7 +99,7 @@ class _Run:
             )
         self.say(Stage("writing the report"))
         publish.write(folder, built, self._store)
-        self._keep(replace(row, finished=True), plan, folder)
+        self._keep(replace(self._row or row, finished=True), plan, folder)
         reused = sum(ledger.reused for ledger in ledgers)
         return Finished(row.id, folder, built, asked, reused, nothing_to_do=finished_before and not asked)
 
@@ -141,9 +146,9 @@ class _Run:
         self.say(Stage(f"{'looking at' if row.finished else 'continuing'} run {row.id}"))
         return replace(row, finished=False), row.finished
 
-    def _answer(self, one: Contender, sources: Sequence[Source], run_id: str, folder: Path) -> Ledger:
+    def _answer(self, one: Contender, sources: Sequence[Source], checks: Checks, run_id: str, folder: Path) -> Ledger:
         """Let one model answer what it owes."""
-        ledger = Ledger(one, sources, self._store, run_id, self.say)
+        ledger = Ledger(one, sources, self._store, run_id, self.say, checks)
         if not ledger.waiting:
             return ledger
         config = self._config
@@ -158,6 +163,19 @@ class _Run:
             log = folder / "server" / f"{file_name(one.model.label)}.log"
             ask.on_own_server(ledger, config.serve, way, log)
         return ledger
+
+    def _remember_facts(self, ledgers: Iterable[Ledger], checks: Checks) -> None:
+        """Keep how the exams were held and judged: a later look at the run asks nothing, and still has to say it."""
+        if self._row is None:
+            return
+        exams = {**self._row.body.get("exams", {})}
+        for ledger in ledgers:
+            if ledger.facts:
+                label = ledger.contender.model.label
+                exams[label] = {**exams.get(label, {}), **ledger.facts}
+        judged = {**self._row.body.get("checks", {}), **checks.facts}
+        self._row = replace(self._row, body={**self._row.body, "exams": exams, "checks": judged})
+        self._store.keep_run(self._row)
 
     def _provenance(self, plan: Plan) -> dict[str, Json]:
         """What ran, and how to run it again."""

@@ -2,30 +2,64 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from dataclasses import dataclass
 from math import fsum
 from statistics import fmean
 from typing import TYPE_CHECKING, cast
 
-from evalkit import metrics
-from evalkit.types import Answer, Failure, SampleScore, TaskScore
+from evalkit import metrics, stats
+from evalkit.types import Answer, Failure, SampleScore, Score, TaskScore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from evalkit.types import Dialect, Json, Outcome, Record, Sample, Score, Task
+    from evalkit.types import Dialect, Json, Outcome, Record, Sample, Task
+
+_PASS = re.compile(metrics.PASS_AT_K)
 
 
-def scores(answer: str | None, references: Json, task: Task) -> dict[str, Score]:
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """How one answer came out, apart from what it is worth."""
+
+    truncated: bool
+    empty: bool
+    unparsed: bool
+    tokens: int | None
+    """Length of the answer; None when the server did not say."""
+
+
+def scores(answer: Answer, references: Json, task: Task) -> dict[str, Score]:
     """What every metric of ``task`` says of one answer.
 
-    A metric may name a dialect of its own after an ``@`` (``anls@official``); the others use the task's.
+    A metric may name a dialect of its own after an ``@`` (``anls@official``); the others use the task's. ``pass@k``
+    of one answer is whether it passed; k matters when attempts come together.
     """
-    found = {}
-    for name in task.metrics:
-        metric, _, dialect = name.partition("@")
-        found[name] = metrics.score(metric, answer, references, cast("Dialect", dialect or task.dialect))
-    return found
+    return {name: _score(name, answer, references, task.dialect) for name in task.metrics}
+
+
+def _score(name: str, answer: Answer, references: Json, dialect: Dialect) -> Score:
+    if found := _PASS.fullmatch(name):
+        return _passed(answer.verdict, "plus" if found["plus"] else "base")
+    metric, _, own = name.partition("@")
+    return metrics.score(metric, answer.text, references, cast("Dialect", own or dialect))
+
+
+def _passed(verdict: Mapping[str, Json] | None, tests: str) -> Score:
+    """A checker's word as a score. ``parsed`` is None when the answer holds no program."""
+    if verdict is None:
+        return Score(0.0, note="not judged")
+    # HumanEval+ adds tests to those of HumanEval: a program has to pass both.
+    word = verdict.get("base") if verdict.get("base") != "pass" else verdict.get(tests)
+    parsed = None if verdict.get("unparsed") else str(word)
+    return Score(float(word == "pass"), parsed, verdict.get("note"))
+
+
+def unit(sample: Sample, task: Task) -> str:
+    """Id of what is paired: the sample, or the problem that the sample is one attempt at (``HumanEval/0#7``)."""
+    return sample.id.rpartition("#")[0] if task.decoding.n > 1 else sample.id
 
 
 class Tally:
@@ -35,69 +69,99 @@ class Tally:
         """Start empty."""
         self.task = task
         self.model = model
-        self.paired: dict[str, SampleScore] = {}
-        self._values: dict[str, list[float]] = {name: [] for name in task.metrics}
-        self._running = 0.0
-        self._failures: Counter[str] = Counter()
+        self.behaviour: dict[str, Behaviour] = {}
+        """By sample id."""
+        self._values: dict[str, dict[str, list[float]]] = {name: {} for name in task.metrics}
+        self._clusters: dict[str, str | None] = {}
+        self._failed: dict[str, Failure] = {}
+        self._units: set[str] = set()
+        self._running, self._scored = 0.0, 0
         self._notes: Counter[str] = Counter()
-        self._truncated = self._empty = self._unparsed = 0
-        self._tokens: list[int] = []
 
     def add(self, sample: Sample, outcome: Outcome) -> None:
         """Count one sample."""
+        key = unit(sample, self.task)
+        self._units.add(key)
         if isinstance(outcome, Failure):
-            self._failures[outcome.kind.value] += 1
+            self._failed[sample.id] = outcome
             return
-        found = scores(outcome.text, sample.references, self.task)
+        found = scores(outcome, sample.references, self.task)
         for name, score in found.items():
-            self._values[name].append(score.value)
+            self._values[name].setdefault(key, []).append(score.value)
         headline = found[self.task.headline]
         self._running += headline.value
-        self.paired[sample.id] = SampleScore(sample.id, headline.value, sample.cluster)
-        self._count_behaviour(outcome, headline)
-
-    def _count_behaviour(self, answer: Answer, headline: Score) -> None:
-        self._truncated += answer.finish_reason == "length"
-        self._empty += not (answer.text or "").strip()
-        self._unparsed += headline.parsed is None
+        self._scored += 1
+        self._clusters[key] = sample.cluster if key == sample.id else None
+        self.behaviour[sample.id] = Behaviour(
+            truncated=outcome.finish_reason == "length",
+            empty=not (outcome.text or "").strip(),
+            unparsed=headline.parsed is None,
+            tokens=outcome.completion_tokens,
+        )
         if headline.note:
             self._notes[headline.note] += 1
-        if answer.completion_tokens is not None:
-            self._tokens.append(answer.completion_tokens)
+
+    @property
+    def paired(self) -> dict[str, SampleScore]:
+        """Headline scores by id of what is paired; attempts at one problem are averaged first."""
+        return {
+            key: SampleScore(key, fmean(values), self._clusters[key])
+            for key, values in self._values[self.task.headline].items()
+        }
+
+    @property
+    def unanswered(self) -> frozenset[str]:
+        """Ids of what would be paired but has no answer at all."""
+        return frozenset(self._units - self._clusters.keys())
 
     @property
     def running(self) -> float | None:
         """Mean headline score so far, quick and good enough to watch; ``task_score`` has the exact one."""
-        return self._running / len(self.paired) if self.paired else None
+        return self._running / self._scored if self._scored else None
+
+    @property
+    def scored(self) -> int:
+        """Samples with an answer so far."""
+        return self._scored
 
     @property
     def failed(self) -> int:
         """Samples without an answer so far."""
-        return self._failures.total()
+        return len(self._failed)
 
     def _mean(self, metric: str) -> float | None:
+        values = self._values[metric]
+        if not values:
+            return None
+        found = _PASS.fullmatch(metric)
         # fmean rounds once: the mean does not depend on the order of the samples.
-        return fmean(self._values[metric]) if self._values[metric] else None
+        if found is None:
+            return fmean(map(fmean, values.values()))
+        k = int(found["k"])
+        if min(map(len, values.values())) < k:
+            return None
+        return fmean(stats.pass_at_k(len(passed), round(fsum(passed)), k) for passed in values.values())
 
     def task_score(self) -> TaskScore:
         """The result; ``planned`` is what was added, so add every planned sample first."""
-        scored, failed = len(self.paired), self.failed
-        total, planned = fsum(self._values[self.task.headline]), scored + failed
+        total = fsum(value for values in self._values[self.task.headline].values() for value in values)
+        planned = self.scored + self.failed
+        tokens = [one.tokens for one in self.behaviour.values() if one.tokens is not None]
         return TaskScore(
             task=self.task.name,
             model=self.model,
             planned=planned,
-            scored=scored,
-            failed=failed,
+            scored=self.scored,
+            failed=self.failed,
             score=self._mean(self.task.headline),
             metrics={name: self._mean(name) for name in self.task.metrics},
-            bounds=(total / planned, (total + failed) / planned) if scored else None,
-            failures=dict(sorted(self._failures.items())),
-            truncated=self._truncated,
-            empty=self._empty,
-            unparsed=self._unparsed,
+            bounds=(total / planned, (total + self.failed) / planned) if self.scored else None,
+            failures=dict(sorted(Counter(failure.kind.value for failure in self._failed.values()).items())),
+            truncated=sum(one.truncated for one in self.behaviour.values()),
+            empty=sum(one.empty for one in self.behaviour.values()),
+            unparsed=sum(one.unparsed for one in self.behaviour.values()),
             notes=dict(sorted(self._notes.items())),
-            mean_completion_tokens=fmean(self._tokens) if self._tokens else None,
+            mean_completion_tokens=fmean(tokens) if tokens else None,
         )
 
 

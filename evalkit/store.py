@@ -1,7 +1,8 @@
 """The samples store: every answer ever given, by fingerprint, in one SQLite file with one writer.
 
 Tables: ``sample`` (a question without its image bytes, by content), ``listing`` (the planned samples of a task, by
-content), ``response`` (an answer or a failure, by fingerprint), ``run`` (one comparison) and ``epoch`` (how often a
+content), ``response`` (an answer or a failure, by fingerprint), ``verdict`` (what a checker said of an answer that is a
+program), ``run`` (one comparison) and ``epoch`` (how often a
 model's answers were asked for afresh). A second night on the same data adds no samples and no listings.
 """
 
@@ -12,7 +13,7 @@ import json
 import os
 import sqlite3
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from evalkit.errors import OutputError, StoreError
@@ -20,7 +21,7 @@ from evalkit.identity import digest
 from evalkit.types import Answer, Failure, FailureKind, Image, Record, Sample, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from evalkit.types import Json, Outcome
@@ -38,6 +39,7 @@ CREATE TABLE IF NOT EXISTS listing (
 CREATE TABLE IF NOT EXISTS response (
     fingerprint TEXT PRIMARY KEY, failure TEXT, text TEXT, finish_reason TEXT, prompt_tokens INTEGER,
     completion_tokens INTEGER, latency_s REAL NOT NULL, tries INTEGER NOT NULL, run TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS verdict (key TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS run (
     id TEXT PRIMARY KEY, plan TEXT NOT NULL, finished INTEGER NOT NULL DEFAULT 0, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS epoch (identity TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
@@ -128,8 +130,11 @@ class Store:
             )
         return listing, entries
 
-    def records(self, listing: str, fingerprint: Callable[[str], str]) -> Iterator[Record]:
-        """Every planned sample of a listing in order, with its outcome under ``fingerprint(request digest)``."""
+    def records(self, listing: str, fingerprint: Callable[[str], str], checker: str = "") -> Iterator[Record]:
+        """Every planned sample of a listing in order, with its outcome under ``fingerprint(request digest)``.
+
+        Answers carry the verdict of the checker of that identity, where it has judged them.
+        """
         rows = self._connection.execute(
             "SELECT sample.body, listing.request FROM listing JOIN sample ON sample.digest = listing.sample"
             " WHERE listing.listing = ? ORDER BY listing.position",
@@ -137,7 +142,10 @@ class Store:
         )
         for body, request in rows:
             sample = _sample_from(json.loads(body))
-            yield Record(sample, self.outcome(fingerprint(request)) if request else bad_row(sample))
+            outcome = self.outcome(fingerprint(request)) if request else bad_row(sample)
+            if checker and isinstance(outcome, Answer):
+                outcome = replace(outcome, verdict=self.verdict(verdict_key(checker, sample, outcome)))
+            yield Record(sample, outcome)
 
     def sample(self, key: str) -> Sample:
         """One sample by its key, without image bytes."""
@@ -183,6 +191,18 @@ class Store:
                 " WHERE response.failure IS NOT NULL",
                 (fingerprint, *row, outcome.latency_s, outcome.tries, run),
             )
+
+    # --- verdicts ---
+
+    def verdict(self, key: str) -> Mapping[str, Json] | None:
+        """What a checker said of an answer, by ``verdict_key``; None when it was not judged."""
+        row = self._connection.execute("SELECT body FROM verdict WHERE key = ?", (key,)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def put_verdict(self, key: str, verdict: Mapping[str, Json]) -> None:
+        """Commit one verdict."""
+        with _store_errors(self.path):
+            self._connection.execute("INSERT OR REPLACE INTO verdict VALUES (?, ?)", (key, json.dumps(dict(verdict))))
 
     # --- runs and epochs ---
 
@@ -248,6 +268,11 @@ def _store_errors(path: Path) -> Iterator[None]:
 def settled(outcome: Outcome | None, final: Container[FailureKind] = FINAL) -> bool:
     """Whether asking again would bring nothing: an answer, or a failure that is final."""
     return isinstance(outcome, Answer) or (outcome is not None and outcome.kind in final)
+
+
+def verdict_key(checker: str, sample: Sample, answer: Answer) -> str:
+    """Key of a verdict: the checker with its problems and limits, the problem, and the answer's text."""
+    return digest([checker, sample.references, answer.text])
 
 
 def bad_row(sample: Sample) -> Failure:

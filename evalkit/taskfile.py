@@ -12,13 +12,15 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from evalkit import schema
-from evalkit.benchmarks import BENCHMARKS
-from evalkit.metrics import DIALECTS, METRICS
+from evalkit.benchmarks import BENCHMARKS, HARNESSED
+from evalkit.metrics import DIALECTS, METRICS, PASS_AT_K
 from evalkit.schema import Problem
 from evalkit.types import PublishedPrompt, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from evalkit.types import Dataset
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _SHAPES = {
@@ -38,6 +40,8 @@ class Suite:
     title: str
     tasks: tuple[str, ...]
     """Names of tasks."""
+    averages: tuple[str, ...] | None = None
+    """Categories that get an average row; left out: every category with several tasks."""
     source: str = ""
     """The file that the suite was read from."""
 
@@ -87,9 +91,11 @@ def fingerprint(task: Task) -> str:
 def _problems(task: Task) -> Iterator[Problem]:
     """What is wrong with a task whose keys and types are right."""
     yield from _name(task.name)
-    yield from schema.known("benchmark", task.benchmark, BENCHMARKS, "benchmark")
+    yield from schema.known("benchmark", task.benchmark, [*BENCHMARKS, *HARNESSED], "benchmark")
     yield from _listed("metrics", task.metrics)
     for number, metric in enumerate(task.metrics):
+        if re.fullmatch(PASS_AT_K, metric):
+            continue
         # ``METRIC@DIALECT`` is a column in a dialect other than the task's.
         name, sign, dialect = metric.partition("@")
         yield from schema.known(f"metrics[{number}]", name, METRICS, "metric")
@@ -98,19 +104,30 @@ def _problems(task: Task) -> Iterator[Problem]:
     if task.headline not in task.metrics:
         fix = f"add it there, or choose from {', '.join(task.metrics)}"
         yield Problem("headline", f"'{task.headline}' is not among the metrics", fix)
-    yield from _dataset(task)
+    harnessed = task.benchmark in HARNESSED
+    yield from _dataset(task.dataset, rows=not harnessed)
     if isinstance(task.prompt, PublishedPrompt):
         yield from _prompt(task.prompt)
+    if not harnessed:
+        yield from _chat(task)
     yield from schema.at_least(
         1,
         {"decoding.max_tokens": task.decoding.max_tokens, "decoding.n": task.decoding.n},
     )
-    if task.decoding.n > 1:
-        yield Problem("decoding.n", f"is {task.decoding.n}", "chat benchmarks are asked once: leave it out")
     yield from schema.at_least(0, {"decoding.temperature": task.decoding.temperature})
     yield from schema.above(0, {"decoding.top_p": task.decoding.top_p})
     if (task.decoding.top_p or 0) > 1:
         yield Problem("decoding.top_p", f"is {task.decoding.top_p}", "must be 1 or less")
+
+
+def _chat(task: Task) -> Iterator[Problem]:
+    """What a task that is asked as chat cannot have."""
+    if not task.prompt:
+        yield Problem("prompt", "is missing", "write the text that follows the question, or name a published one")
+    if task.decoding.n > 1:
+        yield Problem("decoding.n", f"is {task.decoding.n}", "chat benchmarks are asked once: leave it out")
+    for key in task.settings:
+        yield Problem(f"settings.{key}", "unknown key", f"{task.benchmark} has no settings of its own")
 
 
 def _name(name: str) -> Iterator[Problem]:
@@ -126,13 +143,12 @@ def _listed(place: str, names: tuple[str, ...]) -> Iterator[Problem]:
         yield Problem(place, f"names '{name}' twice", "remove one")
 
 
-def _dataset(task: Task) -> Iterator[Problem]:
-    dataset = task.dataset
+def _dataset(dataset: Dataset, *, rows: bool) -> Iterator[Problem]:
     if dataset.id and not _HUB_ID.fullmatch(dataset.id):
         yield Problem("dataset.id", f"is {dataset.id!r}", "must be owner/name on the Hugging Face hub")
     if not dataset.split:
         yield Problem("dataset.split", "is empty", "name the split that the files hold")
-    if not dataset.files:
+    if rows and not dataset.files:
         fix = f"name the files of this split, such as files = ['data/{dataset.split or 'test'}-*.parquet']"
         yield Problem("dataset.files", "is empty", fix)
     for number, pattern in enumerate(dataset.files):

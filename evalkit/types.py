@@ -5,13 +5,11 @@ Scores are between 0 and 1 here; percent exists only in the report. Times are in
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003 - the schema reads the annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
 
 Json: TypeAlias = Any
 """A value that ``json`` can write: what comes from a data set, a server or a config."""
@@ -69,18 +67,21 @@ class Task:
     benchmark: str
     """Which rules build the questions: a key of ``evalkit.benchmarks.BENCHMARKS``."""
     dataset: Dataset
-    prompt: PublishedPrompt | str
     decoding: Decoding
     metrics: tuple[str, ...]
     """Keys of ``evalkit.metrics.METRICS``; every one is computed."""
     headline: str
     """The metric, one of ``metrics``, that stands in the table."""
-    dialect: Dialect
     category: str
     """The row group of the published table, such as ``Vision``."""
     title: str
     """The row of the published table, such as ``MMMU (val, CoT)``."""
+    prompt: PublishedPrompt | str = ""
+    """Empty where a harness brings its own."""
+    dialect: Dialect = "neuralmagic"
     images: ImageHandling = "reencode"
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    """What only the harness of this benchmark understands: the ``[settings]`` table."""
     source: str = ""
     """The file that the task was read from."""
 
@@ -162,6 +163,8 @@ class Answer:
     completion_tokens: int | None
     latency_s: float
     tries: int = 1
+    verdict: Mapping[str, Json] | None = None
+    """What a checker said of an answer that is a program; None when it was not judged, or needs no checker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,8 @@ class Failure:
 
 
 Outcome: TypeAlias = Answer | Failure
+Replies: TypeAlias = tuple[Outcome | None, ...]
+"""What one request that asks several samples brings, a reply each; None for one that has to be asked otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

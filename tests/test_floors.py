@@ -9,8 +9,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "evalkit"
 
 FLOORS = [
     {"types", "errors", "events", "identity", "__init__"},
-    {"schema", "config", "taskfile", "benchmarks", "metrics", "stats", "images", "cards"},
-    {"chat", "plan", "score", "compare", "pairs", "verdict", "report"},
+    {"schema", "config", "policy", "taskfile", "benchmarks", "metrics", "stats", "images", "cards"},
+    {"chat", "plan", "score", "pairs", "verdict", "drift", "checkpoint", "comparability", "report"},
     {
         "answers",
         "client",
@@ -18,14 +18,16 @@ FLOORS = [
         "demo",
         "doctor",
         "environment",
+        "harnesses",
         "places",
         "prompts",
         "registry",
         "rows",
+        "sandbox",
         "server",
         "store",
     },
-    {"prepare", "ledger", "ask", "publish", "run"},
+    {"prepare", "checks", "ledger", "ask", "publish", "run"},
     {"cli", "display", "__main__"},
 ]
 PURE = {name for floor in FLOORS[:3] for name in floor}

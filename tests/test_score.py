@@ -28,7 +28,7 @@ def answer(text, finish="stop", tokens=4):
 
 
 def test_a_metric_may_name_a_dialect_of_its_own():
-    found = scores("kitt", ["sitting"], TASK)
+    found = scores(Answer("kitt", "stop", 1, 1, 0.1), ["sitting"], TASK)
     assert found["anls"].value == pytest.approx(3 / 7)
     assert found["anls@official"].value == 0.0  # below the official threshold of 0.5
 
@@ -99,4 +99,4 @@ def test_the_mean_is_rounded_once():
     for number in range(10):
         total.add(sample(str(number), "a" * 10), answer("a"))
     # Added one after the other in floating point, ten equal values do not give their own mean.
-    assert total.task_score().score == scores("a", ["a" * 10], TASK)["anls"].value
+    assert total.task_score().score == scores(Answer("a", "stop", 1, 1, 0.1), ["a" * 10], TASK)["anls"].value

@@ -15,7 +15,7 @@ from evalkit.benchmarks.mmmu import MMMU
 from evalkit.benchmarks.row import Benchmark
 from evalkit.benchmarks.vqav2 import VQAV2
 
-__all__ = ["BENCHMARKS", "Benchmark"]
+__all__ = ["BENCHMARKS", "HARNESSED", "Benchmark"]
 
 BENCHMARKS: Final[dict[str, Benchmark]] = {
     "chartqa": CHARTQA,
@@ -24,3 +24,5 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "mmmu": MMMU,
     "vqav2": VQAV2,
 }
+HARNESSED: Final = ("humaneval", "mmlu")
+"""Benchmarks whose questions come from a harness of their own (``evalkit.harnesses``), rules included."""

@@ -57,6 +57,12 @@ OPTIONS = (
         default=None,
         help="Go on although the largest prompt does not fit the model's context.",
     ),
+    click.option(
+        "--unsafe-exec",
+        is_flag=True,
+        default=None,
+        help="Run generated code without a sandbox, on a machine that has none.",
+    ),
     click.option("--endpoint", "endpoints", multiple=True, metavar="MODEL=URL", help="Use a server that already runs."),
     click.option("--vllm-python", metavar="PYTHON", help="The interpreter that has vLLM, if not this one."),
     click.option(

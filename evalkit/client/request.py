@@ -8,18 +8,21 @@ from typing import Protocol, TypeAlias
 
 from evalkit.client.responses import read_chat
 from evalkit.errors import UsageError
-from evalkit.types import Failure, Outcome
+from evalkit.types import Failure, Outcome, Replies
 
-Reader: TypeAlias = Callable[[bytes, str], Outcome]
-"""``(body of a 200, the model asked) -> outcome``. It must not raise."""
+Reader: TypeAlias = Callable[[bytes, str], Outcome | Replies]
+"""``(body of a 200, the model asked) -> outcome``, or a reply for each sample of a request that asks several.
+
+It must not raise.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """One thing to ask of a model."""
 
-    key: str
-    """The caller's name for it, such as a fingerprint; never looked at."""
+    key: str | tuple[str, ...]
+    """The caller's name for it, such as a fingerprint, or one for each sample that it asks; never looked at."""
     payload: Callable[[], bytes | Failure]
     """Makes the JSON body, or the failure that stands in its place: a row that cannot be encoded is not sent.
 
@@ -28,6 +31,8 @@ class Request:
     path: str = "/v1/chat/completions"
     read: Reader = read_chat
     """Reads the body of a 200 that came back from ``path``."""
+    patience: float = 1.0
+    """How many times the policy's deadline it may take: a request for 50 attempts takes as long as 50."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +76,5 @@ class Policy:
 class Asks(Protocol):
     """Whoever can ask a model: ``Client``, or a test's stand-in."""
 
-    def ask(self, requests: Iterable[Request]) -> AsyncGenerator[tuple[Request, Outcome], None]:
-        """Every request with its one outcome, in the order of arrival."""
+    def ask(self, requests: Iterable[Request]) -> AsyncGenerator[tuple[Request, Outcome | Replies], None]:
+        """Every request with its outcome or its replies, in the order of arrival."""

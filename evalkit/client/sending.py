@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
 
     from evalkit.client.request import Request
-    from evalkit.types import Outcome
+    from evalkit.types import Outcome, Replies
 
-    Outbox = asyncio.Queue[tuple[Request, Outcome] | None]
+    Outbox = asyncio.Queue[tuple[Request, Outcome | Replies] | None]
 
 _HEADERS: Final = {
     "Accept": "application/json",
@@ -99,12 +99,10 @@ class Client:
     def _open(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
         trace = aiohttp.TraceConfig()
         trace.on_connection_create_end.append(_note_new_connection)
-        policy = self._policy
         return aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=_HEADERS,
-            timeout=aiohttp.ClientTimeout(total=policy.deadline_s, sock_connect=policy.connect_s),
             auto_decompress=False,
             # Looked up once; aiohttp would ask the environment, in a thread, for every request.
             trust_env=False,
@@ -123,8 +121,8 @@ class Client:
         await self._kept.close()
         await self._new.close()
 
-    async def ask(self, requests: Iterable[Request]) -> AsyncGenerator[tuple[Request, Outcome], None]:
-        """Every request with its one outcome, in the order of arrival.
+    async def ask(self, requests: Iterable[Request]) -> AsyncGenerator[tuple[Request, Outcome | Replies], None]:
+        """Every request with its one outcome (or its replies, when it asks several samples), in the order of arrival.
 
         ``requests`` may block: it is pulled in a thread. Requests that were pulled but whose outcome has not
         been taken yet number at most ``window + AHEAD``. When the consumer stops early, is cancelled or calls
@@ -180,12 +178,15 @@ class Client:
             outbox.put_nowait((request, outcome))
             self._watch(outcome)
 
-    async def _answer(self, request: Request, body: bytes) -> Outcome:
+    async def _answer(self, request: Request, body: bytes) -> Outcome | Replies:
         """Try until there is an outcome that stands."""
         earlier: list[FailureKind] = []
         while True:
             tried = await self._try(request, body, self._kept)
-            outcome = replace(tried.outcome, latency_s=tried.seconds, tries=len(earlier) + 1)
+            said = tried.outcome
+            if isinstance(said, tuple):
+                return tuple(one and replace(one, latency_s=tried.seconds, tries=len(earlier) + 1) for one in said)
+            outcome = replace(said, latency_s=tried.seconds, tries=len(earlier) + 1)
             if not isinstance(outcome, Failure):
                 return outcome
             if not tried.again or outcome.tries >= self._policy.tries:
@@ -203,14 +204,19 @@ class Client:
             if session is self._kept and wire.was_stale(error):
                 # The other kept connections may be closed as well, so the request goes out on a new one.
                 return await self._try(request, body, self._new)
-            tried = _Tried(_broken(error, self._policy), again=True)
+            tried = _Tried(_broken(error, self._policy.deadline_s * request.patience), again=True)
         tried.seconds = time.perf_counter() - started
         return tried
 
     async def _exchange(self, request: Request, body: bytes, session: aiohttp.ClientSession, wire: _Wire) -> _Tried:
         """One request and its response; network trouble is raised."""
         url = self._root + request.path
-        async with session.post(url, data=_Body(body), allow_redirects=False, trace_request_ctx=wire) as response:
+        patient = aiohttp.ClientTimeout(
+            total=self._policy.deadline_s * request.patience, sock_connect=self._policy.connect_s
+        )
+        async with session.post(
+            url, data=_Body(body), allow_redirects=False, trace_request_ctx=wire, timeout=patient
+        ) as response:
             wire.answered = True
             if response.status != 200:
                 said, _ = await _read(response, _ERROR_BODY_BYTES)
@@ -222,7 +228,7 @@ class Client:
             outcome = request.read(said, self._model)
             return _Tried(outcome, again=isinstance(outcome, Failure) and outcome.kind not in _ONLY_ONCE)
 
-    def _watch(self, outcome: Outcome) -> None:
+    def _watch(self, outcome: Outcome | Replies) -> None:
         """Stop when the server is lost; without this, the rest of a data set would fail for hours."""
         if not isinstance(outcome, Failure) or outcome.kind in _ONLY_ONCE:
             self._failed_in_a_row = 0
@@ -258,7 +264,7 @@ class _Wire:
 class _Tried:
     """How one try ended."""
 
-    outcome: Outcome
+    outcome: Outcome | Replies
     again: bool
     """Whether another try may end otherwise."""
     retry_after_s: float | None = None
@@ -324,11 +330,11 @@ def _refused(response: aiohttp.ClientResponse, body: bytes) -> _Tried:
     return _Tried(Failure(kind, message), again, retry_after_s(response.headers) if again else None)
 
 
-def _broken(error: Exception, policy: Policy) -> Failure:
+def _broken(error: Exception, deadline_s: float) -> Failure:
     """The name of a try that the network ended."""
     kind = next(kind for types, kind in _BROKEN if isinstance(error, types))
     if kind is FailureKind.DEADLINE:
-        return Failure(kind, f"no complete response within {policy.deadline_s:g} s")
+        return Failure(kind, f"no complete response within {deadline_s:g} s")
     return Failure(kind, (str(error) or type(error).__name__)[:LONGEST_MESSAGE])
 
 

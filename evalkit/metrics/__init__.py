@@ -14,6 +14,7 @@ from typing import Final, TypeAlias, get_args
 from evalkit.errors import UsageError, near_miss
 from evalkit.metrics import relaxed
 from evalkit.metrics.anls import anls
+from evalkit.metrics.choice import acc
 from evalkit.metrics.text import as_list
 from evalkit.metrics.vqa import vqa_match
 from evalkit.types import Dialect, Json, Score
@@ -22,11 +23,17 @@ Metric: TypeAlias = Callable[[str, list[Json], Dialect], Score]
 """``(answer, references, dialect) -> Score``."""
 
 METRICS: Final[dict[str, Metric]] = {
+    "acc": acc,
     "anls": anls,
     "anywhere_in_answer_relaxed_correctness": relaxed.anywhere,
     "explicit_prompt_relaxed_correctness": relaxed.explicit,
     "vqa_match": vqa_match,
 }
+PASS_AT_K: Final = r"pass@(?P<k>[1-9]\d*)(?P<plus>\+?)"
+"""Names of metrics that a checker decides, not a function: the share of problems that k attempts solve (Chen et al. 2021).
+
+A ``+`` counts the harder tests of HumanEval+ as well.
+"""
 DIALECTS: Final[tuple[str, ...]] = get_args(Dialect)
 
 NO_CONTENT: Final = "no content"

@@ -1,0 +1,92 @@
+"""Answers that a checker has to judge, while other answers are still being generated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Self, TypeAlias
+
+from evalkit.events import Stage
+from evalkit.store import verdict_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from evalkit.events import Say
+    from evalkit.harnesses import Checker
+    from evalkit.plan import PlannedTask
+    from evalkit.prepare import Source
+    from evalkit.store import Store
+    from evalkit.types import Answer, Json, Sample
+
+    Then: TypeAlias = Callable[[Answer], None]
+
+_LOOK_EVERY_S = 0.5
+
+
+@dataclass(slots=True)
+class Checks:
+    """The checkers of a run's tasks, started when their first answer comes; a context manager that ends them."""
+
+    sources: Sequence[Source]
+    store: Store
+    say: Say
+    unsafe: bool = False
+    """Let generated code run without a sandbox."""
+    _checkers: dict[str, Checker] = field(default_factory=dict)
+    _waiting: dict[str, list[tuple[Answer, Then]]] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        """Nothing is started yet."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """End every checker; what it has not judged stays unjudged in the store, and is judged by the next run."""
+        for checker in self._checkers.values():
+            checker.close()
+
+    def start(self) -> None:
+        """Start the checkers: one that cannot work here is to say so before a model is served."""
+        for source in self.sources:
+            if source.part.checker:
+                self._checker(source.part)
+
+    def judge(self, part: PlannedTask, sample: Sample, answer: Answer, then: Then) -> None:
+        """Have an answer judged; ``then`` is called with it once its verdict is in the store, from ``collect``."""
+        key = verdict_key(part.checker, sample, answer)
+        if key in self._waiting:
+            self._waiting[key].append((answer, then))
+        elif (known := self.store.verdict(key)) is not None:
+            then(replace(answer, verdict=known))
+        else:
+            self._waiting[key] = [(answer, then)]
+            self._checker(part).submit(key, sample, answer.text or "")
+
+    def collect(self, wait_s: float = 0.0) -> None:
+        """Commit the verdicts that have come."""
+        for checker in self._checkers.values():
+            for key, verdict in checker.ready(wait_s):
+                self.store.put_verdict(key, verdict)
+                for answer, then in self._waiting.pop(key, ()):
+                    then(replace(answer, verdict=verdict))
+
+    def finish(self) -> None:
+        """Wait for every verdict."""
+        if self._waiting:
+            self.say(Stage(f"judging {len(self._waiting)} more programs"))
+        while self._waiting:
+            self.collect(_LOOK_EVERY_S)
+
+    @property
+    def facts(self) -> dict[str, Mapping[str, Json]]:
+        """How answers were judged, by task name."""
+        return {name: dict(checker.facts) for name, checker in self._checkers.items()}
+
+    def _checker(self, part: PlannedTask) -> Checker:
+        name = part.task.name
+        if name not in self._checkers:
+            source = next(one for one in self.sources if one.part == part)
+            found = source.harness.checker(part.task, source.questions, unsafe=self.unsafe)
+            if found is None:
+                raise RuntimeError(f"{name} names a checker, but its harness has none")
+            self._checkers[name] = found
+        return self._checkers[name]

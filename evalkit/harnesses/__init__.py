@@ -1,0 +1,32 @@
+"""Harnesses: how each kind of task is held.
+
+The vision tasks are asked as chat by rules of our own (``evalkit.benchmarks``); MMLU and HumanEval through the
+libraries whose scores are published, lm-eval and evalplus. Neither library is imported before a run needs it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalkit.harnesses.harness import Checker, Exam, Harness, Questions, Served
+
+if TYPE_CHECKING:
+    from evalkit.types import Task
+
+__all__ = ["Checker", "Exam", "Harness", "Questions", "Served", "harness"]
+
+
+def harness(task: Task) -> Harness:
+    """The harness of a task's benchmark."""
+    # Imported here: each is needed by its own tasks alone.
+    if task.benchmark == "mmlu":
+        from evalkit.harnesses.lm_eval import LmEval  # noqa: PLC0415
+
+        return LmEval()
+    if task.benchmark == "humaneval":
+        from evalkit.harnesses.evalplus import EvalPlus  # noqa: PLC0415
+
+        return EvalPlus()
+    from evalkit.harnesses.chat import Chat  # noqa: PLC0415
+
+    return Chat()
