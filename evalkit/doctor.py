@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import requests
 from platformdirs import user_cache_path
 
-from evalkit import environment, server
+from evalkit import environment, sandbox, server
 from evalkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def examine(python: str = "", output: Path = Path("runs"), prompts: Mapping[str,
         Finding("Python", "ok", f"{platform.python_version()} ({environment.cpu_name()})"),
         *_serving(python),
         *_gpus(python),
+        _sandbox(),
         _disk("output", output, _OUTPUT_GIB),
         _disk("cache", _hub_cache(), _CACHE_GIB),
         _hub(),
@@ -133,6 +134,17 @@ def _hub_cache() -> Path:
     """Where models and data sets are downloaded to."""
     home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
     return Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+
+
+def _sandbox() -> Finding:
+    """Where generated code can run: HumanEval needs it, no other task does."""
+    kinds = sandbox.available()
+    works = [name for name, can, _ in kinds if can]
+    if works:
+        return Finding("sandbox", "ok", f"{works[0]}, for generated code (HumanEval)")
+    why = "; ".join(f"{name}: {reason}" for name, _, reason in kinds)
+    fix = "install bubblewrap, or allow user namespaces; --unsafe-exec runs generated code without a sandbox"
+    return Finding("sandbox", "note", f"none works here ({why})", fix)
 
 
 def _disk(name: str, folder: Path, wanted_gib: int) -> Finding:

@@ -63,8 +63,8 @@ _SHAPES: Final = {
 }
 
 
-def write(folder: Path, samples: int) -> dict[str, Path]:
-    """Write the first ``samples`` rows of every task as parquet; returns task to file.
+def write(folder: Path, samples: int | None = None) -> dict[str, Path]:
+    """Write the rows of every vision task, or the first ``samples`` of each, as parquet; returns task to file.
 
     The same questions come out every time; the bytes of the pictures are those of the installed Pillow.
     """
