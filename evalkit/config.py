@@ -38,6 +38,11 @@ class ModelChoice:
     source: str
     """A local folder or a hub id."""
 
+    @property
+    def again(self) -> ModelChoice:
+        """The same model as it is named when it is asked a second time."""
+        return replace(self, label=f"{self.label} (again)")
+
     @classmethod
     def parse(cls, text: str) -> ModelChoice:
         """Read ``SOURCE`` or ``LABEL=SOURCE``.
@@ -135,7 +140,7 @@ class Config:
     """Items that may differ between baseline and candidate, as the report names them."""
     noise_floor: int = 0
     """Samples of each task that the baseline is asked a second time; 0 for none."""
-    policy: Policy = Policy()
+    policy: Policy = field(default_factory=Policy)
     """What a candidate has to hold."""
     endpoints: Mapping[str, str] = field(default_factory=dict)
     """Label to the URL of a server that already runs."""
@@ -327,6 +332,8 @@ def _policy(one: Policy) -> Iterator[Problem]:
 def _labels(config: Config) -> Iterator[Problem]:
     """Labels name columns, folders and logs: no two models may share one, nor the file name that it becomes."""
     seen = {file_name(config.baseline.label).casefold(): config.baseline}
+    if config.noise_floor:
+        seen[file_name(config.baseline.again.label).casefold()] = config.baseline.again
     for number, choice in enumerate(config.candidates):
         place = f"candidates[{number}]"
         other = seen.setdefault(file_name(choice.label).casefold(), choice)

@@ -106,6 +106,24 @@ def weight(data: bytes) -> tuple[int, int]:
         return image.size
 
 
+def small(data: bytes, longest_edge: int) -> bytes:
+    """A WEBP of an image for people to look at, upright, on white where it is transparent.
+
+    Raises:
+        DataError: As for `sendable`.
+    """
+    with _read(data) as image:
+        # A JPEG is decoded at a fraction of its size where that is enough.
+        image.draft("RGB", (longest_edge, longest_edge))
+        upright = ImageOps.exif_transpose(image).convert("RGBA")
+        upright.thumbnail((longest_edge, longest_edge))
+        ground = Image.new("RGB", upright.size, "white")
+        ground.paste(upright, mask=upright.getchannel("A"))
+        saved = BytesIO()
+        ground.save(saved, format="WEBP", quality=70, method=4)
+        return saved.getvalue()
+
+
 @contextmanager
 def _read(data: bytes) -> Iterator[Image.Image]:
     """The image with its header read; whatever goes wrong with it becomes a DataError."""

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from evalkit import stats
-from evalkit.compare import ratio
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -24,10 +23,27 @@ if TYPE_CHECKING:
     from evalkit.types import Json, SampleScore
 
 SAMPLES = "samples"
-"""Key of the one difference that nobody can accept: no sample id occurs on both sides."""
+"""Key of the one difference that nobody can accept: the two sides answered other samples.
+
+As a setting it is a digest over all samples' content; equal ones say that equal ids mean equal questions.
+"""
 
 _NAMED = 3
 _FEW_PAIRS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """How many of one model's attempts have no answer."""
+
+    label: str
+    failed: int
+    planned: int
+
+    @property
+    def share(self) -> float:
+        """Failed of planned, 0-1."""
+        return self.failed / self.planned if self.planned else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +68,8 @@ class Side:
     """What must be equal on both sides: task, metric, dialect, revision and so on; unknown ones are left out."""
     cautions: tuple[str, ...] = ()
     """What a reader should hold against these scores."""
+    attempts: Attempts | None = None
+    """Of samples that are asked several times; a sample with some attempts left still has a score."""
 
     @property
     def known(self) -> set[str]:
@@ -100,6 +118,10 @@ class Comparison:
     """Of the pairs: what the number of samples that would decide is computed from. None for an average."""
     parts: tuple[str, ...] = ()
     """The tasks of an average; empty for a task."""
+    tasks: tuple[PairTotals, ...] = ()
+    """Of the parts: what the average's interval is combined from."""
+    attempts: Attempts | None = None
+    """Of the side, or the task of an average, that lost the largest share; None without several attempts."""
 
     @property
     def bounds(self) -> tuple[float, float] | None:
@@ -154,6 +176,7 @@ def compare(task: str, baseline: Side, candidate: Side, accepted: Collection[str
         differences=open_ones,
         cautions=tuple(cautions),
         totals=totals,
+        attempts=_worst(baseline.attempts, candidate.attempts),
     )
 
 
@@ -176,11 +199,14 @@ def average(name: str, parts: Sequence[Comparison]) -> Comparison:
         recovery=stats.average_recovery(totals) if whole else _undefined("a task of the average has no recovery", n),
         flips=_flips_of(parts) if whole else None,
         ranges=_average_ranges(parts) if whole and any(part.ranges for part in parts) else None,
+        available=_average_available(parts),
         smoke=any(part.smoke for part in parts),
         differences=tuple(
             Difference(one.key, f"{part.task}: {one.what}") for part in parts for one in part.differences
         ),
         parts=tuple(part.task for part in parts),
+        tasks=tuple(totals) if whole else (),
+        attempts=_worst(*(part.attempts for part in parts)),
     )
 
 
@@ -251,8 +277,8 @@ class _Pairs:
 
     def recovery(self, totals: PairTotals | None) -> RecoveryInterval:
         found = stats.recovery_of(totals) if totals else stats.recovery((), ())
-        # As every other part of a report computes it, to the last digit: equal scores give 100.
-        return found if found.percent is None else replace(found, percent=ratio(*self.means)[0])
+        # From the means that are shown, so that equal scores give 100 to the last digit.
+        return found if found.percent is None else replace(found, percent=self.means[1] / self.means[0] * 100)
 
     @property
     def means(self) -> tuple[float, float]:
@@ -262,10 +288,11 @@ class _Pairs:
 
 def _pairing_cautions(totals: PairTotals, baseline: Side, candidate: Side) -> Iterator[str]:
     """What speaks against the pairs being pairs."""
-    if not (baseline.content and candidate.content):
+    alike = SAMPLES in baseline.settings and baseline.settings[SAMPLES] == candidate.settings.get(SAMPLES)
+    if not alike and not (baseline.content and candidate.content):
         yield "paired by id alone: the files do not both tell what was asked, so equal ids are taken at their word"
     spread = totals.covariance
-    if totals.clusters < _FEW_PAIRS or min(spread.x, spread.y) <= 0.0:
+    if alike or totals.clusters < _FEW_PAIRS or min(spread.x, spread.y) <= 0.0:
         return
     correlation = spread.xy / math.sqrt(spread.x * spread.y)
     if correlation < 2.0 / math.sqrt(totals.clusters):  # two standard errors of a correlation of 0
@@ -283,6 +310,16 @@ def _mean(scores: Iterable[SampleScore]) -> float | None:
 def _range(side: Side, planned: int) -> tuple[float, float]:
     total, lost = math.fsum(score.value for score in side.scores.values()), planned - len(side.scores)
     return total / planned, (total + lost) / planned
+
+
+def _worst(*found: Attempts | None) -> Attempts | None:
+    return max((one for one in found if one is not None), key=lambda one: one.share, default=None)
+
+
+def _average_available(parts: Sequence[Comparison]) -> int | None:
+    """How many samples the average can have when all its tasks grow alike: the smallest room sets the pace."""
+    room = [part.available / part.n for part in parts if part.available is not None and part.n]
+    return int(min(room) * sum(part.n for part in parts)) if parts and len(room) == len(parts) else None
 
 
 def _average_ranges(parts: Sequence[Comparison]) -> tuple[tuple[float, float], tuple[float, float]]:

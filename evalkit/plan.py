@@ -53,8 +53,12 @@ class Contender:
 
     def fingerprint(self) -> Callable[[str], str]:
         """A function from a request digest to the key of this model's answer in the store."""
-        head = [self.identity, self.epoch, self.attempt]
-        return lambda request: digest([*head, request])
+        return fingerprint(self.identity, self.epoch, self.attempt)
+
+
+def fingerprint(identity: str, epoch: int, attempt: int) -> Callable[[str], str]:
+    """The function of a contender that is known by these alone, as a run's file keeps them."""
+    return lambda request: digest([identity, epoch, attempt, request])
 
 
 @dataclass(frozen=True, slots=True)

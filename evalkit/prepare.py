@@ -60,6 +60,11 @@ def tasks(config: Config) -> list[Task]:
     return found
 
 
+def averaged(config: Config) -> tuple[str, ...] | None:
+    """Categories that the suite averages; None for every category with several tasks."""
+    return registry.averages(config.tasks, config.suite, [Path(folder) for folder in config.tasks_dir])
+
+
 def contender(choice: ModelChoice, config: Config, store: Store) -> Contender:
     """A model with its identity and the engine that will serve it."""
     url = config.endpoints.get(choice.label)
@@ -97,6 +102,14 @@ def _source(task: Task, config: Config, store: Store, say: Say) -> Source:
         )
     part = PlannedTask(task, listing, planned, questions.available, questions.revision, questions.checker)
     return Source(part, held, questions, config.limit, tuple(entries), scan.heaviest)
+
+
+def shortened(source: Source, count: int, store: Store) -> Source:
+    """The first samples of a source, listed as a source of their own."""
+    task, limit = source.part.task, count if source.limit is None else min(count, source.limit)
+    listing, entries = store.write_listing(source.questions.samples(limit), note=f"{task.name} {source.part.revision}")
+    part = replace(source.part, listing=listing, planned=len(entries))
+    return replace(source, part=part, limit=limit, entries=tuple(entries), heaviest=None)
 
 
 class _Scan:

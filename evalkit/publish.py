@@ -6,52 +6,195 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from evalkit import places, report
+from evalkit import (
+    checkpoint,
+    comparability,
+    environment,
+    flips,
+    pairs,
+    places,
+    prepare,
+    registry,
+    report,
+    thumbnails,
+)
 from evalkit.errors import OutputError
 from evalkit.identity import file_name
+from evalkit.pairs import Side
+from evalkit.report import Evidence, Terms
 from evalkit.score import scores, tally
 from evalkit.types import Answer, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from evalkit.checkpoint import Checkpoint
+    from evalkit.config import Config
+    from evalkit.flips import FlipList
     from evalkit.plan import Contender, Plan, PlannedTask
+    from evalkit.prepare import Source
     from evalkit.report import Report
     from evalkit.store import Store
     from evalkit.types import Json, Record
 
+FORMATS = ("html", "md", "card", "junit", "json", "summary")
+"""What a report can be rendered as."""
 
-def build(plan: Plan, store: Store, notices: Sequence[str], provenance: Mapping[str, Json]) -> Report:
+
+def terms(config: Config, plan: Plan, facts: Mapping[str, Json]) -> Terms:
+    """What the report of a run is judged by, and what is known beside the answers.
+
+    Args:
+        config: Its policy, accepted differences and suite.
+        plan: Its models; their files are read as far as they are on this machine.
+        facts: ``exams`` and ``checks``, as the run has remembered them.
+    """
+    return Terms(
+        policy=config.policy,
+        accepted=config.accept_differences,
+        averaged=prepare.averaged(config),
+        published=tuple(registry.published()),
+        checkpoints=checkpoints(plan),
+        exams=facts.get("exams", {}),
+        checks=facts.get("checks", {}),
+    )
+
+
+def checkpoints(plan: Plan) -> dict[str, Checkpoint]:
+    """What the models' files say, by label; models whose files are not on this machine are left out."""
+    found = {one.model.label: environment.checkpoint(one.model) for one in plan.contenders}
+    return {label: one for label, one in found.items() if one is not None}
+
+
+def forewarnings(plan: Plan, accepted: Sequence[str]) -> list[str]:
+    """What a look at the models' files says against the comparison, before hours are spent on it."""
+    files = checkpoints(plan)
+    base, *labels = [one.model.label for one in plan.contenders]
+    found = list(checkpoint.warnings(base, labels, files))
+    own = Side(base, {}, settings=comparability.of_model(plan.baseline, files.get(base)))
+    for one in plan.candidates:
+        other = Side(one.model.label, {}, settings=comparability.of_model(one, files.get(one.model.label)))
+        found += [
+            f"{other.label} is not comparable: {unlike.what}; if that is intended, add --accept-difference {unlike.key}"
+            for unlike in pairs.differences(own, other)
+            if unlike.key not in accepted
+        ]
+    return found
+
+
+def build(
+    plan: Plan, store: Store, terms: Terms, *, notices: Sequence[str] = (), provenance: Mapping[str, Json] | None = None
+) -> Report:
     """The report of a plan, scored again from the store."""
+    asked = [(one, part) for one in plan.contenders for part in plan.tasks]
+    asked += [(plan.repeat, part) for part in plan.repeated if plan.repeat is not None]
     tallies = {
         (one.model.label, part.task.name): tally(
             part.task, one.model.label, store.records(part.listing, one.fingerprint(), part.checker)
         )
-        for one in plan.contenders
-        for part in plan.tasks
+        for one, part in asked
     }
-    return report.build(plan, tallies, notices=notices, provenance=provenance)
+    return report.build(plan, tallies, terms, notices=notices, provenance=provenance)
 
 
-def write(folder: Path, built: Report, store: Store) -> None:
-    """``results.json``, ``report.md``, ``report.html`` and ``samples/<model>/<task>.jsonl``.
+def write(folder: Path, built: Report, store: Store, sources: Sequence[Source] = ()) -> None:
+    """The report in every format, and ``samples/<model>/<task>.jsonl``.
+
+    ``sources`` hold the images of the samples; small pictures of some are kept for the report.
 
     Raises:
         OutputError: The folder cannot be written.
     """
-    templates = {
-        path.name: path.read_text(encoding="utf-8")
-        for path in sorted(places.reports().iterdir())
-        if path.suffix in {".j2", ".css"}
-    }
-    write_text(folder / "results.json", [report.results_text(built)])
-    write_text(folder / "report.md", [report.markdown(built)])
-    write_text(folder / "report.html", [report.html(built, templates)])
+    lists = flip_lists(built.plan, store)
+    thumbnails.keep(folder / thumbnails.FOLDER, lists, sources)
+    _write_formats(folder, built, FORMATS, evidence(folder, lists))
     for one in built.plan.contenders:
         for part in built.plan.tasks:
             lines = _lines(part, one, store)
             write_text(folder / "samples" / file_name(one.model.label) / f"{part.task.name}.jsonl", lines)
+
+
+def flip_lists(plan: Plan, store: Store) -> list[FlipList]:
+    """The flips of every task and candidate, chosen from the stored answers."""
+    return [
+        flips.choose(
+            part.task,
+            one.model.label,
+            zip(
+                store.records(part.listing, plan.baseline.fingerprint(), part.checker),
+                store.records(part.listing, one.fingerprint(), part.checker),
+                strict=True,
+            ),
+        )
+        for part in plan.tasks
+        for one in plan.candidates
+    ]
+
+
+def evidence(run: Path, lists: Sequence[FlipList]) -> Evidence:
+    """What a page can show of single samples: flips, and the pictures in the run's own folder."""
+    return Evidence(lists, thumbnails.read(run / thumbnails.FOLDER), run.name)
+
+
+def write_report(
+    folder: Path, built: Report, store: Store, formats: Collection[str], *, run: Path | None = None
+) -> list[Path]:
+    """The report in some of ``FORMATS``, from the store and the run's folder alone; returns the files.
+
+    Args:
+        folder: Where to write.
+        built: What is rendered.
+        store: Its answers.
+        formats: Which.
+        run: The run's own folder, where its small pictures are; ``folder`` when it is None.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    shown = evidence(run or folder, flip_lists(built.plan, store)) if "html" in formats else Evidence()
+    return _write_formats(folder, built, formats, shown)
+
+
+def _write_formats(folder: Path, built: Report, formats: Collection[str], shown: Evidence) -> list[Path]:
+    texts: dict[str, str] = {}
+    if "json" in formats:
+        texts["results.json"] = report.results_text(built)
+    if "md" in formats:
+        texts["report.md"] = report.markdown(built)
+    if "html" in formats:
+        texts["report.html"] = report.html(built, _templates(), shown)
+    if "card" in formats:
+        several = len(built.candidates) > 1
+        for label in built.candidates:
+            name = f"model_card.{file_name(label)}.md" if several else "model_card.md"
+            texts[name] = report.model_card(built, label)
+    if "junit" in formats:
+        texts["junit.xml"] = report.junit(built)
+    if "summary" in formats:
+        texts["summary.md"] = report.summary(built)
+    for name, text in texts.items():
+        write_text(folder / name, [text])
+    return [folder / name for name in texts]
+
+
+def write_stopped(folder: Path, plan: Plan, reason: str) -> None:
+    """``junit.xml`` and ``summary.md`` of a run that ended without a report.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    write_text(folder / "junit.xml", [report.junit_stopped(plan, reason)])
+    write_text(folder / "summary.md", [report.summary_stopped(plan, reason)])
+
+
+def _templates() -> dict[str, str]:
+    """The texts of the folder ``reports/`` that a page is made of, by file name."""
+    return {
+        path.name: path.read_text(encoding="utf-8")
+        for path in sorted(places.reports().iterdir())
+        if path.suffix in {".j2", ".css", ".js"}
+    }
 
 
 def write_text(path: Path, parts: Iterable[str]) -> None:

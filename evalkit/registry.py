@@ -7,12 +7,13 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from evalkit import places, taskfile
+from evalkit import cards, places, taskfile
 from evalkit.errors import ConfigError, UsageError, near_miss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from evalkit.cards import PublishedTable
     from evalkit.taskfile import Suite
     from evalkit.types import Task
 
@@ -51,6 +52,13 @@ def suites(extra: Sequence[Path] = ()) -> dict[str, Suite]:
         for name in suite.tasks:
             if name not in known:
                 raise ConfigError(f"{suite.source}: tasks: unknown task '{name}'", fix=near_miss(name, known))
+        categories = {known[name].category for name in suite.tasks}
+        for name in suite.averages or ():
+            if name not in categories:
+                raise ConfigError(
+                    f"{suite.source}: averages: no task of the suite is of category '{name}'",
+                    fix=near_miss(name, categories),
+                )
     return found
 
 
@@ -87,14 +95,35 @@ def chosen(names: Sequence[str], suite: str | None, extra: Sequence[Path] = ()) 
         UsageError: There is no such suite or task; with the near miss.
         ConfigError: A file is wrong.
     """
+    found = _suite(names, suite, extra)
+    return find((*(found.tasks if found else ()), *names), extra)
+
+
+def averages(names: Sequence[str], suite: str | None, extra: Sequence[Path] = ()) -> tuple[str, ...] | None:
+    """Categories that the chosen suite averages; None when it leaves that to the tasks, or there is no suite.
+
+    Raises:
+        UsageError: There is no such suite; with the near miss.
+        ConfigError: A file is wrong.
+    """
+    found = _suite(names, suite, extra)
+    return found.averages if found else None
+
+
+def _suite(names: Sequence[str], suite: str | None, extra: Sequence[Path]) -> Suite | None:
+    """The suite that is meant: the default one when neither a suite nor a task is named."""
     wanted = suite if suite or names else DEFAULT_SUITE
-    listed: tuple[str, ...] = ()
-    if wanted:
-        known = suites(extra)
-        if wanted not in known:
-            raise UsageError(f"unknown suite '{wanted}'", fix=near_miss(wanted, known))
-        listed = known[wanted].tasks
-    return find((*listed, *names), extra)
+    if not wanted:
+        return None
+    known = suites(extra)
+    if wanted not in known:
+        raise UsageError(f"unknown suite '{wanted}'", fix=near_miss(wanted, known))
+    return known[wanted]
+
+
+def published() -> list[PublishedTable]:
+    """The published tables that evalkit ships."""
+    return [cards.published(toml(path), shown(path)) for path in sorted((places.tasks() / "published").glob("*.toml"))]
 
 
 def toml(path: Path) -> dict[str, Any]:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import shlex
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalkit import __version__, ask, environment, prepare, publish, server
+from evalkit import __version__, ask, environment, moved, prepare, publish, reopen, runfile, server
 from evalkit.checks import Checks
 from evalkit.client import Policy
-from evalkit.errors import NothingScoredError
+from evalkit.config import check_policy
+from evalkit.errors import EvalkitError, NothingScoredError, OutputError
 from evalkit.events import Notice, Stage
 from evalkit.identity import file_name
 from evalkit.ledger import Ledger
-from evalkit.plan import Plan
+from evalkit.plan import Plan, averages
 from evalkit.store import RunRow, Store
 from evalkit.types import Failure
 
@@ -57,7 +59,12 @@ def run(config: Config, say: Say) -> Finished:
     """
     output = Path(config.output)
     with Store(output) as store:
-        return _Run(config, store, output, say).carry_out()
+        this = _Run(config, store, output, say)
+        try:
+            return this.carry_out()
+        except EvalkitError as error:
+            this.tell_tools(error)
+            raise
 
 
 class _Run:
@@ -82,24 +89,30 @@ class _Run:
     def carry_out(self) -> Finished:
         """Everything."""
         self._clear_orphans()
-        plan, sources = self._plan()
+        plan, sources, repeated = self._plan()
+        for text in publish.forewarnings(plan, self._config.accept_differences):
+            self.say(Stage(f"warning: {text}"))
         row, finished_before = self._begin(plan)
         folder = self._output / row.id
-        self._keep(row, plan, folder)
+        row = replace(row, body={**row.body, "plan": runfile.plan_json(plan), "provenance": self._provenance(plan)})
+        self._keep(row, folder)
         with Checks(sources, self._store, self.say, unsafe=self._config.unsafe_exec) as checks:
             checks.start()
             ledgers = [self._answer(one, sources, checks, row.id, folder) for one in plan.contenders]
+            if plan.repeat is not None:
+                ledgers.append(self._answer(plan.repeat, repeated, checks, row.id, folder))
             checks.finish()
             self._remember_facts(ledgers, checks)
         asked = sum(ledger.owed_at_first for ledger in ledgers)
-        built = publish.build(plan, self._store, self._notices, self._provenance(plan))
+        row = self._remember_terms(row.id, plan)
+        built = reopen.report(row, self._store)
         if not any(score.scored for line in built.rows for score in line.scores.values()):
             raise NothingScoredError(
                 f"run {row.id}: no sample was answered by any model", fix=_commonest_failure(plan, self._store)
             )
         self.say(Stage("writing the report"))
-        publish.write(folder, built, self._store)
-        self._keep(replace(self._row or row, finished=True), plan, folder)
+        publish.write(folder, built, self._store, sources)
+        self._keep(replace(row, finished=True), folder)
         reused = sum(ledger.reused for ledger in ledgers)
         return Finished(row.id, folder, built, asked, reused, nothing_to_do=finished_before and not asked)
 
@@ -110,15 +123,21 @@ class _Run:
             self._say_outside(Notice(f"stopping a server that an earlier run left behind: {pids}"))
             server.stop_orphan(orphan)
 
-    def _plan(self) -> tuple[Plan, list[Source]]:
+    def _plan(self) -> tuple[Plan, list[Source], list[Source]]:
         """Resolve models and samples: from here on everything is named by its content."""
         config = self._config
         tasks = prepare.tasks(config)
-        contenders = _numbered(prepare.contender(choice, config, self._store) for choice in config.models)
+        check_policy(config.policy, [task.name for task in tasks], averages(tasks, prepare.averaged(config)), "policy")
+        contenders = [prepare.contender(choice, config, self._store) for choice in config.models]
+        again = replace(contenders[0], model=replace(contenders[0].model, label=config.baseline.again.label))
+        *contenders, again = _numbered([*contenders, again])
         sources = prepare.sources(tasks, config, self._store, self.say)
         smoke = any(source.part.planned < source.part.available for source in sources)
         plan = Plan(contenders[0], tuple(contenders[1:]), tuple(source.part for source in sources), smoke)
-        return self._afresh(plan) if config.fresh else plan, sources
+        repeated = [prepare.shortened(one, config.noise_floor, self._store) for one in sources if config.noise_floor]
+        if repeated:
+            plan = replace(plan, repeat=again, repeated=tuple(source.part for source in repeated))
+        return self._afresh(plan) if config.fresh else plan, sources, repeated
 
     def _afresh(self, plan: Plan) -> Plan:
         """The plan with its models' stored answers set aside, unless it continues a run that did so."""
@@ -127,7 +146,8 @@ class _Run:
             return plan
         epochs = {key: self._store.next_epoch(key) for key in {one.identity for one in plan.contenders}}
         baseline, *candidates = [replace(one, epoch=epochs[one.identity]) for one in plan.contenders]
-        return replace(plan, baseline=baseline, candidates=tuple(candidates))
+        again = plan.repeat and replace(plan.repeat, epoch=baseline.epoch)
+        return replace(plan, baseline=baseline, candidates=tuple(candidates), repeat=again)
 
     def _begin(self, plan: Plan) -> tuple[RunRow, bool]:
         """The run of this plan: the one that was begun before, or a new one."""
@@ -141,10 +161,18 @@ class _Run:
                 body={"began": began.isoformat(), "fresh": self._config.fresh},
             )
             self.say(Stage(f"run {row.id}"))
+            self._tell_what_moved(row.id, plan)
             return row, False
         self._notices.extend(row.body.get("notices", ()))
         self.say(Stage(f"{'looking at' if row.finished else 'continuing'} run {row.id}"))
         return replace(row, finished=False), row.finished
+
+    def _tell_what_moved(self, run_id: str, plan: Plan) -> None:
+        """Say why answers of the run before are asked again, if they are."""
+        before = reopen.latest(self._store, [one.model.label for one in plan.contenders], but=run_id)
+        found = moved.moved(before.body["plan"], runfile.plan_json(plan)) if before else []
+        if before and found:
+            self.say(Notice(moved.sentence(before.id, found)))
 
     def _answer(self, one: Contender, sources: Sequence[Source], checks: Checks, run_id: str, folder: Path) -> Ledger:
         """Let one model answer what it owes."""
@@ -177,6 +205,21 @@ class _Run:
         self._row = replace(self._row, body={**self._row.body, "exams": exams, "checks": judged})
         self._store.keep_run(self._row)
 
+    def _remember_terms(self, run_id: str, plan: Plan) -> RunRow:
+        """Keep what the report is judged by; returns the run as any later look at it will find it."""
+        if self._row is not None:
+            body = {**self._row.body, "notices": self._notices}
+            terms = runfile.terms_json(publish.terms(self._config, plan, body))
+            self._store.keep_run(replace(self._row, body={**body, "terms": terms}))
+        return reopen.find(run_id, self._store)
+
+    def tell_tools(self, error: EvalkitError) -> None:
+        """Leave files for those who wait for a report that will not come."""
+        if self._row is not None:
+            # Where the disk is full, the error itself says so.
+            with suppress(OutputError):
+                publish.write_stopped(self._output / self._row.id, reopen.plan(self._row), error.message)
+
     def _provenance(self, plan: Plan) -> dict[str, Json]:
         """What ran, and how to run it again."""
         return {
@@ -192,7 +235,7 @@ class _Run:
             },
         }
 
-    def _keep(self, row: RunRow, plan: Plan, folder: Path) -> None:
+    def _keep(self, row: RunRow, folder: Path) -> None:
         """Write the run's row and ``run.json``."""
         self._row = row = replace(row, body={**row.body, "notices": self._notices})
         self._store.keep_run(row)
@@ -202,8 +245,6 @@ class _Run:
             "run": row.id,
             "finished": row.finished,
             **row.body,
-            "plan": plan_json(plan),
-            "provenance": self._provenance(plan),
         }
         publish.write_text(folder / "run.json", [json.dumps(facts, indent=2, sort_keys=True) + "\n"])
 
@@ -216,16 +257,6 @@ def _numbered(contenders: Iterable[Contender]) -> list[Contender]:
         found.append(replace(one, attempt=seen[one.identity]))
         seen[one.identity] += 1
     return found
-
-
-def plan_json(plan: Plan) -> dict[str, Json]:
-    """A plan as JSON: everything resolved."""
-    return {
-        "key": plan.key,
-        "smoke": plan.smoke,
-        "models": [{**asdict(one), "identity": one.identity} for one in plan.contenders],
-        "tasks": [asdict(part) for part in plan.tasks],
-    }
 
 
 def _commonest_failure(plan: Plan, store: Store) -> str:

@@ -29,6 +29,7 @@ class Behaviour:
     unparsed: bool
     tokens: int | None
     """Length of the answer; None when the server did not say."""
+    latency_s: float = 0.0
 
 
 def scores(answer: Answer, references: Json, task: Task) -> dict[str, Score]:
@@ -97,6 +98,7 @@ class Tally:
             empty=not (outcome.text or "").strip(),
             unparsed=headline.parsed is None,
             tokens=outcome.completion_tokens,
+            latency_s=outcome.latency_s,
         )
         if headline.note:
             self._notes[headline.note] += 1

@@ -222,6 +222,10 @@ class Store:
         """One run by its id."""
         return self._run("WHERE id = ?", key)
 
+    def run_ids(self) -> list[str]:
+        """Ids of all runs, the oldest first."""
+        return [row[0] for row in self._connection.execute("SELECT id FROM run ORDER BY id")]
+
     def _run(self, where: str, *values: str) -> RunRow | None:
         row = self._connection.execute(f"SELECT id, plan, finished, body FROM run {where}", values).fetchone()  # noqa: S608 - `where` is one of this module's own literals
         return RunRow(row[0], row[1], bool(row[2]), json.loads(row[3])) if row else None

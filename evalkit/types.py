@@ -272,19 +272,3 @@ class TaskScore:
     notes: Mapping[str, int] = field(default_factory=dict)
     """Scoring note to count (why an answer was scored 0 where the published code raises)."""
     mean_completion_tokens: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Recovery:
-    """Candidate over baseline, in percent, on the samples that both answered."""
-
-    percent: float | None
-    """None when it is undefined; ``reason`` then says why."""
-    baseline: float | None
-    """Baseline's score on the paired samples."""
-    candidate: float | None
-    paired: int
-    planned: int
-    bounds: tuple[float, float] | None = None
-    """Recovery in the worst and best case for the samples that were not paired; None when nothing is missing."""
-    reason: str | None = None

@@ -23,21 +23,18 @@ By default rows are critical, except that tasks which an average covers are supp
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping  # noqa: TC003 - the schema reads the annotations
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
-from evalkit import schema, stats
+from evalkit import stats
 from evalkit.errors import ExitCode
-from evalkit.schema import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from evalkit.pairs import Comparison
-
-Tier: TypeAlias = Literal["critical", "supporting", "advisory"]
+    from evalkit.pairs import Attempts, Comparison
+    from evalkit.policy import Rule
 
 
 class Verdict(StrEnum):
@@ -48,42 +45,6 @@ class Verdict(StrEnum):
     UNDECIDED = "undecided"
     INCOMPLETE = "incomplete"
     NOT_COMPARABLE = "not_comparable"
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What one row has to hold."""
-
-    min_recovery: float | None = None
-    """In percent; None for the policy's own."""
-    tier: Tier | None = None
-    """None for the default of the row."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What a candidate has to hold; the ``[policy]`` table of a TOML file."""
-
-    min_recovery: float | None = None
-    """In percent, for every row without its own; None to judge only the rows that have one."""
-    max_failed: float = 0.01
-    """Largest share of planned samples, 0-1, that may lack a pair."""
-    tasks: Mapping[str, Rule] = field(default_factory=dict)
-    """By task name."""
-    averages: Mapping[str, Rule] = field(default_factory=dict)
-    """By category."""
-
-    def for_task(self, name: str, *, averaged: bool) -> Rule:
-        """The rule of a task's row; ``averaged`` when an average row covers it."""
-        return self._filled(self.tasks.get(name, Rule()), "supporting" if averaged else "critical")
-
-    def for_average(self, category: str) -> Rule:
-        """The rule of an average row."""
-        return self._filled(self.averages.get(category, Rule()), "critical")
-
-    def _filled(self, own: Rule, tier: Tier) -> Rule:
-        threshold = self.min_recovery if own.min_recovery is None else own.min_recovery
-        return Rule(threshold, own.tier or tier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,33 +59,6 @@ class Judgement:
     """Why this verdict, then what a reader should hold against it."""
     more: int | None = None
     """How many more samples would decide an undecided row; None when no number would, or none is known."""
-
-
-def policy(mapping: Mapping[str, Any], source: str) -> Policy:
-    """The policy that a ``[policy]`` table describes.
-
-    Raises:
-        ConfigError: With one line for each key or value that is wrong.
-    """
-    found = schema.read(Policy, mapping, source)
-    schema.refuse(list(problems(found)), source)
-    return found
-
-
-def problems(one: Policy) -> Iterator[Problem]:
-    """Numbers of a policy that make no sense."""
-    named = {
-        "min_recovery": one.min_recovery,
-        **{schema.under("tasks", key) + ".min_recovery": rule.min_recovery for key, rule in one.tasks.items()},
-        **{schema.under("averages", key) + ".min_recovery": rule.min_recovery for key, rule in one.averages.items()},
-    }
-    for place, value in named.items():
-        if value is not None and 0.0 < value <= 1.0:
-            yield Problem(place, f"is {value:g}", f"is in percent; write {value * 100:g}")
-        elif value is not None and not 0.0 <= value < math.inf:
-            yield Problem(place, f"is {value}", "must be a percentage, such as 99")
-    if not 0.0 <= one.max_failed <= 1.0:
-        yield Problem("max_failed", f"is {one.max_failed}", "must be a share between 0 and 1, such as 0.01")
 
 
 def judge(comparison: Comparison, rule: Rule, max_failed: float = 0.01) -> Judgement:
@@ -168,6 +102,8 @@ def _verdict(one: Comparison, threshold: float | None, max_failed: float) -> tup
         return Verdict.INCOMPLETE, "no sample was scored for both models", None
     if one.lost > max_failed:
         return Verdict.INCOMPLETE, _incomplete(one, max_failed), None
+    if one.attempts is not None and one.attempts.share > max_failed:
+        return Verdict.INCOMPLETE, _attempts(one.attempts, max_failed), None
     if threshold is None:
         undefined = one.recovery.reason if one.recovery.percent is None else None
         return None, undefined or "not judged: no minimum recovery was asked for", None
@@ -185,8 +121,20 @@ def _against(one: Comparison, threshold: float) -> tuple[Verdict, str, int | Non
         return Verdict.UNDECIDED, "a smoke run covers a part of the task and cannot show recovery", None
     if low >= threshold:
         return Verdict.RECOVERED, f"the whole 95 % interval is at or above {threshold:g} %", None
-    more = None if one.totals is None else stats.samples_to_decide(one.totals, threshold)
+    more = _more(one, threshold)
     return Verdict.UNDECIDED, f"the 95 % interval reaches to both sides of {threshold:g} %", more
+
+
+def _more(one: Comparison, threshold: float) -> int | None:
+    """How many more samples would decide; of an average, when all its tasks grow alike."""
+    if one.totals is not None:
+        return stats.samples_to_decide(one.totals, threshold)
+    return stats.samples_to_decide_average(one.tasks, threshold) if one.tasks else None
+
+
+def _attempts(one: Attempts, max_failed: float) -> str:
+    lost = f"{one.failed:,} of {one.planned:,} attempts of {one.label} have no answer"
+    return f"{lost} ({one.share * 100:.3g} %; at most {max_failed * 100:g} % may lack one)"
 
 
 def _incomplete(one: Comparison, max_failed: float) -> str:
@@ -257,11 +205,18 @@ def _closing(judgement: Judgement) -> Iterator[str]:
     elif one.recovery.percent is None:
         yield str(one.recovery.reason)
     elif verdict is Verdict.UNDECIDED and judgement.more:
-        text = f"about {_about(judgement.more):,} more samples would decide"
+        alike = ", spread over the tasks as now" if one.parts else ""
+        text = f"about {_about(judgement.more):,} more samples would decide{alike}"
         short = one.available is not None and one.n + judgement.more > one.available
-        yield text + (f", but the task has only {one.available:,}" if short else "")
-    elif verdict is Verdict.UNDECIDED and judgement.more is None and one.totals is not None and not one.smoke:
+        yield text + (f", but {_room(one)}" if short else "")
+    elif verdict is Verdict.UNDECIDED and judgement.more is None and (one.totals or one.tasks) and not one.smoke:
         yield "more samples would not decide: the recovery found is the threshold itself"
+
+
+def _room(one: Comparison) -> str:
+    if not one.parts:
+        return f"the task has only {one.available:,}"
+    return f"the tasks have no more than {one.available:,}" if one.available != one.n else "the tasks have no more"
 
 
 def _about(count: int) -> int:

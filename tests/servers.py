@@ -19,6 +19,7 @@ Parts, by name (``PARTS``); an argument follows a colon:
 
 ==================  ====================================================================================
 ``fine``            answers
+``says:PATH``       answers with what the file says at that moment
 ``status:CODE``     always that status, with an error as vLLM words it (``status:404``)
 ``500-then-fine``   500 when a body comes for the first time, then an answer
 ``429-then-fine:S`` 429 with ``Retry-After: S`` when a body comes for the first time, then an answer
@@ -183,6 +184,7 @@ def _faults(seed: str) -> Part:
 
 PARTS: dict[str, Callable[[str], Part]] = {
     "fine": lambda _: chat,
+    "says": lambda path: lambda asked: chat(asked, Path(path).read_text()),
     "status": lambda code: lambda _: error(int(code), f"no: status {code}"),
     "500-then-fine": lambda _: _first_then_fine(error(500, "the engine stumbled")),
     "429-then-fine": lambda wait: _first_then_fine(error(429, "too many", headers={"Retry-After": wait})),

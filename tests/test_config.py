@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from evalkit import config
 from evalkit.config import Config, ModelChoice
 from evalkit.errors import ConfigError, UsageError
+from evalkit.policy import Policy, Rule
 
 NOTHING = {
     "baseline": None,
@@ -278,3 +279,51 @@ def test_data_for_a_task_that_does_not_take_part_names_the_near_miss():
 def test_from_mapping_names_its_file():
     with pytest.raises(ConfigError, match=r"^mine\.toml: baseline: missing; must be text$"):
         config.from_mapping({}, "mine.toml")
+
+
+# --- policy, accepted differences, noise floor ---
+
+
+def test_policy_options_win_over_the_file():
+    file = {
+        "baseline": "b",
+        "policy": {"min_recovery": 95, "max_failed": 0.02, "tasks": {"mmmu": {"tier": "advisory"}}},
+        "accept_differences": ["dtype"],
+        "noise_floor": 50,
+    }
+    found = config.resolved(file, "c.toml", {"min_recovery": 99.0, "max_failed": None})
+    assert (found.policy.min_recovery, found.policy.max_failed) == (99.0, 0.02)
+    assert found.policy.tasks["mmmu"].tier == "advisory"
+    assert found.accept_differences == ("dtype",)
+    assert found.noise_floor == 50
+    found = config.resolved(file, "c.toml", {"max_failed": 0.0, "accept_differences": ("tokenizer",)})
+    assert (found.policy.min_recovery, found.policy.max_failed) == (95.0, 0.0)
+    assert found.accept_differences == ("tokenizer",)
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        ({"min_recovery": 0.99}, "c.toml: policy.min_recovery: is 0.99; is in percent; write 99"),
+        ({"max_failed": 2}, "c.toml: policy.max_failed: is 2.0; must be a share"),
+        ({"tasks": {"a": {"tier": "crucial"}}}, "c.toml: policy.tasks.a.tier: unknown choice"),
+        ({"min_recover": 99}, "did you mean 'min_recovery'?"),
+    ],
+)
+def test_a_policy_that_makes_no_sense_is_refused(policy, said):
+    with pytest.raises(ConfigError) as caught:
+        config.resolved({"baseline": "b", "policy": policy}, "c.toml", {})
+    assert said in caught.value.message
+
+
+def test_rules_for_rows_that_are_not_there_are_refused():
+    one = Policy(tasks={"mmmo": Rule(99.0)}, averages={"Text": Rule(99.0)})
+    with pytest.raises(ConfigError) as caught:
+        config.check_policy(one, ["mmmu", "vqav2"], ["Vision"])
+    lines = caught.value.message.splitlines()
+    assert lines[0].startswith("policy: tasks.mmmo: unknown task of this run")
+    assert "did you mean 'mmmu'?" in lines[0]
+    assert lines[1].startswith("policy: averages.Text: unknown average of this run")
+    with pytest.raises(ConfigError, match="no category of this run has several tasks"):
+        config.check_policy(Policy(averages={"Vision": Rule(99.0)}), ["mmmu"], [])
+    config.check_policy(Policy(tasks={"mmmu": Rule(99.0)}, averages={"Vision": Rule()}), ["mmmu"], ["Vision"])

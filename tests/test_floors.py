@@ -10,7 +10,22 @@ PACKAGE = Path(__file__).resolve().parent.parent / "evalkit"
 FLOORS = [
     {"types", "errors", "events", "identity", "__init__"},
     {"schema", "config", "policy", "taskfile", "benchmarks", "metrics", "stats", "images", "cards"},
-    {"chat", "plan", "score", "pairs", "verdict", "drift", "checkpoint", "comparability", "report"},
+    {
+        "chat",
+        "plan",
+        "score",
+        "pairs",
+        "verdict",
+        "drift",
+        "checkpoint",
+        "comparability",
+        "forecast",
+        "flips",
+        "speed",
+        "report",
+        "runfile",
+        "moved",
+    },
     {
         "answers",
         "client",
@@ -27,8 +42,8 @@ FLOORS = [
         "server",
         "store",
     },
-    {"prepare", "checks", "ledger", "ask", "publish", "run"},
-    {"cli", "display", "__main__"},
+    {"prepare", "checks", "ledger", "ask", "publish", "thumbnails", "reopen", "export", "outlook", "history", "run"},
+    {"cli", "display", "view", "__main__"},
 ]
 PURE = {name for floor in FLOORS[:3] for name in floor}
 WORLD = {

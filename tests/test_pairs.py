@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit import compare, pairs, stats
-from evalkit.pairs import Side
+from evalkit import pairs, stats
+from evalkit.pairs import Attempts, Side
 from evalkit.types import SampleScore
 
 
@@ -175,9 +175,9 @@ def test_an_average_with_an_incomparable_task_is_undefined_and_names_it():
     assert found.differences[0].what.startswith("b: metric")
 
 
-def test_the_ratio_is_the_one_that_a_run_reports():
+def test_the_ratio_is_that_of_the_shown_means():
     found = pairs.compare("t", side([0.8, 0.5]), side([0.6, 0.5]))
-    assert found.recovery.percent == compare.ratio(0.65, 0.55)[0]
+    assert found.recovery.percent == 0.55 / 0.65 * 100
 
 
 @given(st.lists(st.sampled_from([0, 1, 0.1, 1 / 3]), min_size=1, max_size=30))
@@ -185,3 +185,33 @@ def test_equal_scores_recover_exactly_everything(values):
     found = pairs.compare("t", side(values), side(values))
     assert found.recovery.percent == (100.0 if any(values) else None)
     assert pairs.average("a", [found, found]).recovery.percent == (100.0 if any(values) else None)
+
+
+def test_equal_listings_say_that_equal_ids_are_equal_questions():
+    settings = {pairs.SAMPLES: "listing"}
+    base, shuffled = [1] * 50 + [0] * 50, [1, 0] * 50
+    found = pairs.compare("t", side(base, settings=settings), side(shuffled[::-1], settings=settings))
+    assert found.cautions == ()
+    other = pairs.compare("t", side(base, settings=settings), side(base, settings={pairs.SAMPLES: "other"}))
+    assert [one.key for one in other.differences] == [pairs.SAMPLES]
+    # Other questions stay other questions, whatever the user says.
+    accepted = pairs.compare(
+        "t", side(base, settings=settings), side(base, settings={pairs.SAMPLES: "other"}), [pairs.SAMPLES]
+    )
+    assert accepted.recovery.percent is None
+
+
+def test_the_side_that_lost_more_attempts_is_named():
+    found = pairs.compare("t", side([1, 0], attempts=Attempts("b", 1, 20)), side([1, 0], attempts=Attempts("c", 3, 20)))
+    assert found.attempts == Attempts("c", 3, 20)
+    assert found.attempts.share == 0.15
+    average = pairs.average("all", [pairs.compare("u", side([1]), side([1])), found])
+    assert average.attempts == Attempts("c", 3, 20)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "room"), [([(10, 10), (20, 20)], 30), ([(10, 100), (20, 40)], 60), ([(10, 100), (20, None)], None)]
+)
+def test_an_average_can_grow_as_far_as_its_smallest_task(sizes, room):
+    parts = [pairs.compare("t", side([1] * n, available=available), side([1] * n)) for n, available in sizes]
+    assert pairs.average("all", parts).available == room

@@ -1,12 +1,13 @@
-"""Failures that comparison tools are known for, each shown to end well in ``evalkit compare`` on files.
+"""Failures that comparison tools are known for, each shown to end well in ``evalkit compare`` on files and in a run."""
 
-A resumed run that keeps another model's scores needs a run, so its test stands with the tests of the run.
-"""
-
+import json
 import random
+import re
 
 import pytest
 from commands import evalkit, scored, write_lines
+from servers import ModelServer, chat, error
+from workplaces import pages, write_parquet
 
 from evalkit import stats
 
@@ -137,3 +138,76 @@ def test_the_smallest_visible_drop_is_not_off_by_a_factor():
         lost, won = sum(value < down for value in draws), sum(value > 1 - up for value in draws)
         seen += (lost - won) / (lost + won) ** 0.5 > 1.645
     assert 0.72 < seen / 400 < 0.88
+
+
+# --- the same in a run, on real sockets ---
+
+
+def knows(number):
+    """What both models answer: four of five questions right."""
+    return f"word{number}" if number % 5 else "#####"
+
+
+def serving(label, lost=()):
+    """A server that answers the questions about pages, and refuses some of them."""
+
+    def part(asked):
+        number = int(re.search(rb"What is number (\d+)\?", asked.body)[1])
+        return error(400, "too long") if number in lost else chat(asked, knows(number))
+
+    return ModelServer(label, part)
+
+
+def run_of(workplace, lost, *more, rows=100):
+    """A run on two such servers; ``lost`` are the questions that the candidate's refuses."""
+    write_parquet(workplace.folder / "tasks/pages.parquet", pages(rows))
+    with serving("base") as base, serving("cand", lost) as cand:
+        servers = ("--endpoint", f"base={base.url}", "--endpoint", f"cand={cand.url}")
+        words = ["run", "--baseline", "base", "--candidate", "cand", "--tasks-dir", "tasks", "--task", "pages"]
+        done = workplace.evalkit(*words, *servers, "--json", *more)
+    return done.returncode, json.loads(done.stdout)["tasks"][0]
+
+
+def test_in_a_run_an_identical_candidate_that_lost_requests_is_not_a_regression(workplace):
+    code, row = run_of(workplace, {7, 20, 61}, "--min-recovery", 99)
+    found = row["recovery"]["cand"]
+    assert (code, found["verdict"]) == (4, "incomplete")
+    assert (found["percent"], found["regressed"], found["improved"]) == (100.0, 0, 0)
+    assert (found["paired"], found["planned"], row["scores"]["cand"]["failed"]) == (97, 100, 3)
+    assert found["bounds"][0] < 100.0 < found["bounds"][1]
+    assert "3 of 100 planned samples have no pair (3 %" in found["reasons"][0]
+
+
+def test_in_a_run_a_candidate_with_a_few_of_its_samples_does_not_pass(workplace):
+    code, row = run_of(workplace, set(range(2, 100)), "--min-recovery", 50)
+    found = row["recovery"]["cand"]
+    assert (code, found["verdict"], found["paired"], found["planned"]) == (4, "incomplete", 2, 100)
+
+
+def test_a_few_lost_requests_are_allowed_and_inside_the_bounds(workplace):
+    code, row = run_of(workplace, {7}, "--min-recovery", 85)
+    found = row["recovery"]["cand"]
+    assert (code, found["verdict"], found["percent"]) == (0, "recovered", 100.0)
+    assert 85.0 < found["interval"][0] < 100.0
+    assert found["bounds"][0] < 100.0
+
+
+def answers_of(workplace, run, model):
+    lines = (run / "samples" / model / "pages.jsonl").read_text().splitlines()
+    return {json.loads(line)["answer"] for line in lines}
+
+
+def test_a_resumed_run_never_keeps_another_model_s_scores(workplace):
+    """The candidate's weights change under the same name, in the same output folder, for the same command."""
+    says = workplace.folder / "says.txt"
+    words = ["run", "--baseline", "base", "--candidate", "cand", "--tasks-dir", "tasks", "--task", "pages"]
+    words += ["--serve-arg", "part=says:says.txt"]
+    says.write_text("as before")
+    workplace.evalkit(*words, check=0)
+    (workplace.folder / "cand/model.safetensors").write_bytes(b"other weights")
+    says.write_text("as other weights would")
+    workplace.evalkit(*words, check=0)
+    before, after = workplace.runs()
+    assert answers_of(workplace, before, "cand") == {"as before"}
+    assert answers_of(workplace, after, "cand") == {"as other weights would"}
+    assert answers_of(workplace, after, "base") == {"as before"}

@@ -201,3 +201,34 @@ def test_the_published_digests_are_those_of_the_facts():
 def test_a_built_in_file_is_named_as_its_task():
     for task in registry.tasks().values():
         assert tomllib.loads(Path(task.source).read_text())["name"] == task.name
+
+
+def suite_in(folder, averages):
+    (folder / "suites").mkdir()
+    text = 'name = "mine"\ntitle = "Mine"\ntasks = ["mmmu", "vqav2"]\n'
+    (folder / "suites/mine.toml").write_text(text + (f"averages = {averages}\n" if averages else ""))
+    return [folder]
+
+
+def test_a_suite_says_which_categories_are_averaged(tmp_path):
+    extra = suite_in(tmp_path, '["Vision"]')
+    assert registry.averages((), "mine", extra) == ("Vision",)
+    assert registry.averages((), "pixtral-card") == ("Vision",)
+    assert registry.averages((), None) == ("Vision",)
+    # Tasks without a suite, and a suite that does not say: every category with several tasks.
+    assert registry.averages(("mmmu",), None) is None
+    other = tmp_path / "other"
+    other.mkdir()
+    assert registry.averages((), "mine", suite_in(other, "")) is None
+
+
+def test_a_category_that_no_task_has_is_refused_with_the_near_miss(tmp_path):
+    extra = suite_in(tmp_path, '["Visoin"]')
+    with pytest.raises(ConfigError, match="Visoin") as caught:
+        registry.suites(extra)
+    assert caught.value.fix == "did you mean 'Vision'?"
+
+
+def test_the_published_table_of_the_card_ships():
+    table = next(one for one in registry.published() if one.candidate.endswith("pixtral-12b-quantized.w8a8"))
+    assert table.row("mmmu").recovery.text == "96.29%"

@@ -3,10 +3,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit import pairs, verdict
-from evalkit.errors import ConfigError, ExitCode
-from evalkit.pairs import Side
+from evalkit.errors import ExitCode
+from evalkit.pairs import Attempts, Side
+from evalkit.policy import Rule
 from evalkit.types import SampleScore
-from evalkit.verdict import Judgement, Rule, Verdict
+from evalkit.verdict import Judgement, Verdict
 
 
 def side(values, **more):
@@ -154,44 +155,6 @@ def test_the_printed_numbers_never_contradict_the_verdict(size, regressed, impro
         assert low < threshold or found.comparison.smoke
 
 
-# --- policy ---
-
-
-def test_a_policy_table_is_read():
-    found = verdict.policy(
-        {
-            "min_recovery": 99,
-            "max_failed": 0.02,
-            "tasks": {"mmmu": {"min_recovery": 97.5}, "vqav2": {"tier": "advisory"}},
-            "averages": {"Vision": {"min_recovery": 99.5}},
-        },
-        "p.toml",
-    )
-    assert found.for_task("mmmu", averaged=False) == Rule(97.5, "critical")
-    assert found.for_task("vqav2", averaged=True) == Rule(99.0, "advisory")
-    assert found.for_task("docvqa", averaged=True) == Rule(99.0, "supporting")
-    assert found.for_average("Vision") == Rule(99.5, "critical")
-    assert found.max_failed == 0.02
-
-
-@pytest.mark.parametrize(
-    ("table", "said"),
-    [
-        ({"min_recover": 99}, "did you mean 'min_recovery'?"),
-        ({"min_recovery": 0.99}, "is in percent; write 99"),
-        ({"min_recovery": -1}, "must be a percentage"),
-        ({"max_failed": 5}, "a share between 0 and 1"),
-        ({"tasks": {"mmmu": {"tier": "crucial"}}}, "tasks.mmmu.tier"),
-        ({"tasks": {"mmmu": {"min_recovery": 0.5}}}, "tasks.mmmu.min_recovery"),
-        ({"averages": {"Vision": {"min_recovery": 0.5}}}, "averages.Vision.min_recovery"),
-    ],
-)
-def test_a_policy_that_makes_no_sense_is_refused(table, said):
-    with pytest.raises(ConfigError, match=r"p\.toml") as caught:
-        verdict.policy(table, "p.toml")
-    assert said in caught.value.message
-
-
 # --- exit code ---
 
 
@@ -224,3 +187,33 @@ def test_a_failed_gate_goes_before_what_is_open():
     rows = [row(Verdict.UNDECIDED), row(Verdict.DEGRADED), row(Verdict.INCOMPLETE), row(Verdict.RECOVERED)]
     assert verdict.exit_code(rows) is ExitCode.GATE_FAILED
     assert verdict.exit_code([rows[0], rows[2]]) is ExitCode.INCOMPLETE
+
+
+# --- attempts and averages ---
+
+
+@pytest.mark.parametrize(("failed", "verdict"), [(1, Verdict.RECOVERED), (2, Verdict.INCOMPLETE)])
+def test_lost_attempts_make_a_row_incomplete_although_every_problem_has_a_score(failed, verdict):
+    base = side([1] * 400)
+    found = judged(pairs.compare("t", base, side([1] * 400, attempts=Attempts("cand", failed, 100))), 98.0)
+    assert found.verdict is verdict
+    if verdict is Verdict.INCOMPLETE:
+        assert found.reasons[0] == "2 of 100 attempts of cand have no answer (2 %; at most 1 % may lack one)"
+
+
+def test_an_average_is_decided_by_as_many_more_samples_as_it_says():
+    parts = [compared(400, 300, 12, 4), compared(900, 500, 20, 10)]
+    found = judged(pairs.average("all", parts), 98.5)
+    assert found.verdict is Verdict.UNDECIDED
+    factor = found.more // found.comparison.n + 2
+    grown = [compared(400 * factor, 300 * factor, 12 * factor, 4 * factor)]
+    grown += [compared(900 * factor, 500 * factor, 20 * factor, 10 * factor)]
+    assert judged(pairs.average("all", grown), 98.5).verdict is not Verdict.UNDECIDED
+    assert "more samples would decide, spread over the tasks as now" in verdict.sentence(found)
+
+
+def test_an_average_whose_tasks_are_used_up_says_so():
+    parts = [compared(400, 300, 12, 4, available=400), compared(900, 500, 20, 10, available=900)]
+    assert "but the tasks have no more" in verdict.sentence(judged(pairs.average("all", parts), 98.5))
+    parts = [compared(400, 300, 12, 4, available=500), compared(900, 500, 20, 10, available=9000)]
+    assert "but the tasks have no more than 1,625" in verdict.sentence(judged(pairs.average("all", parts), 98.5))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.errors import DataError
 from evalkit.identity import file_name
+from evalkit.pairs import SAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,10 +84,6 @@ def run_of(path: Path) -> RunOf:
     if not rows:
         return RunOf(label, path.stem, settings={"task": path.stem})
     row = rows[0]
-    settings = {"task": path.stem} | {
-        key: row[key] for key in ("metric", "dialect", "images", "revision") if row.get(key) is not None
-    }
-    settings |= _engine(results, label)
     return RunOf(
         label,
         path.stem,
@@ -94,7 +91,7 @@ def run_of(path: Path) -> RunOf:
         planned=int(row.get("planned") or 0),
         available=row.get("available"),
         smoke=bool(results.get("smoke")),
-        settings=settings,
+        settings=_settings(row, results, label),
     )
 
 
@@ -123,6 +120,16 @@ def _model_folder(run: Path, choice: Choice) -> Path:
 def _label(folder: str, results: Mapping[str, Json]) -> str:
     labels = [results.get("baseline"), *(results.get("candidates") or [])]
     return next((str(label) for label in labels if label and file_name(str(label)) == folder), folder)
+
+
+def _settings(row: Mapping[str, Json], results: Mapping[str, Json], label: str) -> dict[str, Json]:
+    """What has to be equal on the other side, as the run itself knew it; format 1 told less of it."""
+    known = ((row.get("comparability") or {}).get("settings") or {}).get(label)
+    if isinstance(known, dict):
+        # Samples are compared one by one: a part of a task can be compared with the whole.
+        return {key: value for key, value in known.items() if key != SAMPLES}
+    told = ("task", "metric", "dialect", "images", "revision")
+    return {key: row[key] for key in told if row.get(key) is not None} | _engine(results, label)
 
 
 def _engine(results: Mapping[str, Json], label: str) -> dict[str, Json]:

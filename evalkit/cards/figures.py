@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 # Bounded, so that no text of a card can make the arithmetic slow.
 _FIGURE = re.compile(
     r"[~≈]?\s?\$?\s?(?P<sign>[+-]?)(?P<whole>\d{1,3}(?:,\d{3}){1,4}|\d{1,15})(?:\.(?P<decimals>\d{1,10}))?"
-    r"\s?(?P<unit>%|x|×|s|ms)?(?:\s?(?:±|\+/-)\s?\d{1,6}(?:\.\d{1,6})?\s?%?)?[*†‡]{0,3}"
+    r"\s?(?P<unit>%|x|×|s|ms)?(?:\s?(?:±|\+/-)\s?\d{1,6}(?:\.\d{1,6})?\s?%?)?"
+    # An interval beside a figure, as our own reports print it.
+    r"(?:\s?\[\d{1,6}(?:\.\d{1,6})?,\s?\d{1,6}(?:\.\d{1,6})?\])?[*†‡]{0,3}"
 )
 _MINUS = str.maketrans({"\N{MINUS SIGN}": "-", "\N{NO-BREAK SPACE}": " "})
 

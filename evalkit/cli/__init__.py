@@ -13,10 +13,13 @@ from evalkit.errors import EvalkitError, ExitCode, near_miss
 # Command name -> module of this package and its one-line help. A table, so that --help imports no command.
 COMMANDS = {
     "run": ("run", "Compare a baseline with its candidates."),
+    "plan": ("plan", "What a run would do, take and be able to see, without starting anything."),
     "demo": ("demo", "The same on this machine: small models, no GPU, no network."),
     "score": ("score", "Score answers made elsewhere."),
     "audit": ("audit", "Check the arithmetic of a published model card."),
     "compare": ("compare", "Compare scores made elsewhere, or two runs."),
+    "report": ("report", "Render a run's report again, from the store alone."),
+    "export": ("export", "A run's samples as parquet, CSV or JSON lines."),
     "tasks": ("tasks", "List tasks, or show one."),
     "fetch": ("fetch", "Fill the caches ahead of time: prompts and data."),
     "doctor": ("doctor", "Examine this machine and say what is missing."),

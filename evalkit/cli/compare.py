@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from evalkit import answers, pairs, schema, verdict
+from evalkit import answers, pairs, policy, schema, verdict
 from evalkit.answers import Choice
 from evalkit.errors import ConfigError, DataError, ExitCode, near_miss
 from evalkit.pairs import Side
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from evalkit.answers import Found
     from evalkit.pairs import Comparison
+    from evalkit.policy import Policy
     from evalkit.types import Json
-    from evalkit.verdict import Judgement, Policy
+    from evalkit.verdict import Judgement
 
 _METHODS = {
     "fieller": "Fieller's, on the pairs",
@@ -109,7 +110,7 @@ def _made(rows: Sequence[Judgement]) -> ExitCode:
 
 def _policy(file: Path | None, min_recovery: float | None, max_failed: float | None) -> Policy:
     """The file's policy with the options in place of what it says."""
-    found = verdict.Policy()
+    found = policy.Policy()
     if file is not None:
         try:
             table = tomllib.loads(file.read_text(encoding="utf-8")).get("policy")
@@ -117,10 +118,10 @@ def _policy(file: Path | None, min_recovery: float | None, max_failed: float | N
             raise ConfigError(f"{file}: {error}", fix="write TOML with a [policy] table") from error
         if not isinstance(table, dict):
             raise ConfigError(f"{file}: no [policy] table", fix="add [policy] with min_recovery = 99")
-        found = verdict.policy(table, f"{file}: policy")
+        found = policy.policy(table, f"{file}: policy")
     options: dict[str, Any] = {"min_recovery": min_recovery, "max_failed": max_failed}
     found = replace(found, **{name: value for name, value in options.items() if value is not None})
-    schema.refuse(list(verdict.problems(found)), "command line")
+    schema.refuse(list(policy.problems(found)), "command line")
     return found
 
 

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from evalkit.config import Config
     from evalkit.run import Finished
 
-MAX_FAILED = 0.01
-"""A task with a larger share of failures is incomplete."""
-
 OPTIONS = (
     click.option(
         "--config",
@@ -56,6 +53,28 @@ OPTIONS = (
         is_flag=True,
         default=None,
         help="Go on although the largest prompt does not fit the model's context.",
+    ),
+    click.option(
+        "--min-recovery",
+        type=float,
+        metavar="PERCENT",
+        help="Judge: the candidate has to keep so much. Exit 0 recovered, 1 degraded, 3 undecided, 4 incomplete.",
+    ),
+    click.option(
+        "--max-failed", type=float, metavar="SHARE", help="Share of samples that may lack a pair; 0.01 by default."
+    ),
+    click.option(
+        "--accept-difference",
+        "accept_differences",
+        multiple=True,
+        metavar="KEY",
+        help="A difference between the models that is intended, such as chat_template; repeat it.",
+    ),
+    click.option(
+        "--noise-floor",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Ask the baseline N samples of each task twice, to see what changes by itself.",
     ),
     click.option(
         "--unsafe-exec",
@@ -106,11 +125,11 @@ def command(config_file: Path | None, *, as_json: bool, **given: Any) -> int:
     """Run and show."""
     from evalkit import config  # noqa: PLC0415 - --help must not wait for it
 
-    settled = config.resolved(_mapping(config_file), str(config_file), given)
+    settled = config.resolved(mapping(config_file), str(config_file), given)
     return carry_out(settled, as_json=as_json)
 
 
-def _mapping(file: Path | None) -> dict[str, Any]:
+def mapping(file: Path | None) -> dict[str, Any]:
     """What the config file holds."""
     if file is None:
         return {}
@@ -124,6 +143,7 @@ def _mapping(file: Path | None) -> dict[str, Any]:
 
 def carry_out(settled: Config, *, as_json: bool) -> int:
     """Run, show the table, and return the exit code."""
+    from evalkit import report  # noqa: PLC0415 - --help must not wait for these
     from evalkit.display import display  # noqa: PLC0415
     from evalkit.run import run  # noqa: PLC0415
 
@@ -137,7 +157,7 @@ def carry_out(settled: Config, *, as_json: bool) -> int:
         click.echo("stopped; every answer so far is stored: run the same command again to continue", err=True)
         return ExitCode.INTERRUPTED
     _show(finished, as_json=as_json)
-    return _exit_code(finished)
+    return report.exit_code(finished.report)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -157,26 +177,23 @@ def _show(finished: Finished, *, as_json: bool) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     console = Console()
+    for sentence in report.sentences(finished.report):
+        console.print(Text(sentence, style="bold"))
+    shown: list[tuple[list[str], list[list[str]]]] = [report.table(finished.report)]
+    shown += [found(finished.report) for found in (report.drift_table, report.noise_table, report.published_table)]
+    for head, body in shown:
+        if not body:
+            continue
+        table = Table(*[escape(cell) for cell in head], box=None, pad_edge=False)
+        for at in range(2, len(head)):
+            table.columns[at].justify = "right"
+        for row in body:
+            table.add_row(*[Text(cell) for cell in row], style="bold" if row[1] == report.AVERAGE else "")
+        console.print(table)
+    for sentence in report.completeness(finished.report):
+        console.print(Text(sentence))
     if finished.nothing_to_do:
         console.print("nothing to do: every outcome was in the store")
     elif finished.reused:
         console.print(f"asked {finished.asked}, reused {finished.reused} from the store")
-    head, body = report.table(finished.report)
-    table = Table(*[escape(cell) for cell in head], box=None, pad_edge=False)
-    for at in range(2, len(head)):
-        table.columns[at].justify = "right"
-    for row in body:
-        table.add_row(*[Text(cell) for cell in row], style="bold" if row[1] == report.AVERAGE else "")
-    console.print(table)
-    for sentence in (*report.sentences(finished.report), *report.completeness(finished.report)):
-        console.print(Text(sentence))
     console.print(Text(f"report: {finished.folder / 'report.html'}"), soft_wrap=True)
-
-
-def _exit_code(finished: Finished) -> ExitCode:
-    """Incomplete when a model has no answer for too many samples of a task."""
-    for row in finished.report.rows:
-        for score in row.scores.values():
-            if score.failed > MAX_FAILED * score.planned:
-                return ExitCode.INCOMPLETE
-    return ExitCode.FINE

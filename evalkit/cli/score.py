@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from evalkit import metrics
-from evalkit.errors import DataError
+from evalkit.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,16 +19,38 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    "score", help="Score the answers in FILE: JSON lines with `answer` and `reference`, and an optional `id`."
+    "score",
+    help="Score answers made elsewhere: with --metric a FILE of JSON lines with `answer` and `reference`, with --task "
+    "humaneval evalplus's sample files, with --task mmlu lm-eval's samples_mmlu_*.jsonl.",
 )
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--metric", required=True, help="Such as anls or vqa_match.")
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
+@click.option("--metric", help="Such as anls or vqa_match.")
+@click.option("--task", "task_name", help="humaneval, mmlu, or a task of your own that is held as they are.")
 @click.option("--dialect", default="neuralmagic", show_default=True, help="neuralmagic, mistral or official.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: scores (a line each, in order) and mean.")
-def command(file: Path, metric: str, dialect: str, *, as_json: bool) -> None:
-    """Score every line and print the mean."""
-    spoken = cast("Dialect", dialect)  # metrics.score refuses what is not one
-    found = [metrics.score(metric, line["answer"], line["reference"], spoken) for line in _lines(file)]
+@click.option(
+    "--data", type=click.Path(exists=True, path_type=Path), help="HumanEval's problems, in place of a download."
+)
+@click.option("--sanitize", is_flag=True, help="Cut programs out of raw answers first, as evalplus.sanitize does.")
+@click.option("--unsafe-exec", is_flag=True, help="Run programs without a sandbox, on a machine that has none.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(file: Path, metric: str | None, task_name: str | None, *, as_json: bool, **given: Any) -> None:
+    """Score, and print the mean."""
+    if (metric is None) == (task_name is None):
+        raise UsageError(
+            "what to score by is not clear", fix="name either --metric, such as anls, or --task, such as mmlu"
+        )
+    if task_name is not None:
+        from evalkit.cli.score_task import score_task  # noqa: PLC0415 - the harnesses are for those who use them
+
+        score_task(file, task_name, as_json=as_json, **{key: value for key, value in given.items() if key != "dialect"})
+        return
+    _by_metric(file, str(metric), cast("Dialect", given["dialect"]), as_json=as_json)
+
+
+def _by_metric(file: Path, metric: str, dialect: Dialect, *, as_json: bool) -> None:
+    if file.is_dir():
+        raise UsageError(f"{file}: is a folder", fix="name a file of JSON lines with `answer` and `reference`")
+    found = [metrics.score(metric, line["answer"], line["reference"], dialect) for line in _lines(file)]
     if not found:
         raise DataError(f"{file}: no lines", fix="write one JSON object a line, with `answer` and `reference`")
     mean = fmean(score.value for score in found)

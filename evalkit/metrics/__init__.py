@@ -29,8 +29,8 @@ METRICS: Final[dict[str, Metric]] = {
     "explicit_prompt_relaxed_correctness": relaxed.explicit,
     "vqa_match": vqa_match,
 }
-PASS_AT_K: Final = r"pass@(?P<k>[1-9]\d*)(?P<plus>\+?)"
-"""Names of metrics that a checker decides, not a function: the share of problems that k attempts solve (Chen et al. 2021).
+PASS_AT_K: Final = r"pass@(?P<k>[1-9]\d*)(?P<plus>\+?)"  # noqa: S105 - a metric, not a password
+"""Names of metrics that a checker decides: the share of problems that k attempts solve (Chen et al. 2021).
 
 A ``+`` counts the harder tests of HumanEval+ as well.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from evalkit.stats.attempts import pass_at_k, within_sample
 from evalkit.stats.flips import Flips, flips
 from evalkit.stats.mean import Estimate, difference, mean, proportion_interval, unbounded_difference
-from evalkit.stats.power import minimum_detectable_drop, samples_to_decide
+from evalkit.stats.power import minimum_detectable_drop, samples_to_decide, samples_to_decide_average
 from evalkit.stats.recovery import (
     PublishedScore,
     RecoveryInterval,
@@ -33,6 +33,7 @@ __all__ = [
     "recovery",
     "recovery_of",
     "samples_to_decide",
+    "samples_to_decide_average",
     "unbounded_difference",
     "unpaired_recovery",
     "within_sample",

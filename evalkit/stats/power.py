@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from evalkit.errors import DataError
 from evalkit.stats.interval import RATIO, quantile, statistic
-from evalkit.stats.quantiles import normal_quantile
+from evalkit.stats.quantiles import normal_quantile, two_sided
+from evalkit.stats.recovery import average_recovery
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evalkit.stats.totals import PairTotals
 
 
@@ -64,3 +67,26 @@ def samples_to_decide(totals: PairTotals, threshold: float, confidence: float = 
         return None
     # The statistic grows with the root of the number of samples.
     return math.ceil(totals.n * ((needed + normal_quantile(power)) / errors) ** 2) - totals.n
+
+
+def samples_to_decide_average(
+    tasks: Sequence[PairTotals], threshold: float, confidence: float = 0.95, power: float = 0.8
+) -> int | None:
+    """The same for the average of several tasks, over all of them, when every task grows by one common factor.
+
+    The average's interval has no quantile of its own: its reach towards the threshold, divided by the normal
+    quantile, stands for the standard error, which shrinks with the root of the factor. Growing one task alone can
+    need fewer or many more.
+    """
+    found = average_recovery(tasks, confidence)
+    if found.percent is None or found.low is None or found.high is None:
+        return None
+    distance = abs(found.percent - threshold)
+    reach = found.percent - found.low if found.percent > threshold else found.high - found.percent
+    if distance > reach:
+        return 0
+    if distance < 1e-9 * max(1.0, threshold):  # the threshold itself, but for rounding
+        return None
+    needed = two_sided(confidence)
+    errors = distance / reach * needed
+    return math.ceil(found.n * ((needed + normal_quantile(power)) / errors) ** 2) - found.n

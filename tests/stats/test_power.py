@@ -5,12 +5,20 @@ from __future__ import annotations
 import math
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.errors import DataError
-from evalkit.stats import minimum_detectable_drop, pair_totals, recovery, samples_to_decide
+from evalkit.stats import (
+    average_recovery,
+    minimum_detectable_drop,
+    pair_totals,
+    recovery,
+    samples_to_decide,
+    samples_to_decide_average,
+)
 
 
 def test_the_formula_in_points():
@@ -99,3 +107,32 @@ def test_identical_answers_decide_below_100_in_the_end():
 def test_no_number_decides_without_a_baseline_or_a_second_cluster(clusters):
     baseline = [0.0, 0.0] if clusters is None else [1.0, 0.0]
     assert samples_to_decide(pair_totals(baseline, [1.0, 0.0], clusters), 99.0) is None
+
+
+def half_lost(n, lost):
+    """``n`` samples that the baseline has right; the candidate loses ``lost`` of them."""
+    return pair_totals([1.0] * n, [0.0] * lost + [1.0] * (n - lost))
+
+
+def test_growing_every_task_alike_decides_an_average_four_times_in_five():
+    tasks, threshold = [half_lost(4000, 160), half_lost(9000, 90)], 97.3
+    factor = 1 + samples_to_decide_average(tasks, threshold) / 13_000
+    rng = np.random.default_rng(7)
+    decided = 0
+    for _ in range(300):
+        sizes = [(round(n * factor), share) for n, share in ((4000, 0.04), (9000, 0.01))]
+        drawn = [half_lost(n, int(rng.binomial(n, share))) for n, share in sizes]
+        decided += average_recovery(drawn).low >= threshold
+    assert decided / 300 == pytest.approx(0.8, abs=0.07)
+
+
+def test_an_average_of_one_task_needs_about_what_the_task_needs():
+    one = half_lost(900, 30)
+    assert samples_to_decide_average([one], 96.0) == pytest.approx(samples_to_decide(one, 96.0), rel=0.25)
+
+
+def test_an_average_that_is_decided_needs_no_more_and_one_on_the_threshold_never_has_enough():
+    tasks = [half_lost(400, 16), half_lost(900, 9)]
+    assert samples_to_decide_average(tasks, 90.0) == 0
+    assert samples_to_decide_average(tasks, average_recovery(tasks).percent) is None
+    assert samples_to_decide_average([pair_totals([0.0] * 9, [0.0] * 9)], 99.0) is None

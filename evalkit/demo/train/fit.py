@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 
-def arguments() -> argparse.Namespace:
+def commands() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(description="Train the demo model.")
     parser.add_argument("--out", type=Path, required=True)
@@ -26,7 +26,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--every", type=float, default=30, help="seconds between evaluations")
     parser.add_argument("--compile", action="store_true", help="compile the layers first (about half a minute)")
     parser.add_argument("--seed", default="1")
-    return parser.parse_args()
+    return parser
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
     # Worker processes import this file again: the heavy modules stay out of its top.
     from evalkit.demo.train.training import fit  # noqa: PLC0415
 
-    fit(arguments())
+    fit(commands().parse_args())
 
 
 if __name__ == "__main__":

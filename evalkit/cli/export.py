@@ -1,0 +1,48 @@
+"""``evalkit export``: a run's samples as one table for other tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from evalkit.export import Format
+
+
+@click.command(
+    "export",
+    help="Write one line for each sample and model of a run, with answer, scores, tokens, latency and failure. "
+    "RUN is a run's id, the beginning of one, its folder, or `latest`. In CSV a text that a spreadsheet would take for "
+    "a formula gets an apostrophe before it; parquet and jsonl hold every text as it is.",
+)
+@click.argument("run")
+@click.option("--format", "kind", type=click.Choice(["parquet", "csv", "jsonl"]), required=True, help="Of the file.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="samples.<format> in the run's folder by default.",
+)
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default="runs",
+    show_default=True,
+    metavar="FOLDER",
+    help="Where the runs and their store are.",
+)
+def command(run: str, kind: Format, output: Path | None, runs: Path) -> None:
+    """Write, and print where and how much."""
+    from evalkit import export, reopen  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.store import Store  # noqa: PLC0415
+
+    folder, name = reopen.place(run, runs)
+    with Store(folder, write=False) as store:
+        row = reopen.find(name, store)
+        reopen.check(row, store)
+        path = output or folder / row.id / f"samples.{kind}"
+        count = export.export(reopen.plan(row), store, path, kind)
+    click.echo(f"{path}: {count:,} lines")

@@ -1,0 +1,92 @@
+"""``evalkit history``: recovery and scores over time."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from evalkit.history import Line, Point
+
+
+@click.command("history", help="Show how recovery and scores moved from run to run, and what changed in between.")
+@click.option("--task", metavar="TASK", help="One task alone.")
+@click.option("-o", "--output", default="runs", show_default=True, metavar="FOLDER", help="Where the runs are.")
+@click.option("--all", "everything", is_flag=True, help="Smoke runs and unfinished ones as well.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(task: str | None, output: str, *, everything: bool, as_json: bool) -> None:
+    """Print a table for each candidate and task."""
+    from evalkit import history  # noqa: PLC0415 - --help must not wait for it
+
+    runs = history.past_runs(Path(output))
+    chosen = history.counted(runs, everything=everything)
+    found = history.lines(chosen, task) if chosen else []
+    if as_json:
+        click.echo(json.dumps({"lines": [asdict(line) for line in found]}, indent=2))
+        return
+    left_out = len(runs) - len(chosen)
+    if not chosen:
+        click.echo(f"no finished run in {output}{_more(left_out)}")
+        return
+    from rich.console import Console  # noqa: PLC0415
+
+    console = Console()
+    for line in found:
+        _show(line, console)
+    if left_out:
+        click.echo(
+            f"{left_out} unfinished or smoke run{'s' if left_out > 1 else ''} left out; --all shows what they have"
+        )
+
+
+def _more(left_out: int) -> str:
+    return f"; {left_out} unfinished or smoke: --all shows what they have" if left_out else ""
+
+
+def _show(line: Line, console: Console) -> None:
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    head = Text.assemble((line.title, "bold"), f"  {line.candidate} beside {line.baseline}  ")
+    console.print(head.append(_drawn(line), style="cyan"))
+    table = Table(box=None, pad_edge=False)
+    for name in ("run", "baseline", "candidate", "recovery (%)", "95 % interval", "paired"):
+        table.add_column(name, justify="left" if name == "run" else "right", overflow="fold")
+    table.add_column("verdict")
+    notes: list[str] = []
+    for point in line.points:
+        mark = ""
+        if point.changed:
+            notes.append(", ".join(point.changed))
+            mark = f"▲{len(notes)} "
+        table.add_row(Text.assemble((mark, "yellow"), point.run, " (smoke)" if point.smoke else ""), *_cells(point))
+    console.print(table)
+    for number, note in enumerate(notes, 1):
+        console.print(Text.assemble((f"▲{number} ", "yellow"), note))
+    console.print()
+
+
+def _drawn(line: Line) -> str:
+    """The recoveries as blocks, with a stroke where something changed between two runs."""
+    from evalkit.history import sparkline  # noqa: PLC0415
+
+    blocks = sparkline([point.percent for point in line.points])
+    return "".join(f"│{block}" if one.changed else block for block, one in zip(blocks, line.points, strict=True))
+
+
+def _cells(point: Point) -> list[str]:
+    ends = "–" if point.interval is None else f"{point.interval[0]:.2f} to {point.interval[1]:.2f}"
+    paired = "–" if point.paired is None else f"{point.paired}/{point.planned}"
+    verdict = (point.verdict or "").replace("_", " ")
+    recovery = "–" if point.percent is None else f"{point.percent:.2f}"
+    return [_score(point.baseline), _score(point.candidate), recovery, ends, paired, verdict]
+
+
+def _score(value: float | None) -> str:
+    return "–" if value is None else f"{value * 100:.2f}"

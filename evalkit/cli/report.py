@@ -1,0 +1,66 @@
+"""``evalkit report``: a run's report once more, from the store alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from evalkit.errors import UsageError, near_miss
+
+FORMATS = ("html", "md", "card", "junit", "json", "summary")
+
+
+@click.command(
+    "report",
+    help="Render a run's report again from the store: no server, no data set, no network. "
+    "RUN is a run's id, the beginning of one, its folder, or `latest`.",
+)
+@click.argument("run")
+@click.option(
+    "--format",
+    "formats",
+    default=",".join(FORMATS),
+    show_default=True,
+    metavar="NAMES",
+    help="Which files, with commas between them.",
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER", help="Where to write; the run's own folder."
+)
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default="runs",
+    show_default=True,
+    metavar="FOLDER",
+    help="Where the runs and their store are.",
+)
+def command(run: str, formats: str, output: Path | None, runs: Path) -> None:
+    """Render, and print what was written."""
+    from evalkit import publish, reopen  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.store import Store  # noqa: PLC0415
+
+    chosen = _chosen(formats)
+    folder, name = reopen.place(run, runs)
+    with Store(folder, write=False) as store:
+        row = reopen.find(name, store)
+        reopen.check(row, store)
+        built = reopen.report(row, store)
+        for path in publish.write_report(output or folder / row.id, built, store, chosen, run=folder / row.id):
+            click.echo(path)
+
+
+def _chosen(formats: str) -> list[str]:
+    """The formats that are meant.
+
+    Raises:
+        UsageError: One is not known, with the near miss.
+    """
+    chosen = [name.strip() for name in formats.split(",") if name.strip()]
+    for name in chosen:
+        if name not in FORMATS:
+            raise UsageError(f"--format: unknown format '{name}'", fix=near_miss(name, FORMATS))
+    if not chosen:
+        raise UsageError("--format: names no format", fix=f"known: {', '.join(FORMATS)}")
+    return chosen

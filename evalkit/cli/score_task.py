@@ -1,0 +1,87 @@
+"""``evalkit score --task``: HumanEval programs and MMLU likelihoods made elsewhere, scored as a run scores them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from evalkit import registry
+from evalkit.errors import UsageError
+from evalkit.score import Tally
+from evalkit.types import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from evalkit.types import Sample, Task
+
+_LOOK_EVERY_S = 0.5
+
+
+def score_task(file: Path, name: str, *, data: Path | None, sanitize: bool, unsafe_exec: bool, as_json: bool) -> None:
+    """Score the answers in ``file`` by the rules of a task, and print the metrics.
+
+    Raises:
+        UsageError: The task is not one whose answers other tools leave.
+    """
+    (task,) = registry.chosen((name,), None)
+    if task.benchmark == "humaneval":
+        answered = _judged(file, task, data, sanitize=sanitize, unsafe=unsafe_exec)
+    elif task.benchmark == "mmlu":
+        from evalkit.harnesses.lm_eval_answers import recorded  # noqa: PLC0415
+
+        answered = list(recorded(file))
+    else:
+        fix = f"use --metric {task.headline} on JSON lines with `answer` and `reference`"
+        raise UsageError(f"no other tool's answers to {name} can be read", fix=fix)
+    # A file may hold any number of attempts; the average within a problem comes first in any case.
+    tally = Tally(replace(task, decoding=replace(task.decoding, n=max(task.decoding.n, 1))), file.name)
+    for sample, answer in answered:
+        tally.add(sample, answer)
+    _show(task, tally, as_json=as_json)
+
+
+def _judged(
+    file: Path, task: Task, data: Path | None, *, sanitize: bool, unsafe: bool
+) -> Iterable[tuple[Sample, Answer]]:
+    from evalkit.harnesses.evalplus import EvalPlus  # noqa: PLC0415
+    from evalkit.harnesses.evalplus_samples import attempts  # noqa: PLC0415
+
+    held = EvalPlus()
+    questions = held.questions(task, data, lambda text: click.echo(text, err=True))
+    checker = held.checker(task, questions, unsafe=unsafe)
+    waiting: dict[str, tuple[Sample, Answer]] = {}
+    try:
+        for number, (sample, text) in enumerate(attempts(file, questions, sanitize=sanitize)):
+            waiting[str(number)] = (sample, Answer(text, "stop", None, None, 0.0))
+            checker.submit(str(number), sample, text)
+        total = len(waiting)
+        with click.progressbar(
+            length=total, label=f"judging {total} programs", file=click.get_text_stream("stderr")
+        ) as bar:
+            while waiting:
+                for key, verdict in checker.ready(_LOOK_EVERY_S):
+                    sample, answer = waiting.pop(key)
+                    bar.update(1)
+                    yield sample, replace(answer, verdict=verdict)
+    finally:
+        checker.close()
+
+
+def _show(task: Task, tally: Tally, *, as_json: bool) -> None:
+    found = tally.task_score()
+    if as_json:
+        problems = len(tally.paired)
+        click.echo(
+            json.dumps({"task": task.name, "n": found.scored, "problems": problems, "metrics": dict(found.metrics)})
+        )
+        return
+    counted = f"{found.scored} answers to {len(tally.paired)} questions"
+    for name, value in found.metrics.items():
+        click.echo(f"{task.name} {name}: {'–' if value is None else f'{value * 100:.2f} %'} ({counted})")
+    for note, count in found.notes.items():
+        click.echo(f"  {count} answers: {note}")

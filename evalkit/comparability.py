@@ -1,0 +1,92 @@
+"""What has to be equal on both sides of a task for the difference to be the quantization's, and how it is known.
+
+Inside one run most of it is equal by construction: the samples, the prompt, the decoding and the metric are those of
+the task, and every server is started with the same flags. What can differ is what each model brings along (chat
+template, tokenizer, generation config, the type it computes in, its context length) and a server that evalkit did not
+start.
+
+Every serving argument and variable that may move an answer counts, `BY_SCHEME` excepted: these are how a candidate is
+quantized, so what they do is what is measured. The type of the activations (``float16`` or ``bfloat16``) does count: it
+moves scores by itself, and the candidate would be charged or credited for it.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from evalkit import __version__
+from evalkit.chat import sampling
+from evalkit.identity import digest
+from evalkit.pairs import SAMPLES
+from evalkit.types import PublishedPrompt
+
+if TYPE_CHECKING:
+    from evalkit.checkpoint import Checkpoint
+    from evalkit.plan import Contender, PlannedTask
+    from evalkit.types import Json, Task
+
+BY_SCHEME = frozenset(
+    {"quantization", "load-format", "kv-cache-dtype", "calculate-kv-scales", "kv-cache-dtype-skip-layers"}
+)
+"""Serving flags that say how weights and the cache are stored: part of what is compared, not a flaw in comparing."""
+
+_PINNED = "generation-config"
+"""The same for every server that evalkit starts; what the model's own file says still counts, as ``generation_config``:
+vLLM takes the tokens that end an answer from it whatever this flag says."""
+_FROM_FILES = ("chat_template", "tokenizer", "generation_config")
+_NAMED_FILES = {"file:chat-template": "chat_template", "file:tokenizer": "tokenizer"}
+"""Flags that put a file of the user's own in the place of the model's."""
+
+
+def settings(part: PlannedTask, one: Contender, files: Checkpoint | None) -> dict[str, Json]:
+    """Item to what it was for one model on one task, by the name that ``--accept-difference`` knows it by.
+
+    Items that are not known are left out: a server that evalkit did not start tells its version and context length at
+    most, and a model whose files are not on this machine tells nothing of its tokenizer.
+    """
+    return {**of_task(part), **of_model(one, files)}
+
+
+def of_task(part: PlannedTask) -> dict[str, Json]:
+    """What the task fixes for every model alike."""
+    task = part.task
+    found: dict[str, Json] = {
+        SAMPLES: part.listing,
+        "task": task.name,
+        "prompt": _prompt(task),
+        "images": task.images,
+        "decoding": digest([sampling(task.decoding), dict(task.settings)]),
+        "metric": task.headline,
+        "dialect": task.dialect,
+        # Metrics have no versions of their own: they change with evalkit.
+        "metric_version": f"evalkit {__version__}",
+        "revision": part.revision,
+    }
+    return found | ({"checker": part.checker} if part.checker else {})
+
+
+def of_model(one: Contender, files: Checkpoint | None) -> dict[str, Json]:
+    """What a model and its server bring along."""
+    engine = one.engine
+    found: dict[str, Json] = dict(files.files) if files is not None else {}
+    for flag, value in engine.numerics.items():
+        name = flag.replace("_", "-") if not flag.startswith(("env:", "file:")) else flag
+        if name not in BY_SCHEME and name != _PINNED:
+            found[_NAMED_FILES.get(name, name)] = value
+    # Without a flag vLLM computes in the type that each model's own config names.
+    if found.get("dtype", "auto") == "auto":
+        found.pop("dtype", None)
+        if files is not None and files.dtype is not None:
+            found["dtype"] = files.dtype
+    found |= {"vllm": engine.version, "accelerator": engine.accelerator}
+    if engine.name not in {"endpoint", "command"}:
+        found["engine"] = engine.name
+    # A model's files may well say "nothing": then there is no chat template, which the other side may have.
+    return {name: value for name, value in found.items() if name in _FROM_FILES or value not in (None, "unknown")}
+
+
+def _prompt(task: Task) -> str:
+    if isinstance(task.prompt, PublishedPrompt):
+        return task.prompt.sha256
+    return sha256(task.prompt.encode("utf-8", "surrogatepass")).hexdigest()

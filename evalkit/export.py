@@ -1,0 +1,185 @@
+"""A run's samples as one table for other tools: a line for each sample and model, through pandas, chunk by chunk."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from evalkit.errors import OutputError
+from evalkit.score import scores
+from evalkit.types import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pandas import DataFrame
+
+    from evalkit.plan import Plan, PlannedTask
+    from evalkit.store import Store
+    from evalkit.types import Json, Record
+
+Format: TypeAlias = Literal["parquet", "csv", "jsonl"]
+
+COLUMNS = {
+    "id": "string",
+    "task": "string",
+    "model": "string",
+    "answer": "string",
+    "metric": "string",
+    "score": "Float64",
+    "parsed": "string",
+    "scores": "string",
+    "finish_reason": "string",
+    "prompt_tokens": "Int64",
+    "completion_tokens": "Int64",
+    "latency_s": "Float64",
+    "tries": "Int64",
+    "failure": "string",
+    "failure_message": "string",
+    "cluster": "string",
+}
+"""Column to its pandas type; every one of them can be empty. ``metric`` names the headline metric, ``score`` and
+``parsed`` are what it says; ``scores`` is a JSON object with every metric's value, parsed text and note."""
+_CHUNK = 20_000
+"""Lines that are in memory at once."""
+_ACTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a spreadsheet takes for the beginning of a formula, in both widths."""
+
+
+def export(plan: Plan, store: Store, path: Path, kind: Format, chunk: int = _CHUNK) -> int:
+    """Write every planned sample of every model of a run; returns the number of lines.
+
+    A reader sees the whole file or none. In CSV, and there alone, a text that a spreadsheet would take for a formula
+    gets an apostrophe before it: text that begins with = + - @, their full-width forms, a tab or a line break.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    import pandas as pd  # noqa: PLC0415 - half a second that no other command should wait for
+
+    unfinished = path.with_name(path.name + ".part")
+    written = 0
+    lines = _lines(plan, store)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sink = _SINKS[kind](unfinished)
+        try:
+            part = list(islice(lines, chunk))
+            while part or not written:
+                sink.add(pd.DataFrame(part, columns=list(COLUMNS)).astype(COLUMNS))
+                written += len(part)
+                if not part:
+                    break
+                part = list(islice(lines, chunk))
+        finally:
+            sink.close()
+        unfinished.replace(path)
+    except OSError as error:
+        fix = "make room or choose another file with -o"
+        raise OutputError(f"{path}: {error.strerror or error}", fix=fix) from error
+    return written
+
+
+def _lines(plan: Plan, store: Store) -> Iterator[dict[str, Json]]:
+    for one in plan.contenders:
+        for part in plan.tasks:
+            for record in store.records(part.listing, one.fingerprint(), part.checker):
+                yield _line(part, one.model.label, record)
+
+
+def _line(part: PlannedTask, label: str, record: Record) -> dict[str, Json]:
+    sample, outcome = record.sample, record.outcome
+    line: dict[str, Json] = {
+        "id": _text(sample.id),
+        "task": part.task.name,
+        "model": _text(label),
+        "metric": part.task.headline,
+        "cluster": _text(sample.cluster),
+    }
+    if isinstance(outcome, Answer):
+        found = scores(outcome, sample.references, part.task)
+        headline = found[part.task.headline]
+        return {
+            **line,
+            "answer": _text(outcome.text),
+            "score": headline.value,
+            "parsed": _text(headline.parsed),
+            "scores": json.dumps({name: asdict(score) for name, score in found.items()}),
+            "finish_reason": _text(outcome.finish_reason),
+            "prompt_tokens": outcome.prompt_tokens,
+            "completion_tokens": outcome.completion_tokens,
+            "latency_s": outcome.latency_s,
+            "tries": outcome.tries,
+        }
+    if outcome is None:
+        return {**line, "failure": "not_asked"}
+    more = {"latency_s": outcome.latency_s, "tries": outcome.tries}
+    return {**line, "failure": outcome.kind.value, "failure_message": _text(outcome.message), **more}
+
+
+def _text(value: str | None) -> str | None:
+    """A text that every format can hold: half of a surrogate pair is written as its code."""
+    return None if value is None else value.encode("utf-8", "backslashreplace").decode()
+
+
+# --- where a table goes, part by part ---------------------------------------------------------------
+
+
+class _Parquet:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer: Any = None
+
+    def add(self, frame: DataFrame) -> None:
+        import pyarrow as pa  # noqa: PLC0415 - as pandas
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
+        # The types are those of the columns, not of what this part happens to hold.
+        kinds = {"string": pa.string(), "Int64": pa.int64(), "Float64": pa.float64()}
+        schema = pa.schema([(name, kinds[kind]) for name, kind in COLUMNS.items()])
+        table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+        self._writer = self._writer or pq.ParquetWriter(self._path, schema)
+        self._writer.write_table(table)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+class _Csv:
+    def __init__(self, path: Path) -> None:
+        self._stream = path.open("w", encoding="utf-8", newline="")
+        self._first = True
+
+    def add(self, frame: DataFrame) -> None:
+        texts = [name for name, kind in COLUMNS.items() if kind == "string"]
+        safe = frame.assign(**{name: frame[name].map(_harmless, na_action="ignore") for name in texts})
+        # As RFC 4180 has it; with another line end a carriage return inside an answer would not be quoted.
+        safe.to_csv(self._stream, index=False, header=self._first, lineterminator="\r\n")
+        self._first = False
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _JsonLines:
+    def __init__(self, path: Path) -> None:
+        self._stream = path.open("w", encoding="utf-8")
+
+    def add(self, frame: DataFrame) -> None:
+        # pandas' own writer rounds numbers to 15 digits.
+        whole = frame.astype(object).where(frame.notna(), None)
+        self._stream.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in whole.to_dict("records"))
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _harmless(text: str) -> str:
+    return f"'{text}" if text.startswith(_ACTS) else text
+
+
+_SINKS: dict[Format, type[_Parquet | _Csv | _JsonLines]] = {"parquet": _Parquet, "csv": _Csv, "jsonl": _JsonLines}

@@ -1,0 +1,73 @@
+"""HumanEval as evalplus holds it: its problems, prompts, sanitizer, checker and estimator."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from platform import python_version
+from typing import TYPE_CHECKING
+
+from evalkit import sandbox
+from evalkit.errors import InfrastructureError
+from evalkit.harnesses import evalplus_problems, evalplus_prompts, evalplus_settings
+from evalkit.harnesses.evalplus_checker import ProgramChecker
+from evalkit.harnesses.evalplus_exam import EvalPlusExam, request_facts
+from evalkit.harnesses.evalplus_problems import Problems
+from evalkit.harnesses.evalplus_render import Renderer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from evalkit.harnesses.harness import Questions, Served
+    from evalkit.types import Task
+
+_RULES = 1
+"""Goes up when verdicts of this code may differ from those of the code before."""
+
+
+class EvalPlus:
+    """The harness of HumanEval."""
+
+    def questions(self, task: Task, data: Path | None, tell: Callable[[str], None]) -> Problems:
+        """Every problem n times, from evalplus's own loader or from ``data`` (HumanEval+ as JSON lines).
+
+        Raises:
+            ConfigError: The task's settings are wrong.
+            DataError: The file cannot be read, or does not fit.
+            InfrastructureError: evalplus is not installed, or cannot download its data.
+        """
+        settings = evalplus_settings.read(task)
+        words = evalplus_prompts.texts()
+        problems = evalplus_problems.load(data, plus=settings.plus, tell=tell)
+        request = request_facts(task.decoding, words, settings.bos)
+        return Problems(problems, task.decoding.n, request, _identity(settings))
+
+    def exam(self, task: Task, served: Served, tell: Callable[[str], None]) -> EvalPlusExam:
+        """The problems for one model on its server."""
+        del tell
+        settings = evalplus_settings.read(task)
+        words = evalplus_prompts.texts()
+        renderer = Renderer(served.url, served.name, words, settings.bos)
+        return EvalPlusExam(task.decoding, words, settings.bos, renderer, served.name)
+
+    def checker(self, task: Task, questions: Questions, *, unsafe: bool) -> ProgramChecker:
+        """Runs the answers in a sandbox and has evalplus compare what they return.
+
+        Raises:
+            SandboxError: There is no sandbox on this machine, and ``unsafe`` does not allow to do without.
+        """
+        if not isinstance(questions, Problems):
+            raise TypeError("these are not the questions of this harness")
+        return ProgramChecker(questions, evalplus_settings.read(task), sandbox.find(unsafe=unsafe))
+
+
+def _identity(settings: evalplus_settings.Settings) -> str:
+    """What judges an answer, but for the problems."""
+    try:
+        release = version("evalplus")
+    except PackageNotFoundError as error:
+        fix = f"install it beside evalkit: pip install evalplus=={evalplus_prompts.VERSION}"
+        raise InfrastructureError("evalplus is not installed", fix=fix) from error
+    tests = f"{'base+plus' if settings.plus else 'base'} find_zero-{settings.find_zero}"
+    limits = f"{settings.min_time_limit_s:g}s-{settings.gt_time_factor:g}x-{settings.memory_mib}MiB"
+    return f"evalplus-{release} rules-{_RULES} python-{python_version()} {tests} {limits}"

@@ -1,0 +1,180 @@
+"""Looks ahead without starting anything: what a run would launch, ask and take, and what earlier runs tell of it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from statistics import fmean
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from evalkit import harnesses, pairs, prepare, publish, server
+from evalkit.config import check_policy
+from evalkit.errors import StoreError
+from evalkit.events import Stage
+from evalkit.forecast import Forecast, Past, Terms, forecast
+from evalkit.plan import Plan, averages, fingerprint
+from evalkit.score import tally
+from evalkit.store import Store
+from evalkit.types import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from evalkit.config import Config
+    from evalkit.events import Say
+    from evalkit.plan import Contender
+    from evalkit.score import Tally
+    from evalkit.types import Json, Record, Task
+
+_LOOKED_AT = 32
+"""Samples of a task whose prompts are measured where no answers tell."""
+_ENOUGH = 5_000
+"""Earlier answers of a model that are read for rates and pairs."""
+_PORT = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a run would do."""
+
+    forecasts: tuple[Forecast, ...]
+    commands: Mapping[str, str]
+    """Model label to the command that would serve it; models with an endpoint are left out."""
+    window: int
+    """Requests under way at once."""
+    smoke: bool
+    warnings: tuple[str, ...]
+    """What the models' files say against the comparison."""
+
+
+def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlook:
+    """Everything that can be told before a run.
+
+    Nothing is started and nothing is written to the output folder; a model with an endpoint is asked for its name.
+
+    Args:
+        config: As for a run.
+        say: Hears of slow steps.
+        discordance: The user's guess of the share of samples that change, 0-1.
+
+    Raises:
+        EvalkitError: As a run would raise it before a server starts.
+    """
+    tasks = prepare.tasks(config)
+    check_policy(config.policy, [task.name for task in tasks], averages(tasks, prepare.averaged(config)))
+    with TemporaryDirectory() as empty, Store(Path(empty)) as store:
+        contenders = [prepare.contender(choice, config, store) for choice in config.models]
+    window = config.client.window or server.window(config.serve)
+    commands = {
+        one.model.label: shlex.join(server.command(config.serve, one.model, _PORT))
+        for one in contenders
+        if not one.model.endpoint
+    }
+    terms = Terms(len(contenders), window, discordance, config.noise_floor)
+    past = _past(Path(config.output), tasks, contenders)
+    found = []
+    for task in tasks:
+        say(Stage(f"reading {task.name}"))
+        found.append(_forecast(task, config, terms, past.get(task.name), say))
+    return Outlook(
+        forecasts=tuple(found),
+        commands=commands,
+        window=window,
+        smoke=any(one.planned < one.available for one in found),
+        warnings=tuple(publish.forewarnings(Plan(contenders[0], tuple(contenders[1:]), ()), config.accept_differences)),
+    )
+
+
+def _forecast(task: Task, config: Config, terms: Terms, past: Past | None, say: Say) -> Forecast:
+    given = config.data.get(task.name)
+    questions = harnesses.harness(task).questions(task, Path(given) if given else None, lambda text: say(Stage(text)))
+    weights = [
+        prepare.prompt_weight(one) for one, asked in islice(questions.samples(config.limit), _LOOKED_AT) if asked
+    ]
+    sizes = questions.planned(config.limit), questions.available
+    return forecast(task, sizes, terms, prompt_tokens=fmean(weights) if weights else None, past=past)
+
+
+# --- what earlier runs tell ---
+
+
+def _past(output: Path, tasks: Sequence[Task], contenders: Sequence[Contender]) -> dict[str, Past]:
+    """Task name to what the newest run with answers to it tells; runs of these very models before others."""
+    try:
+        with Store(output, write=False) as store:
+            return _from_store(store, output, tasks, {one.model.digest for one in contenders})
+    except StoreError:
+        # No run here yet, or a store of a newer evalkit: then there is nothing to tell.
+        return {}
+
+
+def _from_store(store: Store, output: Path, tasks: Sequence[Task], digests: set[str]) -> dict[str, Past]:
+    runs = sorted(_runs(output), key=lambda run: (len(digests & _digests(run)), run["run"]), reverse=True)
+    found: dict[str, Past] = {}
+    for run in runs:
+        for task in tasks:
+            if task.name not in found and (past := _of_run(store, run, task)) is not None:
+                found[task.name] = past
+    return found
+
+
+def _runs(output: Path) -> Iterator[dict[str, Json]]:
+    for path in output.glob("*/run.json"):
+        try:
+            run = json.loads(path.read_text(encoding="utf-8"))
+            if run["run"] and run["plan"]["models"] and run["plan"]["tasks"]:
+                yield run
+        except (OSError, ValueError, LookupError, TypeError):
+            continue
+
+
+def _digests(run: Mapping[str, Json]) -> set[str]:
+    return {one["model"]["digest"] for one in run["plan"]["models"]}
+
+
+def _of_run(store: Store, run: Mapping[str, Json], task: Task) -> Past | None:
+    part = next((one for one in run["plan"]["tasks"] if one["task"]["name"] == task.name), None)
+    if part is None:
+        return None
+    tallies: list[Tally] = []
+    answers: list[Answer] = []
+    for one in run["plan"]["models"]:
+        records = _records(store, part, fingerprint(one["identity"], one["epoch"], one["attempt"]))
+        tallies.append(tally(task, one["model"]["label"], records))
+        answers += [record.outcome for record in records if isinstance(record.outcome, Answer)]
+    if not answers:
+        return None
+    prompts = [one.prompt_tokens for one in answers if one.prompt_tokens is not None]
+    words = [one.completion_tokens for one in answers if one.completion_tokens is not None]
+    count, share, effect = _pairs(tallies)
+    return Past(
+        run=str(run["run"]),
+        answers=len(answers),
+        latency_s=fmean(one.latency_s for one in answers),
+        prompt_tokens=fmean(prompts) if prompts else None,
+        completion_tokens=fmean(words) if words else None,
+        pairs=count,
+        discordance=share,
+        design_effect=effect,
+    )
+
+
+def _records(store: Store, part: Mapping[str, Json], key: Callable[[str], str]) -> list[Record]:
+    return list(islice(store.records(part["listing"], key, part.get("checker") or ""), _ENOUGH))
+
+
+def _pairs(tallies: Sequence[Tally]) -> tuple[int, float | None, float]:
+    """Pairs of the baseline with the first candidate, the share that changed, and what their clusters do."""
+    if len(tallies) < 2:
+        return 0, None, 1.0
+    first, second = tallies[0], tallies[1]
+    found = pairs.compare(first.task.name, pairs.Side("baseline", first.paired), pairs.Side("candidate", second.paired))
+    if found.flips is None or found.totals is None:
+        return 0, None, 1.0
+    plain = found.totals.plain_variance(1.0)
+    effect = found.totals.covariance.of_difference(1.0) / plain if found.totals.clustered and plain > 0.0 else 1.0
+    return found.n, found.flips.discordance, max(1.0, effect)

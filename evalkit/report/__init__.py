@@ -1,0 +1,76 @@
+"""A comparison as a report: `build` it from tallies, then render it as JSON, Markdown or HTML, or show its words.
+
+``facts`` holds what a report is; ``words`` is the one place that rounds.
+"""
+
+from __future__ import annotations
+
+from evalkit.report.as_card import model_card
+from evalkit.report.as_html import html
+from evalkit.report.as_json import comparison_json, judgement_json, results, results_text
+from evalkit.report.as_junit import junit, junit_stopped
+from evalkit.report.as_markdown import markdown
+from evalkit.report.as_summary import summary, summary_stopped
+from evalkit.report.building import Terms, build, exit_code
+from evalkit.report.facts import (
+    AVERAGE,
+    SCHEMA_VERSION,
+    Average,
+    Comparability,
+    NoiseFloor,
+    Published,
+    Report,
+    Row,
+)
+from evalkit.report.flip_cards import PICTURES, Evidence
+from evalkit.report.words import (
+    completeness,
+    differences,
+    drift_table,
+    noise_table,
+    percent,
+    published_table,
+    recovery_text,
+    sentences,
+    table,
+    verdict_text,
+    weights_table,
+)
+
+__all__ = [
+    "AVERAGE",
+    "PICTURES",
+    "SCHEMA_VERSION",
+    "Average",
+    "Comparability",
+    "Evidence",
+    "NoiseFloor",
+    "Published",
+    "Report",
+    "Row",
+    "Terms",
+    "build",
+    "comparison_json",
+    "completeness",
+    "differences",
+    "drift_table",
+    "exit_code",
+    "html",
+    "junit",
+    "junit_stopped",
+    "judgement_json",
+    "markdown",
+    "model_card",
+    "noise_table",
+    "percent",
+    "published_table",
+    "recovery_text",
+    "results",
+    "results_text",
+    "sentences",
+    "summary",
+    "summary_stopped",
+    "table",
+    "verdict_text",
+    "weights_table",
+]

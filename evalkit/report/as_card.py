@@ -1,0 +1,196 @@
+"""A report as ``model_card.md``: the evaluation section of one candidate's card, as published cards have it.
+
+The file begins with the Hub's own metadata (``model-index``), so that it can be pasted as it is, or its two halves
+into a README that has metadata already.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from evalkit import checkpoint
+from evalkit.benchmarks import BENCHMARKS
+from evalkit.report import commands, markup, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from evalkit.plan import Contender, PlannedTask
+    from evalkit.report.facts import Report, Row
+    from evalkit.types import Json, TaskScore
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+_INTERVALS = (
+    "Recovery is candidate / baseline × 100, both on the samples that both models answered. The bracket is its 95 % "
+    "interval: it holds what chance in the choice of samples explains, computed from the paired samples, so that what "
+    "both models find hard does not widen it. Where it reaches to both sides of 100 %, these samples do not show "
+    "that the two models differ."
+)
+_NOT_KNOWN = (
+    "The interval says nothing of other data, prompts or serving programs, nor of whether the models have seen these "
+    "data in training. Scores of other tools are comparable only with the same prompts, metrics and token limits."
+)
+
+
+def model_card(report: Report, label: str) -> str:
+    """The section for the candidate ``label``, with its metadata before it."""
+    one = _only(report, label)
+    lines = ["---", *_metadata(one, label), "---", "", "## Evaluation", "", *_introduction(one, label), ""]
+    lines += _commands(one, label)
+    lines += ["### Accuracy", "", *markup.table(*words.table(one)), "", _INTERVALS, ""]
+    published = words.published_table(one)
+    if published[1]:
+        lines += ["### Published before", "", *markup.table(*published), ""]
+    lines += ["### What is not known", ""]
+    known = [*words.completeness(one), *words.differences(one)]
+    lines += [f"- {markup.escaped(text)}" for text in dict.fromkeys(known)]
+    if not any(row.noise for row in one.rows):
+        lines.append("- How much a second run of the same model on the same samples would differ was not measured.")
+    return "\n".join([*lines, f"- {_NOT_KNOWN}"]) + "\n"
+
+
+def _only(report: Report, label: str) -> Report:
+    """The report with one candidate."""
+    chosen = tuple(one for one in report.plan.candidates if one.model.label == label)
+    both = {report.baseline, label}
+    files = _keep(report.checkpoints, both)
+    return replace(
+        report,
+        checkpoints=files,
+        warnings=tuple(checkpoint.warnings(report.baseline, [label], files)),
+        plan=replace(report.plan, candidates=chosen),
+        rows=tuple(_row(row, label, both) for row in report.rows),
+        averages=tuple(
+            replace(one, judgements=_keep(one.judgements, {label}), published=_keep(one.published, {label}))
+            for one in report.averages
+        ),
+    )
+
+
+def _row(row: Row, label: str, both: set[str]) -> Row:
+    compared = row.comparability
+    return replace(
+        row,
+        scores=_keep(row.scores, both),
+        judgements=_keep(row.judgements, {label}),
+        comparability=replace(
+            compared,
+            settings=_keep(compared.settings, both),
+            unknown=_keep(compared.unknown, both),
+            differences=_keep(compared.differences, {label}),
+        ),
+        drift=_keep(row.drift, {label}),
+        published=_keep(row.published, {label}),
+    )
+
+
+def _keep(found: Mapping[str, Json], names: set[str]) -> dict[str, Json]:
+    return {name: value for name, value in found.items() if name in names}
+
+
+# --- the section ----------------------------------------------------------------------------------
+
+
+def _introduction(report: Report, label: str) -> Iterator[str]:
+    """What was done, with what; a smoke run says so first."""
+    one = _contender(report, label)
+    if report.plan.smoke:
+        yield "**A smoke run: only a part of each task was asked. These numbers are not for publication.**"
+        yield ""
+    served = f"{one.engine.name} {one.engine.version} on {one.engine.accelerator}"
+    version = report.provenance.get("evalkit")
+    by = f"evalkit {version}" if version else "evalkit"
+    yield markup.escaped(
+        f"{label} was evaluated beside {report.baseline} with {by}: both answered the same questions, served by "
+        f"{served}, and every sample was paired."
+    )
+    yield ""
+    head = ["Task", "Data", "Revision", "Samples"]
+    yield from markup.table(head, [_data(row.part) for row in report.rows])
+
+
+def _data(part: PlannedTask) -> list[str]:
+    data = part.task.dataset
+    place = f"{data.id or 'own files'}, {data.split}" + (f" ({data.config})" if data.config else "")
+    size = f"{part.planned:,} of {part.available:,}" if part.planned < part.available else f"{part.planned:,}"
+    return [part.task.title, place, part.revision, size]
+
+
+def _commands(report: Report, label: str) -> Iterator[str]:
+    served = {name: commands.serving(report, name) for name in (report.baseline, label)}
+    run = commands.evaluating(report)
+    if not run and not any(served.values()):
+        return
+    yield from ("<details>", "<summary>Evaluation commands</summary>", "")
+    if run:
+        yield from ("One command serves both models, asks them and makes this section:", "")
+        yield from (*markup.code([run], "sh"), "")
+    for name, command in served.items():
+        if command:
+            yield from (f"{markup.escaped(name)} was served by", "", *markup.code([command], "sh"), "")
+    yield from ("</details>", "")
+
+
+def _contender(report: Report, label: str) -> Contender:
+    return next(one for one in report.plan.contenders if one.model.label == label)
+
+
+# --- the metadata ---------------------------------------------------------------------------------
+
+
+def _metadata(report: Report, label: str) -> Iterator[str]:
+    """The Hub's ``model-index``: every metric of every task, in percent, on all that the candidate answered."""
+    base, one = report.plan.baseline.model, _contender(report, label).model
+    if _HUB_ID.fullmatch(base.source) and _COMMIT.fullmatch(base.digest):
+        yield from (f"base_model: {_quoted(base.source)}", "base_model_relation: quantized")
+    found = [(row.part, row.scores[label]) for row in report.rows if row.scores[label].scored]
+    if not found:
+        yield "# no score was measured"
+        return
+    yield from ("model-index:", f"- name: {_quoted(commands.public(one.source).rsplit('/', 1)[-1])}", "  results:")
+    for part, score in found:
+        yield from (f"  - {line}" if at == 0 else f"    {line}" for at, line in enumerate(_result(part, score)))
+
+
+def _result(part: PlannedTask, score: TaskScore) -> Iterator[str]:
+    task, data = part.task, part.task.dataset
+    yield "task:"
+    yield f"  type: {'image-text-to-text' if task.benchmark in BENCHMARKS else 'text-generation'}"
+    yield "dataset:"
+    yield f"  name: {_quoted(task.title)}"
+    yield f"  type: {_quoted(data.id or task.benchmark)}"
+    if data.config:
+        yield f"  config: {_quoted(data.config)}"
+    yield f"  split: {_quoted(data.split)}"
+    if data.id and _COMMIT.fullmatch(part.revision):
+        yield f"  revision: {_quoted(part.revision)}"
+    if part.planned < part.available or score.scored < score.planned:
+        yield "  args:"
+        yield f"    samples: {score.scored}"
+        yield f"    available: {part.available}"
+    yield "metrics:"
+    for name, value in score.metrics.items():
+        if value is not None:
+            yield f"- type: {_quoted(name)}"
+            yield f"  value: {words.percent(value)}"
+            # With the task's title: the Hub's writer puts metrics of equal data under one task's name.
+            yield f"  name: {_quoted(f'{task.title} {name} (%)')}"
+
+
+def _quoted(text: str) -> str:
+    """A text as YAML's double-quoted scalar: whatever it holds, it is this text and nothing else."""
+    return '"' + "".join(map(_character, text)) + '"'
+
+
+def _character(one: str) -> str:
+    if one in '"\\':
+        return "\\" + one
+    if one.isprintable():
+        return one
+    if "\ud800" <= one <= "\udfff":
+        # Half a pair is no character: no reader of YAML has to take it.
+        return "\N{REPLACEMENT CHARACTER}"
+    return f"\\U{ord(one):08X}"

@@ -1,0 +1,194 @@
+"""A report as ``results.json``: for programs, unrounded, and nothing in it that a rerun would change."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from evalkit import verdict
+from evalkit.report.facts import SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from evalkit.checkpoint import Checkpoint
+    from evalkit.drift import Change
+    from evalkit.pairs import Comparison
+    from evalkit.plan import Contender
+    from evalkit.report.facts import Average, Comparability, NoiseFloor, Published, Report, Row
+    from evalkit.stats import Flips
+    from evalkit.types import Json, TaskScore
+    from evalkit.verdict import Judgement
+
+
+def results_text(report: Report) -> str:
+    """``results.json``."""
+    return json.dumps(results(report), indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+
+def results(report: Report) -> dict[str, Json]:
+    """Scores from 0 to 1, recovery in percent; None where something is undefined or was not judged."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "smoke": report.plan.smoke,
+        "baseline": report.baseline,
+        "candidates": list(report.candidates),
+        "policy": asdict(report.policy),
+        "models": {one.model.label: _model(one, report) for one in report.plan.contenders},
+        "tasks": [_row(row) for row in report.rows],
+        "averages": [_average(one) for one in report.averages],
+        "warnings": list(report.warnings),
+    }
+
+
+def judgement_json(one: Judgement) -> dict[str, Json]:
+    """One candidate beside the baseline, on one task or one average."""
+    return {
+        **comparison_json(one.comparison),
+        "verdict": one.verdict,
+        "tier": one.rule.tier,
+        "min_recovery": one.rule.min_recovery,
+        "sentence": verdict.sentence(one),
+        "reasons": list(one.reasons),
+        "more": one.more,
+    }
+
+
+def comparison_json(one: Comparison) -> dict[str, Json]:
+    """Two models' scores on the same samples."""
+    found, flips = one.recovery, one.flips
+    return {
+        "percent": found.percent,
+        "interval": None if found.low is None or found.high is None else [found.low, found.high],
+        "interval_method": found.method,
+        "reason": found.reason,
+        "baseline": one.baseline,
+        "candidate": one.candidate,
+        "paired": one.n,
+        "planned": one.planned,
+        "failed": one.failed,
+        "missing": one.missing,
+        "clusters": found.clusters,
+        "bounds": None if one.bounds is None else [None if math.isinf(end) else end for end in one.bounds],
+        "regressed": flips.regressed if flips else None,
+        "improved": flips.improved if flips else None,
+        "mcnemar_p": flips.mcnemar_p if flips else None,
+        "differences": [difference.key for difference in one.differences],
+    }
+
+
+def _model(one: Contender, report: Report) -> dict[str, Json]:
+    files = report.checkpoints.get(one.model.label)
+    return {
+        "source": one.model.source,
+        "digest": one.model.digest,
+        "engine": {**asdict(one.engine), "numerics": dict(one.engine.numerics)},
+        "checkpoint": None if files is None else _checkpoint(files),
+    }
+
+
+def _checkpoint(one: Checkpoint) -> dict[str, Json]:
+    return {
+        "scheme": one.scheme,
+        "quantized": one.quantized,
+        "weight_bytes": one.weight_bytes,
+        "dtypes": dict(one.dtypes),
+        "quantized_layers": dict(one.layers),
+        "ignored": list(one.ignored),
+        "dtype": one.dtype,
+        "files": dict(one.files),
+    }
+
+
+def _row(row: Row) -> dict[str, Json]:
+    task = row.part.task
+    return {
+        "task": task.name,
+        "title": task.title,
+        "category": task.category,
+        "metric": task.headline,
+        "dialect": task.dialect,
+        "images": task.images,
+        "planned": row.part.planned,
+        "available": row.part.available,
+        "revision": row.part.revision,
+        "scores": {label: _score(score) for label, score in row.scores.items()},
+        "recovery": {label: judgement_json(one) for label, one in row.judgements.items()},
+        "comparability": _comparability(row.comparability),
+        "drift": {label: {one.trait: _change(one) for one in found} for label, found in row.drift.items()},
+        "published": {label: _published(one) for label, one in row.published.items()},
+        "noise_floor": None if row.noise is None else _noise(row.noise),
+        "groups": {
+            label: {name: comparison_json(one) for name, one in found.items()} for label, found in row.groups.items()
+        },
+        "exams": {label: dict(facts) for label, facts in row.exams.items()},
+        "checks": dict(row.checks),
+    }
+
+
+def _average(one: Average) -> dict[str, Json]:
+    return {
+        "category": one.category,
+        "baseline": one.baseline,
+        "recovery": {
+            label: {**judgement_json(found), "parts": list(found.comparison.parts)}
+            for label, found in one.judgements.items()
+        },
+        "published": {label: _published(found) for label, found in one.published.items()},
+    }
+
+
+def _score(score: TaskScore) -> dict[str, Json]:
+    return {key: value for key, value in asdict(score).items() if key not in {"task", "model"}}
+
+
+def _comparability(one: Comparability) -> dict[str, Json]:
+    return {
+        "settings": {label: dict(found) for label, found in one.settings.items()},
+        "unknown": {label: list(found) for label, found in one.unknown.items()},
+        "differences": {label: [asdict(each) for each in found] for label, found in one.differences.items()},
+        "accepted": list(one.accepted),
+    }
+
+
+def _change(one: Change) -> dict[str, Json]:
+    low, high = one.difference.low, one.difference.high
+    return {
+        "baseline": one.baseline,
+        "candidate": one.candidate,
+        "difference": one.difference.value,
+        "interval": None if low is None or high is None else [low, high],
+        "n": one.difference.n,
+        "flagged": one.flagged,
+    }
+
+
+def _published(one: Published) -> dict[str, Json]:
+    return {
+        "source": one.source,
+        "title": one.title,
+        "baseline": one.baseline,
+        "candidate": one.candidate,
+        "recovery": one.beside.published,
+        "measured": one.beside.measured,
+        "standing": one.beside.standing,
+    }
+
+
+def _noise(one: NoiseFloor) -> dict[str, Json]:
+    return {
+        "samples": one.samples,
+        "baseline_again": _flips(one.itself),
+        "candidates": {label: _flips(found) for label, found in one.candidates.items()},
+    }
+
+
+def _flips(one: Flips) -> Mapping[str, Json]:
+    return {
+        "regressed": one.regressed,
+        "improved": one.improved,
+        "unchanged": one.unchanged,
+        "discordance": one.discordance,
+    }

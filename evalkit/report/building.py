@@ -1,0 +1,219 @@
+"""Tallies become a report: every task paired and judged, every average combined, with what speaks against them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from evalkit import cards, checkpoint, comparability, drift, pairs, speed, stats, verdict
+from evalkit.errors import ExitCode
+from evalkit.pairs import Attempts, Side
+from evalkit.policy import Policy
+from evalkit.report.facts import Average, Comparability, NoiseFloor, Published, Report, Row
+from evalkit.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from evalkit.cards import PublishedRow, PublishedTable
+    from evalkit.checkpoint import Checkpoint
+    from evalkit.plan import Contender, Plan, PlannedTask
+    from evalkit.score import Tally
+    from evalkit.stats import Flips, RecoveryInterval
+    from evalkit.types import Json
+
+    Tallies = Mapping[tuple[str, str], Tally]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a report is judged by, and what is known beside the answers."""
+
+    policy: Policy = field(default_factory=Policy)
+    accepted: tuple[str, ...] = ()
+    """Keys of differences that are intended."""
+    averaged: tuple[str, ...] | None = None
+    """Categories that get an average row; None for every category with several tasks."""
+    published: tuple[PublishedTable, ...] = ()
+    checkpoints: Mapping[str, Checkpoint] = field(default_factory=dict)
+    """By model label."""
+    exams: Mapping[str, Mapping[str, Mapping[str, Json]]] = field(default_factory=dict)
+    """Model label -> task -> how the exam was held."""
+    checks: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    """Task -> how answers were judged."""
+
+
+def build(
+    plan: Plan,
+    tallies: Tallies,
+    terms: Terms | None = None,
+    *,
+    notices: Sequence[str] = (),
+    provenance: Mapping[str, Json] | None = None,
+) -> Report:
+    """The report of a finished plan; ``tallies`` are by (model label, task name)."""
+    return _Building(plan, tallies, terms or Terms()).report(notices, provenance or {})
+
+
+def exit_code(report: Report) -> ExitCode:
+    """What the report means for the shell: the verdicts, or without a threshold whether everything was compared."""
+    if any(one.rule.min_recovery is not None for one in report.judgements):
+        return verdict.exit_code(report.judgements)
+    if any(one.verdict in {Verdict.INCOMPLETE, Verdict.NOT_COMPARABLE} for one in report.judgements):
+        return ExitCode.INCOMPLETE
+    lost = any(
+        score.failed > report.policy.max_failed * score.planned for row in report.rows for score in row.scores.values()
+    )
+    return ExitCode.INCOMPLETE if lost else ExitCode.FINE
+
+
+@dataclass(frozen=True, slots=True)
+class _Building:
+    plan: Plan
+    tallies: Tallies
+    terms: Terms
+
+    def report(self, notices: Sequence[str], provenance: Mapping[str, Json]) -> Report:
+        plan, terms = self.plan, self.terms
+        averaged = plan.averages(terms.averaged)
+        rows = tuple(self._row(part, averaged=part.task.category in averaged) for part in plan.tasks)
+        return Report(
+            plan=plan,
+            rows=rows,
+            averages=tuple(self._average(category, rows) for category in averaged),
+            policy=terms.policy,
+            notices=tuple(notices),
+            provenance=provenance,
+            checkpoints=terms.checkpoints,
+            warnings=tuple(
+                checkpoint.warnings(plan.baseline.model.label, [*self._labels], terms.checkpoints),
+            ),
+        )
+
+    @property
+    def _labels(self) -> tuple[str, ...]:
+        """The candidates' labels."""
+        return tuple(one.model.label for one in self.plan.candidates)
+
+    def _row(self, part: PlannedTask, *, averaged: bool) -> Row:
+        plan, terms, name = self.plan, self.terms, part.task.name
+        base, *others = [self._side(part, one) for one in plan.contenders]
+        rule = terms.policy.for_task(name, averaged=averaged)
+        judgements = {
+            side.label: verdict.judge(
+                pairs.compare(part.task.title, base, side, terms.accepted), rule, terms.policy.max_failed
+            )
+            for side in others
+        }
+        own = self.tallies[base.label, name]
+        return Row(
+            part=part,
+            scores={one.model.label: self.tallies[one.model.label, name].task_score() for one in plan.contenders},
+            judgements=judgements,
+            comparability=_comparability(base, others, terms.accepted),
+            drift={side.label: drift.changes(own, self.tallies[side.label, name]) for side in others},
+            published={
+                label: _published(table, row, judgements[label].comparison.recovery)
+                for label, table in self._tables().items()
+                if (row := table.row(name)) is not None and row.metric in {"", part.task.headline}
+            },
+            noise=self._noise(name),
+            exams={label: found[name] for label, found in terms.exams.items() if name in found},
+            checks=terms.checks.get(name, {}),
+            speed={
+                one.model.label: found
+                for one in plan.contenders
+                if (found := speed.of(self.tallies[one.model.label, name])) is not None
+            },
+        )
+
+    def _side(self, part: PlannedTask, one: Contender) -> Side:
+        """What one model did on one task, as something that can be paired."""
+        label, task = one.model.label, part.task
+        tally, several = self.tallies[label, task.name], task.decoding.n
+        score = tally.task_score()
+        return Side(
+            label,
+            tally.paired,
+            failed=tally.unanswered,
+            planned=-(-part.planned // several),
+            available=-(-part.available // several),
+            smoke=self.plan.smoke,
+            settings=comparability.settings(part, one, self.terms.checkpoints.get(label)),
+            attempts=Attempts(label, score.failed, score.planned) if several > 1 else None,
+        )
+
+    def _average(self, category: str, rows: Sequence[Row]) -> Average:
+        members = [row for row in rows if row.part.task.category == category]
+        own = [row.scores[self.plan.baseline.model.label].score for row in members]
+        policy = self.terms.policy
+        judgements = {
+            label: verdict.judge(
+                pairs.average(category, [row.judgements[label].comparison for row in members]),
+                policy.for_average(category),
+                policy.max_failed,
+            )
+            for label in self._labels
+        }
+        return Average(
+            category=category,
+            baseline=None if None in own else fmean(score for score in own if score is not None),
+            judgements=judgements,
+            published={
+                label: _published(table, row, judgements[label].comparison.recovery)
+                for label, table in self._tables().items()
+                if (row := table.average(category)) is not None and _same_rows(table, category, members)
+            },
+        )
+
+    def _tables(self) -> dict[str, PublishedTable]:
+        """The published table of each candidate that has one for this very pair of models."""
+        base = self.plan.baseline.model.source.casefold()
+        return {
+            one.model.label: table
+            for one in self.plan.candidates
+            for table in self.terms.published
+            if (table.baseline.casefold(), table.candidate.casefold()) == (base, one.model.source.casefold())
+        }
+
+    def _noise(self, task: str) -> NoiseFloor | None:
+        """Flips of every candidate, and of the baseline itself, on the samples that the baseline was asked twice."""
+        if self.plan.repeat is None:
+            return None
+        again = self.tallies[self.plan.repeat.model.label, task]
+        first = self.tallies[self.plan.baseline.model.label, task]
+        asked = again.paired.keys() | again.unanswered
+        return NoiseFloor(
+            samples=len(asked),
+            itself=_flips(first, again, asked),
+            candidates={label: _flips(first, self.tallies[label, task], asked) for label in self._labels},
+        )
+
+
+def _flips(first: Tally, other: Tally, ids: set[str]) -> Flips:
+    one, two = first.paired, other.paired
+    common = sorted(ids & one.keys() & two.keys())
+    return stats.flips([one[key].value for key in common], [two[key].value for key in common])
+
+
+def _comparability(base: Side, others: Sequence[Side], accepted: tuple[str, ...]) -> Comparability:
+    known = {key for side in (base, *others) for key in side.settings}
+    return Comparability(
+        settings={side.label: side.settings for side in (base, *others)},
+        unknown={
+            side.label: missing for side in (base, *others) if (missing := tuple(sorted(known - side.settings.keys())))
+        },
+        differences={side.label: tuple(pairs.differences(base, side)) for side in others},
+        accepted=accepted,
+    )
+
+
+def _published(table: PublishedTable, row: PublishedRow, measured: RecoveryInterval) -> Published:
+    return Published(table.source, row.title, row.baseline.text, row.candidate.text, cards.beside(row, measured))
+
+
+def _same_rows(table: PublishedTable, category: str, members: Sequence[Row]) -> bool:
+    """Whether the measured average is of the tasks that the published one is of."""
+    published = {row.task for row in table.rows if row.category == category}
+    return published == {row.part.task.name for row in members}

@@ -1,0 +1,147 @@
+"""What a report holds: everything that a rendering needs, and nothing rendered.
+
+Equal reports render to equal bytes. Scores are between 0 and 1, recoveries in percent, both unrounded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from evalkit.policy import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from evalkit.cards import Beside
+    from evalkit.checkpoint import Checkpoint
+    from evalkit.drift import Change
+    from evalkit.pairs import Comparison, Difference
+    from evalkit.plan import Plan, PlannedTask
+    from evalkit.speed import Speed
+    from evalkit.stats import Flips
+    from evalkit.types import Json, TaskScore
+    from evalkit.verdict import Judgement
+
+SCHEMA_VERSION = 2
+AVERAGE = "Average Score"
+"""The published name of the average row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A figure of a published table beside the one that was measured."""
+
+    source: str
+    """Where it was published."""
+    title: str
+    """As the published table names its row."""
+    baseline: str
+    """The published scores as they are printed, in percent."""
+    candidate: str
+    beside: Beside
+    """The published recovery and where it lies, seen from the measured interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseFloor:
+    """What changes when nothing changed: the baseline asked twice on the same samples."""
+
+    samples: int
+    """Of the task that were asked twice."""
+    itself: Flips
+    """The baseline's second answers beside its first ones."""
+    candidates: Mapping[str, Flips]
+    """Every candidate beside the baseline's first answers, on the same samples, by label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparability:
+    """What has to be equal on both sides of one task, and whether it is."""
+
+    settings: Mapping[str, Mapping[str, Json]]
+    """Model label -> item -> what it was; items that are unknown for a model are left out."""
+    unknown: Mapping[str, tuple[str, ...]]
+    """Model label -> items that could not be known, as for a server that evalkit did not start."""
+    differences: Mapping[str, tuple[Difference, ...]]
+    """Candidate label -> everything that differs from the baseline, whether it was accepted or not."""
+    accepted: tuple[str, ...] = ()
+    """Items that the user declared intended to differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One task: every model's score, and every candidate's comparison with its verdict."""
+
+    part: PlannedTask
+    scores: Mapping[str, TaskScore]
+    """By model label, the baseline first: each model on all that it answered."""
+    judgements: Mapping[str, Judgement]
+    """By candidate label; ``judgement.comparison`` holds the paired scores, the recovery and its interval."""
+    comparability: Comparability
+    drift: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
+    """By candidate label: how its answers came out beside the baseline's."""
+    published: Mapping[str, Published] = field(default_factory=dict)
+    """By candidate label, where a published table has this very pair."""
+    noise: NoiseFloor | None = None
+    """None unless the baseline was asked twice."""
+    groups: Mapping[str, Mapping[str, Comparison]] = field(default_factory=dict)
+    """Candidate label -> group of samples (such as a subject of MMLU) -> its comparison."""
+    exams: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    """Model label -> what a reader should know of how its exam was held."""
+    checks: Mapping[str, Json] = field(default_factory=dict)
+    """How a checker judged the answers; empty when the metrics do."""
+    speed: Mapping[str, Speed] = field(default_factory=dict)
+    """By model label, where it has answers. Not in ``results.json``: asking again would change it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Average:
+    """The average row of one category."""
+
+    category: str
+    baseline: float | None
+    """Mean of the baseline's own task scores; None when a task has none."""
+    judgements: Mapping[str, Judgement]
+    """By candidate label."""
+    published: Mapping[str, Published] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that a rendering needs."""
+
+    plan: Plan
+    rows: tuple[Row, ...]
+    averages: tuple[Average, ...]
+    policy: Policy = field(default_factory=Policy)
+    """What the verdicts were asked of."""
+    notices: tuple[str, ...] = ()
+    provenance: Mapping[str, Json] = field(default_factory=dict)
+    checkpoints: Mapping[str, Checkpoint] = field(default_factory=dict)
+    """Model label to what its files say; a model whose files are not on this machine is left out."""
+    warnings: tuple[str, ...] = ()
+    """What the files say against the comparison being what it claims to be."""
+
+    @property
+    def baseline(self) -> str:
+        """The baseline's label."""
+        return self.plan.baseline.model.label
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """The candidates' labels."""
+        return tuple(one.model.label for one in self.plan.candidates)
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether any planned sample of any model has no answer."""
+        return any(score.failed for row in self.rows for score in row.scores.values())
+
+    @property
+    def judgements(self) -> Iterator[Judgement]:
+        """Of every task and average, of every candidate."""
+        for average in self.averages:
+            yield from average.judgements.values()
+        for row in self.rows:
+            yield from row.judgements.values()

@@ -1,0 +1,268 @@
+"""The first screen of the page: what each candidate kept, the accuracy table, and what there is to trust it by."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from evalkit import verdict
+from evalkit.cards import Standing
+from evalkit.report import words
+from evalkit.report.facts import AVERAGE
+from evalkit.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from evalkit.pairs import Difference
+    from evalkit.report.facts import Report, Row
+    from evalkit.report.forest import Axis, Mark
+    from evalkit.verdict import Judgement
+
+_CLAIMS: Final = 3
+_NAMED: Final = 3
+_TRAITS: Final = {"unparsed": "unreadable", "truncated": "cut short", "empty": "empty", "tokens": "length"}
+_SIGNS: Final = {
+    Verdict.RECOVERED: ("good", "✓"),
+    Verdict.DEGRADED: ("bad", "✗"),
+    Verdict.UNDECIDED: ("unsure", "?"),
+    Verdict.INCOMPLETE: ("unsure", "!"),
+    Verdict.NOT_COMPARABLE: ("bad", "≠"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A verdict with the sign and the tone it is shown in; the word always stands beside them."""
+
+    word: str
+    tone: str
+    sign: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One candidate on one row."""
+
+    label: str
+    score: str
+    recovery: str
+    interval: str
+    stamp: Stamp | None
+    mark: Mark | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of the accuracy table."""
+
+    category: str
+    span: int
+    """Rows that the category's cell covers; 0 where a row above covers this one."""
+    title: str
+    metric: str
+    baseline: str
+    cells: tuple[Cell, ...]
+    average: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What is said first of a candidate: one average, or a task where there is none."""
+
+    name: str
+    cell: Cell
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One candidate's answer to "what did quantization cost"."""
+
+    label: str
+    claims: tuple[Claim, ...]
+    counts: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """One thing that speaks for or against trusting the numbers."""
+
+    name: str
+    text: str
+    tone: str
+    place: str
+    """Anchor of the section that says more."""
+
+
+def stamp(one: Judgement) -> Stamp | None:
+    """The verdict as it is shown; None when the row was not judged."""
+    if one.verdict is None:
+        return None
+    tone, sign = _SIGNS[one.verdict]
+    return Stamp(words.verdict_text(one.verdict), tone, sign)
+
+
+def lines(report: Report, axis: Axis | None) -> list[Line]:
+    """The accuracy table: the same rows, order and rounding as in every other rendering."""
+    head, body = words.table(report)
+    width = (len(head) - 3) // len(report.candidates)
+    categories = [cells[0] for cells in body]
+    found = []
+    for at, (row, cells) in enumerate(zip(_in_order(report), body, strict=True)):
+        texts = [cells[3 + width * number :][:2] for number in range(len(report.candidates))]
+        found.append(
+            Line(
+                category=cells[0],
+                span=_span(categories, at),
+                title=row.title,
+                metric=row.metric,
+                baseline=cells[2],
+                cells=tuple(
+                    _cell(label, one, text, axis)
+                    for (label, one), text in zip(row.judgements.items(), texts, strict=True)
+                ),
+                average=row.average,
+            )
+        )
+    return found
+
+
+def candidates(report: Report, table: Sequence[Line]) -> list[Candidate]:
+    """What is said first of every candidate: its averages, or its tasks where there is no average."""
+    averaged = any(line.average for line in table)
+    found = []
+    for at, label in enumerate(report.candidates):
+        claims = tuple(
+            Claim(
+                f"{line.category} average" if line.average else line.title,
+                line.cells[at],
+                verdict.sentence(row.judgements[label]),
+            )
+            for row, line in zip(_in_order(report), table, strict=True)
+            if line.average or not averaged
+        )
+        found.append(Candidate(label, claims[:_CLAIMS], _counts(label, report)))
+    return found
+
+
+def grounds(report: Report) -> list[Ground]:
+    """What there is to trust the numbers by, or to doubt them for."""
+    found = [_answered(report), _comparable(report), _form(report)]
+    if report.plan.smoke:
+        text = "a part of each task was asked (--limit): this shows that the run works, not what quantization costs"
+        found.insert(0, Ground("Smoke run", text, "unsure", "answers"))
+    return [*found, *_again(report), *_published(report)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    title: str
+    metric: str
+    average: bool
+    judgements: Mapping[str, Judgement]
+
+
+def _in_order(report: Report) -> Iterator[_Row]:
+    """Tasks and averages in the order of ``words.table``: an average closes its category."""
+    closing = {one.category: one for one in report.averages}
+    for at, row in enumerate(report.rows):
+        task = row.part.task
+        yield _Row(task.title, task.headline, average=False, judgements=row.judgements)
+        last = all(other.part.task.category != task.category for other in report.rows[at + 1 :])
+        if last and task.category in closing:
+            yield _Row(AVERAGE, "", average=True, judgements=closing[task.category].judgements)
+
+
+def _span(categories: Sequence[str], at: int) -> int:
+    """How many rows a category's cell covers from here; 0 inside a run of the same one."""
+    if at and categories[at - 1] == categories[at]:
+        return 0
+    return next((n for n, other in enumerate(categories[at:]) if other != categories[at]), len(categories) - at)
+
+
+def _cell(label: str, one: Judgement, texts: Sequence[str], axis: Axis | None) -> Cell:
+    score, recovery = texts
+    shown, _, interval = recovery.partition(" ")
+    return Cell(label, score, shown, interval, stamp(one), axis.mark(one) if axis else None)
+
+
+def _counts(label: str, report: Report) -> str:
+    """``7 tasks: 5 recovered, 2 undecided``."""
+    counted = Counter(row.judgements[label].verdict for row in report.rows)
+    count = len(report.rows)
+    total = f"{count} task{'s' if count != 1 else ''}"
+    parts = [f"{counted[one]} {words.verdict_text(one)}" for one in Verdict if counted[one]]
+    parts += [f"{counted[None]} without a threshold to judge by"] if counted[None] else []
+    return f"{total}: {', '.join(parts)}"
+
+
+def _answered(report: Report) -> Ground:
+    scores = [score for row in report.rows for score in row.scores.values()]
+    planned, failed = sum(one.planned for one in scores), sum(one.failed for one in scores)
+    if not failed:
+        text = f"every one of {planned:,} planned answers is there"
+        return Ground("Complete", text, "good", "answers")
+    text = f"{failed:,} of {planned:,} planned answers are missing, not counted as wrong"
+    return Ground("Not complete", text, "unsure", "answers")
+
+
+def _comparable(report: Report) -> Ground:
+    """Whether both sides answered the same questions in the same way."""
+    found = {(one.key, one.key in row.comparability.accepted) for row in report.rows for one in _unlike(row)}
+    open_ones = sum(not accepted for _, accepted in found)
+    if open_ones:
+        text = f"{_things(open_ones)} that must be equal on both sides, and nobody has declared that intended"
+        return Ground("Not comparable", text, "bad", "comparability")
+    unknown = any(row.comparability.unknown for row in report.rows)
+    if found:
+        return Ground("Comparable", f"{_things(len(found))}, declared as intended", "unsure", "comparability")
+    if unknown:
+        text = "nothing that is known differs; not everything is known of every server"
+        return Ground("Comparable", text, "unsure", "comparability")
+    text = "same samples, prompts and serving on both sides"
+    return Ground("Comparable", text, "good", "comparability")
+
+
+def _unlike(row: Row) -> Iterator[Difference]:
+    for listed in row.comparability.differences.values():
+        yield from listed
+
+
+def _things(count: int) -> str:
+    return f"{count} thing{'s' if count != 1 else ''} differ{'' if count != 1 else 's'}"
+
+
+def _form(report: Report) -> Ground:
+    """Whether answers changed apart from what they are worth."""
+    changed = [
+        f"{row.part.task.title}, {label}: {', '.join(traits)}"
+        for row in report.rows
+        for label, found in row.drift.items()
+        if (traits := [_TRAITS[one.trait] for one in found if one.flagged])
+    ]
+    if not changed:
+        return Ground("Same form", "no more answers were unreadable, cut short, empty or longer", "good", "drift")
+    listed = "; ".join(changed[:_NAMED]) + (f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else "")
+    return Ground("Form changed", listed, "unsure", "drift")
+
+
+def _again(report: Report) -> Iterator[Ground]:
+    """What the baseline does to itself when it is asked twice."""
+    found = [row.noise for row in report.rows if row.noise is not None]
+    if found:
+        flipped = sum(one.itself.regressed + one.itself.improved for one in found)
+        asked = sum(one.samples for one in found)
+        text = f"asked twice, the baseline itself changed on {flipped:,} of {asked:,} samples"
+        yield Ground("Noise floor", text, "good" if not flipped else "unsure", "drift")
+
+
+def _published(report: Report) -> Iterator[Ground]:
+    """How many published figures the measured intervals hold."""
+    found = [one for row in report.rows for one in row.published.values()]
+    found += [one for average in report.averages for one in average.published.values()]
+    if found:
+        inside = sum(one.beside.standing is Standing.INSIDE for one in found)
+        text = f"{inside} of {len(found)} published recoveries lie inside the measured interval"
+        yield Ground("Published", text, "good" if inside == len(found) else "unsure", "published")

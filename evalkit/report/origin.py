@@ -1,0 +1,152 @@
+"""Where a report's numbers come from: versions, data, prompts, flags, what was held equal, and how to run it again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from evalkit.report.words import DASH
+from evalkit.types import PublishedPrompt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from evalkit.plan import PlannedTask
+    from evalkit.report.facts import Report, Row
+    from evalkit.types import Json
+
+    Grid = tuple[list[str], list[list[str]]]
+
+_DIGEST = 19
+"""Signs of a digest that are shown: enough to tell two apart, ``sha256:`` included."""
+
+
+def models(report: Report) -> Grid:
+    """Heading and body: every model with its digest, the program that served it, and on what."""
+    return ["Model", "Source", "Digest", "Served by", "On"], [
+        [
+            one.model.label,
+            one.model.source,
+            one.model.digest[:_DIGEST],
+            f"{one.engine.name} {one.engine.version}"
+            + (" (a server that evalkit did not start)" if one.model.endpoint else ""),
+            one.engine.accelerator,
+        ]
+        for one in report.plan.contenders
+    ]
+
+
+def data(report: Report) -> Grid:
+    """Heading and body: every task with its data, their revision, and the digest of its prompt."""
+    return ["Task", "Data", "Revision", "Samples", "Images", "Prompt"], [
+        [
+            row.part.task.title,
+            f"{row.part.task.dataset.id or row.part.task.source or 'local files'} ({row.part.task.dataset.split})",
+            row.part.revision[:_DIGEST],
+            f"{row.part.planned:,} of {row.part.available:,}",
+            row.part.task.images,
+            _prompt(row.part),
+        ]
+        for row in report.rows
+    ]
+
+
+def _prompt(part: PlannedTask) -> str:
+    found = part.task.prompt
+    if isinstance(found, PublishedPrompt):
+        return f"sha256:{found.sha256[:12]} ({found.repository}, {found.constant})"
+    return f"sha256:{sha256(found.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}" if found else "the harness's own"
+
+
+def flags(report: Report) -> Grid:
+    """Heading and body: serving arguments and variables that may move an answer."""
+    labels = [one.model.label for one in report.plan.contenders]
+    found = [dict(one.engine.numerics) for one in report.plan.contenders]
+    names = sorted({name for one in found for name in one if name != "packages"})
+    return ["Flag or variable", *labels], [[name, *(_value(one.get(name)) for one in found)] for name in names]
+
+
+def equalities(report: Report) -> Grid:
+    """Heading and body: everything that has to be equal on both sides of every task, with what it was."""
+    labels = [one.model.label for one in report.plan.contenders]
+    return ["Task", "Item", "", *labels], [line for row in report.rows for line in _items(row, labels)]
+
+
+def _items(row: Row, labels: Sequence[str]) -> Iterator[list[str]]:
+    found = row.comparability.settings
+    unlike = {one.key for listed in row.comparability.differences.values() for one in listed}
+    for name in sorted({key for settings in found.values() for key in settings}):
+        values = [_value(found.get(label, {}).get(name)) for label in labels]
+        state = "equal" if len(set(values)) == 1 else "not known of all" if DASH in values else "differs"
+        if name in unlike:
+            state = "differs, accepted" if name in row.comparability.accepted else "differs"
+        yield [row.part.task.title, name, state, *values]
+
+
+def versions(provenance: Mapping[str, Json]) -> Grid:
+    """Heading and body: programs, machine and accelerator."""
+    body = [
+        [name, str(provenance[name])]
+        for name in ("evalkit", "commit", "python", "platform", "cpu")
+        if provenance.get(name)
+    ]
+    gpus = provenance.get("gpus")
+    for gpu in gpus if isinstance(gpus, list) else []:
+        memory = f"{gpu.get('memory_mib') or 0:,} MiB"
+        body.append(["GPU", f"{gpu.get('name')}, {memory}, driver {gpu.get('driver')}"])
+    serving = provenance.get("serving")
+    for where, packages in {
+        "": provenance.get("packages"),
+        " (serving)": serving.get("packages") if isinstance(serving, Mapping) else None,
+    }.items():
+        body += [[f"{name}{where}", str(found)] for name, found in sorted((packages or {}).items())]
+    return ["What", "Version"], body
+
+
+def commands(provenance: Mapping[str, Json]) -> list[tuple[str, str]]:
+    """What was run, as commands with a word on each: the comparison first, then every server."""
+    config = provenance.get("config")
+    found = [("The comparison", shlex.join(_comparison(config)))] if isinstance(config, Mapping) else []
+    served = provenance.get("commands")
+    found += [(f"The server of {label}", str(text)) for label, text in sorted((served or {}).items())]
+    return found
+
+
+def _comparison(config: Mapping[str, Json]) -> Iterator[str]:
+    yield from ("evalkit", "run", "--baseline", _choice(config["baseline"]))
+    for one in config.get("candidates") or ():
+        yield from ("--candidate", _choice(one))
+    for option, found in (("--task", config.get("tasks")), ("--tasks-dir", config.get("tasks_dir"))):
+        for one in found or ():
+            yield from (option, str(one))
+    if config.get("suite") and not config.get("tasks"):
+        yield from ("--suite", str(config["suite"]))
+    for option, named in (("--data", config.get("data")), ("--endpoint", config.get("endpoints"))):
+        for name, one in sorted((named or {}).items()):
+            yield from (option, f"{name}={one}")
+    if config.get("limit") is not None:
+        yield from ("--limit", str(config["limit"]))
+
+
+def _choice(one: Mapping[str, Json]) -> str:
+    return f"{one['label']}={one['source']}" if one["label"] != one["source"] else str(one["source"])
+
+
+def rest(provenance: Mapping[str, Json]) -> str:
+    """Everything that is known, as JSON."""
+    return json.dumps(provenance, indent=2, sort_keys=True, ensure_ascii=False)
+
+
+def as_text(found: Json) -> str:
+    """A value as JSON on one line."""
+    return json.dumps(found, sort_keys=True, ensure_ascii=False)
+
+
+def _value(found: Json) -> str:
+    if found is None:
+        return DASH
+    text = found if isinstance(found, str) else as_text(found)
+    return text[:12] if len(text) == 64 and all(sign in "0123456789abcdef" for sign in text) else text

@@ -1,0 +1,259 @@
+"""A report in sentences and in the accuracy table, rounded once for every rendering."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalkit import checkpoint, verdict
+from evalkit.errors import near_miss
+from evalkit.report.facts import AVERAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evalkit.drift import Change
+    from evalkit.pairs import Comparison
+    from evalkit.report.facts import Average, Published, Report, Row
+    from evalkit.stats import Flips
+    from evalkit.verdict import Judgement, Verdict
+
+DASH = "–"
+
+
+def percent(value: float | None) -> str:
+    """A 0-1 score as the published tables print it: in percent, two decimals; a dash where there is none."""
+    return DASH if value is None else f"{value * 100:.2f}"
+
+
+def recovery_text(one: Comparison) -> str:
+    """A recovery as the published tables print it, with its 95 % interval; a dash where it is undefined."""
+    found = one.recovery
+    if found.percent is None:
+        return DASH
+    interval = "" if found.low is None or found.high is None else f" [{found.low:.1f}, {found.high:.1f}]"
+    return f"{found.percent:.2f}%{interval}"
+
+
+def verdict_text(one: Verdict | None) -> str:
+    """A verdict in words; a dash where nothing was asked."""
+    return DASH if one is None else one.value.replace("_", " ")
+
+
+# --- sentences ------------------------------------------------------------------------------------
+
+
+def sentences(report: Report) -> list[str]:
+    """The answer first: every average, then every task, of every candidate; each ends with what it is about."""
+    prefix = "Smoke run (--limit): " if report.plan.smoke else ""
+    found = []
+    for label in report.candidates:
+        beside = f"{label} beside {report.baseline}"
+        for average in report.averages:
+            one = average.judgements[label]
+            about = f"{average.category} average of {len(one.comparison.parts)} tasks, {beside}"
+            found.append(f"{prefix}{verdict.sentence(one)}: {about}")
+        found += [
+            f"{prefix}{verdict.sentence(row.judgements[label])}: {row.part.task.title}, {beside}" for row in report.rows
+        ]
+    return found
+
+
+def completeness(report: Report) -> list[str]:
+    """One sentence for each thing that limits what the table says."""
+    found = [*report.notices, *report.warnings, *_how_served(report)]
+    found += [*_unknown(report), *_accepted_in_vain(report)]
+    for row in report.rows:
+        found += _failures(row)
+        for label, one in row.judgements.items():
+            found += _reasons(f"{row.part.task.title}, {label}", one)
+    for average in report.averages:
+        for label, one in average.judgements.items():
+            found += _reasons(f"{average.category} average, {label}", one)
+    return found
+
+
+def _failures(row: Row) -> Iterator[str]:
+    for label, score in row.scores.items():
+        place = f"{row.part.task.title}, {label}"
+        if score.failed:
+            kinds = ", ".join(f"{count} {kind}" for kind, count in score.failures.items())
+            yield (
+                f"{place}: {score.failed} of {score.planned} samples have no answer ({kinds}); "
+                "they are not scored as wrong."
+            )
+        if score.truncated:
+            share = score.truncated / score.scored
+            yield f"{place}: {score.truncated} of {score.scored} answers ({share:.1%}) ended at the token limit."
+
+
+def _reasons(place: str, one: Judgement) -> Iterator[str]:
+    """What a reader should hold against a verdict; why it was given stands in its sentence."""
+    yield from (f"{place}: {text}." for text in one.reasons[1:])
+
+
+def _how_served(report: Report) -> Iterator[str]:
+    """What a reader must know of the servers."""
+    for one in report.plan.contenders:
+        label = one.model.label
+        if one.model.endpoint:
+            yield f"{label} was asked on a server that evalkit did not start; its weights are known by name only."
+        if one.engine.numerics.get("trust-remote-code"):
+            yield f"{label}: code from the model's repository was allowed to run (trust_remote_code)."
+
+
+def _unknown(report: Report) -> Iterator[str]:
+    """What could not be compared; told once, although it holds for every task."""
+    if report.rows:
+        for label, items in report.rows[0].comparability.unknown.items():
+            yield f"{label}: not known, and so not compared: {', '.join(items)}."
+
+
+def _accepted_in_vain(report: Report) -> Iterator[str]:
+    """Accepted differences that are none: a misspelt key must not look like one that was used."""
+    seen = {one.key for row in report.rows for found in row.comparability.differences.values() for one in found}
+    known = {key for row in report.rows for told in row.comparability.settings.values() for key in told}
+    accepted = report.rows[0].comparability.accepted if report.rows else ()
+    for key in accepted:
+        if key not in seen:
+            hint = "" if key in known else f"; there is no such item, {near_miss(key, known)}"
+            yield f"--accept-difference {key}: nothing of that name differs{hint}"
+
+
+# --- the accuracy table -----------------------------------------------------------------------------
+
+
+def table(report: Report) -> tuple[list[str], list[list[str]]]:
+    """Heading and body of the accuracy table, in the shape of the published one."""
+    judged = any(one.verdict is not None for one in report.judgements)
+    head = ["Category", "Metric", report.baseline]
+    for label in report.candidates:
+        head += [label, "Recovery (%)", *(["Verdict"] if judged else [])]
+    body: list[list[str]] = []
+    closing = {one.category: one for one in report.averages}
+    for at, row in enumerate(report.rows):
+        task = row.part.task
+        cells = [task.category, f"{task.title} {task.headline}", _baseline_cell(row, report)]
+        for label, one in row.judgements.items():
+            cells += _candidate_cells(row.scores[label].score, one, judged=judged)
+        body.append(cells)
+        last = all(other.part.task.category != task.category for other in report.rows[at + 1 :])
+        if last and task.category in closing:
+            body.append(_average_cells(closing[task.category], judged=judged))
+    return head, body
+
+
+def _baseline_cell(row: Row, report: Report) -> str:
+    """The baseline's score on the paired samples when all candidates pair the same ones, else on its own."""
+    paired = {one.comparison.baseline for one in row.judgements.values()}
+    return percent(paired.pop() if len(paired) == 1 else row.scores[report.baseline].score)
+
+
+def _candidate_cells(own: float | None, one: Judgement, *, judged: bool) -> list[str]:
+    found = one.comparison
+    cells = [percent(own if found.candidate is None else found.candidate), recovery_text(found)]
+    return [*cells, verdict_text(one.verdict)] if judged else cells
+
+
+def _average_cells(one: Average, *, judged: bool) -> list[str]:
+    bases = {found.comparison.baseline for found in one.judgements.values()}
+    cells = [one.category, AVERAGE, percent(bases.pop() if len(bases) == 1 else one.baseline)]
+    for found in one.judgements.values():
+        cells += _candidate_cells(None, found, judged=judged)
+    return cells
+
+
+# --- what else the report shows ----------------------------------------------------------------------
+
+
+def weights_table(report: Report) -> tuple[list[str], list[list[str]]]:
+    """Heading and body: how every model is quantized and how large it is, as its files say."""
+    head = ["Model", "Scheme", "Weights", "Stored as", "Quantized layers"]
+    return head, [
+        [one.model.label, *_weights(report.checkpoints.get(one.model.label))] for one in report.plan.contenders
+    ]
+
+
+def _weights(one: checkpoint.Checkpoint | None) -> list[str]:
+    if one is None:
+        return ["files not on this machine", DASH, DASH, DASH]
+    if one.weight_bytes is None:
+        return [one.scheme, "not readable", DASH, DASH]
+    kinds = ", ".join(f"{kind} {count / one.weight_bytes:.0%}" for kind, count in one.dtypes.items())
+    layers = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in one.layers.items())
+    return [one.scheme, checkpoint.size(one.weight_bytes), kinds, layers or "none"]
+
+
+def drift_table(report: Report) -> tuple[list[str], list[list[str]]]:
+    """Heading and body: how answers came out, baseline beside candidate. Traits that neither shows are left out."""
+    head = ["Task", "Candidate", "Answers that are", report.baseline, "Candidate's", "Difference", ""]
+    body = [
+        [row.part.task.title, label, *_change(one)]
+        for row in report.rows
+        for label, found in row.drift.items()
+        for one in found
+        if one.baseline or one.candidate
+    ]
+    return head, body
+
+
+def _change(one: Change) -> list[str]:
+    scale, unit = (1.0, "") if one.trait == "tokens" else (100.0, " %")
+    name = "long (mean tokens)" if one.trait == "tokens" else one.trait
+    found = one.difference
+    value = DASH if found.value is None else f"{found.value * scale:+.2f}"
+    interval = (
+        "" if found.low is None or found.high is None else f" [{found.low * scale:+.2f}, {found.high * scale:+.2f}]"
+    )
+    sides = [f"{side * scale:.2f}{unit}" for side in (one.baseline, one.candidate)]
+    return [name, *sides, value + interval, "changed" if one.flagged else ""]
+
+
+def noise_table(report: Report) -> tuple[list[str], list[list[str]]]:
+    """Heading and body: flips of the baseline against itself beside those of every candidate; empty without them."""
+    head = ["Task", "Samples", f"{report.baseline} again", *report.candidates]
+    body = [
+        [
+            row.part.task.title,
+            str(row.noise.samples),
+            _flips(row.noise.itself),
+            *(_flips(row.noise.candidates[label]) for label in report.candidates),
+        ]
+        for row in report.rows
+        if row.noise is not None
+    ]
+    return head, body
+
+
+def _flips(one: Flips) -> str:
+    share = "" if one.discordance is None else f" ({one.discordance:.1%})"
+    return f"{one.regressed} worse, {one.improved} better{share}"
+
+
+def published_table(report: Report) -> tuple[list[str], list[list[str]]]:
+    """Heading and body: every published recovery beside the measured one; empty where nothing was published."""
+    head = ["Row", "Candidate", "Published", "Measured", "Published lies"]
+    body = [
+        [title, label, *_published(one, judgements[label])]
+        for title, judgements, found in [
+            *((row.part.task.title, row.judgements, row.published) for row in report.rows),
+            *((f"{one.category} average", one.judgements, one.published) for one in report.averages),
+        ]
+        for label, one in found.items()
+    ]
+    return head, body
+
+
+def _published(one: Published, measured: Judgement) -> list[str]:
+    shown = DASH if one.beside.published is None else f"{one.beside.published:.2f}%"
+    return [f"{shown} ({one.baseline} to {one.candidate})", recovery_text(measured.comparison), one.beside.standing]
+
+
+def differences(report: Report) -> list[str]:
+    """What differs between baseline and candidates, each once, with whether it was accepted."""
+    found = []
+    for row in report.rows:
+        for label, listed in row.comparability.differences.items():
+            for one in listed:
+                accepted = " (accepted as intended)" if one.key in row.comparability.accepted else ""
+                found.append(f"{label}: {one.what}{accepted}")
+    return list(dict.fromkeys(found))

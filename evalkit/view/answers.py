@@ -1,0 +1,144 @@
+"""One sample with every model's answer, ready for a page."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evalkit.errors import EvalkitError
+from evalkit.view.pictures import QUICK
+from evalkit.view.text import SHOWN, Piece, pieces
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from evalkit.types import Json
+    from evalkit.view.pictures import Pictures
+    from evalkit.view.samples import Found, Samples
+
+_FACTS = {
+    "finish_reason": "ended by",
+    "completion_tokens": "answer tokens",
+    "prompt_tokens": "prompt tokens",
+    "latency_s": "latency (s)",
+    "tries": "tries",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of the question: a text, or an image."""
+
+    text: str | None
+    image: str | None = None
+    """The image's sha256."""
+    missing: str = ""
+    """Why the image cannot be shown."""
+    left_out: int = 0
+    """Characters of the text beyond those that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """One model's answer."""
+
+    label: str
+    model: int
+    present: bool
+    """False when the run's folder lacks this model's line."""
+    pieces: tuple[Piece, ...]
+    left_out: int
+    """Characters beyond those that are shown."""
+    silent: bool
+    """An answer without words."""
+    failure: tuple[str, str] | None
+    """Kind and message."""
+    flip: str | None
+    scores: tuple[tuple[str, float | None, str | None, str | None], ...]
+    """Metric, score, what was parsed, note; the headline first."""
+    facts: tuple[tuple[str, str], ...]
+    checked: str
+    """What a checker said of the answer, as JSON; empty when there was none."""
+
+
+def question(line: Mapping[str, Json], found: Found, task: str, pictures: Pictures) -> list[Part]:
+    """What the sample asked, in its order."""
+    parts = []
+    for part in line["content"]:
+        digest = part.get("image_sha256")
+        if digest:
+            parts.append(Part(None, str(digest), _missing(pictures, task, found.position, str(digest))))
+        else:
+            text = str(part.get("text", ""))
+            parts.append(Part(text[:SHOWN], left_out=max(0, len(text) - SHOWN)))
+    return parts
+
+
+def references(line: Mapping[str, Json]) -> list[str]:
+    """What answers are compared with, an entry each."""
+    value = line.get("references")
+    entries = value if isinstance(value, list) else [] if value is None else [value]
+    shown = [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False, indent=2) for one in entries]
+    return [text[:SHOWN] for text in shown]
+
+
+def panes(samples: Samples, found: Found, beside: int) -> list[Pane]:
+    """Every model's answer, the baseline first.
+
+    Candidates are marked against the baseline, and the baseline against the candidate ``beside``.
+    """
+    labels = samples.files.models
+    lines = {model: samples.line(found, model) for model in range(len(labels))}
+    texts = {model: (line or {}).get("answer") for model, line in lines.items()}
+    headline = samples.files.headlines[found.task]
+    made = []
+    for model, label in enumerate(labels):
+        other = texts.get(0 if model else beside) if len(labels) > 1 else None
+        made.append(_pane(found, model, label, lines[model], (other, headline)))
+    return made
+
+
+def _pane(
+    found: Found, model: int, label: str, line: Mapping[str, Json] | None, against: tuple[str | None, str]
+) -> Pane:
+    other, headline = against
+    line, present = line or {}, line is not None
+    text, failure = line.get("answer"), line.get("failure")
+    entry = found.entries.get(model)
+    scores = line.get("scores") or {}
+    names = sorted(scores, key=lambda name: name != headline)
+    verdict = line.get("verdict")
+    return Pane(
+        label,
+        model,
+        present,
+        tuple(pieces(text or "", other)),
+        max(0, len(text or "") - SHOWN),
+        present and not failure and not (text or "").strip(),
+        (str(failure.get("kind")), str(failure.get("message"))[:SHOWN]) if failure else None,
+        entry.flip if entry else None,
+        tuple((name, *_score(scores[name])) for name in names),
+        tuple((words, _fact(line[key])) for key, words in _FACTS.items() if line.get(key) is not None),
+        json.dumps(verdict, ensure_ascii=False, indent=2)[:SHOWN] if verdict is not None else "",
+    )
+
+
+def _score(score: Mapping[str, Json]) -> tuple[float | None, str | None, str | None]:
+    parsed, note = score.get("parsed"), score.get("note")
+    return score.get("value"), None if parsed is None else str(parsed)[:SHOWN], None if note is None else str(note)
+
+
+def _fact(value: Json) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def _missing(pictures: Pictures, task: str, position: int, digest: str) -> str:
+    """Why the image is not there; empty when it is, or when finding out would keep the page waiting."""
+    try:
+        spot = pictures.spot(task, position)
+        if spot.size <= QUICK:
+            pictures.load(spot, digest)
+    except EvalkitError as error:
+        return f"{error.message}; {error.fix}"
+    return ""

@@ -1,0 +1,256 @@
+"""The image of a sample, found again in the data that the run read; nothing is fetched for it.
+
+A sample's position in its task is that of its row in the data, so one row group of one file is read for it, and the
+sha256 of what is found there must be the one that the run has noted.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64decode
+from collections import OrderedDict
+from dataclasses import dataclass
+from hashlib import sha256
+from io import BytesIO
+from itertools import islice
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+import pyarrow.parquet as pq
+from huggingface_hub import constants
+from huggingface_hub.file_download import repo_folder_name
+from PIL import Image
+
+from evalkit import images
+from evalkit.benchmarks import BENCHMARKS
+from evalkit.errors import DataError
+from evalkit.rows import local
+from evalkit.types import Dataset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from evalkit.history import PastRun
+    from evalkit.types import Json
+
+QUICK: Final = 64 << 20
+"""Bytes of a row group that are read while a page waits; the image alone may take longer."""
+_KEPT = 64 << 20
+_SHARD = re.compile(r"-(\d{5})-of-\d{5}\b")
+_MAGIC = (
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image that a browser may be given."""
+
+    data: bytes
+    kind: str
+    """``png``, ``jpeg``, ``gif`` or ``webp``, as its first bytes say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where the images of one row are."""
+
+    path: Path
+    columns: tuple[str, ...]
+    group: int | None
+    """Row group of a parquet file; None for a file of JSON lines."""
+    row: int
+    """In the row group, or in the file."""
+    size: int
+    """Bytes to read at most."""
+
+
+class Pictures:
+    """The images of one run. Safe to use from several threads."""
+
+    def __init__(self, run: PastRun) -> None:
+        """Find the data of ``run`` when they are asked for."""
+        self._run = run
+        self._parts = {part["task"]["name"]: part for part in run.facts.get("plan", {}).get("tasks", [])}
+        self._lock = Lock()
+        self._kept: OrderedDict[str, Picture] = OrderedDict()
+        self._spots: dict[str, list[tuple[Path, list[tuple[int, int]]]]] = {}
+
+    def spot(self, task: str, position: int) -> Spot:
+        """Where the images of a sample should be.
+
+        Raises:
+            DataError: The data are not on this machine, with the reason.
+        """
+        columns = self._columns(task)
+        before = 0
+        for path, groups in self._groups(task, columns):
+            for group, (rows, size) in enumerate(groups):
+                if position < before + rows:
+                    is_parquet = path.suffix.lower() == ".parquet"
+                    return Spot(path, columns, group if is_parquet else None, position - before, size)
+                before += rows
+        raise DataError(f"{task}: the data on this machine end before row {position}", fix="fetch the data again")
+
+    def load(self, spot: Spot, digest: str) -> Picture:
+        """The image with this sha256.
+
+        Raises:
+            DataError: It is not there, or of no kind that is shown.
+        """
+        with self._lock:
+            if digest in self._kept:
+                self._kept.move_to_end(digest)
+                return self._kept[digest]
+        try:
+            data = next((found for found in _images(spot) if sha256(found).hexdigest() == digest), None)
+        except (OSError, ValueError, TypeError, LookupError) as error:
+            raise DataError(f"{spot.path.name}: cannot be read: {error}", fix="fetch the data again") from error
+        if data is None:
+            raise DataError(
+                f"{spot.path.name} has another image at this row: the data have changed since the run",
+                fix="put the data back as they were",
+            )
+        picture = _shown(data)
+        with self._lock:
+            self._kept[digest] = picture
+            while len(self._kept) > 1 and sum(len(one.data) for one in self._kept.values()) > _KEPT:
+                self._kept.popitem(last=False)
+        return picture
+
+    def _columns(self, task: str) -> tuple[str, ...]:
+        part = self._parts.get(task)
+        if part is None:
+            raise DataError(f"run.json does not say where the data of {task} are", fix="run the same command again")
+        benchmark = BENCHMARKS.get(part["task"]["benchmark"])
+        columns = tuple(benchmark.image_columns) if benchmark else ()
+        if not columns:
+            raise DataError(f"{task}: the benchmark {part['task']['benchmark']} has no images", fix="update evalkit")
+        return columns
+
+    def _groups(self, task: str, columns: Sequence[str]) -> list[tuple[Path, list[tuple[int, int]]]]:
+        """The files of a task in order, with rows and bytes of every row group."""
+        with self._lock:
+            if task not in self._spots:
+                self._spots[task] = [(path, _sizes(path, columns)) for path in self._files(self._parts[task])]
+            return self._spots[task]
+
+    def _files(self, part: Mapping[str, Json]) -> list[Path]:
+        task = part["task"]
+        source = task["dataset"]
+        dataset = Dataset(source["id"], source["split"], source.get("config"), files=tuple(source["files"]))
+        given = self._config().get("data", {}).get(task["name"])
+        if given:
+            return local.given(self._root() / given, dataset)
+        if dataset.id:
+            return _cached(dataset, str(part["revision"]))
+        return local.matching((self._root() / task["source"]).parent, dataset.files)
+
+    def _config(self) -> dict[str, Json]:
+        found = self._run.facts.get("provenance", {}).get("config", {})
+        return found if isinstance(found, dict) else {}
+
+    def _root(self) -> Path:
+        """The folder in which the run was started: relative paths of a run count from there.
+
+        It is not noted, but the output folder that the run was given leads back to it.
+        """
+        given = Path(str(self._config().get("output") or "runs"))
+        output = self._run.folder.resolve().parent
+        if not given.is_absolute() and ".." not in given.parts and output.parts[-len(given.parts) :] == given.parts:
+            return output.parents[len(given.parts) - 1]
+        return Path()
+
+
+def _cached(dataset: Dataset, commit: str) -> list[Path]:
+    """The split's files in the hub's own cache, as far as they are there without a gap."""
+    folder = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=dataset.id, repo_type="dataset"))
+    snapshot = folder / "snapshots" / commit
+    paths = []
+    for pattern in dataset.files:
+        for at, path in enumerate(sorted(snapshot.glob(pattern))):
+            shard = _SHARD.search(path.name)
+            if shard and int(shard[1]) != at:
+                break
+            paths.append(path)
+    if not paths:
+        raise DataError(
+            f"{dataset.id} at {commit[:12]} is not in the hub's cache on this machine", fix="run `evalkit fetch`"
+        )
+    return paths
+
+
+def _sizes(path: Path, columns: Sequence[str]) -> list[tuple[int, int]]:
+    """Rows, and bytes of the image columns, of every row group."""
+    if path.suffix.lower() != ".parquet":
+        with path.open("rb") as stream:
+            return [(sum(1 for line in stream if line.strip()), path.stat().st_size)]
+    footer = local.footer(path)
+    found = []
+    for at in range(footer.num_row_groups):
+        group = footer.row_group(at)
+        parts = [group.column(number) for number in range(group.num_columns)]
+        size = sum(one.total_compressed_size for one in parts if one.path_in_schema.split(".")[0] in columns)
+        found.append((int(group.num_rows), int(size)))
+    return found
+
+
+def _images(spot: Spot) -> Iterator[bytes]:
+    """The images of the row."""
+    row = _line(spot) if spot.group is None else _record(spot)
+    for column in spot.columns:
+        cell = row.get(column)
+        stored = cell.get("bytes") if isinstance(cell, dict) else cell
+        if isinstance(stored, bytes):
+            yield stored
+        elif isinstance(cell, dict) and isinstance(stored, str):
+            yield b64decode(stored, validate=True)
+        else:
+            name = cell.get("path") if isinstance(cell, dict) else cell
+            if isinstance(name, str):
+                yield _beside(spot.path.parent, name).read_bytes()
+
+
+def _record(spot: Spot) -> dict[str, Json]:
+    with pq.ParquetFile(spot.path, buffer_size=1 << 20, pre_buffer=False) as file:
+        columns = [name for name in file.schema_arrow.names if name in spot.columns]
+        batches = file.iter_batches(16, row_groups=[spot.group], columns=columns, use_threads=False)
+        batch = next(islice(batches, spot.row // 16, None))
+        found: dict[str, Json] = batch.slice(spot.row % 16, 1).to_pylist()[0]
+        return found
+
+
+def _line(spot: Spot) -> dict[str, Json]:
+    with spot.path.open(encoding="utf-8-sig") as stream:
+        text = next(islice((line for line in stream if line.strip()), spot.row, None))
+    return dict(json.loads(text))
+
+
+def _beside(folder: Path, name: str) -> Path:
+    """A file that a data file names; what it names must lie in the data file's own folder."""
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise DataError(f"image {name!r} is outside the folder of the data", fix="put the images beside the data")
+    return path
+
+
+def _shown(data: bytes) -> Picture:
+    """The image as it is when browsers know its kind, else its pixels as PNG."""
+    for magic, kind in _MAGIC:
+        if data.startswith(magic):
+            return Picture(data, kind)
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return Picture(data, "webp")
+    images.weight(data)
+    saved = BytesIO()
+    try:
+        with Image.open(BytesIO(data), formats=("BMP", "TIFF")) as image:
+            image.convert("RGB").save(saved, format="PNG")
+    except (OSError, ValueError, SyntaxError) as error:
+        raise DataError("the stored bytes are no image that can be shown", fix="look at the data set") from error
+    return Picture(saved.getvalue(), "png")

@@ -1,0 +1,134 @@
+"""evalkit export: a run's samples as one table, whole in every format."""
+
+import csv
+import json
+
+import pandas as pd
+import pytest
+from commands import evalkit
+
+from evalkit import export
+from evalkit.plan import Contender, Plan, PlannedTask
+from evalkit.store import Store
+from evalkit.types import Answer, Dataset, Decoding, Engine, Failure, FailureKind, Model, Sample, Task, Text
+
+NASTY = ['=HYPERLINK("http://x")', "+1", "-5", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1", 'a "b", c', "half \ud83d?", ""]
+TASK = Task(
+    name="pages",
+    benchmark="docvqa",
+    dataset=Dataset("", "validation"),
+    decoding=Decoding(10),
+    metrics=("anls", "anls@official"),
+    headline="anls",
+    category="Vision",
+    title="Pages",
+)
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A store with two models' answers, and the plan of the run that asked for them."""
+    models = [Contender(Model(name, name, name), Engine("vllm", "1", "cpu")) for name in ("base", "=cand")]
+    with Store(tmp_path / "runs") as store:
+        samples = [(Sample(f"s{at}", (Text("q"),), ["word", text], f"c{at // 2}"), f"r{at}") for at, text in enumerate(NASTY)]
+        samples += [(Sample("lost", (Text("q"),), ["x"]), "lost"), (Sample("unasked", (Text("q"),), ["x"]), "unasked")]
+        listing, _ = store.write_listing(samples, note="pages")
+        for one in models:
+            fingerprint = one.fingerprint()
+            for at, text in enumerate(NASTY):
+                store.put(fingerprint(f"r{at}"), Answer(text, "stop", 7, at, 1 / 3, 2), "run")
+            store.put(fingerprint("lost"), Failure(FailureKind.DEADLINE, "slow", 2.5, 4), "run")
+        part = PlannedTask(TASK, listing, len(samples), len(samples), "rev")
+        yield Plan(models[0], (models[1],), (part,)), store
+
+
+def rows(path, kind):
+    if kind == "parquet":
+        frame = pd.read_parquet(path)
+        return frame.astype(object).where(frame.notna(), None).to_dict("records")
+    if kind == "jsonl":
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 1_000])
+@pytest.mark.parametrize("kind", ["parquet", "jsonl"])
+def test_every_sample_of_every_model_is_a_line_with_all_it_has(kept, tmp_path, kind, chunk):
+    plan, store = kept
+    path = tmp_path / f"out.{kind}"
+    assert export.export(plan, store, path, kind, chunk) == 2 * (len(NASTY) + 2)
+    found = rows(path, kind)
+    assert [row["id"] for row in found[: len(NASTY)]] == [f"s{at}" for at in range(len(NASTY))]
+    assert [row["model"] for row in found] == ["base"] * (len(NASTY) + 2) + ["=cand"] * (len(NASTY) + 2)
+    for at, text in enumerate(NASTY):
+        row = found[at]
+        assert row["answer"] == text.replace("\ud83d", "?")
+        assert (row["task"], row["metric"], row["cluster"]) == ("pages", "anls", f"c{at // 2}")
+        assert (row["finish_reason"], row["prompt_tokens"], row["completion_tokens"]) == ("stop", 7, at)
+        assert row["latency_s"] == 1 / 3
+        assert row["tries"] == 2
+        assert row["failure"] is None
+        told = json.loads(row["scores"])
+        assert set(told) == {"anls", "anls@official"}
+        assert told["anls"]["value"] == row["score"]
+        assert told["anls"]["parsed"] == row["parsed"]
+    lost, unasked = found[len(NASTY)], found[len(NASTY) + 1]
+    assert (lost["failure"], lost["failure_message"], lost["tries"], lost["score"]) == ("deadline", "slow", 4, None)
+    assert (unasked["failure"], unasked["answer"], unasked["latency_s"]) == ("not_asked", None, None)
+    assert list(found[0]) == list(export.COLUMNS)
+    assert not path.with_name(path.name + ".part").exists()
+
+
+def test_the_types_of_parquet_do_not_hang_on_what_a_part_holds(kept, tmp_path):
+    plan, store = kept
+    export.export(plan, store, tmp_path / "out.parquet", "parquet", 1)
+    frame = pd.read_parquet(tmp_path / "out.parquet", dtype_backend="numpy_nullable")
+    assert {name: str(kind) for name, kind in frame.dtypes.items()} == export.COLUMNS
+
+
+def test_a_spreadsheet_finds_no_formula_in_csv(kept, tmp_path):
+    plan, store = kept
+    export.export(plan, store, tmp_path / "out.csv", "csv", 4)
+    found = rows(tmp_path / "out.csv", "csv")
+    assert len(found) == 2 * (len(NASTY) + 2)
+    for row in found:
+        for value in row.values():
+            assert not value.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d"))
+    assert found[0]["answer"] == "'" + NASTY[0]
+    assert found[-1]["model"] == "'=cand"
+    assert found[8]["answer"] == NASTY[8]
+    assert float(found[0]["latency_s"]) == 1 / 3
+
+
+def test_a_table_without_lines_has_its_columns(kept, tmp_path):
+    plan, store = kept
+    for kind in ("parquet", "csv", "jsonl"):
+        assert export.export(Plan(plan.baseline, (), ()), store, tmp_path / f"none.{kind}", kind) == 0
+    assert list(pd.read_parquet(tmp_path / "none.parquet")) == list(export.COLUMNS)
+    assert (tmp_path / "none.csv").read_text().strip() == ",".join(export.COLUMNS)
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(kept, tmp_path):
+    plan, store = kept
+    (tmp_path / "file").write_text("")
+    with pytest.raises(export.OutputError, match="file"):
+        export.export(plan, store, tmp_path / "file" / "out.csv", "csv")
+
+
+def test_the_command_writes_beside_the_report_or_where_it_is_told(workplace):
+    workplace.evalkit(*workplace.comparison("--limit", "3"), check=0)
+    (run,) = workplace.runs()
+    for kind in ("parquet", "csv", "jsonl"):
+        done = evalkit("export", run, "--format", kind)
+        assert done.code == 0, done.err
+        assert "12 lines" in done.out
+        assert len(rows(run / f"samples.{kind}", kind)) == 12
+    done = evalkit("export", "latest", "--runs", run.parent, "--format", "csv", "-o", workplace.folder / "a/b.csv")
+    assert done.code == 0, done.err
+    assert len(rows(workplace.folder / "a/b.csv", "csv")) == 12
+    found = rows(run / "samples.jsonl", "jsonl")
+    one = json.loads((run / "samples/base/pages.jsonl").read_text().splitlines()[0])
+    assert {key: found[0][key] for key in ("id", "answer", "score", "finish_reason", "latency_s")} == {
+        key: one[key] for key in ("id", "answer", "score", "finish_reason", "latency_s")
+    }

@@ -1,0 +1,105 @@
+"""evalkit report: every file of a run once more, from the store alone."""
+
+import json
+import re
+import shutil
+import sqlite3
+import xml.etree.ElementTree as ET
+
+import pytest
+from commands import evalkit
+
+FILES = ["junit.xml", "model_card.md", "report.html", "report.md", "results.json", "summary.md"]
+
+DELETE_THREE = (
+    "DELETE FROM response WHERE fingerprint IN (SELECT fingerprint FROM response ORDER BY fingerprint LIMIT 3)"
+)
+
+
+@pytest.fixture
+def runs(workplace):
+    """The folder of runs with one in it; the models, the data and the tasks are gone."""
+    workplace.evalkit(*workplace.comparison("--limit", "5", "--min-recovery", "50", "--noise-floor", "2"), check=3)
+    for name in ("base", "cand", "tasks", "cache"):
+        shutil.rmtree(workplace.folder / name, ignore_errors=True)
+    return workplace.folder / "runs"
+
+
+def the_run(runs):
+    (found,) = [path for path in runs.iterdir() if path.is_dir()]
+    return found
+
+
+def written(done):
+    assert done.code == 0, done.err
+    return done.out.split()
+
+
+def test_a_report_rendered_again_is_the_runs_own_to_the_last_byte(runs, tmp_path):
+    run = the_run(runs)
+    assert {path.name for path in run.iterdir() if path.is_file()} == {*FILES, "run.json"}
+    ways = {"id": run.name, "beginning": run.name[:15], "latest": "latest", "folder": run}
+    for way, name in ways.items():
+        done = evalkit("report", name, "--runs", runs, "-o", tmp_path / way)
+        assert sorted(written(done)) == [str(tmp_path / way / file) for file in FILES]
+        for file in FILES:
+            assert (tmp_path / way / file).read_bytes() == (run / file).read_bytes(), file
+    before = {file: (run / file).read_bytes() for file in FILES}
+    assert len(written(evalkit("report", run))) == len(FILES)
+    assert {file: (run / file).read_bytes() for file in FILES} == before
+
+
+def test_only_the_formats_that_are_asked_for(runs, tmp_path):
+    done = evalkit("report", "latest", "--runs", runs, "--format", "junit, card", "-o", tmp_path / "some")
+    assert {path.rsplit("/", 1)[1] for path in written(done)} == {"junit.xml", "model_card.md"}
+    wrong = evalkit("report", "latest", "--runs", runs, "--format", "junitt")
+    assert wrong.code == 2
+    assert "did you mean 'junit'?" in wrong.err
+    assert evalkit("report", "latest", "--runs", runs, "--format", ",").code == 2
+
+
+def test_a_run_that_is_not_there_is_one_line_with_the_near_miss(runs, tmp_path):
+    run = the_run(runs)
+    wrong = run.name[:-1] + ("0" if run.name[-1] != "0" else "1")
+    for command in (["report"], ["export", "--format", "csv"]):
+        done = evalkit(*command, wrong, "--runs", runs)
+        assert done.code == 2
+        assert f"no run '{wrong}'; did you mean '{run.name}'?" in done.err
+        assert done.err.count("\n") == 1
+    assert run.name in evalkit("report", "", "--runs", runs).err
+    empty = evalkit("report", "latest", "--runs", tmp_path / "nowhere")
+    assert empty.code == 5
+    assert "no store here" in empty.err
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_store_that_lacks_answers_is_one_line(runs, tmp_path):
+    with sqlite3.connect(runs / "store.sqlite3") as connection:
+        connection.execute(DELETE_THREE)
+    done = evalkit("report", "latest", "--runs", runs, "-o", tmp_path / "out")
+    assert done.code == 2
+    assert re.search(r"run \S+: [34] of 24 outcomes are not in ", done.err)
+    assert done.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_that_was_kept_by_an_older_evalkit_says_what_to_do(runs):
+    with sqlite3.connect(runs / "store.sqlite3") as connection:
+        (body,) = connection.execute("SELECT body FROM run").fetchone()
+        kept = {key: value for key, value in json.loads(body).items() if key != "plan"}
+        connection.execute("UPDATE run SET body = ?", (json.dumps(kept),))
+    done = evalkit("report", "latest", "--runs", runs)
+    assert done.code == 5
+    assert "run the same command again" in done.err
+
+
+def test_a_run_that_stops_leaves_files_that_say_so(workplace):
+    done = workplace.evalkit(*workplace.comparison("--limit", "2", "--serve-arg", "part=status:404"))
+    assert done.returncode in {4, 5}
+    (run,) = workplace.runs()
+    cases = ET.fromstring((run / "junit.xml").read_text(encoding="utf-8")).iter("testcase")
+    found = [(case.get("name"), case[0].tag, case[0].get("type")) for case in cases]
+    assert found == [(name, "error", "infrastructure") for name in ("Pages", "Charts", "Average Score")]
+    assert (run / "summary.md").read_text(encoding="utf-8").startswith("## No report")
+    unfinished = evalkit("report", run)
+    assert unfinished.code == 2 or "no sample" in unfinished.err

@@ -1,0 +1,120 @@
+"""Policy, comparability, noise floor and looking ahead, through the command line."""
+
+import json
+
+import pytest
+from workplaces import model_folder
+
+WORDS = ("--baseline", "base", "--candidate", "cand", "--tasks-dir", "tasks", "--task", "pages", "--task", "charts")
+
+
+def test_a_run_is_judged_and_the_next_one_is_foreseen(workplace):
+    run = workplace.evalkit("run", *WORDS, "--min-recovery", 99, "--noise-floor", 10, check=3)
+    answer = run.stdout.splitlines()[0]
+    assert answer.startswith("RECOVERY ")
+    assert "undecided at >= 99 % (n = 70; about" in answer
+    found = json.loads(workplace.results())
+    for row in (*found["tasks"], *found["averages"]):
+        judged = row["recovery"]["cand"]
+        assert (judged["verdict"], judged["min_recovery"]) == ("undecided", 99.0)
+        assert judged["sentence"].startswith("RECOVERY ")
+        assert judged["interval"][0] < judged["percent"] < judged["interval"][1]
+        assert judged["more"] > 0
+    assert [row["recovery"]["cand"]["tier"] for row in found["tasks"]] == ["supporting"] * 2
+    assert found["averages"][0]["recovery"]["cand"]["tier"] == "critical"
+    for row in found["tasks"]:
+        assert set(row["scores"]) == {"base", "cand"}
+        assert row["noise_floor"]["samples"] == 10
+        # The stand-in is asked under another name the second time, and answers from the whole request.
+        flips = row["noise_floor"]["baseline_again"]
+        assert flips["regressed"] + flips["improved"] + flips["unchanged"] == 10
+        assert set(row["drift"]["cand"]) == {"unparsed", "truncated", "empty", "tokens"}
+        assert row["comparability"]["differences"] == {"cand": []}
+
+    ahead = json.loads(workplace.evalkit("plan", *WORDS, "--json", check=0).stdout)
+    (run_id,) = [folder.name for folder in workplace.runs()]
+    assert [one["from_run"] for one in ahead["tasks"]] == [run_id] * 2
+    for one, row in zip(ahead["tasks"], found["tasks"], strict=True):
+        judged = row["recovery"]["cand"]
+        assert one["discordance"] == pytest.approx((judged["regressed"] + judged["improved"]) / judged["paired"])
+        assert not one["discordance_guessed"]
+        assert one["completion_tokens"] == 5 * one["requests"]
+        assert one["seconds"] > 0
+
+
+def test_plan_starts_and_writes_nothing(workplace):
+    done = workplace.evalkit("plan", *WORDS, "--limit", 12, check=0)
+    assert "vllm.entrypoints.openai.api_server --model cand" in done.stdout
+    assert "12 of 40" in done.stdout
+    assert "a smoke run" in done.stdout
+    # 2.4865 ** 2 / 12: with twelve samples six of them have to be lost.
+    assert "51.52 points" in done.stdout
+    assert not (workplace.folder / "runs").exists()
+
+
+def test_plan_takes_a_guess(workplace):
+    done = workplace.evalkit("plan", *WORDS, "--discordance", 0.5, "--json", check=0)
+    pages = json.loads(done.stdout)["tasks"][0]
+    assert pages["smallest_visible_drop"] == pytest.approx(2.4865 * (0.5 / 40) ** 0.5, rel=1e-3)
+    assert (pages["planned"], pages["requests"], pages["seconds"]) == (40, 80, None)
+
+
+POLICY = """
+baseline = "base"
+candidates = ["cand"]
+tasks = ["pages", "charts"]
+tasks_dir = ["tasks"]
+[policy]
+min_recovery = 99
+"""
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            "[policy.tasks.page]\ntier = 'advisory'",
+            "tasks.page: unknown task of this run 'page'; did you mean 'pages'?",
+        ),
+        ("[policy.averages.Visoin]\ntier = 'advisory'", "did you mean 'Vision'?"),
+        ("max_faild = 0.5", "policy.max_faild: unknown key; did you mean 'max_failed'?"),
+        ("[policy.tasks.pages]\nmin_recovery = 0.97", "is in percent; write 97"),
+    ],
+)
+def test_a_policy_for_what_is_not_there_is_a_config_error(workplace, command, more, said):
+    (workplace.folder / "policy.toml").write_text(POLICY + more)
+    done = workplace.evalkit(command, "--config", "policy.toml", check=2)
+    assert said in done.stderr
+    assert not list((workplace.folder).glob("runs/*/"))
+
+
+def test_a_threshold_that_is_no_percentage(workplace):
+    done = workplace.evalkit("run", *WORDS, "--min-recovery", 0.99, check=2)
+    assert "command line: policy.min_recovery: is 0.99; is in percent; write 99" in done.stderr
+
+
+def test_another_chat_template_is_not_comparable_until_it_is_accepted(workplace):
+    (workplace.folder / "cand/chat_template.jinja").write_text("{{ messages }}")
+    done = workplace.evalkit("run", *WORDS, "--json", check=4)
+    assert "cand is not comparable: chat_template: base has nothing" in done.stderr
+    for row in json.loads(done.stdout)["tasks"]:
+        judged = row["recovery"]["cand"]
+        assert (judged["verdict"], judged["percent"], judged["differences"]) == (
+            "not_comparable",
+            None,
+            ["chat_template"],
+        )
+    done = workplace.evalkit("run", *WORDS, "--json", "--accept-difference", "chat_template", check=0)
+    for row in json.loads(done.stdout)["tasks"]:
+        assert row["recovery"]["cand"]["percent"] is not None
+        assert row["comparability"]["accepted"] == ["chat_template"]
+        assert any("accepted difference: chat_template" in text for text in row["recovery"]["cand"]["reasons"])
+    (folder,) = workplace.runs()
+    assert "accepted difference: chat_template" in (folder / "report.md").read_text()
+
+
+def test_a_model_named_like_the_second_asking_is_refused(workplace):
+    model_folder(workplace.folder / "other", b"other")
+    words = ("--baseline", "base", "--candidate", "base (again)=other", "--noise-floor", 5, *WORDS[4:])
+    assert "the same label" in workplace.evalkit("run", *words, check=2).stderr

@@ -1,0 +1,119 @@
+"""HumanEval asked of a real vLLM server on the CPU: what it is sent is what the published commands send."""
+
+import asyncio
+import json
+import os
+
+import pytest
+import requests
+from evalplus_tasks import rows, task, write
+
+from evalkit.client import Client, Policy
+from evalkit.config import Serving
+from evalkit.demo import tiny
+from evalkit.harnesses import evalplus_prompts, evalplus_replies
+from evalkit.harnesses.evalplus import EvalPlus
+from evalkit.harnesses.evalplus_render import Renderer
+from evalkit.harnesses.harness import Served
+from evalkit.server import Server
+from evalkit.types import Answer, Failure, FailureKind, Model
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A random model of Pixtral's architecture, served, and its folder."""
+    folder = tmp_path_factory.mktemp("humaneval")
+    tiny.make(folder / "model", 3)
+    os.environ["VLLM_CPU_KVCACHE_SPACE"] = "1"
+    serving = Serving(device="cpu", args={"max-model-len": 1024})
+    model = Model("tiny", str(folder / "model"), "0" * 64)
+    with Server(serving, model, folder / "server.log") as running:
+        yield running, folder / "model"
+
+
+def ask(running, chosen, asked):
+    """All attempts at all problems, with what the exam says of itself."""
+    exam = EvalPlus().exam(chosen, Served(running.url, running.served_name, running.model), lambda _: None)
+    owed = [(sample.id, sample) for sample, _ in asked.samples(None)]
+
+    async def all_of_it():
+        found = {}
+        async with Client(running.url, running.served_name, Policy(window=4)) as client:
+            await exam.rehearse(client, [])
+            async for request, outcome in client.ask(exam.requests(owed)):
+                found |= dict(zip(request.key, outcome, strict=True))
+        return found
+
+    return asyncio.run(all_of_it()), exam
+
+
+@pytest.mark.vllm
+def test_prompts_are_those_of_the_published_commands(server):
+    running, folder = server
+    from evalplus.provider.utility import make_raw_chat_prompt
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    words = evalplus_prompts.texts()
+    for row in rows(3):
+        prompt = row["prompt"].strip() + "\n"
+        text = make_raw_chat_prompt(prompt, words.instruction, words.response, tokenizer)
+        assert text.endswith("```python\n")
+        one, two = (
+            list(Renderer(running.url, running.served_name, words, bos).render(row["prompt"]).ids)
+            for bos in ("one", "published")
+        )
+        bos = tokenizer.bos_token_id
+        assert one == tokenizer(text, add_special_tokens=False).input_ids
+        # A string prompt, as the published commands send it: the server puts its own BOS before the template's.
+        assert two == [bos, *one]
+        sent = {"model": running.served_name, "prompt": text}
+        assert requests.post(f"{running.url}/tokenize", json=sent, timeout=60).json()["tokens"] == two
+
+
+@pytest.mark.vllm
+def test_attempts_come_singly_from_one_request_a_problem(server, tmp_path):
+    running, _ = server
+    chosen = task(n=3)
+    asked = EvalPlus().questions(chosen, write(tmp_path / "x.jsonl", rows(2)), lambda _: None)
+    found, exam = ask(running, chosen, asked)
+    assert sorted(found) == sorted(sample.id for sample, _ in asked.samples(None))
+    assert all(isinstance(answer, Answer) for answer in found.values())
+    stops = evalplus_prompts.texts().stops["chat"]
+    for answer in found.values():
+        assert not any(stop in answer.text for stop in stops)
+        assert 0 < answer.completion_tokens <= 768
+    assert len({answer.text for answer in found.values()}) > 2
+    assert exam.facts["prompt"] == "chat"
+    assert exam.facts["bos"] == "one"
+
+
+def choice(index, text, **more):
+    return {"index": index, "text": text, "finish_reason": "stop", **more}
+
+
+def test_replies_are_told_apart_by_their_index():
+    body = {
+        "model": "m",
+        "choices": [choice(1, "b", token_ids=[1, 2]), choice(0, "a\ud800")],
+        "usage": {"prompt_tokens": 7},
+    }
+    one, two = evalplus_replies.read(json.dumps(body).encode(), "m", 2)
+    assert (one.text, two.text, two.completion_tokens, two.prompt_tokens) == ("a\ufffd", "b", 2, 7)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"", FailureKind.BAD_RESPONSE),
+        (b"[]", FailureKind.BAD_RESPONSE),
+        (b'{"choices": [{"index": 0}]}', FailureKind.BAD_RESPONSE),
+        (b'{"choices": [{"index": 0, "text": "a"}]}', FailureKind.BAD_RESPONSE),
+        (b'{"choices": [{"index": 0, "text": "a"}, {"index": 0, "text": "b"}]}', FailureKind.BAD_RESPONSE),
+        (b'{"model": "other", "choices": []}', FailureKind.WRONG_MODEL),
+    ],
+)
+def test_what_is_not_a_whole_reply_is_a_failure(body, kind):
+    found = evalplus_replies.read(body, "m", 2)
+    assert isinstance(found, Failure)
+    assert found.kind is kind

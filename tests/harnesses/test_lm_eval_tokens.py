@@ -1,0 +1,195 @@
+import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from evalkit.demo.train.heldout import SHOTS, quizzes
+from evalkit.demo.train.mmlu import heading
+from evalkit.demo.train.tokens import learn
+from evalkit.errors import DataError, InfrastructureError
+from evalkit.harnesses.harness import Served
+from evalkit.harnesses.lm_eval_tokens import Tokenizer, tokenizer_for
+from evalkit.types import Model
+
+LETTERS = [" A", " B", " C", " D"]
+
+
+def contexts():
+    for name, (shots, asked) in quizzes().items():
+        above = heading(name) + "".join(f"{shot.text(answered=True)}\n\n" for shot in shots[:SHOTS])
+        yield from (above + quiz.text(answered=False) for quiz in asked)
+
+
+def merged(texts):
+    """A tokenizer without any word borders: what follows a text can change its last tokens."""
+    from tokenizers import Tokenizer as Made
+    from tokenizers import models, processors, trainers
+
+    made = Made(models.BPE())
+    trainer = trainers.BpeTrainer(vocab_size=700, special_tokens=["<s>", "</s>"], show_progress=False)
+    made.train_from_iterator(texts, trainer)
+    made.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
+    return made
+
+
+@pytest.fixture(scope="module", params=["words", "merged"])
+def folder(request, tmp_path_factory):
+    """A model's folder with a tokenizer, one that splits at words and one that merges across them."""
+    from transformers import PreTrainedTokenizerFast
+
+    # One that had learned "Answer: A" as a token would leave nothing for the letter.
+    texts = [quiz.text(answered=request.param == "words") for shots, _ in quizzes().values() for quiz in shots]
+    made = learn(texts) if request.param == "words" else merged(texts)
+    path = tmp_path_factory.mktemp(request.param)
+    PreTrainedTokenizerFast(tokenizer_object=made, bos_token="<s>", eos_token="</s>").save_pretrained(path)
+    return path
+
+
+def stock(folder, *, add_bos):
+    from lm_eval.models.openai_completions import LocalCompletionsAPI
+
+    return LocalCompletionsAPI(
+        model="m",
+        base_url="http://127.0.0.1:9/v1/completions",
+        tokenizer=str(folder),
+        tokenizer_backend="huggingface",
+        add_bos_token=add_bos,
+    )
+
+
+def ours(folder, *, add_bos):
+    served = Served("http://127.0.0.1:9", "m", Model("m", str(folder), "d"))
+    return tokenizer_for(served, pytest.fail, add_bos=add_bos)
+
+
+@pytest.mark.parametrize("add_bos", [True, False])
+def test_token_lists_are_lm_evals(folder, add_bos):
+    theirs, mine = stock(folder, add_bos=add_bos), ours(folder, add_bos=add_bos)
+    asked = list(contexts())[:120]
+    found = mine.tokens([(context, LETTERS) for context in asked])
+    for context, tokens in zip(asked, found, strict=True):
+        pairs = [theirs._encode_pair(context, letter) for letter in LETTERS]
+        assert [tokens.context] * 4 == [before for before, _ in pairs]
+        assert list(tokens.continuations) == [after for _, after in pairs]
+    assert mine.starts_with_bos() is add_bos
+
+
+CHOICES = st.lists(st.text("AB cd\n.", min_size=1, max_size=6), min_size=2, max_size=4, unique=True)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.text("ab A\n:.", min_size=1, max_size=20), CHOICES), min_size=1, max_size=8))
+@example([("Answer: ", [" A", "B"]), ("x\nAnswer: ", [" A", "B"])])
+def test_any_text_has_lm_evals_tokens_or_is_refused(pair, questions):
+    theirs, mine = pair
+    questions = [(f"Q{context}", choices) for context, choices in questions]
+    expected = [[theirs._encode_pair(context, choice) for choice in choices] for context, choices in questions]
+    apart = [len({tuple(after) for _, after in one}) == len(one) and all(after for _, after in one) for one in expected]
+    if not all(apart):
+        with pytest.raises(DataError, match="does not tell the choices"):
+            mine().tokens(questions)
+        return
+    for tokens, one in zip(mine().tokens(questions), expected, strict=True):
+        assert [(tokens.context, ids) for ids in tokens.continuations] == one
+
+
+@pytest.fixture(scope="module")
+def pair(folder):
+    theirs, mine = stock(folder, add_bos=True), ours(folder, add_bos=True)
+    return theirs, lambda: Tokenizer(mine._encode, origin="")
+
+
+def test_each_context_is_tokenized_once():
+    passes = []
+
+    def encode(texts):
+        passes.extend(texts)
+        return [[ord(letter) for letter in text] for text in texts]
+
+    asked = [(f"question {number}\nAnswer:", LETTERS) for number in range(500)]
+    found = Tokenizer(encode, origin="").tokens(asked)
+    assert found[7].single is None
+    assert found[7].continuations == ([32, 65], [32, 66], [32, 67], [32, 68])
+    # Beside the contexts: four proofs, and the last line alone and with each letter.
+    assert len(passes) == 500 + 4 + 8
+
+
+def test_a_tokenizer_that_ends_every_text_with_a_token_cannot_tell_letters_apart():
+    def encode(texts):
+        return [[*map(ord, text), 0] for text in texts]
+
+    with pytest.raises(DataError, match="'A', 'B'") as caught:
+        Tokenizer(encode, origin="").tokens([("x:", ["A", "B"])])
+    assert "add_bos" in caught.value.fix
+
+
+# --- a server's own tokenizer --------------------------------------------------------------------
+
+
+@contextmanager
+def tokenizing(status=200, body=None):
+    """A server whose ``/tokenize`` gives a text's characters, after BOS when it is asked for."""
+    asked = []
+
+    class Answering(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            said = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            asked.append((self.path, said))
+            ids = [1] * said["add_special_tokens"] + [ord(letter) for letter in said["prompt"]]
+            sent = json.dumps({"tokens": ids, "count": len(ids)}).encode() if body is None else body
+            self.send_response(status)
+            self.send_header("content-length", str(len(sent)))
+            self.end_headers()
+            self.wfile.write(sent)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def remote(url, *, add_bos=True):
+    served = Served(url, "as-served", Model("m", "owner/name", "d", endpoint=url))
+    return tokenizer_for(served, pytest.fail, add_bos=add_bos)
+
+
+@pytest.mark.parametrize("add_bos", [True, False])
+def test_a_server_whose_files_are_elsewhere_tokenizes(add_bos):
+    with tokenizing() as (url, asked):
+        found = remote(f"{url}/v1", add_bos=add_bos).tokens([("ab", ["c", "d"])] * 20)
+    assert found[0].context == [1] * add_bos + [97, 98]
+    assert found[0].continuations == ([99], [100])
+    assert len(found) == 20
+    path, said = asked[0]
+    assert path == "/tokenize"
+    assert (said["model"], said["add_special_tokens"]) == ("as-served", add_bos)
+
+
+@pytest.mark.parametrize(("status", "body"), [(404, b"{}"), (200, b"not json"), (200, b"{}"), (200, b'{"tokens": 3}')])
+def test_a_server_that_does_not_tokenize_is_named(status, body):
+    with tokenizing(status, body) as (url, _), pytest.raises(InfrastructureError, match=r"/tokenize: no token ids"):
+        remote(url).tokens([("ab", ["c", "d"])])
+
+
+def test_files_that_hold_no_tokenizer_leave_it_to_the_server(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    told = []
+    with tokenizing() as (url, _):
+        served = Served(url, "m", Model("small", str(tmp_path), "d"))
+        tokenizer = tokenizer_for(served, told.append, add_bos=True)
+        assert tokenizer.tokens([("ab", ["c", "d"])])[0].context == [1, 97, 98]
+    assert "small: its tokenizer cannot be read here" in told[0]
+    assert tokenizer.origin == "the server's /tokenize"

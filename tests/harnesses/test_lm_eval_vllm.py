@@ -1,0 +1,176 @@
+"""MMLU on real vLLM: lm-eval's own ``local-completions`` and evalkit ask one server the same questions."""
+
+import asyncio
+import json
+from contextlib import aclosing
+
+import pytest
+from mmlu_folder import mmlu, task
+
+from evalkit.client import Client, Policy
+from evalkit.config import Serving
+from evalkit.control import served_models
+from evalkit.demo.tiny import make
+from evalkit.harnesses.harness import Served
+from evalkit.harnesses.lm_eval import LmEval
+from evalkit.harnesses.lm_eval_canary import STEP
+from evalkit.harnesses.lm_eval_groups import groups, lm_eval_results
+from evalkit.harnesses.lm_eval_requests import parsed
+from evalkit.harnesses.lm_eval_tokens import tokenizer_for
+from evalkit.server import Server
+from evalkit.types import Answer, Model
+
+pytestmark = pytest.mark.vllm
+
+LIMIT = 12
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory):
+    """A tiny random model on a real server; its tokenizer has one token for each letter."""
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    make(folder, seed=3)
+    model = Model("tiny", str(folder), "tiny")
+    serving = Serving(
+        device="cpu",
+        args={"max-model-len": 1024, "enforce-eager": True, "max-num-seqs": 16},
+        env={"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1"},
+    )
+    with Server(serving, model, folder.parent / "server.log") as server:
+        (entry,) = served_models(server.url)
+        yield Served(server.url, server.served_name, model, entry["max_model_len"])
+
+
+@pytest.fixture(scope="session")
+def questions(tmp_path_factory):
+    return LmEval().questions(task(), mmlu(tmp_path_factory.mktemp("mmlu")), print)
+
+
+def asked(served, questions, **chosen):
+    """Answers by sample id, as evalkit gets them, the exam's facts, and how many requests were sent."""
+    samples = [sample for sample, _ in questions.samples(LIMIT)]
+    told, sent = [], []
+    exam = LmEval().exam(task(**chosen), served, told.append)
+    found = {}
+
+    async def take(client, requests):
+        async with aclosing(client.ask(requests)) as outcomes:
+            async for request, outcome in outcomes:
+                sent.append(request.key)
+                keys = (request.key,) if isinstance(request.key, str) else request.key
+                replies = outcome if isinstance(outcome, tuple) else (outcome,) * len(keys)
+                found.update({key: reply for key, reply in zip(keys, replies, strict=True) if reply is not None})
+
+    async def main():
+        async with Client(served.url, served.name, Policy(window=8)) as client:
+            await exam.rehearse(client, samples)
+            await take(client, exam.requests((one.id, one) for one in samples))
+            await take(client, exam.alone((one.id, one) for one in samples if one.id not in found))
+
+    asyncio.run(main())
+    assert all(isinstance(answer, Answer) for answer in found.values()), found
+    return {key: answer.text for key, answer in found.items()}, exam.facts, sent, told
+
+
+def stock(served, questions):
+    """lm-eval's own model class on the same rows: its result."""
+    from lm_eval import evaluate
+    from lm_eval.models.openai_completions import LocalCompletionsAPI
+
+    rows = {}
+    for sample, _ in questions.samples(LIMIT):
+        subject, _, doc_id = sample.id.rpartition("/")
+        rows.setdefault(f"mmlu_{subject}", []).append(int(doc_id))
+    lm = LocalCompletionsAPI(
+        model=served.name,
+        base_url=f"{served.url}/v1/completions",
+        tokenizer=served.model.source,
+        tokenizer_backend="huggingface",
+        add_bos_token=True,
+        max_length=served.max_model_len,
+        num_concurrent=8,
+    )
+    loaded = questions.group.loaded
+    tasks = {name: one for name, one in loaded["tasks"].items() if name in rows}
+    return evaluate(lm=lm, task_dict={**loaded, "tasks": tasks}, samples=rows, bootstrap_iters=0)
+
+
+def likelihoods(result):
+    return {
+        f"{name.removeprefix('mmlu_')}/{line['doc_id']}": [value for value, _ in line["filtered_resps"]]
+        for name, lines in result["samples"].items()
+        for line in lines
+    }
+
+
+def largest(one, other):
+    return max(abs(a - b) for key in one for a, b in zip(one[key], other[key], strict=True))
+
+
+@pytest.fixture(scope="session")
+def runs(served, questions):
+    """Stock twice, with evalkit's fast and exact runs between them."""
+    first = stock(served, questions)
+    fast = asked(served, questions)
+    exact = asked(served, questions, method="echo")
+    return first, fast, exact, stock(served, questions)
+
+
+def test_the_fast_way_gives_stocks_answers_with_a_sixteenth_of_the_requests(runs, questions):
+    first, (answers, facts, sent, told), _, again = runs
+    assert facts["method"] == "fast", told
+    assert len(sent) == 1
+    assert {json.loads(text)["method"] for text in answers.values()} == {"fast"}
+    found = {key: list(parsed(text).values) for key, text in answers.items()}
+    one, two = likelihoods(first), likelihoods(again)
+    assert set(found) == set(one)
+    noise = max(largest(one, two), STEP)
+    assert min(largest(found, one), largest(found, two)) <= noise
+    for key, values in found.items():
+        assert values.index(max(values)) in {each[key].index(max(each[key])) for each in (one, two)}
+
+
+def test_the_exact_way_gives_stocks_answers(runs):
+    first, _, (answers, facts, sent, _), again = runs
+    assert (facts["method"], len(sent)) == ("echo", LIMIT)
+    found = {key: list(parsed(text).values) for key, text in answers.items()}
+    one, two = likelihoods(first), likelihoods(again)
+    assert min(largest(found, one), largest(found, two)) <= max(largest(one, two), STEP)
+
+
+def test_scores_are_lm_evals(runs, questions):
+    first, (answers, *_), _, again = runs
+    replayed = lm_eval_results(questions, answers, LIMIT)
+    samples = {sample.id: sample for sample, _ in questions.samples(LIMIT)}
+    mine = groups(
+        (key, one.references["subject"], one.references["category"], float(best == one.references["gold"]))
+        for key, one in samples.items()
+        for best in (parsed(answers[key]).best,)
+    )
+    assert mine.overall.score == replayed["results"]["mmlu"]["acc,none"]
+    scores = {result["results"]["mmlu"]["acc,none"] for result in (first, again)}
+    flipped = any(
+        values.index(max(values)) != likelihoods(again)[key].index(max(likelihoods(again)[key]))
+        for key, values in likelihoods(first).items()
+    )
+    assert flipped or scores == {mine.overall.score}
+
+
+def test_prompts_are_stocks_own(runs, questions):
+    hashes = {
+        f"{name.removeprefix('mmlu_')}/{line['doc_id']}": line["prompt_hash"]
+        for name, lines in runs[0]["samples"].items()
+        for line in lines
+    }
+    assert hashes == {sample.id: sample.references["prompt_hash"] for sample, _ in questions.samples(LIMIT)}
+
+
+def test_the_servers_own_tokenizer_makes_the_same_lists(served, questions):
+    samples = [sample for sample, _ in questions.samples(LIMIT)]
+    pairs = [(sample.content[0].text, sample.references["choices"]) for sample in samples]
+    elsewhere = Served(served.url, served.name, Model("tiny", "owner/name", "d", endpoint=served.url))
+    for add_bos in (True, False):
+        here = tokenizer_for(served, pytest.fail, add_bos=add_bos)
+        there = tokenizer_for(elsewhere, pytest.fail, add_bos=add_bos)
+        assert here.tokens(pairs) == there.tokens(pairs)
+        assert all(tokens.single for tokens in here.tokens(pairs))

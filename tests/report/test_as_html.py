@@ -1,0 +1,226 @@
+import base64
+import hashlib
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from rich_report import LABELS, rich, templates
+
+from evalkit import report
+from evalkit.policy import Policy
+from evalkit.report import Evidence
+from evalkit.report.flip_cards import decks
+from evalkit.types import Failure, FailureKind
+
+
+@pytest.fixture(scope="module")
+def found():
+    return rich(60)
+
+
+@pytest.fixture(scope="module")
+def page(found):
+    return report.html(found[0], templates(), found[1])
+
+
+class Page(HTMLParser):
+    """What a browser would see: tags in order, and the texts by the tag they stand in."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.texts = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        if self.tags and self.tags[-1][0] not in {"style", "script"}:
+            self.texts.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.texts).split())
+
+
+def test_rendering_twice_gives_equal_bytes(found, page):
+    again, evidence = rich(60)
+    assert report.html(again, templates(), evidence) == page
+
+
+def test_the_page_refers_to_nothing_outside_itself(page):
+    for tag, attrs in Page(page).tags:
+        for name in ("src", "href", "srcset", "action", "poster", "data"):
+            if name in attrs:
+                assert attrs[name].startswith(("#", "data:image/webp;base64,")), (tag, attrs)
+
+
+def test_the_policy_names_the_style_and_the_script_by_their_digest(page):
+    (policy,) = [a["content"] for t, a in Page(page).tags if a.get("http-equiv") == "Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+    for tag in ("style", "script"):
+        (inside,) = re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+
+
+def test_no_element_has_a_style_or_a_handler_of_its_own(page):
+    assert not [a for _, a in Page(page).tags for name in a if name == "style" or name.startswith("on")]
+
+
+def test_the_first_screen_has_the_table_of_every_rendering(found, page):
+    text = Page(page).text
+    for sentence in report.sentences(found[0]):
+        assert sentence in text
+    _, body = report.table(found[0])
+    for cells in body:
+        for cell in cells[2:]:
+            assert cell in text or cell.partition(" ")[2] in text
+    assert page.index("Can I trust it?") < page.index('class="accuracy"') < page.index('id="flips"')
+
+
+def test_every_model_task_and_setting_is_named(found, page):
+    text = Page(page).text
+    for one in found[0].plan.contenders:
+        assert one.model.digest[:19] in text
+        assert one.model.source in text
+    for row in found[0].rows:
+        assert row.part.task.title in text
+        assert row.part.revision[:19] in text
+    for word in (
+        "evalkit run --baseline",
+        "NVIDIA H100 80GB HBM3, 81,559 MiB, driver 570.86",
+        "max-model-len",
+        "W8A8 int",
+    ):
+        assert word in text, word
+
+
+def test_failures_stand_with_their_bounds(found, page):
+    text = Page(page).text
+    (row,) = [row for row in found[0].rows if row.part.task.name == "mmmu"]
+    low, high = row.scores[LABELS[2]].bounds
+    assert f"{report.percent(low)} to {report.percent(high)}" in text
+    assert f"{row.scores[LABELS[2]].failed} of 60 samples have no answer" in text
+
+
+def test_speed_is_told_of_every_model_on_every_task(found):
+    for row in found[0].rows:
+        assert set(row.speed) == set(LABELS)
+        one = row.speed[LABELS[0]]
+        assert 0 < one.median_s <= one.p95_s
+        assert one.answers == row.scores[LABELS[0]].scored
+
+
+def test_every_flip_is_shown_or_counted(found):
+    for deck in decks(*found):
+        assert len(deck.cards) + deck.unseen == deck.regressed + deck.improved
+        (row,) = [row for row in found[0].rows if row.part.task.name == deck.task]
+        flips = row.judgements[deck.candidate].comparison.flips
+        assert (deck.regressed, deck.improved) == (flips.regressed, flips.improved)
+
+
+def test_both_answers_stand_whole_with_their_differences_marked(found):
+    for deck, listed in zip(
+        decks(*found), [one for one in found[1].flips if one.regressed or one.improved], strict=True
+    ):
+        for card, flip in zip(deck.cards, listed.chosen, strict=True):
+            for side, reply in zip(card.sides, (flip.baseline, flip.candidate), strict=True):
+                assert "".join(piece.text for piece in side.pieces) == (reply.answer.text or "")
+            if flip.baseline.answer.text != flip.candidate.answer.text:
+                assert any(piece.differs for side in card.sides for piece in side.pieces)
+
+
+def test_pictures_end_with_their_budget_and_the_page_says_so(found):
+    one = len(base64.b64encode(next(iter(found[1].pictures.values()))))
+    few = decks(*found, pictures=3 * one)
+    embedded = sum(len(data) for deck in few for card in deck.cards for data in card.pictures)
+    assert 0 < embedded <= 3 * one
+    assert sum(card.unseen for deck in few for card in deck.cards) > sum(
+        card.unseen for deck in decks(*found) for card in deck.cards
+    )
+    assert "image not embedded here" in report.html(found[0], templates(), replace(found[1], pictures={}))
+
+
+def test_answers_end_with_their_budget_and_the_page_counts_the_rest(found):
+    few = decks(*found, texts=2000)
+    assert 0 < sum(len(deck.cards) for deck in few) < sum(len(deck.cards) for deck in decks(*found))
+    assert all(len(deck.cards) + deck.unseen == deck.regressed + deck.improved for deck in few)
+
+
+def test_an_answer_of_a_million_signs_is_cut_with_a_note_of_where_it_is(found):
+    first = found[1].flips
+    at = next(n for n, one in enumerate(first) if one.chosen)
+    flip = first[at].chosen[0]
+    long = replace(flip, candidate=replace(flip.candidate, answer=replace(flip.candidate.answer, text="x" * 1_000_000)))
+    evidence = Evidence([replace(first[at], chosen=(long,))])
+    page = report.html(found[0], templates(), evidence)
+    assert len(page) < 600_000
+    assert f"980,000 more characters in samples/{first[at].candidate}/{first[at].task}.jsonl" in page
+
+
+def test_a_report_without_flips_thresholds_and_provenance_is_a_page(found):
+    bare, _ = rich(20, labels=LABELS[:2], policy=Policy())
+    text = Page(report.html(replace(bare, provenance={}), templates())).text
+    assert "What did quantization cost?" in text
+    assert "Flips" not in text
+
+
+def test_an_undefined_recovery_is_a_dash_without_a_plot():
+    def wrong(record):
+        outcome = record.outcome
+        return (
+            record
+            if isinstance(outcome, Failure)
+            else replace(record, outcome=replace(outcome, text="?", verdict=None))
+        )
+
+    spoilt, evidence = rich(12, change=wrong)
+    page = report.html(spoilt, templates(), evidence)
+    assert 'class="strip"' not in page
+    assert "–" in page
+
+
+def test_no_answer_at_all_is_a_page():
+    failure = Failure(FailureKind.DEADLINE, "slow")
+    empty, evidence = rich(2, change=lambda record: replace(record, outcome=failure))
+    text = Page(report.html(empty, templates(), evidence)).text
+    assert "42 of 42 planned answers are missing" in text
+    assert "incomplete" in text
+
+
+def contrast(one, other):
+    """WCAG 2.1, 1.4.3: relative luminance of both colours."""
+
+    def luminance(colour):
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    bright, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+GROUNDS = {
+    "ink": ("paper", "panel", "gone", "new"),
+    "soft": ("paper", "panel"),
+    "accent": ("paper", "panel"),
+    "good": ("paper", "panel", "good-ground"),
+    "bad": ("paper", "panel", "bad-ground"),
+    "unsure": ("paper", "panel", "unsure-ground"),
+}
+
+
+@pytest.mark.parametrize("at", [0, 1, 2], ids=["light", "dark", "print"])
+def test_every_text_has_a_contrast_of_at_least_4_5(at):
+    root = re.findall(r":root \{(.*?)\}", templates()["report.css"], re.DOTALL)[at]
+    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{3,6})", root))
+    colours = {
+        name: found if len(found) == 7 else "#" + "".join(2 * sign for sign in found[1:])
+        for name, found in colours.items()
+    }
+    for ink, grounds in GROUNDS.items():
+        for ground in grounds:
+            assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)

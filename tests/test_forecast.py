@@ -1,0 +1,104 @@
+import pytest
+
+from evalkit import forecast
+from evalkit.forecast import Past, Terms
+from evalkit.types import Dataset, Decoding, Task
+
+
+def task(n=1, name="mmmu"):
+    return Task(
+        name=name,
+        benchmark="mmmu",
+        dataset=Dataset("d", "test"),
+        decoding=Decoding(100, n=n),
+        metrics=("anls",),
+        headline="anls",
+        category="Vision",
+        title=name.upper(),
+    )
+
+
+def foreseen(sizes=(900, 900), terms=None, past=None, n=1, prompt=50.0):
+    return forecast.forecast(task(n), sizes, terms or Terms(2, 64), prompt_tokens=prompt, past=past)
+
+
+PAST = Past("run", 500, 2.0, 300.0, 20.0, pairs=400, discordance=0.05)
+
+
+def test_without_earlier_answers_only_bounds_and_guesses_are_told():
+    found = foreseen()
+    assert (found.requests, found.prompt_tokens, found.completion_tokens) == (1800, 90_000, 180_000)
+    assert (found.seconds, found.discordance, found.guessed) == (None, 0.1, True)
+    # The root of 0.1 / 900, times 2.4865.
+    assert found.drop == pytest.approx(0.02621, abs=1e-5)
+    assert "a guess" in forecast.bases([found])[0]
+    assert forecast.table([found])[1] == [
+        ["MMMU", "900", "1,800", "~90k", "at most 180k", "unknown", "2.62 points"],
+    ]
+
+
+def test_earlier_answers_tell_tokens_time_and_discordance():
+    found = foreseen(past=PAST)
+    assert (found.prompt_tokens, found.completion_tokens) == (540_000, 36_000)
+    assert found.seconds == pytest.approx(1800 * 2.0 / 64)
+    assert (found.discordance, found.guessed) == (0.05, False)
+    assert found.drop == pytest.approx(2.4865 * (0.05 / 900) ** 0.5, rel=1e-3)
+    assert "5 % of samples change (as in 400 pairs of run run)" in forecast.bases([found])[0]
+    assert forecast.table([found])[1][0][4:6] == ["~36k", "~56 s"]
+
+
+def test_the_user_s_guess_wins():
+    found = foreseen(terms=Terms(2, 64, 0.2), past=PAST)
+    assert (found.discordance, found.guessed) == (0.2, True)
+
+
+def test_clusters_make_the_visible_drop_larger():
+    clustered = Past("run", 500, 2.0, None, None, pairs=400, discordance=0.05, design_effect=4.0)
+    found = foreseen(past=clustered)
+    assert found.drop == pytest.approx(2 * foreseen(past=PAST).drop)
+    assert "widen it 4.00 times" in forecast.bases([found])[0]
+    # What the past does not tell is estimated from the samples.
+    assert (found.prompt_tokens, found.completion_tokens) == (90_000, 180_000)
+
+
+def test_attempts_are_requests_but_not_samples():
+    found = foreseen(sizes=(1640, 8200), n=10)
+    assert (found.problems, found.requests) == (164, 3280)
+    assert found.drop == foreseen(sizes=(164, 164)).drop
+    assert forecast.table([found])[1][0][1] == "1,640 of 8,200 (164 x 10)"
+
+
+def test_a_small_task_does_not_fill_the_window():
+    assert foreseen(sizes=(4, 4), past=PAST).seconds == pytest.approx(8 * 2.0 / 4)
+
+
+def test_the_noise_floor_is_asked_too():
+    assert foreseen(terms=Terms(2, 64, repeated=100)).requests == 1900
+    assert foreseen(sizes=(40, 40), terms=Terms(2, 64, repeated=100)).requests == 120
+
+
+def test_a_task_without_samples_sees_nothing():
+    found = foreseen(sizes=(0, 0))
+    assert found.drop is None
+    assert forecast.table([found])[1][0][-1] == "–"
+
+
+def test_several_tasks_are_added_up_as_far_as_they_are_known():
+    both = [foreseen(past=PAST), foreseen(past=PAST)]
+    assert forecast.table(both)[1][-1] == ["All", "1,800", "3,600", "~1.08M", "~72k", "~2 min", ""]
+    mixed = [foreseen(past=PAST), foreseen(prompt=None)]
+    assert forecast.table(mixed)[1][-1] == ["All", "1,800", "3,600", "unknown", "at most 216k", "unknown", ""]
+
+
+def test_json_has_shares_and_seconds():
+    found = forecast.forecast_json(foreseen(past=PAST))
+    assert found["from_run"] == "run"
+    assert found["smallest_visible_drop"] == pytest.approx(0.01853, abs=1e-5)
+    assert found["completion_tokens_known"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (3599, "1 h 0 min"), (7900, "2 h 12 min")]
+)
+def test_durations(seconds, text):
+    assert forecast.duration(seconds) == text

@@ -1,0 +1,222 @@
+"""The pages, over a real socket and in a real browser, on data that mean harm."""
+
+import re
+import shutil
+import subprocess
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+from pastruns import failed, recovery, sample, write_run
+from viewers import started
+from workplaces import pages, picture, write_parquet
+
+RUN = "/runs/20260101-000000-aaaaaa"
+LABEL = "<b>cand</b>\"'\u202eevil"
+RUNS = "document.title='owned'"
+HARM = f'<script>{RUNS}</script><img src=x onerror="{RUNS}"><svg onload="{RUNS}">'
+
+
+def harmful(canary):
+    """Answers that would run, fetch or turn the page around if they could."""
+    fetch = f'<img src="{canary}/img"><link rel=stylesheet href="{canary}/css"><iframe src="{canary}/frame"></iframe>'
+    return [
+        HARM,
+        fetch + f'<meta http-equiv="refresh" content="0;url={canary}/refresh">',
+        f"</pre></article></main><script src={canary}/script></script><base href={canary}/>",
+        "\u202egnp.exe\u2066 bidi \0 nul \x1b[2J",
+        "long " * 200_000,
+        f"[link](javascript:alert(1)) ![x]({canary}/markdown) {{{{ 7 * 7 }}}} {{% raw %}}",
+        "half \ud83d of a sign",
+    ]
+
+
+def hostile(output, canary="http://127.0.0.1:9"):
+    texts = harmful(canary)
+    base = [sample(n, text, 1.0, references=[text], id=f"{text[:40]}#{n}/..") for n, text in enumerate(texts)]
+    cand = [{**line, "answer": f"other {line['answer']}", "score": 0.0} for line in base]
+    for line in [*base, *cand]:
+        line["content"] = [{"text": line["references"][0]}, {"image_sha256": "0" * 64}]
+        line["scores"] = {HARM: {"value": 0.5, "parsed": line["answer"], "note": HARM}}
+    cand[1] = {**failed(1, "server_error", HARM), "id": base[1]["id"], "content": base[1]["content"]}
+    found = recovery(98.0, [97.0, 99.0], verdict="<i>recovered</i>", reasons=[HARM])
+    return write_run(output, lines={"base": {"pages": base}, LABEL: {"pages": cand}}, recoveries={"pages": found})
+
+
+@pytest.fixture(scope="module")
+def visit(tmp_path_factory):
+    place = tmp_path_factory.mktemp("hostile")
+    hostile(place / "runs")
+    with started(place / "runs", place / "cache") as found:
+        yield found.enter()
+
+
+ADDRESSES = ["/", "/history", RUN, f"{RUN}/samples", *[f"{RUN}/samples/{n}" for n in range(7)]]
+
+
+@pytest.mark.parametrize("path", [*ADDRESSES, f"{RUN}/samples?text=%3Cscript%3E&task=%3Cb%3E&page=99999"])
+def test_nothing_from_outside_becomes_part_of_the_page(visit, path):
+    reply = visit.get(path)
+    assert reply.status_code == 200
+    assert reply.headers["content-type"] == "text/html; charset=utf-8"
+    tags = set(re.findall(r"<(\w+)", reply.text))
+    assert not tags & {"script", "iframe", "base", "b", "i", "object"}, tags
+    assert not re.search(r"<[^>]*\son\w+\s*=", reply.text)
+    assert not re.search(r'(?:src|href|action)="(?!/(?!/))[^#]', reply.text)
+    assert not re.search("[\0\x1b\u202a-\u202e\u2066-\u2069]", reply.text)
+    assert len(reply.content) < 400_000
+
+
+def test_what_was_hidden_is_seen(visit):
+    assert "⟨U+202E⟩gnp.exe⟨U+2066⟩" in visit.get(f"{RUN}/samples/3").text
+
+
+def test_the_whole_of_a_long_answer_is_plain_text(visit):
+    page = visit.get(f"{RUN}/samples/4").text
+    assert "980,000 more characters" in page
+    reply = visit.get(f"{RUN}/samples/4/answers/0")
+    assert reply.headers["content-type"] == "text/plain; charset=utf-8"
+    assert "sandbox" in reply.headers["content-security-policy"]
+    assert reply.text == "long " * 200_000
+
+
+def test_a_missing_image_is_said(visit):
+    page = visit.get(f"{RUN}/samples/0").text
+    assert "The image is missing." in page
+    assert "run.json does not say where the data of pages are" in page
+    assert visit.get(f"{RUN}/samples/0/images/{'0' * 64}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/runs/nothing",
+        "/runs/..%2F..%2Fetc",
+        "/runs/%2e%2e/samples",
+        f"{RUN}/samples/700",
+        f"{RUN}/samples/0/images/..%2F..%2Fx",
+        f"{RUN}/samples/0/answers/9",
+        f"{RUN}/sample?task=pages&id=nobody",
+        "/favicon.ico",
+    ],
+)
+def test_what_is_not_there_is_not_found(visit, path):
+    assert visit.get(path).status_code == 404
+
+
+def test_a_sample_is_found_by_its_id(visit):
+    reply = visit.get(f"{RUN}/sample", params={"task": "pages", "id": f"{HARM[:40]}#0/.."}, allow_redirects=False)
+    assert (reply.status_code, reply.headers["location"]) == (303, f"{RUN}/samples/0")
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="there is no chromium on this machine")
+def test_in_a_browser_nothing_runs_and_nothing_leaves(tmp_path):
+    asked = []
+
+    class Canary(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *words):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Canary)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        hostile(tmp_path / "runs", f"http://127.0.0.1:{server.server_port}")
+        for path, shown in (
+            (f"{RUN}/samples/0", "other"),
+            (f"{RUN}/samples/1", "Failed"),
+            (f"{RUN}/samples", "</table>"),
+        ):
+            with started(tmp_path / "runs", tmp_path / "cache") as found:
+                seen = browsed(found, path, tmp_path / "profile")
+            assert "<title>" in seen
+            assert "owned</title>" not in seen
+            assert shown in seen
+        assert asked == []
+        assert "owned</title>" in browser(f"data:text/html,{HARM}", tmp_path / "profile"), "the bait itself is dead"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def browsed(found, path, profile):
+    token = found.address.partition("token=")[2]
+    return browser(f"{found.base}{path}?token={token}", profile)
+
+
+def browser(address, profile):
+    """The page as a browser has it after everything that wanted to run has run."""
+    words = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+    words += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    words += [f"--user-data-dir={profile}", "--virtual-time-budget=3000", "--dump-dom"]
+    done = subprocess.run(["chromium", *words, address], capture_output=True, text=True, timeout=120, check=True)
+    return done.stdout
+
+
+def ordinary(output, count=120):
+    """A run with images, every third sample regressed."""
+    (output.parent / "tasks").mkdir(parents=True)
+    write_parquet(output.parent / "tasks" / "p.parquet", pages(count))
+    from hashlib import sha256
+
+    def line(n, answer, score):
+        digest = sha256(picture(n // 2)).hexdigest()
+        return sample(n, answer, score, content=[{"image_sha256": digest}, {"text": f"Question {n}?"}])
+
+    base = [line(n, f"the answer is {n}", 1.0) for n in range(count)]
+    cand = [line(n, f"the answer is {n + 1 if n % 3 == 0 else n}", float(n % 3 != 0)) for n in range(count)]
+    dataset = {"id": "", "split": "validation", "config": None, "files": ["p.parquet"]}
+    task = {"name": "pages", "benchmark": "docvqa", "source": "tasks/pages.toml", "dataset": dataset}
+    lines = {"base": {"pages": base}, "cand": {"pages": cand}}
+    return write_run(output, lines=lines, plan_tasks=[{"task": task, "revision": "x"}])
+
+
+def test_from_the_list_to_one_sample_with_its_image(viewer, tmp_path):
+    ordinary(tmp_path / "runs")
+    visit = viewer(tmp_path / "runs").enter()
+    assert RUN in visit.get("/").text
+    assert "98.75" in visit.get(RUN).text
+    listed = visit.get(f"{RUN}/samples?flip=regressed&page=1").text
+    assert "<strong>40</strong>" in listed
+    everything = [visit.get(f"{RUN}/samples?page={page}").text for page in (1, 2, 3)]
+    assert [text.count('<th scope="row">') for text in everything] == [50, 50, 20]
+    page = visit.get(f"{RUN}/samples/3?flip=regressed").text
+    assert "the answer is <mark>3</mark>" in page
+    assert "the answer is <mark>4</mark>" in page
+    assert f"{RUN}/samples/0?flip=regressed" in page
+    assert f"{RUN}/samples/6?flip=regressed" in page
+    (address,) = set(re.findall(r'<img src="([^"]+)"', page))
+    reply = visit.get(address)
+    assert reply.headers["content-type"] == "image/jpeg"
+    assert reply.content == picture(1)
+
+
+def test_the_history_draws_every_run(viewer, tmp_path):
+    for night in range(1, 5):
+        versions = {"vllm": f"0.3{night // 3}.0", "transformers": "5.0"}
+        found = recovery(97.0 + night, [96.0 + night, 98.0 + night])
+        write_run(tmp_path, f"2026010{night}-000000-aaaaaa", versions=versions, recoveries={"pages": found})
+    drawn = viewer(tmp_path).enter().get("/history").text
+    assert drawn.count('class="dot"') == drawn.count('class="ends"') == 4
+    assert drawn.count('class="mark"') == 1
+    assert "vLLM 0.30.0 → 0.31.0" in drawn
+
+
+def test_an_unfinished_run_says_that_it_is(viewer, tmp_path):
+    write_run(tmp_path, finished=False, with_results=False)
+    visit = viewer(tmp_path).enter()
+    assert "not finished" in visit.get("/").text
+    assert visit.get(RUN).status_code == 200
+    assert visit.get(f"{RUN}/samples").status_code == 404
+
+
+def test_a_page_tells_of_damaged_samples(viewer, tmp_path):
+    folder = write_run(tmp_path, lines={"base": {"pages": [sample(0, "x", 1.0)]}, "cand": {}})
+    (folder / "samples" / "base" / "pages.jsonl").write_text("{\n")
+    reply = viewer(tmp_path).enter().get(f"{RUN}/samples")
+    assert reply.status_code == 500
+    assert "not a line that a run writes" in reply.text

@@ -1,0 +1,42 @@
+"""A viewer as a process of its own, and the words that open it."""
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import requests
+
+START = "from evalkit.cli.view import command; command()"
+
+
+class Visit:
+    """A browser's part: it has the cookie."""
+
+    def __init__(self, address, process):
+        self.address, self.process = address, process
+        self.base = address.split("/?")[0].split("/runs/")[0]
+        self.session = requests.Session()
+
+    def enter(self):
+        reply = self.session.get(self.address)
+        assert reply.status_code == 200, reply.text
+        return self
+
+    def get(self, path, **more):
+        return self.session.get(self.base + path, **more)
+
+
+@contextmanager
+def started(output, cache, *words):
+    """Start the viewer on a folder, and stop it."""
+    env = {**os.environ, "XDG_CACHE_HOME": str(cache), "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-c", START, "-o", str(output), *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:
+        try:
+            address = process.stdout.readline().strip()
+            assert address, process.stderr.read()
+            yield Visit(address, process)
+        finally:
+            process.terminate()
+            process.wait(20)
