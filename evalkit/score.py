@@ -72,6 +72,8 @@ class Tally:
         self.model = model
         self.behaviour: dict[str, Behaviour] = {}
         """By sample id."""
+        self.groups: dict[str, tuple[str, ...]] = {}
+        """By id of what is paired: the groups that it belongs to, the widest first (MMLU: category, subject)."""
         self._values: dict[str, dict[str, list[float]]] = {name: {} for name in task.metrics}
         self._clusters: dict[str, str | None] = {}
         self._failed: dict[str, Failure] = {}
@@ -93,6 +95,8 @@ class Tally:
         self._running += headline.value
         self._scored += 1
         self._clusters[key] = sample.cluster if key == sample.id else None
+        if isinstance(sample.references, dict) and "subject" in sample.references:
+            self.groups[key] = (sample.references["category"], sample.references["subject"])
         self.behaviour[sample.id] = Behaviour(
             truncated=outcome.finish_reason == "length",
             empty=not (outcome.text or "").strip(),

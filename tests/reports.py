@@ -8,8 +8,19 @@ from evalkit.plan import Contender, Plan, PlannedTask
 from evalkit.policy import Policy, Rule
 from evalkit.report import Terms
 from evalkit.score import Tally
-from evalkit.types import Answer, Dataset, Decoding, Engine, Failure, FailureKind, Model, PublishedPrompt, Sample
-from evalkit.types import Task, Text
+from evalkit.types import (
+    Answer,
+    Dataset,
+    Decoding,
+    Engine,
+    Failure,
+    FailureKind,
+    Model,
+    PublishedPrompt,
+    Sample,
+    Task,
+    Text,
+)
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)> [x](javascript:alert(1)) \u202e|`*_\x00\x1b\ud800'
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -49,7 +60,9 @@ def built(outcomes, *, tasks=None, terms=None, smoke=False, **more):
     """A report; ``outcomes[label][task]`` are lists of True, False or None, the baseline first."""
     labels = list(outcomes)
     parts = tuple(
-        PlannedTask(one, "listing", len(rows), len(rows) * (2 if smoke else 1), COMMIT, "judge" if one.decoding.n > 1 else "")
+        PlannedTask(
+            one, "listing", len(rows), len(rows) * (2 if smoke else 1), COMMIT, "judge" if one.decoding.n > 1 else ""
+        )
         for one, rows in zip(tasks or [task()], outcomes[labels[0]], strict=True)
     )
     base, *others = [contender(label) for label in labels]

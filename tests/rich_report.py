@@ -173,7 +173,7 @@ def checkpoints(labels):
     }  # fmt: skip
 
 
-def rich(count=600, *, labels=LABELS, policy=None, change=None):
+def rich(count=600, *, labels=LABELS, policy=None, change=None, pictured=True):
     """A report and its evidence; ``change(sample, outcome)`` may spoil either."""
     chosen = tasks()
     contenders = [contender(at, label) for at, label in enumerate(labels)]
@@ -203,7 +203,7 @@ def rich(count=600, *, labels=LABELS, policy=None, change=None):
         for label in labels[1:]
     ]
     return report.build(plan, tallies, terms, provenance=PROVENANCE), Evidence(
-        lists, pictures(lists), "20261123-0100-f00d"
+        lists, pictures(lists) if pictured else {}, "20261123-0100-f00d"
     )
 
 

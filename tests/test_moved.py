@@ -123,7 +123,9 @@ def test_a_long_value_is_cut():
 @settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from([0, 1]),
-    st.dictionaries(st.text(max_size=5), st.recursive(st.none() | st.integers() | st.text(max_size=5), st.lists), max_size=3),
+    st.dictionaries(
+        st.text(max_size=5), st.recursive(st.none() | st.integers() | st.text(max_size=5), st.lists), max_size=3
+    ),
 )
 def test_it_speaks_exactly_when_an_identity_moved(which, numerics):
     """The sentences and the fingerprints agree: silence means reuse."""
@@ -138,7 +140,9 @@ def test_it_speaks_exactly_when_an_identity_moved(which, numerics):
 
 def night(workplace, *more):
     """One night's events and what it found; the stand-in writes down what it was asked."""
-    done = workplace.evalkit(*workplace.comparison("--limit", "6", "--serve-arg", 'journal=["journal"]', *more), check=0)
+    done = workplace.evalkit(
+        *workplace.comparison("--limit", "6", "--serve-arg", 'journal=["journal"]', *more), check=0
+    )
     notices = [event["text"] for event in map(json.loads, done.stderr.splitlines()) if event["event"] == "Notice"]
     return notices, len(workplace.journal())
 

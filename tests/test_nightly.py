@@ -103,11 +103,10 @@ def test_the_exit_code_comes_through_after_the_report_was_found(steps, tmp_path,
     (tmp_path / "bin").mkdir()
     stand_in = tmp_path / "bin/evalkit"
     stand_in.write_text(
-        "#!/bin/sh\n[ $1 = run ] || exit 0\nsleep 0.02; touch runs/20260101-000000-aaaaaa/run.json\n" f"exit {code}\n"
+        f"#!/bin/sh\n[ $1 = run ] || exit 0\nsleep 0.02; touch runs/20260101-000000-aaaaaa/run.json\nexit {code}\n"
     )
     stand_in.chmod(0o755)
     for path in (tmp_path / "runs").rglob("run.json"):
-
         os.utime(path, (1, 1))
     outputs = run(steps["Compare"], tmp_path, 0)
     assert outputs == {"code": str(code)}

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -53,11 +54,15 @@ def test_a_run_leaves_what_it_promises(workplace):
             assert score["planned"] == score["scored"] == row["planned"]
     (folder,) = workplace.runs()
     assert json.loads((folder / "results.json").read_text()) == found
-    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == {
+    files = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    assert {path.as_posix() for path in files if path.parts[0] != "thumbnails"} == {
         "run.json",
         "results.json",
         "report.md",
         "report.html",
+        "model_card.md",
+        "junit.xml",
+        "summary.md",
         "samples/base/pages.jsonl",
         "samples/base/charts.jsonl",
         "samples/cand/pages.jsonl",
@@ -65,6 +70,7 @@ def test_a_run_leaves_what_it_promises(workplace):
         "server/base.log",
         "server/cand.log",
     }
+    assert Path("thumbnails/wanted.json") in files
     lines = [json.loads(line) for line in (folder / "samples/base/pages.jsonl").read_text().splitlines()]
     assert [line["id"] for line in lines] == [str(number) for number in range(40)]
     facts = json.loads((folder / "run.json").read_text())

@@ -5,7 +5,6 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reports import COMMIT, contender, everything, task, terms_with_everything
 
 from evalkit import report, runfile
 from evalkit.checkpoint import Checkpoint
@@ -13,6 +12,7 @@ from evalkit.plan import Contender, Plan, PlannedTask
 from evalkit.policy import Policy, Rule
 from evalkit.report import Terms
 from evalkit.types import Dataset, Decoding, Engine, Model, PublishedPrompt, Task
+from reports import COMMIT, contender, everything, task, terms_with_everything
 
 text = st.text(max_size=6)
 number = st.floats(allow_nan=False, allow_infinity=False)
@@ -113,9 +113,7 @@ def test_a_report_from_what_came_back_is_equal_to_the_last_byte():
     plan, tallies, terms, notices, provenance = everything()
     first = report.build(plan, tallies, terms, notices=notices, provenance=provenance)
     # As the store writes it: the order of keys is part of what is kept.
-    body = json.loads(
-        json.dumps({"terms": runfile.terms_json(terms), "exams": terms.exams, "checks": terms.checks})
-    )
+    body = json.loads(json.dumps({"terms": runfile.terms_json(terms), "exams": terms.exams, "checks": terms.checks}))
     again = report.build(
         runfile.plan_from(through_json(runfile.plan_json(plan))),
         tallies,

@@ -5,9 +5,9 @@ import json
 
 import jsonschema
 import pytest
-from reports import MIXED, RIGHT, built, judged, whole
 
 from evalkit import places, report
+from reports import MIXED, RIGHT, built, judged, whole
 
 SCHEMA = json.loads((places.reports() / "results.schema.json").read_text(encoding="utf-8"))
 CHECK = jsonschema.Draft202012Validator(SCHEMA)

@@ -20,6 +20,8 @@ COMMANDS = {
     "compare": ("compare", "Compare scores made elsewhere, or two runs."),
     "report": ("report", "Render a run's report again, from the store alone."),
     "export": ("export", "A run's samples as parquet, CSV or JSON lines."),
+    "view": ("view", "Every run, and any sample of it, on a local page."),
+    "history": ("history", "How recovery moved from run to run."),
     "tasks": ("tasks", "List tasks, or show one."),
     "fetch": ("fetch", "Fill the caches ahead of time: prompts and data."),
     "doctor": ("doctor", "Examine this machine and say what is missing."),

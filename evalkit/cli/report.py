@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from evalkit.errors import UsageError, near_miss
+from evalkit.errors import NothingScoredError, UsageError, near_miss
 
 FORMATS = ("html", "md", "card", "junit", "json", "summary")
 
@@ -47,6 +47,11 @@ def command(run: str, formats: str, output: Path | None, runs: Path) -> None:
         row = reopen.find(name, store)
         reopen.check(row, store)
         built = reopen.report(row, store)
+        if not any(score.scored for line in built.rows for score in line.scores.values()):
+            raise NothingScoredError(
+                f"run {row.id}: no sample was answered by any model",
+                fix="run the same command again: it asks once more",
+            )
         for path in publish.write_report(output or folder / row.id, built, store, chosen, run=folder / row.id):
             click.echo(path)
 

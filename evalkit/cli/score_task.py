@@ -48,6 +48,9 @@ def score_task(file: Path, name: str, *, data: Path | None, sanitize: bool, unsa
 def _judged(
     file: Path, task: Task, data: Path | None, *, sanitize: bool, unsafe: bool
 ) -> Iterable[tuple[Sample, Answer]]:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415
+
     from evalkit.harnesses.evalplus import EvalPlus  # noqa: PLC0415
     from evalkit.harnesses.evalplus_samples import attempts  # noqa: PLC0415
 
@@ -60,13 +63,12 @@ def _judged(
             waiting[str(number)] = (sample, Answer(text, "stop", None, None, 0.0))
             checker.submit(str(number), sample, text)
         total = len(waiting)
-        with click.progressbar(
-            length=total, label=f"judging {total} programs", file=click.get_text_stream("stderr")
-        ) as bar:
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            bar = progress.add_task(f"judging {total} programs", total=total)
             while waiting:
                 for key, verdict in checker.ready(_LOOK_EVERY_S):
                     sample, answer = waiting.pop(key)
-                    bar.update(1)
+                    progress.advance(bar)
                     yield sample, replace(answer, verdict=verdict)
     finally:
         checker.close()

@@ -105,7 +105,7 @@ def _introduction(report: Report, label: str) -> Iterator[str]:
     by = f"evalkit {version}" if version else "evalkit"
     yield markup.escaped(
         f"{label} was evaluated beside {report.baseline} with {by}: both answered the same questions, served by "
-        f"{served}, and every sample was paired."
+        f"{served}, and their answers were paired sample by sample."
     )
     yield ""
     head = ["Task", "Data", "Revision", "Samples"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from evalkit.cards import PublishedRow, PublishedTable
     from evalkit.checkpoint import Checkpoint
+    from evalkit.pairs import Comparison
     from evalkit.plan import Contender, Plan, PlannedTask
     from evalkit.score import Tally
     from evalkit.stats import Flips, RecoveryInterval
@@ -119,6 +120,7 @@ class _Building:
                 if (row := table.row(name)) is not None and row.metric in {"", part.task.headline}
             },
             noise=self._noise(name),
+            groups={side.label: _groups(own.groups, base, side, terms.accepted) for side in others if own.groups},
             exams={label: found[name] for label, found in terms.exams.items() if name in found},
             checks=terms.checks.get(name, {}),
             speed={
@@ -189,6 +191,25 @@ class _Building:
             itself=_flips(first, again, asked),
             candidates={label: _flips(first, self.tallies[label, task], asked) for label in self._labels},
         )
+
+
+def _groups(
+    groups: Mapping[str, tuple[str, ...]], base: Side, side: Side, accepted: tuple[str, ...]
+) -> dict[str, Comparison]:
+    """The comparison within each group of samples: categories first, then subjects."""
+    members: dict[tuple[int, str], set[str]] = {}
+    for key, names in groups.items():
+        for width, name in enumerate(names):
+            members.setdefault((width, name), set()).add(key)
+    return {
+        name: pairs.compare(name, _only(base, members[width, name]), _only(side, members[width, name]), accepted)
+        for width, name in sorted(members)
+    }
+
+
+def _only(side: Side, keys: set[str]) -> Side:
+    scores = {key: score for key, score in side.scores.items() if key in keys}
+    return replace(side, scores=scores, failed=frozenset(), planned=0, available=None)
 
 
 def _flips(first: Tally, other: Tally, ids: set[str]) -> Flips:

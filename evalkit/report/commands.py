@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from evalkit.config import Config, ModelChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from evalkit.report.facts import Report
     from evalkit.types import Json
@@ -48,29 +48,32 @@ def _words(command: str) -> list[str]:
 
 def _options(config: Mapping[str, Json]) -> Iterator[str]:
     usual = Config(ModelChoice("", ""))
-    yield from ("--baseline", _model(config["baseline"]))
-    for one in config["candidates"]:
-        yield from ("--candidate", _model(one))
-    if config["suite"]:
-        yield from ("--suite", config["suite"])
-    for name in config["tasks"]:
-        yield from ("--task", name)
-    for folder in config["tasks_dir"]:
-        yield from ("--tasks-dir", folder)
-    for name in config["endpoints"]:
-        # Whose machine it was is nobody's business; whoever repeats this has an address of their own.
-        yield from ("--endpoint", f"{name}=URL")
-    for name, file in config["data"].items():
-        yield from ("--data", f"{name}={public(file)}")
+    yield from _asked(config)
     for key in ("limit", "images", "dialect", "noise_floor"):
         if config[key] != getattr(usual, key):
             yield from (f"--{key.replace('_', '-')}", str(config[key]))
-    for key in config["accept_differences"]:
-        yield from ("--accept-difference", key)
+    yield from _each("--accept-difference", config["accept_differences"])
     for key in ("min_recovery", "max_failed"):
         if config["policy"][key] != getattr(usual.policy, key):
             yield from (f"--{key.replace('_', '-')}", f"{config['policy'][key]:g}")
     yield from _serving(config["serve"], usual)
+
+
+def _asked(config: Mapping[str, Json]) -> Iterator[str]:
+    """Who is asked what."""
+    yield from ("--baseline", _model(config["baseline"]))
+    yield from _each("--candidate", map(_model, config["candidates"]))
+    yield from _each("--suite", [config["suite"]] if config["suite"] else [])
+    yield from _each("--task", config["tasks"])
+    yield from _each("--tasks-dir", config["tasks_dir"])
+    # Whose machine it was is nobody's business; whoever repeats this has an address of their own.
+    yield from _each("--endpoint", (f"{name}=URL" for name in config["endpoints"]))
+    yield from _each("--data", (f"{name}={public(file)}" for name, file in config["data"].items()))
+
+
+def _each(option: str, values: Iterable[str]) -> Iterator[str]:
+    for value in values:
+        yield from (option, value)
 
 
 def _serving(serve: Mapping[str, Json], usual: Config) -> Iterator[str]:

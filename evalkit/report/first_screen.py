@@ -202,9 +202,9 @@ def _answered(report: Report) -> Ground:
     scores = [score for row in report.rows for score in row.scores.values()]
     planned, failed = sum(one.planned for one in scores), sum(one.failed for one in scores)
     if not failed:
-        text = f"every one of {planned:,} planned answers is there"
+        text = f"all of {planned:,} planned answers are there"
         return Ground("Complete", text, "good", "answers")
-    text = f"{failed:,} of {planned:,} planned answers are missing, not counted as wrong"
+    text = f"{failed:,} of {planned:,} answers are missing, not counted as wrong"
     return Ground("Not complete", text, "unsure", "answers")
 
 

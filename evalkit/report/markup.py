@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _ACTS = re.compile(
-    r"[\\`*<>|~$&]"
+    r"[\\`*<|~$]|&(?=#?\w+;)"
     # An underscore inside a word is no emphasis: names of metrics stay readable.
     r"|(?<![^\W_])_|_(?![^\W_])"
     # A bracket alone means nothing; before an address or a definition it does.
@@ -19,7 +19,7 @@ _ACTS = re.compile(
     r"|:(?=//)|(?<=\bwww)\.|@(?=\w)",
     re.IGNORECASE,
 )
-_STARTS = re.compile(r"(?P<number>\d{1,9})(?=[.)](?:\s|$))|(?=[#+=-])")
+_STARTS = re.compile(r"(?P<number>\d{1,9})(?=[.)](?:\s|$))|(?=[>#+=-])")
 """What begins a list, a heading or a rule."""
 
 

@@ -12,7 +12,19 @@ from evalkit.plan import Contender, Plan, PlannedTask
 from evalkit.store import Store
 from evalkit.types import Answer, Dataset, Decoding, Engine, Failure, FailureKind, Model, Sample, Task, Text
 
-NASTY = ['=HYPERLINK("http://x")', "+1", "-5", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1", 'a "b", c', "half \ud83d?", ""]
+NASTY = [
+    '=HYPERLINK("http://x")',
+    "+1",
+    "-5",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "\uff1d1",
+    'a "b", c',
+    "half \ud83d?",
+    "",
+]
 TASK = Task(
     name="pages",
     benchmark="docvqa",
@@ -30,7 +42,9 @@ def kept(tmp_path):
     """A store with two models' answers, and the plan of the run that asked for them."""
     models = [Contender(Model(name, name, name), Engine("vllm", "1", "cpu")) for name in ("base", "=cand")]
     with Store(tmp_path / "runs") as store:
-        samples = [(Sample(f"s{at}", (Text("q"),), ["word", text], f"c{at // 2}"), f"r{at}") for at, text in enumerate(NASTY)]
+        samples = [
+            (Sample(f"s{at}", (Text("q"),), ["word", text], f"c{at // 2}"), f"r{at}") for at, text in enumerate(NASTY)
+        ]
         samples += [(Sample("lost", (Text("q"),), ["x"]), "lost"), (Sample("unasked", (Text("q"),), ["x"]), "unasked")]
         listing, _ = store.write_listing(samples, note="pages")
         for one in models:

@@ -101,5 +101,8 @@ def test_a_run_that_stops_leaves_files_that_say_so(workplace):
     found = [(case.get("name"), case[0].tag, case[0].get("type")) for case in cases]
     assert found == [(name, "error", "infrastructure") for name in ("Pages", "Charts", "Average Score")]
     assert (run / "summary.md").read_text(encoding="utf-8").startswith("## No report")
-    unfinished = evalkit("report", run)
-    assert unfinished.code == 2 or "no sample" in unfinished.err
+    before = (run / "junit.xml").read_bytes()
+    again = evalkit("report", run)
+    assert again.code == 4
+    assert "no sample was answered" in again.err
+    assert (run / "junit.xml").read_bytes() == before

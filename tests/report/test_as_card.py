@@ -8,10 +8,10 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reports import COMMIT, HOSTILE, MIXED, RIGHT, built, judged, task, whole
 
 from evalkit import report
 from evalkit.types import Dataset
+from reports import COMMIT, HOSTILE, MIXED, RIGHT, built, judged, task, whole
 
 TWO = (task(), task("chartqa", "ChartQA (test, CoT)", dataset=Dataset("lmms-lab/ChartQA", "test")))
 

@@ -187,7 +187,7 @@ def test_no_answer_at_all_is_a_page():
     failure = Failure(FailureKind.DEADLINE, "slow")
     empty, evidence = rich(2, change=lambda record: replace(record, outcome=failure))
     text = Page(report.html(empty, templates(), evidence)).text
-    assert "42 of 42 planned answers are missing" in text
+    assert "42 of 42 answers are missing" in text
     assert "incomplete" in text
 
 

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from junitparser import Error, Failure, JUnitXml, Skipped
 from lxml import etree
-from reports import HOSTILE, MIXED, RIGHT, built, judged, task, whole
 
 from evalkit import report
 from evalkit.errors import ExitCode
 from evalkit.policy import Policy, Rule
 from evalkit.report import Terms
+from reports import HOSTILE, MIXED, RIGHT, built, judged, task, whole
 
 XSD = etree.XMLSchema(etree.parse(Path(__file__).with_name("junit.xsd")))
 MANY, HALF = [True] * 400, [True] * 200 + [False] * 200

@@ -4,10 +4,10 @@ import re
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reports import HOSTILE, MIXED, RIGHT, built, judged, task, whole
 
 from evalkit import report
 from evalkit.report.as_summary import MOST_BYTES
+from reports import HOSTILE, MIXED, RIGHT, built, judged, task, whole
 
 
 def size(text):

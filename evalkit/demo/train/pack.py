@@ -59,7 +59,8 @@ questions are on the other side of a hash of their content. On one GPU:
 
 ## Held-out scores at the end of training
 
-As the training program measures them, greedy answers in full; `mmlu` by its letter alone.
+As the training program measures them, greedy answers in full; `mmlu` by its letter alone. They are of questions of
+every level: the demo's own questions are the harder ones of MMMU, VQAv2 and DocVQA, and its table is in the README.
 
 | task | score |
 |---|---|

@@ -1,0 +1,262 @@
+"""The report in a real browser: what is seen first, filtering, the keyboard, narrow windows, and data that attack."""
+
+import http.server
+import re
+import threading
+from dataclasses import replace
+
+import pytest
+from rich_report import LABELS, rich, templates
+
+from evalkit import report
+from evalkit.report.marks import visible
+from evalkit.types import Answer, Text
+
+HOSTILE = (
+    '<script>window.pwned=1</script>"><img src=x onerror="window.pwned=2"><svg onload="window.pwned=3">'
+    "</style><style>body{display:none}</style></script>]]>-->"
+    "<iframe srcdoc='<script>parent.pwned=4</script>'></iframe>"
+    "<a href='javascript:window.pwned=5' id=bait>x</a> [x](javascript:window.pwned=6) "
+    "{{ 7*7 }} {% raw %} ' onclick='window.pwned=7' "
+    "\u202egnp.exe\u2066 \x00\x1b[2J\u2028 &lt;script&gt; \ud800 </details></main></textarea></title>"
+)
+
+
+def written(folder, name, built, evidence):
+    path = folder / name
+    path.write_text(report.html(built, templates(), evidence), encoding="utf-8", errors="backslashreplace")
+    return path
+
+
+@pytest.fixture(scope="module")
+def found():
+    return rich(150)
+
+
+@pytest.fixture(scope="module")
+def page(found, tmp_path_factory):
+    return written(tmp_path_factory.mktemp("report"), "report.html", *found)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_first_screen_answers_what_it_cost_and_whether_to_trust_it(opened, page, found, scheme):
+    one = opened(page, color_scheme=scheme)
+    for place in (".claim .value >> nth=0", ".trust li >> nth=0", ".accuracy tbody tr >> nth=0", ".strip >> nth=0"):
+        box = one.page.locator(place).bounding_box()
+        assert 0 <= box["y"] < box["y"] + box["height"] <= 800, place
+    assert one.page.locator(".claim").count() == 2
+    assert one.page.locator(".accuracy tbody tr").count() == len(found[0].rows) + len(found[0].averages)
+    assert one.page.locator("td.plot >> nth=0").locator(".strip").count() == 2
+    assert not one.outside
+    assert not one.said
+
+
+def test_marks_stand_where_the_axis_says(opened, page, found):
+    one = opened(page)
+    ticks = one.page.locator("th.plot .ticks text")
+    at = {float(text.inner_html()): middle(text) for text in ticks.all()}
+    (first, last) = min(at), max(at)
+    scale = (at[last] - at[first]) / (last - first)
+    row, strips = found[0].rows[0], one.page.locator("td.plot >> nth=0").locator(".strip .mark > *")
+    for label, mark in zip(LABELS[1:], strips.all(), strict=True):
+        recovery = row.judgements[label].comparison.recovery.percent
+        assert abs(middle(mark) - (at[first] + scale * (recovery - first))) < 2
+
+
+def middle(located):
+    box = located.bounding_box()
+    return box["x"] + box["width"] / 2
+
+
+@pytest.mark.parametrize("width", [400, 800, 1280, 1600])
+def test_no_width_makes_the_page_scroll_sideways(opened, page, width):
+    one = opened(page, width=width)
+    one.page.locator(".flip summary >> nth=0").click()
+    one.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    assert one.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert one.page.locator(".accuracy tbody th[scope=row] >> nth=0").bounding_box()["width"] > 60
+    one.page.evaluate("window.scrollTo(0, 0)")
+    plot = one.page.locator(".strip >> nth=0").bounding_box()
+    assert plot["x"] >= 0
+    assert plot["width"] > 150
+
+
+def test_filters_narrow_the_flips_and_say_how_many_are_left(opened, page):
+    one = opened(page)
+    flips, count = one.page.locator(".flip:visible"), one.page.locator("#filter-count")
+    everything = flips.count()
+    assert count.inner_text() == f"{everything} of {everything} flips on this page"
+    one.page.select_option("#filter-direction", "regressed")
+    regressed = flips.count()
+    assert 0 < regressed < everything
+    assert one.page.locator(".flip:visible[data-direction=improved]").count() == 0
+    one.page.select_option("#filter-candidate", LABELS[2])
+    candidates = one.page.locator(".deck:visible").evaluate_all("all => all.map(one => one.dataset.candidate)")
+    assert set(candidates) == {LABELS[2]}
+    one.page.select_option("#filter-task", "ChartQA (test, CoT)")
+    assert one.page.locator(".deck:visible").count() == 1
+    name = one.page.locator(".flip:visible .id >> nth=0").inner_text()
+    one.page.fill("#filter-text", name.upper())
+    assert flips.count() == 1
+    assert count.inner_text() == f"1 of {everything} flips on this page"
+    one.page.fill("#filter-text", "no such words anywhere")
+    assert flips.count() == 0
+    assert one.page.locator("#filter-none").is_visible()
+    assert not one.said
+
+
+def test_a_flip_opens_by_keyboard_and_shows_picture_and_both_answers(opened, page):
+    one = opened(page)
+    summary = one.page.locator(".flip:has(img) > summary >> nth=0")
+    one.page.locator("#filter-direction").focus()
+    for _ in range(400):
+        one.page.keyboard.press("Tab")
+        if summary.evaluate("one => one === document.activeElement"):
+            break
+    assert summary.evaluate("one => one === document.activeElement")
+    assert summary.evaluate("one => getComputedStyle(one).outlineStyle") == "solid"
+    one.page.keyboard.press("Enter")
+    flip = one.page.locator(".flip[open]")
+    picture = flip.locator("img >> nth=0")
+    picture.scroll_into_view_if_needed()
+    assert picture.evaluate("one => one.decode().then(() => one.naturalWidth)") > 100
+    assert flip.locator(".answer").count() == 2
+    assert all(box.is_visible() for box in flip.locator(".answer").all())
+    assert flip.locator("mark").count() > 0
+    assert not one.outside
+
+
+def test_without_scripts_everything_but_filtering_works(opened, page, found):
+    one = opened(page, java_script_enabled=False)
+    assert not one.page.locator("#filter").is_visible()
+    assert one.page.locator(".flip:visible").count() == sum(len(listed.chosen) for listed in found[1].flips)
+    one.page.locator(".flip > summary >> nth=0").click()
+    assert one.page.locator(".flip[open] .answer >> nth=0").is_visible()
+    one.page.get_by_text("Versions and machine").click()
+    assert one.page.get_by_text("NVIDIA H100 80GB HBM3, 81,559 MiB").is_visible()
+
+
+def test_print_leaves_out_what_only_a_screen_needs_and_unfolds_the_rest(opened, page):
+    one = opened(page, color_scheme="dark")
+    one.page.emulate_media(media="print")
+    assert not one.page.locator(".contents").is_visible()
+    assert not one.page.locator("#filter").is_visible()
+    assert one.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert one.page.get_by_text("NVIDIA H100 80GB HBM3, 81,559 MiB").bounding_box()["height"] > 5
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory):
+    """A report in which every text that comes from outside attacks."""
+
+    def spoilt(record):
+        sample, outcome = record.sample, record.outcome
+        content = tuple(Text(HOSTILE + part.text) if isinstance(part, Text) else part for part in sample.content)
+        sample = replace(sample, id=HOSTILE + sample.id, content=content, cluster=HOSTILE)
+        # Not the answers that have to be JSON to be scored.
+        if isinstance(outcome, Answer) and not outcome.text.startswith("{"):
+            outcome = replace(outcome, text=HOSTILE + outcome.text)
+        return replace(record, sample=sample, outcome=outcome)
+
+    labels = tuple(f"{name} {HOSTILE}" for name in ("base", "w8a8", "w4a16"))
+    built, evidence = rich(40, labels=labels, change=spoilt, pictured=False)
+    rows = []
+    for row in built.rows:
+        task = replace(row.part.task, title=row.part.task.title + HOSTILE, category=HOSTILE)
+        rows.append(replace(row, part=replace(row.part, revision=HOSTILE, task=task)))
+    provenance = {**built.provenance, HOSTILE: HOSTILE, "commands": {HOSTILE: HOSTILE}}
+    evil = replace(built, rows=tuple(rows), averages=(), notices=(HOSTILE,), provenance=provenance)
+    first = next(one for one in evidence.flips if one.chosen)
+    reply = first.chosen[0].candidate
+    long = replace(reply, answer=replace(reply.answer, text="A" * 1_000_000))
+    flooded = replace(first, chosen=(replace(first.chosen[0], candidate=long), *first.chosen[1:]))
+    evidence = replace(evidence, flips=[flooded if one is first else one for one in evidence.flips])
+    assert sum(len(one.chosen) for one in evidence.flips) > 5
+    return written(tmp_path_factory.mktemp("attacked"), "report.html", evil, evidence)
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_nothing_from_the_data_acts(opened, attacked, width):
+    one = opened(attacked, width=width)
+    one.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    one.page.fill("#filter-text", "window.pwned")
+    one.page.locator("body").click(position={"x": 5, "y": 5})
+    assert one.page.evaluate("typeof window.pwned") == "undefined"
+    assert not one.dialogs
+    assert not one.outside
+    assert not one.said
+    count = "name => document.querySelectorAll(name).length"
+    assert one.page.evaluate(count, "script") == 1
+    assert one.page.evaluate(count, "style") == 1
+    for name in ("iframe", "#bait", "img", "[onload], [onerror], [onclick]", "bdi svg:not(.key):not(.key svg)"):
+        assert one.page.evaluate(count, name) == 0, name
+    assert one.page.locator("body").is_visible()
+    assert one.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert visible(HOSTILE)[:60] in one.page.locator(".answer >> nth=0").inner_text()
+
+
+def test_hidden_signs_are_seen(opened, attacked):
+    one = opened(attacked)
+    text = one.page.evaluate("document.documentElement.textContent")
+    assert not re.search("[\x00\x1b\u202a-\u202e\u2066-\u2069\u2028]", text)
+    assert "⟨U+202E⟩gnp.exe" in text
+    assert "⟨U+0000⟩" in text
+    assert "more characters in samples/" in text
+
+
+def test_the_policy_holds_even_where_an_escape_would_not(opened, page):
+    """A script, a handler, a style and a picture that are put into the page by force: none of them acts."""
+    asked = []
+
+    class Listener(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *words):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Listener) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        one = opened(page)
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        one.page.evaluate(
+            """url => {
+                const made = document.createElement("script");
+                made.textContent = "window.pwned = 1";
+                document.body.append(made);
+                const box = document.createElement("div");
+                box.innerHTML = `<img src="${url}/image"><img src="data:," onerror="window.pwned = 2">` +
+                    `<link rel=stylesheet href="${url}/style"><iframe src="${url}/frame"></iframe>`;
+                document.body.append(box);
+                return fetch(url + "/fetch").catch(() => 0);
+            }""",
+            url,
+        )
+        one.page.wait_for_function("document.querySelector('img[src$=image]').complete")
+        server.shutdown()
+    assert one.page.evaluate("typeof window.pwned") == "undefined"
+    assert not asked
+    assert any("Content Security Policy" in text for text in one.said)
+
+
+def test_a_real_run_leaves_a_page_with_pictures_that_needs_no_data_to_be_made_again(workplace, opened):
+    workplace.evalkit(*workplace.comparison())
+    (folder,) = workplace.runs()
+    path = folder / "report.html"
+    first = path.read_bytes()
+    one = opened(path)
+    assert one.page.locator(".accuracy tbody tr").count() == 3
+    flip = one.page.locator(".flip:has(img) >> nth=0")
+    flip.locator("summary").click()
+    assert flip.locator("img").evaluate("one => one.decode().then(() => one.naturalWidth)") >= 40
+    assert flip.locator(".answer >> nth=0").inner_text() != flip.locator(".answer >> nth=1").inner_text()
+    assert not one.outside
+    assert not one.said
+    for data in (workplace.folder / "tasks").glob("*.parquet"):
+        data.unlink()
+    workplace.evalkit("report", folder.name, "--format", "html", check=0)
+    assert path.read_bytes() == first
+    workplace.evalkit("report", folder.name, "--format", "html", "--output", "elsewhere", check=0)
+    assert (workplace.folder / "elsewhere/report.html").read_bytes() == first
