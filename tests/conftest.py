@@ -1,8 +1,9 @@
-"""What several test files need: a folder in which the command line can make a comparison."""
+"""What several test files need: a folder in which the command line can make a comparison, and a real vLLM."""
 
 import os
 
 import pytest
+import realserver
 from workplaces import CHARTQA, DOCVQA, FAKE_VLLM, Workplace, charts, model_folder, pages, write_parquet
 
 
@@ -24,3 +25,10 @@ def workplace(tmp_path):
         "COLUMNS": "120",
     }
     return Workplace(tmp_path, env)
+
+
+@pytest.fixture(scope="session")
+def real_server(tmp_path_factory):
+    """A tiny random model on a real vLLM, started for the first test that asks for it."""
+    with realserver.tiny_model(tmp_path_factory.mktemp("real-server")) as served:
+        yield served

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from evalkit.harnesses.evalplus_prompts import Texts
     from evalkit.harnesses.harness import Questions, Served
     from evalkit.types import Task
 
@@ -37,7 +39,7 @@ class EvalPlus:
             InfrastructureError: evalplus is not installed, or cannot download its data.
         """
         settings = evalplus_settings.read(task)
-        words = evalplus_prompts.texts()
+        words = _words(settings)
         problems = evalplus_problems.load(data, plus=settings.plus, tell=tell)
         request = request_facts(task.decoding, words, settings.bos)
         return Problems(problems, task.decoding.n, request, _identity(settings))
@@ -46,7 +48,7 @@ class EvalPlus:
         """The problems for one model on its server."""
         del tell
         settings = evalplus_settings.read(task)
-        words = evalplus_prompts.texts()
+        words = _words(settings)
         renderer = Renderer(served.url, served.name, words, settings.bos)
         return EvalPlusExam(task.decoding, words, settings.bos, renderer, served.name)
 
@@ -59,6 +61,16 @@ class EvalPlus:
         if not isinstance(questions, Problems):
             raise TypeError("these are not the questions of this harness")
         return ProgramChecker(questions, evalplus_settings.read(task), sandbox.find(unsafe=unsafe))
+
+
+def _words(settings: evalplus_settings.Settings) -> Texts:
+    """evalplus's texts, with the task's own sentences in the places of those that it replaces."""
+    words = evalplus_prompts.texts()
+    return replace(
+        words,
+        instruction=settings.instruction or words.instruction,
+        response=settings.response or words.response,
+    )
 
 
 def _identity(settings: evalplus_settings.Settings) -> str:

@@ -18,6 +18,10 @@ class Settings:
     bos: Literal["one", "published"] = "one"
     """How a prompt begins: with one BOS token, or as the published commands sent it, with what the tokenizer adds in
     front of what the chat template has already written (usually a second BOS)."""
+    instruction: str = ""
+    """What stands above the problem; empty for evalplus's own sentence."""
+    response: str = ""
+    """How a chat model's answer begins, above its code block; empty for evalplus's own sentence."""
     plus: bool = True
     """Whether HumanEval+'s further tests are run as well."""
     find_zero: Literal["published", "mended"] = "published"

@@ -153,7 +153,7 @@ def grounds(report: Report) -> list[Ground]:
     if report.plan.smoke:
         text = "a part of each task was asked (--limit): this shows that the run works, not what quantization costs"
         found.insert(0, Ground("Smoke run", text, "unsure", "answers"))
-    return [*found, *_again(report), *_published(report)]
+    return [*found, *_again(report), *_published(report), *_weights(report)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +256,13 @@ def _again(report: Report) -> Iterator[Ground]:
         asked = sum(one.samples for one in found)
         text = f"asked twice, the baseline itself changed on {flipped:,} of {asked:,} samples"
         yield Ground("Noise floor", text, "good" if not flipped else "unsure", "drift")
+
+
+def _weights(report: Report) -> Iterator[Ground]:
+    """What the models' files say against the comparison being what it claims to be."""
+    if report.warnings:
+        more = f" (and {len(report.warnings) - 1} more)" if len(report.warnings) > 1 else ""
+        yield Ground("Weights", report.warnings[0].removesuffix(".") + more, "unsure", "answers")
 
 
 def _published(report: Report) -> Iterator[Ground]:

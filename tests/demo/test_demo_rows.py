@@ -11,6 +11,7 @@ from PIL import Image
 from evalkit import chat, images, registry
 from evalkit.benchmarks import BENCHMARKS
 from evalkit.demo import rows
+from evalkit.demo.train import heldout
 from evalkit.rows import open_rows
 from evalkit.types import Text
 
@@ -62,7 +63,25 @@ def test_a_demo_task_has_the_settings_of_the_real_one():
         assert (demo.benchmark, demo.metrics, demo.headline) == (real.benchmark, real.metrics, real.headline)
         assert (demo.dialect, demo.images, demo.decoding.temperature) == (real.dialect, real.images, 0.0)
         assert "demo" in demo.title
-    assert [task.name for task in registry.chosen((), "demo")] == [f"demo-{name}" for name in rows.TASKS]
+    vision = [task.name for task in registry.chosen((), "demo") if task.category == "Vision"]
+    assert vision == [f"demo-{name}" for name in rows.TASKS]
+
+
+def test_the_whole_demonstration_is_the_real_suite():
+    names = [task.name.removeprefix("demo-") for task in registry.chosen((), "demo")]
+    assert names == [task.name for task in registry.chosen((), "pixtral-card")]
+
+
+def test_every_vision_task_has_enough_questions():
+    assert set(heldout.COUNTS) == set(rows.TASKS)
+    assert min(heldout.COUNTS.values()) >= 200
+
+
+def test_without_a_number_all_questions_are_written(written, tmp_path, monkeypatch):
+    # Thirteen are enough to tell "all" from "the first ones".
+    monkeypatch.setattr(heldout, "COUNTS", dict.fromkeys(rows.TASKS, 13))
+    for path in rows.write(tmp_path).values():
+        assert pq.read_metadata(path).num_rows == 13
 
 
 def test_the_rules_of_the_real_tasks_are_all_needed(written):

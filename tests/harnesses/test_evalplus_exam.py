@@ -2,43 +2,26 @@
 
 import asyncio
 import json
-import os
 
 import pytest
 import requests
 from evalplus_tasks import rows, task, write
 
 from evalkit.client import Client, Policy
-from evalkit.config import Serving
-from evalkit.demo import tiny
 from evalkit.harnesses import evalplus_prompts, evalplus_replies
 from evalkit.harnesses.evalplus import EvalPlus
 from evalkit.harnesses.evalplus_render import Renderer
-from evalkit.harnesses.harness import Served
-from evalkit.server import Server
-from evalkit.types import Answer, Failure, FailureKind, Model
+from evalkit.types import Answer, Failure, FailureKind
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    """A random model of Pixtral's architecture, served, and its folder."""
-    folder = tmp_path_factory.mktemp("humaneval")
-    tiny.make(folder / "model", 3)
-    os.environ["VLLM_CPU_KVCACHE_SPACE"] = "1"
-    serving = Serving(device="cpu", args={"max-model-len": 1024})
-    model = Model("tiny", str(folder / "model"), "0" * 64)
-    with Server(serving, model, folder / "server.log") as running:
-        yield running, folder / "model"
-
-
-def ask(running, chosen, asked):
+def ask(served, chosen, asked):
     """All attempts at all problems, with what the exam says of itself."""
-    exam = EvalPlus().exam(chosen, Served(running.url, running.served_name, running.model), lambda _: None)
+    exam = EvalPlus().exam(chosen, served, lambda _: None)
     owed = [(sample.id, sample) for sample, _ in asked.samples(None)]
 
     async def all_of_it():
         found = {}
-        async with Client(running.url, running.served_name, Policy(window=4)) as client:
+        async with Client(served.url, served.name, Policy(window=4)) as client:
             await exam.rehearse(client, [])
             async for request, outcome in client.ask(exam.requests(owed)):
                 found |= dict(zip(request.key, outcome, strict=True))
@@ -48,35 +31,33 @@ def ask(running, chosen, asked):
 
 
 @pytest.mark.vllm
-def test_prompts_are_those_of_the_published_commands(server):
-    running, folder = server
+def test_prompts_are_those_of_the_published_commands(real_server):
     from evalplus.provider.utility import make_raw_chat_prompt
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(real_server.model.source)
     words = evalplus_prompts.texts()
     for row in rows(3):
         prompt = row["prompt"].strip() + "\n"
         text = make_raw_chat_prompt(prompt, words.instruction, words.response, tokenizer)
         assert text.endswith("```python\n")
         one, two = (
-            list(Renderer(running.url, running.served_name, words, bos).render(row["prompt"]).ids)
+            list(Renderer(real_server.url, real_server.name, words, bos).render(row["prompt"]).ids)
             for bos in ("one", "published")
         )
         bos = tokenizer.bos_token_id
         assert one == tokenizer(text, add_special_tokens=False).input_ids
         # A string prompt, as the published commands send it: the server puts its own BOS before the template's.
         assert two == [bos, *one]
-        sent = {"model": running.served_name, "prompt": text}
-        assert requests.post(f"{running.url}/tokenize", json=sent, timeout=60).json()["tokens"] == two
+        sent = {"model": real_server.name, "prompt": text}
+        assert requests.post(f"{real_server.url}/tokenize", json=sent, timeout=60).json()["tokens"] == two
 
 
 @pytest.mark.vllm
-def test_attempts_come_singly_from_one_request_a_problem(server, tmp_path):
-    running, _ = server
+def test_attempts_come_singly_from_one_request_a_problem(real_server, tmp_path):
     chosen = task(n=3)
     asked = EvalPlus().questions(chosen, write(tmp_path / "x.jsonl", rows(2)), lambda _: None)
-    found, exam = ask(running, chosen, asked)
+    found, exam = ask(real_server, chosen, asked)
     assert sorted(found) == sorted(sample.id for sample, _ in asked.samples(None))
     assert all(isinstance(answer, Answer) for answer in found.values())
     stops = evalplus_prompts.texts().stops["chat"]

@@ -8,16 +8,12 @@ import pytest
 from mmlu_folder import mmlu, task
 
 from evalkit.client import Client, Policy
-from evalkit.config import Serving
-from evalkit.control import served_models
-from evalkit.demo.tiny import make
 from evalkit.harnesses.harness import Served
 from evalkit.harnesses.lm_eval import LmEval
 from evalkit.harnesses.lm_eval_canary import STEP
 from evalkit.harnesses.lm_eval_groups import groups, lm_eval_results
 from evalkit.harnesses.lm_eval_requests import parsed
 from evalkit.harnesses.lm_eval_tokens import tokenizer_for
-from evalkit.server import Server
 from evalkit.types import Answer, Model
 
 pytestmark = pytest.mark.vllm
@@ -25,23 +21,13 @@ pytestmark = pytest.mark.vllm
 LIMIT = 12
 
 
-@pytest.fixture(scope="session")
-def served(tmp_path_factory):
-    """A tiny random model on a real server; its tokenizer has one token for each letter."""
-    folder = tmp_path_factory.mktemp("model") / "tiny"
-    make(folder, seed=3)
-    model = Model("tiny", str(folder), "tiny")
-    serving = Serving(
-        device="cpu",
-        args={"max-model-len": 1024, "enforce-eager": True, "max-num-seqs": 16},
-        env={"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1"},
-    )
-    with Server(serving, model, folder.parent / "server.log") as server:
-        (entry,) = served_models(server.url)
-        yield Served(server.url, server.served_name, model, entry["max_model_len"])
+@pytest.fixture(scope="module")
+def served(real_server):
+    """The session's server; its tokenizer has one token for each letter."""
+    return real_server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def questions(tmp_path_factory):
     return LmEval().questions(task(), mmlu(tmp_path_factory.mktemp("mmlu")), print)
 
@@ -107,7 +93,7 @@ def largest(one, other):
     return max(abs(a - b) for key in one for a, b in zip(one[key], other[key], strict=True))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def runs(served, questions):
     """Stock twice, with evalkit's fast and exact runs between them."""
     first = stock(served, questions)

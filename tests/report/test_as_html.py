@@ -81,6 +81,12 @@ def test_the_first_screen_has_the_table_of_every_rendering(found, page):
     assert page.index("Can I trust it?") < page.index('class="accuracy"') < page.index('id="flips"')
 
 
+def test_what_speaks_against_the_models_files_stands_on_the_first_screen(found):
+    warned = replace(found[0], warnings=("w4a16: no layer is stored quantized.", "another"))
+    page = report.html(warned, templates(), found[1])
+    assert page.index("no layer is stored quantized (and 1 more)") < page.index('class="accuracy"')
+
+
 def test_every_model_task_and_setting_is_named(found, page):
     text = Page(page).text
     for one in found[0].plan.contenders:
@@ -96,6 +102,19 @@ def test_every_model_task_and_setting_is_named(found, page):
         "W8A8 int",
     ):
         assert word in text, word
+
+
+def test_groups_of_samples_and_how_answers_were_judged_are_folded_in(found):
+    row = found[0].rows[0]
+    one = row.judgements[LABELS[1]].comparison
+    grouped = replace(
+        row, groups={LABELS[1]: {"algebra": one}}, checks={"sandbox": "namespace", "limits": {"cpu_s": 3}}
+    )
+    text = Page(report.html(replace(found[0], rows=(grouped, *found[0].rows[1:])), templates())).text
+    assert "1 groups of samples" not in text
+    assert f"algebra {one.n}" in text
+    assert report.recovery_text(one) in text
+    assert '{"cpu_s": 3}' in text
 
 
 def test_failures_stand_with_their_bounds(found, page):

@@ -1,0 +1,33 @@
+"""The one real vLLM of a test session, for everything that needs no more than a tiny random model."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from evalkit.config import Serving
+from evalkit.control import served_models
+from evalkit.demo import tiny
+from evalkit.harnesses.harness import Served
+from evalkit.server import Server
+from evalkit.types import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def tiny_model(folder: Path) -> Iterator[Served]:
+    """A random model of Pixtral's architecture, served until the block ends; its source is the checkpoint's folder."""
+    tiny.make(folder / "model", seed=3)
+    model = Model("tiny", str(folder / "model"), "0" * 64)
+    serving = Serving(
+        device="cpu",
+        # Compiling would take longer than all the tests that ask this server.
+        args={"max-model-len": 1024, "enforce-eager": True, "max-num-seqs": 16},
+        env={"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1"},
+    )
+    with Server(serving, model, folder / "server.log") as server:
+        (entry,) = served_models(server.url)
+        yield Served(server.url, server.served_name, model, entry["max_model_len"])
