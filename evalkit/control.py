@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from evalkit.types import Json
 
 _LONGEST_BODY_BYTES: Final = 2**20
+API_KEY: Final = "EVALKIT_API_KEY"
+"""Variable with the key of servers that ask for one. A flag or a file would stand in the report."""
 
 
 def server_root(url: str) -> str:
@@ -61,7 +64,7 @@ def proxy_for(url: str) -> str | None:
 def healthy(url: str, *, timeout_s: float = 5.0) -> bool:
     """Whether ``/health`` answers 200 now. Only the status counts: a body may be anything."""
     try:
-        with _session(url) as session, _get(session, url, "/health", timeout_s) as response:
+        with session(url) as own, _get(own, url, "/health", timeout_s) as response:
             return response.status_code == 200
     except requests.RequestException:
         return False
@@ -95,22 +98,32 @@ def served_models(url: str, *, timeout_s: float = 10.0) -> list[dict[str, Json]]
     return entries
 
 
-def _session(url: str) -> requests.Session:
-    session = requests.Session()
-    # Proxy variables must not capture requests to this machine.
-    session.trust_env = not is_local(url)
-    return session
+def authorization() -> dict[str, str]:
+    """The header that servers with a key want; empty where no key is set."""
+    key = os.environ.get(API_KEY, "")
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
-def _get(session: requests.Session, url: str, path: str, timeout_s: float) -> requests.Response:
-    return session.get(server_root(url) + path, timeout=timeout_s, allow_redirects=False, stream=True)
+def session(url: str) -> requests.Session:
+    """A session for short questions to the server at ``url``."""
+    found = requests.Session()
+    # Proxy variables must not capture requests to this machine. (A .netrc must not take the place of our own key.)
+    found.trust_env = False
+    proxy = proxy_for(url)
+    found.proxies = {"http": proxy, "https": proxy} if proxy else {}
+    found.headers.update(authorization())
+    return found
+
+
+def _get(own: requests.Session, url: str, path: str, timeout_s: float) -> requests.Response:
+    return own.get(server_root(url) + path, timeout=timeout_s, allow_redirects=False, stream=True)
 
 
 def _json(url: str, path: str, timeout_s: float) -> Json:
     """The parsed body of a 200, or an error that says what came instead."""
     place = server_root(url) + path
     try:
-        with _session(url) as session, _get(session, url, path, timeout_s) as response:
+        with session(url) as own, _get(own, url, path, timeout_s) as response:
             status = response.status_code
             body = _start(response)
     except requests.RequestException as error:
@@ -124,9 +137,10 @@ def _json(url: str, path: str, timeout_s: float) -> Json:
             return json.loads(body)
         except (ValueError, RecursionError):
             pass
+    fix = "check that the address is that of an OpenAI-compatible server, such as vLLM"
     raise InfrastructureError(
         f"{place}: HTTP {status}, {'and no JSON' if status == 200 else 'not 200'}",
-        fix="check that the address is that of an OpenAI-compatible server, such as vLLM",
+        fix=f"set {API_KEY} to a key that the server takes" if status in {401, 403} else fix,
         evidence=body[:500].decode("utf-8", "replace"),
     )
 

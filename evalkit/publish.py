@@ -238,6 +238,7 @@ def _line(part: PlannedTask, record: Record) -> dict[str, Json]:
             "completion_tokens": outcome.completion_tokens,
             "latency_s": outcome.latency_s,
             "tries": outcome.tries,
+            **({"verdict": dict(outcome.verdict)} if outcome.verdict is not None else {}),
         }
     if outcome is None:
         return {**line, "failure": {"kind": "not_asked", "message": ""}}

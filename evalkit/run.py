@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalkit import __version__, ask, environment, moved, prepare, publish, reopen, runfile, server
+from evalkit import __version__, ask, environment, moved, prepare, publish, registry, reopen, runfile, server
 from evalkit.checks import Checks
 from evalkit.client import Policy
 from evalkit.config import check_policy
@@ -131,6 +131,8 @@ class _Run:
         contenders = [prepare.contender(choice, config, self._store) for choice in config.models]
         again = replace(contenders[0], model=replace(contenders[0].model, label=config.baseline.again.label))
         *contenders, again = _numbered([*contenders, again])
+        for name, file in registry.replaced([Path(folder) for folder in config.tasks_dir]).items():
+            self.say(Notice(f"{name} is not the built-in one: it was read from {file}"))
         sources = prepare.sources(tasks, config, self._store, self.say)
         smoke = any(source.part.planned < source.part.available for source in sources)
         plan = Plan(contenders[0], tuple(contenders[1:]), tuple(source.part for source in sources), smoke)

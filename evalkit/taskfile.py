@@ -5,10 +5,8 @@ The keys of a task file are the fields of `Task`, `Dataset`, `PublishedPrompt` a
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import asdict, dataclass
-from hashlib import sha256
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalkit import schema
@@ -66,26 +64,6 @@ def suite(mapping: Mapping[str, Any], source: str) -> Suite:
     found = schema.read(Suite, mapping, source, given={"source": source})
     schema.refuse([*_name(found.name), *_listed("tasks", found.tasks)], source)
     return found
-
-
-def fingerprint(task: Task) -> str:
-    """The sha256, in hex, of everything in ``task`` that moves a question or the way its answer is drawn.
-
-    Metrics, dialect, headline, titles and the file's place are left out: they say how an answer is read, so a
-    stored answer stays good when they change. A prompt counts by its text's digest, so a published prompt and
-    the same text written into a task are one.
-    """
-    dataset = task.dataset
-    parts = {
-        "benchmark": task.benchmark,
-        "dataset": [dataset.id, dataset.config, dataset.split, dataset.revision, *dataset.files],
-        "prompt": task.prompt.sha256
-        if isinstance(task.prompt, PublishedPrompt)
-        else sha256(task.prompt.encode("utf-8", "surrogatepass")).hexdigest(),
-        "decoding": asdict(task.decoding),
-        "images": task.images,
-    }
-    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _problems(task: Task) -> Iterator[Problem]:

@@ -7,14 +7,14 @@ import io
 import json
 import random
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
-from evalkit import flips, images, places, registry, report
+from evalkit import config, flips, images, places, registry, report
 from evalkit.checkpoint import Checkpoint
 from evalkit.plan import Contender, Plan, PlannedTask
 from evalkit.policy import Policy, Rule
@@ -35,14 +35,17 @@ PROVENANCE = {
     "gpus": [{"name": "NVIDIA H100 80GB HBM3", "memory_mib": 81559, "driver": "570.86"}],
     "packages": {"aiohttp": "3.14.5", "pillow": "13.0.0"},
     "serving": {"python": "3.11.7", "packages": {"vllm": "0.32.0", "torch": "2.13.0", "transformers": "5.19.0"}},
-    "config": {
-        "baseline": {"label": LABELS[0], "source": SOURCES[0]},
-        "candidates": [{"label": one, "source": source} for one, source in zip(LABELS[1:], SOURCES[1:], strict=True)],
-        "suite": "pixtral-card",
-        "tasks": [],
-        "limit": None,
-        "policy": {"min_recovery": 98.0},
-    },
+    "config": asdict(
+        config.from_mapping(
+            {
+                "baseline": f"{LABELS[0]}={SOURCES[0]}",
+                "candidates": [f"{one}={source}" for one, source in zip(LABELS[1:], SOURCES[1:], strict=True)],
+                "suite": "pixtral-card",
+                "policy": {"min_recovery": 98.0},
+            },
+            "rich_report",
+        )
+    ),
     "commands": {
         label: f"python -m vllm.entrypoints.openai.api_server --model {source} --served-model-name {label} "
         "--max-model-len 25000 --max-num-seqs 128 --limit-mm-per-prompt '{\"image\": 7}'"

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import replace
-from hashlib import sha256
 
 import pytest
 
@@ -151,53 +149,6 @@ def test_a_suite_lists_each_task_once(tasks, said):
     with pytest.raises(ConfigError) as caught:
         taskfile.suite({"name": "mine", "title": "Mine", "tasks": tasks}, "s.toml")
     assert str(caught.value) == said
-
-
-TASK = taskfile.task(GOOD, "x.toml")
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"benchmark": "chartqa"},
-        {"dataset": replace(TASK.dataset, id="other/docs")},
-        {"dataset": replace(TASK.dataset, config="c")},
-        {"dataset": replace(TASK.dataset, split="test")},
-        {"dataset": replace(TASK.dataset, revision="abc")},
-        {"dataset": replace(TASK.dataset, files=("data/*.parquet",))},
-        {"prompt": "Answer at length."},
-        {"decoding": Decoding(11)},
-        {"decoding": Decoding(10, temperature=0.5)},
-        {"decoding": Decoding(10, stop=("\n",))},
-        {"images": "original"},
-    ],
-)
-def test_what_moves_a_question_moves_the_fingerprint(changes):
-    assert taskfile.fingerprint(replace(TASK, **changes)) != taskfile.fingerprint(TASK)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"name": "other"},
-        {"title": "Other"},
-        {"category": "Text"},
-        {"metrics": ("vqa_match",)},
-        {"headline": "vqa_match"},
-        {"dialect": "official"},
-        {"source": "elsewhere.toml"},
-    ],
-)
-def test_how_an_answer_is_read_or_named_does_not_move_the_fingerprint(changes):
-    assert taskfile.fingerprint(replace(TASK, **changes)) == taskfile.fingerprint(TASK)
-
-
-def test_a_published_prompt_and_its_text_have_one_fingerprint():
-    text = "Antworte kurz – bitte."
-    published = PublishedPrompt(**PUBLISHED | {"sha256": sha256(text.encode()).hexdigest()})
-    moved = replace(published, repository="fork/name", commit="1" * 40)
-    prints = {taskfile.fingerprint(replace(TASK, prompt=prompt)) for prompt in (text, published, moved)}
-    assert len(prints) == 1
 
 
 def test_the_readme_spelling_of_a_task_is_toml():

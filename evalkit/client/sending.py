@@ -16,7 +16,7 @@ from evalkit import __version__
 from evalkit.client.lookahead import LookAhead
 from evalkit.client.request import Policy
 from evalkit.client.responses import LONGEST_MESSAGE, error_message
-from evalkit.control import proxy_for, server_root
+from evalkit.control import authorization, proxy_for, server_root
 from evalkit.errors import InfrastructureError
 from evalkit.types import Failure, FailureKind
 
@@ -102,7 +102,7 @@ class Client:
         return aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers=_HEADERS,
+            headers={**_HEADERS, **authorization()},
             auto_decompress=False,
             # Looked up once; aiohttp would ask the environment, in a thread, for every request.
             trust_env=False,

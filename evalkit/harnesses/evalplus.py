@@ -64,7 +64,7 @@ class EvalPlus:
 
 
 def _words(settings: evalplus_settings.Settings) -> Texts:
-    """evalplus's texts, with the task's own sentences in the places of those that it replaces."""
+    """Evalplus's texts, with the task's own sentences in the places of those that it replaces."""
     words = evalplus_prompts.texts()
     return replace(
         words,

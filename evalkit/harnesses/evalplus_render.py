@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import requests
 
-from evalkit.control import is_local, server_root
+from evalkit.control import server_root, session
 from evalkit.errors import InfrastructureError
 from evalkit.harnesses import evalplus_prompts
 
@@ -43,9 +43,7 @@ class Renderer:
         self._model = model
         self._words = words
         self._bos = bos
-        self._session = requests.Session()
-        # Proxy variables must not capture requests to this machine.
-        self._session.trust_env = not is_local(url)
+        self._session = session(url)
         self._added: list[int] | None = None
         self.kind = ""
         """``chat`` or ``base``; empty before the first prompt."""

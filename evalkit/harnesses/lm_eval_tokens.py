@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import requests
 
-from evalkit.control import proxy_for, server_root
+from evalkit.control import server_root, session
 from evalkit.errors import DataError, InfrastructureError
 
 if TYPE_CHECKING:
@@ -163,13 +163,10 @@ def _local(model: Model, *, add_bos: bool) -> Tokenizer:
 def _remote(served: Served, *, add_bos: bool) -> Tokenizer:
     """The server's ``/tokenize``, a text a request."""
     place, own = server_root(served.url) + "/tokenize", threading.local()
-    proxy = proxy_for(served.url)
 
     def encode_one(text: str) -> Ids:
         if not hasattr(own, "session"):
-            own.session = requests.Session()
-            own.session.trust_env = False
-            own.session.proxies = {"http": proxy, "https": proxy} if proxy else {}
+            own.session = session(served.url)
         body = {"model": served.name, "prompt": text, "add_special_tokens": add_bos}
         try:
             with own.session.post(place, json=body, timeout=_DEADLINE_S) as response:

@@ -102,7 +102,7 @@ def _facts(report: Report) -> dict[str, Json]:
         "data": origin.data(report),
         "flags": origin.flags(report),
         "versions": origin.versions(report.provenance),
-        "commands": origin.commands(report.provenance),
+        "commands": origin.commands(report),
         "provenance": origin.rest(report.provenance) if report.provenance else "",
         "groups": _groups(report),
         "percent": words.percent,

@@ -24,14 +24,21 @@ def serving(report: Report, label: str) -> str:
     return shlex.join(map(public, words))
 
 
-def evaluating(report: Report) -> str:
+def evaluating(report: Report, *, shared: bool = True) -> str:
     """``evalkit run`` with the options of this report; empty where nothing is known of them.
 
     Options that are as they would be by themselves are left out, and so is everything that cannot move a number:
     folders, ports, interpreters, how much at once. Rules of single rows have no options; they are not told here.
+
+    Args:
+        report: Whose command it is.
+        shared: For people elsewhere: paths lose their folders, addresses of servers are not told.
     """
     config = report.provenance.get("config")
-    return shlex.join(map(public, ["evalkit", "run", *_options(config)])) if config else ""
+    if not config:
+        return ""
+    words = ["evalkit", "run", *_options(config, shared=shared)]
+    return shlex.join(map(public, words) if shared else words)
 
 
 def public(word: str) -> str:
@@ -46,9 +53,9 @@ def _words(command: str) -> list[str]:
         return [command]
 
 
-def _options(config: Mapping[str, Json]) -> Iterator[str]:
+def _options(config: Mapping[str, Json], *, shared: bool) -> Iterator[str]:
     usual = Config(ModelChoice("", ""))
-    yield from _asked(config)
+    yield from _asked(config, shared=shared)
     for key in ("limit", "images", "dialect", "noise_floor"):
         if config[key] != getattr(usual, key):
             yield from (f"--{key.replace('_', '-')}", str(config[key]))
@@ -59,16 +66,16 @@ def _options(config: Mapping[str, Json]) -> Iterator[str]:
     yield from _serving(config["serve"], usual)
 
 
-def _asked(config: Mapping[str, Json]) -> Iterator[str]:
+def _asked(config: Mapping[str, Json], *, shared: bool) -> Iterator[str]:
     """Who is asked what."""
-    yield from ("--baseline", _model(config["baseline"]))
-    yield from _each("--candidate", map(_model, config["candidates"]))
+    yield from ("--baseline", _model(config["baseline"], shared=shared))
+    yield from _each("--candidate", (_model(one, shared=shared) for one in config["candidates"]))
     yield from _each("--suite", [config["suite"]] if config["suite"] else [])
     yield from _each("--task", config["tasks"])
     yield from _each("--tasks-dir", config["tasks_dir"])
     # Whose machine it was is nobody's business; whoever repeats this has an address of their own.
-    yield from _each("--endpoint", (f"{name}=URL" for name in config["endpoints"]))
-    yield from _each("--data", (f"{name}={public(file)}" for name, file in config["data"].items()))
+    yield from _each("--endpoint", (f"{name}={'URL' if shared else url}" for name, url in config["endpoints"].items()))
+    yield from _each("--data", (f"{name}={file}" for name, file in config["data"].items()))
 
 
 def _each(option: str, values: Iterable[str]) -> Iterator[str]:
@@ -86,9 +93,9 @@ def _serving(serve: Mapping[str, Json], usual: Config) -> Iterator[str]:
         yield "--trust-remote-code"
 
 
-def _model(one: Mapping[str, Json]) -> str:
+def _model(one: Mapping[str, Json], *, shared: bool) -> str:
     """A model as the command line names it: with its label where that is not what the name would give."""
-    source = public(one["source"])
+    source = public(one["source"]) if shared else one["source"]
     try:
         plain = ModelChoice.parse(source).label == one["label"]
     except ValueError:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from evalkit.report.commands import evaluating
 from evalkit.report.words import DASH
 from evalkit.types import PublishedPrompt
 
@@ -106,33 +106,14 @@ def versions(provenance: Mapping[str, Json]) -> Grid:
     return ["What", "Version"], body
 
 
-def commands(provenance: Mapping[str, Json]) -> list[tuple[str, str]]:
+def commands(report: Report) -> list[tuple[str, str]]:
     """What was run, as commands with a word on each: the comparison first, then every server."""
-    config = provenance.get("config")
-    found = [("The comparison", shlex.join(_comparison(config)))] if isinstance(config, Mapping) else []
-    served = provenance.get("commands")
-    found += [(f"The server of {label}", str(text)) for label, text in sorted((served or {}).items())]
-    return found
-
-
-def _comparison(config: Mapping[str, Json]) -> Iterator[str]:
-    yield from ("evalkit", "run", "--baseline", _choice(config["baseline"]))
-    for one in config.get("candidates") or ():
-        yield from ("--candidate", _choice(one))
-    for option, found in (("--task", config.get("tasks")), ("--tasks-dir", config.get("tasks_dir"))):
-        for one in found or ():
-            yield from (option, str(one))
-    if config.get("suite") and not config.get("tasks"):
-        yield from ("--suite", str(config["suite"]))
-    for option, named in (("--data", config.get("data")), ("--endpoint", config.get("endpoints"))):
-        for name, one in sorted((named or {}).items()):
-            yield from (option, f"{name}={one}")
-    if config.get("limit") is not None:
-        yield from ("--limit", str(config["limit"]))
-
-
-def _choice(one: Mapping[str, Json]) -> str:
-    return f"{one['label']}={one['source']}" if one["label"] != one["source"] else str(one["source"])
+    compared = evaluating(report, shared=False)
+    served = report.provenance.get("commands") or {}
+    return [
+        *([("The comparison", compared)] if compared else []),
+        *((f"The server of {label}", str(text)) for label, text in sorted(served.items())),
+    ]
 
 
 def rest(provenance: Mapping[str, Json]) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalkit.errors import EvalkitError
+from evalkit.report.marks import SHOWN, Piece, pieces
 from evalkit.view.pictures import QUICK
-from evalkit.view.text import SHOWN, Piece, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,7 +113,7 @@ def _pane(
         label,
         model,
         present,
-        tuple(pieces(text or "", other)),
+        tuple(_marked(text or "", other)),
         max(0, len(text or "") - SHOWN),
         present and not failure and not (text or "").strip(),
         (str(failure.get("kind")), str(failure.get("message"))[:SHOWN]) if failure else None,
@@ -122,6 +122,13 @@ def _pane(
         tuple((words, _fact(line[key])) for key, words in _FACTS.items() if line.get(key) is not None),
         json.dumps(verdict, ensure_ascii=False, indent=2)[:SHOWN] if verdict is not None else "",
     )
+
+
+def _marked(own: str, other: str | None) -> list[Piece]:
+    """An answer with what the other side does not have marked; nothing is where there is no other side."""
+    if other is None or own == other:
+        return [Piece(own[:SHOWN], differs=False)] if own else []
+    return pieces(own[:SHOWN], other[:SHOWN])[0]
 
 
 def _score(score: Mapping[str, Json]) -> tuple[float | None, str | None, str | None]:

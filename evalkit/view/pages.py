@@ -14,12 +14,12 @@ from starlette.routing import Route
 
 from evalkit import history, places
 from evalkit.errors import EvalkitError
+from evalkit.report.marks import visible
 from evalkit.view import answers, index, table
 from evalkit.view.building import Building, Indexes
 from evalkit.view.chart import chart
 from evalkit.view.pictures import Pictures
 from evalkit.view.samples import PAGE, Filter, Found, Samples
-from evalkit.view.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable

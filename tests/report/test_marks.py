@@ -1,4 +1,5 @@
 import re
+import time
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,6 +41,7 @@ def test_a_replaced_sentence_is_one_stretch():
 
 def test_hidden_signs_are_written_out():
     assert visible("a\u202eb\x00c\u200bd\U000e0041") == "a⟨U+202E⟩b⟨U+0000⟩c⟨U+200B⟩d⟨U+E0041⟩"
+    assert visible("\u2066\u2069 \x1b[2J \ud83d \ufeff") == "⟨U+2066⟩⟨U+2069⟩ ⟨U+001B⟩[2J ⟨U+D83D⟩ ⟨U+FEFF⟩"
 
 
 @given(st.text())
@@ -55,3 +57,10 @@ def test_words_of_any_script_and_joined_emoji_stay_as_they_are():
 def test_a_long_text_is_cut_with_a_count():
     assert cut("x" * SHOWN) == ("x" * SHOWN, "")
     assert cut("x" * (SHOWN + 1234)) == ("x" * SHOWN, "… 1,234 more characters")
+
+
+def test_two_long_texts_take_no_long_time():
+    began = time.process_time()
+    found, _ = pieces(("x y " * SHOWN)[:SHOWN], ("y z " * SHOWN)[:SHOWN])
+    assert any(piece.differs for piece in found)
+    assert time.process_time() - began < 2.0

@@ -1,0 +1,73 @@
+"""Servers that ask for a key: it comes from the environment, and goes with every request."""
+
+import asyncio
+import json
+from contextlib import aclosing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from evalkit.client import Client, Request
+from evalkit.control import API_KEY, served_models
+from evalkit.errors import InfrastructureError
+from evalkit.types import Answer, Failure, FailureKind
+
+KEY = "sesame"
+
+
+class Guarded(BaseHTTPRequestHandler):
+    """Answers who shows the key."""
+
+    def do_GET(self):
+        self._say({"data": [{"id": "m"}]})
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        message = {"role": "assistant", "content": "yes"}
+        self._say({"model": "m", "choices": [{"message": message, "finish_reason": "stop"}]})
+
+    def _say(self, said):
+        shown = self.headers.get("Authorization") == f"Bearer {KEY}"
+        body = json.dumps(said if shown else {"error": "no key"}).encode()
+        self.send_response(200 if shown else 401)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        """Say nothing."""
+
+
+@contextmanager
+def guarded():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Guarded)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+async def ask(url):
+    async with Client(url, "m") as client, aclosing(client.ask([Request("k", lambda: b"{}")])) as outcomes:
+        return [outcome async for _, outcome in outcomes]
+
+
+def test_the_key_goes_with_every_request(monkeypatch):
+    monkeypatch.setenv(API_KEY, KEY)
+    with guarded() as url:
+        assert [one["id"] for one in served_models(url)] == ["m"]
+        (outcome,) = asyncio.run(ask(url))
+    assert isinstance(outcome, Answer)
+    assert outcome.text == "yes"
+
+
+def test_without_the_key_the_message_names_the_variable(monkeypatch):
+    monkeypatch.delenv(API_KEY, raising=False)
+    with guarded() as url:
+        with pytest.raises(InfrastructureError) as caught:
+            served_models(url)
+        (outcome,) = asyncio.run(ask(url))
+    assert API_KEY in caught.value.fix
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is FailureKind.NOT_SERVED
