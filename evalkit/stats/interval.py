@@ -75,7 +75,7 @@ def interval(totals: PairTotals, support: Support, confidence: float = 0.95) -> 
         ends = fieller(totals.x, totals.y, totals.covariance, quantile(totals, confidence))
         if ends is not None:
             return Interval(*ends, "fieller")
-    return Interval(*_score_ends(totals, support, quantile(totals, confidence)), "score")
+    return Interval(*_score_ends(totals, support, confidence), "score")
 
 
 def method(totals: PairTotals) -> Method:
@@ -90,18 +90,36 @@ def quantile(totals: PairTotals, confidence: float) -> float:
     Satterthwaite's degrees of freedom from the clusters' own deviations: 3 * carriers - 2 (each squared deviation
     estimates its variance with one degree of freedom), at most clusters - 1.
     """
+    return _widening(totals, confidence)[0]
+
+
+def _widening(totals: PairTotals, confidence: float) -> tuple[float, float]:
+    """The quantile, and the design effect that it is for.
+
+    One or two changed clusters estimate a design effect so badly that Student's t would reach to absurd lengths. But
+    the effect is known to be at most the size of a cluster, whose samples can do no worse than change together: with
+    that bound the variance is known and the normal quantile holds. The narrower of the two is taken.
+    """
+    normal = two_sided(confidence)
     if method(totals) == "score" and not totals.clustered:
-        return two_sided(confidence)
+        return normal, 1.0
     most = totals.clusters - 1
     own = 3.0 * totals.carriers - 2.0 if totals.carriers else most
-    return t_quantile((1.0 + confidence) / 2.0, max(1, min(most, int(own))))
+    student = t_quantile((1.0 + confidence) / 2.0, max(1, min(most, int(own))))
+    effect = design_effect(totals)
+    if method(totals) == "score" and student**2 * effect > normal**2 * totals.cluster_size:
+        return normal, totals.cluster_size
+    return student, effect
 
 
-def statistic(totals: PairTotals, ratio: float, support: Support) -> float:
-    """How many standard errors mean(y) - ``ratio`` * mean(x) is above 0, by the method of ``totals``."""
+def statistic(totals: PairTotals, ratio: float, support: Support, confidence: float = 0.95) -> float:
+    """How many standard errors mean(y) - ``ratio`` * mean(x) is above 0, by the method of ``totals``.
+
+    To be compared with ``quantile`` of the same confidence.
+    """
     if method(totals) == "fieller":
         return (totals.y - ratio * totals.x) / math.sqrt(totals.covariance.of_difference(ratio))
-    return score_statistic(totals, ratio, support) / math.sqrt(design_effect(totals))
+    return score_statistic(totals, ratio, support) / math.sqrt(_widening(totals, confidence)[1])
 
 
 def fieller(x: float, y: float, covariance: Covariance, q: float) -> tuple[float, float] | None:
@@ -185,9 +203,10 @@ def _tilt(values: list[tuple[float, float]], steepest: float) -> float:
     return tilt
 
 
-def _score_ends(totals: PairTotals, support: Support, q: float) -> tuple[float, float]:
+def _score_ends(totals: PairTotals, support: Support, confidence: float) -> tuple[float, float]:
     centre = totals.y / totals.x
-    reach = q * math.sqrt(design_effect(totals))
+    q, effect = _widening(totals, confidence)
+    reach = q * math.sqrt(effect)
 
     def excess(ratio: float) -> float:
         return abs(score_statistic(totals, ratio, support)) - reach

@@ -59,7 +59,7 @@ def samples_to_decide(totals: PairTotals, threshold: float, confidence: float = 
     """
     if totals.x == 0.0 or (totals.clustered and totals.clusters == 1):
         return None
-    errors = abs(statistic(totals, threshold / 100.0, RATIO))
+    errors = abs(statistic(totals, threshold / 100.0, RATIO, confidence))
     needed = quantile(totals, confidence)
     if errors > needed:
         return 0
