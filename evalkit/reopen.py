@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit import publish, runfile
 from evalkit.errors import StoreError, UsageError, near_miss
-from evalkit.store import FILE
+from evalkit.store import FILE, Store
 from evalkit.types import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from evalkit.plan import Plan
     from evalkit.report import Report
-    from evalkit.store import RunRow, Store
+    from evalkit.store import RunRow
 
 LATEST = "latest"
 _NAMED = 8
 """Runs that a message names when none is close."""
+
+
+@contextmanager
+def opened(name: str, output: Path) -> Iterator[tuple[RunRow, Store, Path]]:
+    """A run with every outcome that it planned, its store, and its folder.
+
+    Args:
+        name: An id, the beginning of one, the folder of a run, or ``latest``.
+        output: The folder of the store, where ``name`` does not say.
+
+    Raises:
+        EvalkitError: There is no such run, or the store lacks something of it.
+    """
+    folder, key = place(name, output)
+    with Store(folder, write=False) as store:
+        row = find(key, store)
+        check(row, store)
+        yield row, store, folder / row.id
 
 
 def place(name: str, output: Path) -> tuple[Path, str]:
@@ -113,7 +132,7 @@ def latest(store: Store, labels: Sequence[str], but: str) -> RunRow | None:
 
 def _near(name: str, ids: Sequence[str]) -> str:
     """The id that was nearly typed, or else the newest ones."""
-    close = near_miss(name, ids)
+    close = near_miss(name, [*ids, LATEST])
     return close if close.startswith("did") else near_miss(name, ids[-_NAMED:])
 
 

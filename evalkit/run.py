@@ -24,7 +24,7 @@ from evalkit.store import RunRow, Store
 from evalkit.types import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from evalkit.config import Config
     from evalkit.events import Event, Say
@@ -102,7 +102,7 @@ class _Run:
             if plan.repeat is not None:
                 ledgers.append(self._answer(plan.repeat, repeated, checks, row.id, folder))
             checks.finish()
-            self._remember_facts(ledgers, checks)
+            self._remember_checks(checks)
         asked = sum(ledger.owed_at_first for ledger in ledgers)
         row = self._remember_terms(row.id, plan)
         built = reopen.report(row, self._store)
@@ -178,10 +178,13 @@ class _Run:
 
     def _answer(self, one: Contender, sources: Sequence[Source], checks: Checks, run_id: str, folder: Path) -> Ledger:
         """Let one model answer what it owes."""
-        ledger = Ledger(one, sources, self._store, run_id, self.say, checks)
-        if not ledger.waiting:
-            return ledger
-        config = self._config
+        ledger = Ledger(one, sources, self._store, run_id, self.say, checks, self._remember_exams)
+        if ledger.waiting:
+            self._ask(ledger, folder)
+        return ledger
+
+    def _ask(self, ledger: Ledger, folder: Path) -> None:
+        config, one = self._config, ledger.contender
         window = config.client.window or server.window(config.serve)
         way = ask.Way(
             Policy(window=window, tries=config.client.tries, deadline_s=config.client.deadline_s),
@@ -192,20 +195,22 @@ class _Run:
         else:
             log = folder / "server" / f"{file_name(one.model.label)}.log"
             ask.on_own_server(ledger, config.serve, way, log)
-        return ledger
 
-    def _remember_facts(self, ledgers: Iterable[Ledger], checks: Checks) -> None:
-        """Keep how the exams were held and judged: a later look at the run asks nothing, and still has to say it."""
-        if self._row is None:
-            return
-        exams = {**self._row.body.get("exams", {})}
-        for ledger in ledgers:
-            if ledger.facts:
-                label = ledger.contender.model.label
-                exams[label] = {**exams.get(label, {}), **ledger.facts}
-        judged = {**self._row.body.get("checks", {}), **checks.facts}
-        self._row = replace(self._row, body={**self._row.body, "exams": exams, "checks": judged})
-        self._store.keep_run(self._row)
+    def _remember_exams(self, ledger: Ledger) -> None:
+        """Keep how the exams were held: a later look at the run asks nothing, and still has to say it."""
+        if self._row is not None:
+            exams, label = self._row.body.get("exams", {}), ledger.contender.model.label
+            exams = {**exams, label: {**exams.get(label, {}), **ledger.facts}}
+            self._row = replace(self._row, body={**self._row.body, "exams": exams})
+            self._store.keep_run(self._row)
+
+    def _remember_checks(self, checks: Checks) -> None:
+        """Keep how answers were judged; what earlier parts of the run judged is counted with it."""
+        if self._row is not None:
+            before = self._row.body.get("checks", {})
+            found = {name: _with_earlier(before.get(name, {}), facts) for name, facts in checks.facts.items()}
+            self._row = replace(self._row, body={**self._row.body, "checks": {**before, **found}})
+            self._store.keep_run(self._row)
 
     def _remember_terms(self, run_id: str, plan: Plan) -> RunRow:
         """Keep what the report is judged by; returns the run as any later look at it will find it."""
@@ -259,6 +264,12 @@ def _numbered(contenders: Iterable[Contender]) -> list[Contender]:
         found.append(replace(one, attempt=seen[one.identity]))
         seen[one.identity] += 1
     return found
+
+
+def _with_earlier(before: Mapping[str, Json], now: Mapping[str, Json]) -> dict[str, Json]:
+    """What a checker says of its work, with the work of earlier parts of the run: no answer is judged twice."""
+    added = ("answers", "programs", "retried")
+    return {**now, **{name: before.get(name, 0) + now[name] for name in added if name in now}}
 
 
 def _commonest_failure(plan: Plan, store: Store) -> str:

@@ -82,6 +82,10 @@ def _problems(task: Task) -> Iterator[Problem]:
     if task.headline not in task.metrics:
         fix = f"add it there, or choose from {', '.join(task.metrics)}"
         yield Problem("headline", f"'{task.headline}' is not among the metrics", fix)
+    found = re.fullmatch(PASS_AT_K, task.headline)
+    if found and found["k"] != "1":
+        # Pairs, intervals and bounds are of the share of a problem's attempts that pass.
+        yield Problem("headline", f"'{task.headline}' cannot be compared", f"choose pass@1{found['plus']}")
     harnessed = task.benchmark in HARNESSED
     yield from _dataset(task.dataset, rows=not harnessed)
     if isinstance(task.prompt, PublishedPrompt):

@@ -70,7 +70,9 @@ def judge(comparison: Comparison, rule: Rule, max_failed: float = 0.01) -> Judge
         max_failed: Largest share of planned samples that may lack a pair.
     """
     verdict, reason, more = _verdict(comparison, rule.min_recovery, max_failed)
-    return Judgement(comparison, rule, verdict, (reason, *_cautions(comparison, rule.min_recovery)), more)
+    # An undecided row without an interval has told one of them already, as why nothing can be decided.
+    cautions = [text for text in _cautions(comparison, rule.min_recovery) if not reason.endswith(f": {text}")]
+    return Judgement(comparison, rule, verdict, (reason, *cautions), more)
 
 
 def exit_code(judgements: Iterable[Judgement]) -> ExitCode:

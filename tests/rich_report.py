@@ -7,7 +7,8 @@ import io
 import json
 import random
 import sys
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from evalkit import config, flips, images, places, registry, report
+from evalkit.cards import PublishedTable
 from evalkit.checkpoint import Checkpoint
+from evalkit.harnesses.evalplus_checker import DIFFERS
 from evalkit.plan import Contender, Plan, PlannedTask
 from evalkit.policy import Policy, Rule
 from evalkit.report import Evidence, Terms
@@ -27,31 +30,47 @@ SOURCES = ("mgoin/pixtral-12b", "neuralmagic/pixtral-12b-quantized.w8a8", "neura
 QUALITY = {"mmmu": (0.5, 0.995, 0.88), "vqav2": (0.78, 0.998, 0.97), "docvqa": (0.9, 1.0, 0.99),
            "chartqa": (0.86, 0.998, 0.8), "mathvista": (0.58, 0.995, 0.93), "mmlu": (0.69, 0.998, 0.985),
            "humaneval": (0.7, 0.99, 0.9)}  # fmt: skip
-PROVENANCE = {
-    "evalkit": "0.1.0",
-    "python": "3.11.7",
-    "platform": "Linux",
-    "cpu": "AMD EPYC 9R14",
-    "gpus": [{"name": "NVIDIA H100 80GB HBM3", "memory_mib": 81559, "driver": "570.86"}],
-    "packages": {"aiohttp": "3.14.5", "pillow": "13.0.0"},
-    "serving": {"python": "3.11.7", "packages": {"vllm": "0.32.0", "torch": "2.13.0", "transformers": "5.19.0"}},
-    "config": asdict(
-        config.from_mapping(
-            {
-                "baseline": f"{LABELS[0]}={SOURCES[0]}",
-                "candidates": [f"{one}={source}" for one, source in zip(LABELS[1:], SOURCES[1:], strict=True)],
-                "suite": "pixtral-card",
-                "policy": {"min_recovery": 98.0},
-            },
-            "rich_report",
-        )
-    ),
-    "commands": {
-        label: f"python -m vllm.entrypoints.openai.api_server --model {source} --served-model-name {label} "
-        "--max-model-len 25000 --max-num-seqs 128 --limit-mm-per-prompt '{\"image\": 7}'"
-        for label, source in zip(LABELS, SOURCES, strict=True)
-    },
-}
+RUN = "20261123-0100-f00d"
+SUBJECTS = (("stem", "anatomy"), ("stem", "astronomy"), ("humanities", "philosophy"), ("humanities", "prehistory"),
+            ("social_sciences", "econometrics"), ("social_sciences", "sociology"), ("other", "virology"),
+            ("other", "nutrition"))  # fmt: skip
+EXAM = {"method": "fast", "tokenizer": "of the server", "begins with BOS": True, "longest prompt allowed": 2048,
+        "canary questions": 64, "largest difference of a log-probability": 0.0625,
+        "largest difference of the exact way from itself": 0.0, "accepted difference": 0.125,
+        "answers that differ": 0, "answers of the exact way that differ from itself": 0,
+        "asked the exact way": 0, "fast replies without an answer": 0, "truncations": 0}  # fmt: skip
+CHECKS = {"sandbox": "bubblewrap", "find_zero": "published",
+          "limits": {"gt_time_factor": 4.0, "min_time_limit_s": 1.0, "memory_mib": 4096},
+          "answers": 1200, "programs": 2, "retried": 0, "timeouts": 0, "differs": list(DIFFERS)}  # fmt: skip
+
+
+def provenance(labels=LABELS, sources=SOURCES):
+    """What is known of the run beside its answers."""
+    settled = {
+        "baseline": sources[0],
+        "candidates": list(sources[1 : len(labels)]),
+        "suite": "pixtral-card",
+        "policy": {"min_recovery": 98.0},
+    }
+    known = asdict(config.from_mapping(settled, "rich_report"))
+    # Put in afterwards: a report also has to bear labels that no configuration would let in.
+    for one, label in zip([known["baseline"], *known["candidates"]], labels, strict=True):
+        one["label"] = label
+    return {
+        "evalkit": "0.1.0",
+        "python": "3.11.7",
+        "platform": "Linux",
+        "cpu": "AMD EPYC 9R14",
+        "gpus": [{"name": "NVIDIA H100 80GB HBM3", "memory_mib": 81559, "driver": "570.86"}],
+        "packages": {"aiohttp": "3.14.5", "pillow": "13.0.0"},
+        "serving": {"python": "3.11.7", "packages": {"vllm": "0.32.0", "torch": "2.13.0", "transformers": "5.19.0"}},
+        "config": known,
+        "commands": {
+            label: f"python -m vllm.entrypoints.openai.api_server --model {source} --served-model-name {label} "
+            "--max-model-len 25000 --max-num-seqs 128 --limit-mm-per-prompt '{\"image\": 7}'"
+            for label, source in zip(labels, sources, strict=False)
+        },
+    }
 
 
 @cache
@@ -98,12 +117,17 @@ def text_of(seed, value, *, moved):
     return "\n".join([*lines, "", f"Final Answer: {value}"])
 
 
-def question(task, at):
-    """One sample of a task, with a drawn image where the task has images."""
+def pictured(at):
+    """The image of a sample."""
+    return Image.of(drawing(at % 60))
+
+
+def question(task, at, image):
+    """One sample of a task, with an image where the task has images."""
     words = Text(
         f"What is the difference between the tallest and the shortest bar of chart {at}? Answer with a number."
     )
-    picture = (Image.of(drawing(at % 60)),) if task.category == "Vision" else ()
+    picture = (image(at),) if task.category == "Vision" else ()
     key = (
         f"{task.name}/{at // task.decoding.n}#{at % task.decoding.n}" if task.decoding.n > 1 else f"{task.name}-{at:04}"
     )
@@ -114,7 +138,8 @@ def question(task, at):
 def references(task, at):
     """What an answer is compared with."""
     if task.benchmark == "mmlu":
-        return {"gold": at % 4, "choices": ["1", "2", "3", "4"]}
+        category, subject = SUBJECTS[at % len(SUBJECTS)]
+        return {"gold": at % 4, "choices": ["1", "2", "3", "4"], "category": category, "subject": subject}
     if task.benchmark == "humaneval":
         return {"task_id": f"HumanEval/{at}"}
     return [str(at % 17)] * (10 if task.benchmark == "vqav2" else 1)
@@ -156,9 +181,9 @@ def tasks():
     return found
 
 
-def contender(at, label):
+def contender(at, label, source):
     numerics = {"max-model-len": 25000, "max-num-seqs": 128, "dtype": "bfloat16"}
-    model = Model(label, SOURCES[at], f"{at}f3c{'ab12' * 9}")
+    model = Model(label, source, f"{at}f3c{'ab12' * 9}")
     return Contender(model, Engine("vllm", "0.32.0", "NVIDIA H100 80GB HBM3 x1", numerics))
 
 
@@ -167,24 +192,48 @@ def checkpoints(labels):
         (25.37e9, 13.6e9, 8.1e9),
         ("not quantized", "W8A8 int (int-quantized)", "W4A16 int (pack-quantized)"),
     )
+    kinds = ("BF16", "I8", "I32")
+    stored = [{kind: int(size * 0.8), "BF16": int(size * (0.2 if at else 1.0))}
+              for at, (kind, size) in enumerate(zip(kinds, sizes, strict=True))]  # fmt: skip
     return {
         label: Checkpoint(
-            schemes[at], at > 0, int(sizes[at]), {"BF16": int(sizes[at] * 0.2), "I8": int(sizes[at] * 0.8)},
+            schemes[at], at > 0, int(sizes[at]), stored[at],
             {"language_model": 280} if at else {}, dtype="bfloat16",
         )
         for at, label in enumerate(labels)
     }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Cast:
+    """Who is compared, and with what."""
+
+    labels: Sequence[str] = LABELS
+    sources: Sequence[str] = SOURCES
+    published: Sequence[PublishedTable] | None = None
+    """None for the tables that evalkit ships."""
+    image: Callable[[int], Image] = pictured
+    """Of the sample of that number."""
+    averaged: Sequence[str] | None = None
+    """Categories with an average row; None for all with several tasks."""
+    notices: Sequence[str] = ()
+
+
 def rich(count=600, *, labels=LABELS, policy=None, change=None, pictured=True):
     """A report and its evidence; ``change(sample, outcome)`` may spoil either."""
-    chosen = tasks()
-    contenders = [contender(at, label) for at, label in enumerate(labels)]
+    found, lists = played(Cast(labels), count, policy=policy, change=change)
+    return found, Evidence(lists, pictures(lists) if pictured else {}, RUN)
+
+
+def played(cast, count, *, policy=None, change=None):
+    """The report of a cast, and its flips."""
+    labels, chosen = cast.labels, tasks()
+    contenders = [contender(at, *names) for at, names in enumerate(zip(labels, cast.sources, strict=False))]
     parts = [PlannedTask(one, f"listing {one.name}", count, count, "f3d1" * 10) for one in chosen]
     plan = Plan(contenders[0], tuple(contenders[1:]), tuple(parts))
     records = {}
     for part in parts:
-        samples = [question(part.task, at) for at in range(count)]
+        samples = [question(part.task, at, cast.image) for at in range(count)]
         for at, label in enumerate(labels):
             found = [Record(one, answer(part.task, number, at)) for number, one in enumerate(samples)]
             records[label, part.task.name] = [change(one) for one in found] if change else found
@@ -193,11 +242,14 @@ def rich(count=600, *, labels=LABELS, policy=None, change=None, pictured=True):
         tallies[label, name] = Tally(next(one for one in chosen if one.name == name), label)
         for one in found:
             tallies[label, name].add(one.sample, one.outcome)
-    policy = policy or Policy(98.0, max_failed=0.05, tasks={"mathvista": Rule(90.0, "advisory")})
-    terms = Terms(policy, published=tuple(registry.published()), checkpoints=checkpoints(labels), exams={
-        label: {"mmlu": {"method": "fast", "canary": "the server's token ids are those of the tokenizer"}}
-        for label in labels
-    })  # fmt: skip
+    terms = Terms(
+        policy or Policy(98.0, max_failed=0.05, tasks={"mathvista": Rule(90.0, "advisory")}),
+        averaged=cast.averaged,
+        published=tuple(registry.published() if cast.published is None else cast.published),
+        checkpoints=checkpoints(labels),
+        exams={label: {"mmlu": EXAM} for label in labels},
+        checks={"humaneval": CHECKS},
+    )
     lists = [
         flips.choose(
             part.task, label, zip(records[labels[0], part.task.name], records[label, part.task.name], strict=True)
@@ -205,9 +257,8 @@ def rich(count=600, *, labels=LABELS, policy=None, change=None, pictured=True):
         for part in parts
         for label in labels[1:]
     ]
-    return report.build(plan, tallies, terms, provenance=PROVENANCE), Evidence(
-        lists, pictures(lists) if pictured else {}, "20261123-0100-f00d"
-    )
+    known = provenance(labels, cast.sources)
+    return report.build(plan, tallies, terms, notices=cast.notices, provenance=known), lists
 
 
 def pictures(lists):

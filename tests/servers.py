@@ -316,7 +316,7 @@ class ModelServer:
         path, body, media = request
         reader, writer = streams
         if path != "/v1/chat/completions":
-            return await _write(self._control(path), writer)
+            return await _write(await self.other(path, body), writer)
         if media != "application/json":
             return await _write(error(415, "Unsupported Media Type: Only 'application/json' is allowed"), writer)
         digest = sha256(body).hexdigest()
@@ -336,7 +336,9 @@ class ModelServer:
             self._count(_here=-1)
         return await _write(reply, writer)
 
-    def _control(self, path: str) -> Reply:
+    async def other(self, path: str, body: bytes) -> Reply:
+        """What is said to a request that is no chat."""
+        del body
         if path == "/health":
             return Reply(self.health)
         if path == "/version":
@@ -417,9 +419,9 @@ def watcher(journal: IO[str] | None, die_after: int) -> Callable[[Asked], None]:
     return on_asked
 
 
-async def serve(options: argparse.Namespace) -> None:
+async def serve(options: argparse.Namespace, make: type[ModelServer] = ModelServer) -> None:
     name = options.served_model_name[0] if options.served_model_name else options.model
-    server = ModelServer(
+    server = make(
         name,
         options.part,
         delay_s=options.delay_s,

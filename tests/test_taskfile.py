@@ -68,6 +68,10 @@ def test_a_published_prompt_is_named_not_carried():
         ),
         ({"metrics": ["anls", "anls"]}, "x.toml: metrics: names 'anls' twice; remove one"),
         (
+            {"metrics": ["pass@1", "pass@10"], "headline": "pass@10"},
+            "x.toml: headline: 'pass@10' cannot be compared; choose pass@1",
+        ),
+        (
             {"headline": "vqa_match"},
             "x.toml: headline: 'vqa_match' is not among the metrics; add it there, or choose from anls, anls@official",
         ),

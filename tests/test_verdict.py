@@ -76,6 +76,13 @@ def test_a_zero_baseline_cannot_decide():
     )
 
 
+def test_what_a_row_cannot_decide_by_is_told_once():
+    found = judged(pairs.average("Vision", [compared(100, 0, improved=2), compared(100, 80)]))
+    assert found.comparison.recovery.percent is not None
+    told = [text for text in found.reasons if "the baseline scored 0" in text]
+    assert told == ["the task cannot decide: the baseline scored 0 on a task"]
+
+
 def test_incomplete_beyond_the_share_that_may_fail():
     assert judged(compared(1000, 900, failed=10)).verdict is Verdict.RECOVERED
     found = judged(compared(1000, 900, failed=11))

@@ -23,7 +23,7 @@ _FIX = "give a model card with an accuracy or cost table, in Markdown, HTML or p
 @click.command(
     "audit",
     help="Recompute the recoveries, averages and cost figures of CARD, a published model card (Markdown, plain text "
-    "or TOML), and list each that does not follow from the others.",
+    "or TOML), and list each that does not follow from the others. The exit code is 0 when all follow, otherwise 1.",
 )
 @click.argument("card", metavar="CARD", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

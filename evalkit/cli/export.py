@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from evalkit.cli.stored import runs_option
+
 if TYPE_CHECKING:
     from evalkit.export import Format
 
@@ -26,23 +28,12 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="samples.<format> in the run's folder by default.",
 )
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    default="runs",
-    show_default=True,
-    metavar="FOLDER",
-    help="Where the runs and their store are.",
-)
+@runs_option
 def command(run: str, kind: Format, output: Path | None, runs: Path) -> None:
     """Write, and print where and how much."""
     from evalkit import export, reopen  # noqa: PLC0415 - --help must not wait for these
-    from evalkit.store import Store  # noqa: PLC0415
 
-    folder, name = reopen.place(run, runs)
-    with Store(folder, write=False) as store:
-        row = reopen.find(name, store)
-        reopen.check(row, store)
-        path = output or folder / row.id / f"samples.{kind}"
+    with reopen.opened(run, runs) as (row, store, folder):
+        path = output or folder / f"samples.{kind}"
         count = export.export(reopen.plan(row), store, path, kind)
     click.echo(f"{path}: {count:,} lines")

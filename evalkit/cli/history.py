@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 @click.command("history", help="Show how recovery and scores moved from run to run, and what changed in between.")
 @click.option("--task", metavar="TASK", help="One task alone.")
-@click.option("-o", "--output", default="runs", show_default=True, metavar="FOLDER", help="Where the runs are.")
+@click.option(
+    *("-o", "--output", "--runs", "output"),
+    default="runs",
+    show_default=True,
+    metavar="FOLDER",
+    help="Where the runs are.",
+)
 @click.option("--all", "everything", is_flag=True, help="Smoke runs and unfinished ones as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(task: str | None, output: str, *, everything: bool, as_json: bool) -> None:

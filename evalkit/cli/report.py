@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from evalkit.cli.stored import runs_option
 from evalkit.errors import NothingScoredError, UsageError, near_miss
 
 FORMATS = ("html", "md", "card", "junit", "json", "summary")
@@ -28,31 +29,20 @@ FORMATS = ("html", "md", "card", "junit", "json", "summary")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER", help="Where to write; the run's own folder."
 )
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    default="runs",
-    show_default=True,
-    metavar="FOLDER",
-    help="Where the runs and their store are.",
-)
+@runs_option
 def command(run: str, formats: str, output: Path | None, runs: Path) -> None:
     """Render, and print what was written."""
     from evalkit import publish, reopen  # noqa: PLC0415 - --help must not wait for these
-    from evalkit.store import Store  # noqa: PLC0415
 
     chosen = _chosen(formats)
-    folder, name = reopen.place(run, runs)
-    with Store(folder, write=False) as store:
-        row = reopen.find(name, store)
-        reopen.check(row, store)
+    with reopen.opened(run, runs) as (row, store, folder):
         built = reopen.report(row, store)
         if not any(score.scored for line in built.rows for score in line.scores.values()):
             raise NothingScoredError(
                 f"run {row.id}: no sample was answered by any model",
                 fix="run the same command again: it asks once more",
             )
-        for path in publish.write_report(output or folder / row.id, built, store, chosen, run=folder / row.id):
+        for path in publish.write_report(output or folder, built, store, chosen, run=folder):
             click.echo(path)
 
 

@@ -31,6 +31,8 @@ def score_task(file: Path, name: str, *, data: Path | None, sanitize: bool, unsa
     (task,) = registry.chosen((name,), None)
     if task.benchmark == "humaneval":
         answered = _judged(file, task, data, sanitize=sanitize, unsafe=unsafe_exec)
+        # A file may hold any number of attempts, whatever the task asks for: they are averaged within a problem first.
+        task = replace(task, decoding=replace(task.decoding, n=max(task.decoding.n, 2)))
     elif task.benchmark == "mmlu":
         from evalkit.harnesses.lm_eval_answers import recorded  # noqa: PLC0415
 
@@ -38,8 +40,7 @@ def score_task(file: Path, name: str, *, data: Path | None, sanitize: bool, unsa
     else:
         fix = f"use --metric {task.headline} on JSON lines with `answer` and `reference`"
         raise UsageError(f"no other tool's answers to {name} can be read", fix=fix)
-    # A file may hold any number of attempts; the average within a problem comes first in any case.
-    tally = Tally(replace(task, decoding=replace(task.decoding, n=max(task.decoding.n, 1))), file.name)
+    tally = Tally(task, file.name)
     for sample, answer in answered:
         tally.add(sample, answer)
     _show(task, tally, as_json=as_json)

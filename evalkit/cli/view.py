@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     "RUN is a run's id, the beginning of one, its folder, or `latest`.",
 )
 @click.argument("run", required=False)
-@click.option("-o", "--output", default="runs", show_default=True, metavar="FOLDER", help="Where the runs are.")
+@click.option(
+    *("-o", "--output", "--runs", "output"),
+    default="runs",
+    show_default=True,
+    metavar="FOLDER",
+    help="Where the runs are.",
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="A port of 127.0.0.1; a free one by default.")
 @click.option("--open", "opens", is_flag=True, help="Open the browser at once.")
 def command(run: str | None, output: str, port: int, *, opens: bool) -> int:

@@ -33,6 +33,9 @@ class Request:
     """Reads the body of a 200 that came back from ``path``."""
     patience: float = 1.0
     """How many times the policy's deadline it may take: a request for 50 attempts takes as long as 50."""
+    separable: bool = False
+    """Whether its samples can also be asked without each other (``Exam.alone``), so that one of them which the server
+    refuses or stumbles over need not fail the others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from platform import python_version
 from typing import TYPE_CHECKING
 
@@ -14,15 +15,16 @@ from evalkit.harnesses.evalplus_checker import ProgramChecker
 from evalkit.harnesses.evalplus_exam import EvalPlusExam, request_facts
 from evalkit.harnesses.evalplus_problems import Problems
 from evalkit.harnesses.evalplus_render import Renderer
+from evalkit.rows import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from evalkit.harnesses.evalplus_prompts import Texts
     from evalkit.harnesses.harness import Questions, Served
     from evalkit.types import Task
 
+_EVALPLUS_FILE = "HumanEvalPlus.jsonl.gz"
 _RULES = 1
 """Goes up when verdicts of this code may differ from those of the code before."""
 
@@ -31,7 +33,7 @@ class EvalPlus:
     """The harness of HumanEval."""
 
     def questions(self, task: Task, data: Path | None, tell: Callable[[str], None]) -> Problems:
-        """Every problem n times, from evalplus's own loader or from ``data`` (HumanEval+ as JSON lines).
+        """Every problem n times, from ``data``, the file beside the task file, or evalplus's own loader.
 
         Raises:
             ConfigError: The task's settings are wrong.
@@ -40,7 +42,7 @@ class EvalPlus:
         """
         settings = evalplus_settings.read(task)
         words = _words(settings)
-        problems = evalplus_problems.load(data, plus=settings.plus, tell=tell)
+        problems = evalplus_problems.load(data or _beside(task), plus=settings.plus, tell=tell)
         request = request_facts(task.decoding, words, settings.bos)
         return Problems(problems, task.decoding.n, request, _identity(settings))
 
@@ -61,6 +63,13 @@ class EvalPlus:
         if not isinstance(questions, Problems):
             raise TypeError("these are not the questions of this harness")
         return ProgramChecker(questions, evalplus_settings.read(task), sandbox.find(unsafe=unsafe))
+
+
+def _beside(task: Task) -> Path | None:
+    """The file beside the task file that it names; None for evalplus's own, which evalplus finds or downloads."""
+    if task.dataset.files == (_EVALPLUS_FILE,):
+        return None
+    return local.matching(Path(task.source).parent, task.dataset.files)[0]
 
 
 def _words(settings: evalplus_settings.Settings) -> Texts:

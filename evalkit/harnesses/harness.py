@@ -63,7 +63,7 @@ class Exam(Protocol):
         """What asks the owed samples, each given with its key.
 
         A request's ``key`` is the key of its sample with one outcome, or a tuple of keys with as many replies; a
-        reply of None leaves its sample owed.
+        reply of None leaves its sample owed, and so does a failure of a request that is ``separable``.
         """
 
     def alone(self, owed: Iterable[tuple[str, Sample]]) -> Iterator[Request]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from evalkit.harnesses.lm_eval_canary import Canary
     from evalkit.harnesses.lm_eval_requests import Likelihoods
     from evalkit.harnesses.lm_eval_tokens import Tokenizer, Tokens
-    from evalkit.types import Failure, Json, Outcome, Replies, Sample
+    from evalkit.types import Json, Outcome, Sample
 
     Owed = Iterable[tuple[str, Sample]]
 
@@ -65,7 +65,7 @@ class LikelihoodExam:
         self._fast = False
         self._why = "the task says so" if method == "echo" else "no rehearsal was held"
         self._canary: Canary | None = None
-        self._left: set[str] = set()
+        self._left = 0
         self._echoed = 0
 
     # --- before ---
@@ -97,7 +97,6 @@ class LikelihoodExam:
             first |= await _answers(client, [self._echo(*one)])
         second = await _answers(client, [self._echo(*one) for one in reversed(asked)])
         fast = await _answers(client, list(self._batches(iter(asked))))
-        self._left.clear()  # the rehearsal's are counted by the comparison
         keys = [key for key, _ in asked]
         for found, way in ((first, "exact"), (second, "exact"), (fast, "fast")):
             if len(found) < len(keys):
@@ -127,6 +126,7 @@ class LikelihoodExam:
         """
         for key, tokens in self._tokenized(owed):
             self._echoed += 1
+            self._left += self._fast and tokens.single is not None
             yield self._echo(key, tokens)
 
     @property
@@ -140,7 +140,7 @@ class LikelihoodExam:
             "longest prompt allowed": self._longest,
             **(self._canary.facts if self._canary else {}),
             "asked the exact way": self._echoed,
-            "fast replies without an answer": len(self._left),
+            "fast replies without an answer": self._left,
             # A prompt that would have to be cut ends the run.
             "truncations": 0,
         }
@@ -180,14 +180,8 @@ class LikelihoodExam:
     def _quick(self, batch: Sequence[tuple[str, Tokens]]) -> Request:
         keys, prompts = zip(*batch, strict=True)
         ids = prompts[0].single
-
-        def read(body: bytes, model: str) -> Failure | Replies:
-            found = wire.read_fast(prompts, ids, body, model)
-            if isinstance(found, tuple):
-                self._left |= {key for key, reply in zip(keys, found, strict=True) if reply is None}
-            return found
-
-        return Request(keys, partial(wire.fast_body, self._model, prompts, ids), wire.PATH, read)
+        body = partial(wire.fast_body, self._model, prompts, ids)
+        return Request(keys, body, wire.PATH, partial(wire.read_fast, prompts, ids), separable=True)
 
     def _echo(self, key: str, tokens: Tokens) -> Request:
         return Request(key, partial(wire.echo_body, self._model, tokens), wire.PATH, partial(wire.read_echo, tokens))

@@ -11,7 +11,7 @@ from base64 import b64encode
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from evalkit.report import first_screen, forest, origin, words
+from evalkit.report import first_screen, forest, held, origin, words
 from evalkit.report.flip_cards import Evidence, decks
 from evalkit.report.marks import cut, visible
 
@@ -46,7 +46,6 @@ def html(report: Report, templates: Mapping[str, str], evidence: Evidence | None
         lstrip_blocks=True,
         finalize=shown,
     )
-    page.filters["tojson_text"] = origin.as_text
     style, script = templates["report.css"], templates["report.js"]
     return page.get_template("report.html.j2").render(
         _facts(report),
@@ -105,6 +104,7 @@ def _facts(report: Report) -> dict[str, Json]:
         "commands": origin.commands(report),
         "provenance": origin.rest(report.provenance) if report.provenance else "",
         "groups": _groups(report),
+        "held": [(row.part.task.title, held.sentences(row)) for row in report.rows if row.exams or row.checks],
         "percent": words.percent,
         "recovery": words.recovery_text,
     }
@@ -116,15 +116,10 @@ def _all_published(report: Report) -> Iterator[Mapping[str, Published]]:
 
 
 def _groups(report: Report) -> list[tuple[str, str, list[tuple[str, Comparison]]]]:
-    """Task title, candidate, and its groups of samples, the lowest recovery first."""
+    """Task title, candidate, and its groups of samples."""
     return [
-        (row.part.task.title, label, sorted(found.items(), key=_by_recovery))
+        (row.part.task.title, label, list(found.items()))
         for row in report.rows
         for label, found in row.groups.items()
         if found
     ]
-
-
-def _by_recovery(item: tuple[str, Comparison]) -> tuple[float, str]:
-    value = item[1].recovery.percent
-    return (float("inf") if value is None else value), item[0]

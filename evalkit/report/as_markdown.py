@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalkit.report import markup, words
+from evalkit.report import held, markup, words
 
 if TYPE_CHECKING:
     from evalkit.report.facts import Report
@@ -24,7 +24,12 @@ def markdown(report: Report) -> str:
     }.items():
         if body:
             lines += ["", f"## {title}", "", *markup.table(head, body)]
-    lines += ["", *map(_item, words.differences(report))]
+    differences = words.differences(report)
+    lines += ["", *map(_item, differences)] if differences else []
+    for row in report.rows:
+        if row.exams or row.checks:
+            lines += ["", f"## How {markup.escaped(row.part.task.title)} was asked and judged", ""]
+            lines += map(_item, held.sentences(row))
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -196,15 +197,21 @@ class _Building:
 def _groups(
     groups: Mapping[str, tuple[str, ...]], base: Side, side: Side, accepted: tuple[str, ...]
 ) -> dict[str, Comparison]:
-    """The comparison within each group of samples: categories first, then subjects."""
+    """The comparison within each group of samples: the widest groups first, among equally wide ones the worst."""
     members: dict[tuple[int, str], set[str]] = {}
     for key, names in groups.items():
         for width, name in enumerate(names):
             members.setdefault((width, name), set()).add(key)
-    return {
-        name: pairs.compare(name, _only(base, members[width, name]), _only(side, members[width, name]), accepted)
-        for width, name in sorted(members)
-    }
+    found = [
+        (width, pairs.compare(name, _only(base, keys), _only(side, keys), accepted))
+        for (width, name), keys in members.items()
+    ]
+
+    def worst(one: tuple[int, Comparison]) -> tuple[int, float, str]:
+        percent = one[1].recovery.percent
+        return one[0], math.inf if percent is None else percent, one[1].task
+
+    return {one.task: one for _, one in sorted(found, key=worst)}
 
 
 def _only(side: Side, keys: set[str]) -> Side:

@@ -86,7 +86,8 @@ class Row:
     noise: NoiseFloor | None = None
     """None unless the baseline was asked twice."""
     groups: Mapping[str, Mapping[str, Comparison]] = field(default_factory=dict)
-    """Candidate label -> group of samples (such as a subject of MMLU) -> its comparison."""
+    """Candidate label -> group of samples (such as a subject of MMLU) -> its comparison; the widest groups first, among
+    equally wide ones the lowest recovery."""
     exams: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     """Model label -> what a reader should know of how its exam was held."""
     checks: Mapping[str, Json] = field(default_factory=dict)

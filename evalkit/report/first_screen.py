@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from evalkit import verdict
 from evalkit.cards import Standing
-from evalkit.report import words
+from evalkit.report import held, words
 from evalkit.report.facts import AVERAGE
 from evalkit.verdict import Verdict
 
@@ -107,7 +107,7 @@ def stamp(one: Judgement) -> Stamp | None:
 def lines(report: Report, axis: Axis | None) -> list[Line]:
     """The accuracy table: the same rows, order and rounding as in every other rendering."""
     head, body = words.table(report)
-    width = (len(head) - 3) // len(report.candidates)
+    width = (len(head) - 3) // max(1, len(report.candidates))
     categories = [cells[0] for cells in body]
     found = []
     for at, (row, cells) in enumerate(zip(_in_order(report), body, strict=True)):
@@ -149,7 +149,7 @@ def candidates(report: Report, table: Sequence[Line]) -> list[Candidate]:
 
 def grounds(report: Report) -> list[Ground]:
     """What there is to trust the numbers by, or to doubt them for."""
-    found = [_answered(report), _comparable(report), _form(report)]
+    found = [_answered(report), *([_comparable(report), _form(report)] if report.candidates else [])]
     if report.plan.smoke:
         text = "a part of each task was asked (--limit): this shows that the run works, not what quantization costs"
         found.insert(0, Ground("Smoke run", text, "unsure", "answers"))
@@ -221,6 +221,9 @@ def _comparable(report: Report) -> Ground:
     if unknown:
         text = "nothing that is known differs; not everything is known of every server"
         return Ground("Comparable", text, "unsure", "comparability")
+    if any(True for row in report.rows for _ in held.cautions(row)):
+        text = "the settings are equal, but not all models were asked alike"
+        return Ground("Comparable", text, "unsure", "answers")
     text = "same samples, prompts and serving on both sides"
     return Ground("Comparable", text, "good", "comparability")
 

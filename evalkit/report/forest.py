@@ -20,6 +20,8 @@ _REACH = 25.0
 _PAD = 0.05
 _STEPS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 25.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 _MOST_TICKS = 6
+_EDGE = 0.05
+"""Share of the axis within which half a label would not fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Tick:
 
     x: str
     text: str
+    anchor: str
+    """Which part of the text stands at ``x``: near an end of the drawing it must not be cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,12 @@ class Axis:
         """Round numbers, a handful."""
         step = next((one for one in _STEPS if (self.high - self.low) / one <= _MOST_TICKS), _STEPS[-1])
         first, last = math.ceil(self.low / step), math.floor(self.high / step)
-        return [Tick(self.at(at * step), f"{at * step:g}") for at in range(first, last + 1)]
+        return [self._tick(at * step) for at in range(first, last + 1)]
+
+    def _tick(self, value: float) -> Tick:
+        share = (value - self.low) / (self.high - self.low)
+        anchor = "start" if share < _EDGE else "end" if share > 1.0 - _EDGE else "middle"
+        return Tick(self.at(value), f"{value:g}", anchor)
 
     def mark(self, one: Judgement) -> Mark | None:
         """A judged recovery; None where it is undefined."""

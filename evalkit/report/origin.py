@@ -121,13 +121,8 @@ def rest(provenance: Mapping[str, Json]) -> str:
     return json.dumps(provenance, indent=2, sort_keys=True, ensure_ascii=False)
 
 
-def as_text(found: Json) -> str:
-    """A value as JSON on one line."""
-    return json.dumps(found, sort_keys=True, ensure_ascii=False)
-
-
 def _value(found: Json) -> str:
     if found is None:
         return DASH
-    text = found if isinstance(found, str) else as_text(found)
+    text = found if isinstance(found, str) else json.dumps(found, sort_keys=True, ensure_ascii=False)
     return text[:12] if len(text) == 64 and all(sign in "0123456789abcdef" for sign in text) else text

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from evalkit import checkpoint, verdict
 from evalkit.errors import near_miss
+from evalkit.report import held
 from evalkit.report.facts import AVERAGE
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def completeness(report: Report) -> list[str]:
     found += [*_unknown(report), *_accepted_in_vain(report)]
     for row in report.rows:
         found += _failures(row)
+        found += held.cautions(row)
         for label, one in row.judgements.items():
             found += _reasons(f"{row.part.task.title}, {label}", one)
     for average in report.averages:

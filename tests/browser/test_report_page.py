@@ -163,7 +163,12 @@ def attacked(tmp_path_factory):
     rows = []
     for row in built.rows:
         task = replace(row.part.task, title=row.part.task.title + HOSTILE, category=HOSTILE)
-        rows.append(replace(row, part=replace(row.part, revision=HOSTILE, task=task)))
+        told = {
+            "exams": {label: {"method": HOSTILE, HOSTILE: HOSTILE} for label in labels},
+            "checks": {HOSTILE: HOSTILE},
+        }
+        groups = {label: {HOSTILE: one.comparison} for label, one in row.judgements.items()}
+        rows.append(replace(row, part=replace(row.part, revision=HOSTILE, task=task), groups=groups, **told))
     provenance = {**built.provenance, HOSTILE: HOSTILE, "commands": {HOSTILE: HOSTILE}}
     evil = replace(built, rows=tuple(rows), averages=(), notices=(HOSTILE,), provenance=provenance)
     first = next(one for one in evidence.flips if one.chosen)

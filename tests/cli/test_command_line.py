@@ -53,7 +53,7 @@ def line_of(done):
 
 
 def test_an_unknown_task(workplace):
-    words = workplace.comparison("--task", "mmlo")
+    words = workplace.comparison("--task", "mmmo")
     assert "mmmu" in line_of(workplace.evalkit(*words))
 
 

@@ -3,11 +3,17 @@ import random
 
 import pytest
 from mmlu_folder import THREE, mmlu, rows, task, write
+from rich_report import templates
 
+from evalkit import report
 from evalkit.errors import DataError
 from evalkit.harnesses.lm_eval import LmEval
 from evalkit.harnesses.lm_eval_groups import Share, groups, lm_eval_results
 from evalkit.harnesses.lm_eval_requests import parsed
+from evalkit.plan import Plan, PlannedTask
+from evalkit.score import Tally
+from evalkit.types import Answer
+from reports import contender
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +103,31 @@ def test_categories_are_weighted_by_their_questions():
 
 def test_nothing_scored_has_no_score():
     assert groups([]).overall is None
+
+
+def test_the_groups_of_a_report_are_lm_evals(questions):
+    said = {label: answered(questions, seed) for label, seed in (("base", 5), ("cand", 6))}
+    part = PlannedTask(task(), "listing", questions.available, questions.available, questions.revision)
+    tallies = {(label, part.task.name): Tally(part.task, label) for label in said}
+    for sample, _ in questions.samples(None):
+        for label, found in said.items():
+            tallies[label, part.task.name].add(sample, Answer(found[sample.id], "stop", 9, 1, 0.1))
+    built = report.build(Plan(contender("base"), (contender("cand"),), (part,)), tallies)
+    groups_of_report = built.rows[0].groups["cand"]
+    for label, answers in said.items():
+        theirs = ours(questions, answers)
+        wanted = {**theirs.categories, **theirs.subjects}
+        side = "baseline" if label == "base" else "candidate"
+        assert {name: (getattr(one, side), one.n) for name, one in groups_of_report.items()} == {
+            name: (pytest.approx(share.score, abs=1e-12), share.questions) for name, share in wanted.items()
+        }
+    assert list(groups_of_report)[: len(theirs.categories)] == sorted(
+        theirs.categories, key=lambda name: (recovery(groups_of_report[name]), name)
+    )
+    page = report.html(built, templates())
+    assert f"{len(groups_of_report)} groups of samples" in page
+    assert report.results(built)["tasks"][0]["groups"]["cand"].keys() == groups_of_report.keys()
+
+
+def recovery(one):
+    return float("inf") if one.recovery.percent is None else one.recovery.percent

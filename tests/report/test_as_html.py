@@ -87,6 +87,23 @@ def test_what_speaks_against_the_models_files_stands_on_the_first_screen(found):
     assert page.index("no layer is stored quantized (and 1 more)") < page.index('class="accuracy"')
 
 
+def test_models_that_were_asked_otherwise_are_not_called_comparable(found):
+    row = found[0].rows[-1]
+    ways = {LABELS[0]: {"method": "fast"}, LABELS[1]: {"method": "echo"}}
+    spoilt = replace(found[0], rows=(*found[0].rows[:-1], replace(row, exams=ways)))
+    page = report.html(spoilt, templates(), found[1])
+    assert page.index("not all models were asked alike") < page.index('class="accuracy"')
+    assert "same samples, prompts and serving on both sides" not in page
+
+
+def test_a_baseline_alone_has_a_page(found):
+    built = rich(10, labels=LABELS[:1])[0]
+    page = report.html(built, templates())
+    assert "alone: no candidate was named" in page
+    assert "on both sides" not in page
+    assert report.percent(built.rows[0].scores[LABELS[0]].score) in page
+
+
 def test_every_model_task_and_setting_is_named(found, page):
     text = Page(page).text
     for one in found[0].plan.contenders:
@@ -114,7 +131,7 @@ def test_groups_of_samples_and_how_answers_were_judged_are_folded_in(found):
     assert "1 groups of samples" not in text
     assert f"algebra {one.n}" in text
     assert report.recovery_text(one) in text
-    assert '{"cpu_s": 3}' in text
+    assert 'limits: {"cpu_s": 3}' in text
 
 
 def test_failures_stand_with_their_bounds(found, page):

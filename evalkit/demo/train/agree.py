@@ -22,6 +22,7 @@ from PIL import Image
 from evalkit import images, metrics, registry
 from evalkit.benchmarks import BENCHMARKS
 from evalkit.demo import rows
+from evalkit.demo.train.quantize import IGNORE
 from evalkit.errors import DataError
 from evalkit.types import Text
 
@@ -74,9 +75,16 @@ class Speaker:
     def __init__(self, checkpoint: Path) -> None:
         """Load model and processor."""
         import torch  # noqa: PLC0415 - the serving interpreter has it
-        from transformers import AutoProcessor, LlavaForConditionalGeneration  # noqa: PLC0415
+        from transformers import AutoConfig, AutoProcessor, LlavaForConditionalGeneration  # noqa: PLC0415
 
-        self.model = LlavaForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32)
+        config = AutoConfig.from_pretrained(checkpoint)
+        if quantized := getattr(config, "quantization_config", None):
+            # Its list names modules as they were saved; transformers, which calls them otherwise once they are loaded,
+            # would take vision tower, projector and head for quantized. vLLM reads the list as it is meant.
+            ignore = [*quantized["ignore"], *IGNORE]
+            config.quantization_config = {**quantized, "ignore": ignore, "dequantize": True}
+        model = LlavaForConditionalGeneration.from_pretrained(checkpoint, config=config, dtype=torch.float32)
+        self.model = model.float()
         self.processor = AutoProcessor.from_pretrained(checkpoint)
 
     def answers(self, samples: Sequence[Sample], task: Task) -> list[str]:

@@ -16,3 +16,13 @@ def tokenizer_file(tmp_path_factory):
 @pytest.fixture(scope="session")
 def coder(tokenizer_file):
     return tokens.Coder.read(tokenizer_file)
+
+
+@pytest.fixture
+def one_thread():
+    """Threads that wait for each other on a busy machine take many times as long as one alone."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -58,6 +58,7 @@ def test_gap_and_noise_are_paired():
     assert len(found.line.split()) == len(agree.HEADING.split())
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_a_model_agrees_with_itself_and_not_with_others(tmp_path, tokenizer_file):
     from evalkit.demo.train import export
     from evalkit.demo.train.model import Network

@@ -15,14 +15,7 @@ from evalkit.demo.train.model import Network  # noqa: E402
 from evalkit.demo.train.rows import WIDTH  # noqa: E402
 from evalkit.demo.train.tokens import BOS  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Threads that wait for each other on a busy machine take many times as long as one alone."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

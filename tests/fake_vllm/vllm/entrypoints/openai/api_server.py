@@ -5,6 +5,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[4]))
 
-from servers import main
+if "--problems" in sys.argv:
+    from text_servers import main
+else:
+    from servers import main
 
 sys.exit(main(sys.argv[1:]))
