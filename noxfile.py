@@ -64,6 +64,13 @@ def calibrate(session: nox.Session) -> None:
     session.run("python", "tests/calibration/calibrate.py", *session.posargs)
 
 
+@nox.session
+def example(session: nox.Session) -> None:
+    """Make the committed example report anew; it differs in nothing unless the report does."""
+    session.install("-e", ".[test]")
+    session.run("python", "tests/example_report.py")
+
+
 @nox.session(name="demo-candidate")
 def demo_candidate(session: nox.Session) -> None:
     """Quantize the demonstration's baseline anew, into build/demo-candidate; ``-- --scheme W4A16`` for 4 bits."""
