@@ -22,9 +22,11 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "/tests/browser/" in item.path.as_posix():
             item.add_marker("browser")
+            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
-@pytest.fixture(scope="session")
+# Not for the session: as long as it is open, its event loop stands in the way of every test that runs one of its own.
+@pytest.fixture(scope="module")
 def chromium():
     """The browser. Without one the tests fail: a page that was never opened is not tested."""
     if os.environ.get("EVALKIT_NO_BROWSER") == "1":
