@@ -1,20 +1,16 @@
 """The sanitizer gives evalplus's result, and gives it soon."""
 
-import sys
 import time
-import types
+from contextlib import suppress
 from itertools import islice
 
 import pytest
+from evalplus import sanitize as theirs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.demo.train import heldout
 from evalkit.harnesses.evalplus_extract import SanitizeError, longest_valid, sanitize
-
-# evalplus.data imports this for another benchmark of its own, which takes seconds.
-sys.modules.setdefault("datasets", types.SimpleNamespace(load_dataset=None))
-from evalplus import sanitize as theirs  # noqa: E402
 
 PIECES = [
     "", " ", "\t", "\f", "\u00a0", "\x1c", "\r", "x\r", "\\\r", "a", "    a", "  a", "a b", "x = 1", "x: int", "pass;",
@@ -77,7 +73,9 @@ def test_answers_of_models_give_evalplus_s_program():
 )
 def test_a_pathological_answer_does_not_stall(lines):
     started = time.process_time()
-    sanitize("\n".join(lines), "f")
+    # Given up is not stalled: such an answer counts as a program that fails.
+    with suppress(SanitizeError):
+        sanitize("\n".join(lines), "f")
     assert time.process_time() - started < 30
 
 
