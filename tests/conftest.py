@@ -7,6 +7,7 @@ import realserver
 from workplaces import CHARTQA, DOCVQA, FAKE_VLLM, Workplace, charts, model_folder, pages, write_parquet
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items):
     """Keep the tests on a real vLLM in one worker: they share its server, and two would not fit beside each other."""
     for item in items:
