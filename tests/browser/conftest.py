@@ -18,12 +18,10 @@ FLAGS = [
 ]
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
         if "/tests/browser/" in item.path.as_posix():
             item.add_marker("browser")
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 # Not for the session: as long as it is open, its event loop stands in the way of every test that runs one of its own.
