@@ -17,7 +17,7 @@ class Says(ModelServer):
         super().__init__()
         self.reply = reply
 
-    def _control(self, path):
+    async def other(self, path, body):
         return self.reply
 
 
