@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -60,14 +61,14 @@ for pid in ("self", "1"):
 
 def test_the_home_is_not_there(walled, attack):
     home = Path.home()
-    keys = home / ".ssh-of-a-test"
-    keys.mkdir(mode=0o755)
+    keys = Path(tempfile.mkdtemp(prefix=".ssh-of-a-test-", dir=home))
+    keys.chmod(0o755)
     try:
         (keys / "id_ed25519").write_text("the-secret-words")
         text = f"""
 home = pathlib.Path({str(home)!r})
-attempt("read", (home / ".ssh-of-a-test" / "id_ed25519").read_text)
-attempt("list", lambda: os.listdir(home / ".ssh-of-a-test"))
+attempt("read", (home / {keys.name!r} / "id_ed25519").read_text)
+attempt("list", lambda: os.listdir(home / {keys.name!r}))
 found = []
 for folder, folders, names in os.walk("/"):
     skipped = "/usr/lib", "/packages/0", {LIBRARY!r}
