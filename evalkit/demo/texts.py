@@ -45,12 +45,12 @@ def _write_quizzes(path: Path, made: Iterable[Quiz]) -> None:
     part.replace(path)
 
 
-def write_humaneval(path: Path) -> Path:
+def write_humaneval(path: Path, problems: int = heldout.PROBLEMS) -> Path:
     """One problem a line: HumanEval's columns and those that evalplus adds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [
         json.dumps(programs.row(stream(heldout.SEED, "tests", number), made, number)) + "\n"
-        for number, made in enumerate(heldout.problems())
+        for number, made in enumerate(heldout.problems(problems))
     ]
     part = path.with_name(path.name + ".part")
     part.write_text("".join(lines), encoding="utf-8")

@@ -77,11 +77,11 @@ def quizzes() -> dict[str, tuple[list[mmlu.Quiz], list[mmlu.Quiz]]]:
     return found
 
 
-def problems() -> list[programs.Program]:
-    """The held-out functions, names and steps all different."""
+def problems(count: int = PROBLEMS) -> list[programs.Program]:
+    """The first so many held-out functions, names and steps all different."""
     rng = stream(SEED, "humaneval")
     found: dict[str, programs.Program] = {}
-    while len(found) < PROBLEMS:
+    while len(found) < count:
         made = programs.program(rng, rng.randint(*LEVELS["humaneval"]), even=True)
         if split_of(made.key) == "heldout":
             found.setdefault(made.key, made)
