@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,15 +18,15 @@ from evalkit.server import Server
 from evalkit.types import Failure, FailureKind
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
     from pathlib import Path
 
-    from evalkit.client import Policy, Request
+    from evalkit.client import Patience, Policy, Request
     from evalkit.harnesses import Exam
     from evalkit.ledger import Ledger
     from evalkit.prepare import Source
     from evalkit.server import Serving
-    from evalkit.types import Outcome, Replies
+    from evalkit.types import Outcome, Replies, Task
 
 _UNREACHABLE = (FailureKind.NOT_CONNECTED, FailureKind.DISCONNECTED)
 _REFUSALS = (FailureKind.REFUSED, FailureKind.NOT_SERVED, FailureKind.WRONG_MODEL)
@@ -35,6 +35,8 @@ _OF_ONE = (FailureKind.REFUSED, FailureKind.BAD_RESPONSE, FailureKind.SERVER_ERR
 _DEATH_SHOWS_S = 1.0
 """A broken connection may be the first sign of a dead server; its process is gone within this time."""
 _TOO_LONG = re.compile(r"context length|max_model_len|longer than the max", re.IGNORECASE)
+_SILENCE = 0.1
+"""A server that has not said anything for this share of the deadline of a request is called silent."""
 _HOPELESS = 64
 """So many refusals without one answer are not about single samples."""
 
@@ -135,7 +137,7 @@ class _Talk:
         for source in sources:
             task = source.part.task
             self.exams[task.name] = await asyncio.to_thread(source.harness.exam, task, served, self._tell)
-        async with Client(self.url, self.model, self.way.policy) as client:
+        async with Client(self.url, self.model, self.way.policy) as client, self._telling_of_silence(client):
             for source in sources:
                 await self._exam(source).rehearse(client, self.ledger.some(source))
             await self._send(client, self._heaviest(sources), death, longest=served.max_model_len, heavy=True)
@@ -174,6 +176,30 @@ class _Talk:
         for source, owed in self.ledger.owed(sources):
             yield from self._exam(source).requests(owed)
 
+    @asynccontextmanager
+    async def _telling_of_silence(self, client: Client) -> AsyncIterator[None]:
+        telling = asyncio.create_task(self._tell_of_silence(client.patience))
+        try:
+            yield
+        finally:
+            telling.cancel()
+            await asyncio.wait({telling})
+
+    async def _tell_of_silence(self, patience: Patience) -> None:
+        """Tell that nothing comes from the server, less often the longer it lasts, and that it speaks again."""
+        label, first_s = self.ledger.contender.model.label, self.way.policy.deadline_s * _SILENCE
+        due_s, heard = first_s, 0
+        while True:
+            silent_s = patience.silent_s
+            if silent_s >= due_s:
+                waiting = f"no answer for {silent_s:.3g} s; requests under way: {patience.under_way}"
+                self.ledger.say(ServerState(label, "silent", waiting))
+                due_s, heard = 2 * silent_s, patience.heard
+            elif due_s > first_s and patience.heard > heard:
+                self.ledger.say(ServerState(label, "answering", self.url))
+                due_s = first_s
+            await asyncio.sleep(min(first_s, due_s - silent_s))
+
     async def _send(
         self,
         client: Client,
@@ -187,6 +213,7 @@ class _Talk:
             async for request, outcome in outcomes:
                 if heavy:
                     # Before it is stored: the same command must stop here again.
+                    self._check_speaks(client, request, outcome)
                     self._check_fits(request, outcome, longest)
                 await self._settle(request, outcome, death)
 
@@ -217,9 +244,21 @@ class _Talk:
                 fix="see that the server serves this model and accepts its images and lengths",
             )
 
+    def _check_speaks(self, client: Client, request: Request, outcome: Outcome | Replies) -> None:
+        """Stop at a server that takes requests and answers none; all others would wait as long."""
+        if isinstance(outcome, Failure) and outcome.kind is FailureKind.DEADLINE and not client.patience.heard:
+            raise InfrastructureError(
+                f"{self.url}: the server answered nothing: {outcome.message}, in {outcome.tries} tries "
+                f"({outcome.kind} of {self._task(request).name})",
+                fix="see what the server is doing; where it is only slow, raise deadline_s under [client]",
+            )
+
+    def _task(self, request: Request) -> Task:
+        return self.ledger.task(request.key if isinstance(request.key, str) else request.key[0])
+
     def _check_fits(self, request: Request, outcome: Outcome | Replies, longest: int | None) -> None:
         """Tell at the start of the run, not after it, that answers would be cut short: vLLM does that silently."""
-        task = self.ledger.task(request.key if isinstance(request.key, str) else request.key[0])
+        task = self._task(request)
         first = outcome[0] if isinstance(outcome, tuple) else outcome
         place = f"{self.ledger.contender.model.label}: the largest prompt of {task.name}"
         if isinstance(first, Failure):

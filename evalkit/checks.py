@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from evalkit.events import Stage
-from evalkit.store import verdict_key
+from evalkit.store import settled, verdict_key
+from evalkit.types import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from evalkit.events import Say
     from evalkit.harnesses import Checker
-    from evalkit.plan import PlannedTask
+    from evalkit.plan import Contender, PlannedTask
     from evalkit.prepare import Source
     from evalkit.store import Store
-    from evalkit.types import Answer, Json, Sample
+    from evalkit.types import Json, Sample
 
     Then: TypeAlias = Callable[[Answer], None]
 
+FROM_STORE: Final = "from the store"
+"""Said of the verdicts of a task for which no checker was started."""
 _LOOK_EVERY_S = 0.5
 
 
 @dataclass(slots=True)
 class Checks:
-    """The checkers of a run's tasks, started when their first answer comes; a context manager that ends them."""
+    """The checkers of a run's tasks, started when something is to be judged; a context manager that ends them."""
 
     sources: Sequence[Source]
     store: Store
@@ -47,11 +50,22 @@ class Checks:
         for checker in self._checkers.values():
             checker.close()
 
-    def start(self) -> None:
-        """Start the checkers: one that cannot work here is to say so before a model is served."""
-        for source in self.sources:
-            if source.part.checker:
-                self._checker(source.part)
+    def start(self, asked: Iterable[tuple[Contender, PlannedTask]]) -> None:
+        """Start the checkers that will have something to judge, when these models are asked these tasks.
+
+        One that cannot work here is to say so before a model is served. One that is not needed is not started: where
+        every verdict is in the store, a machine without a sandbox will do.
+        """
+        for one, part in asked:
+            if part.checker and part.task.name not in self._checkers and self._owes(one, part):
+                self._checker(part)
+
+    def _owes(self, one: Contender, part: PlannedTask) -> bool:
+        """Whether a model lacks an answer, or an answer its verdict."""
+        return any(
+            record.outcome.verdict is None if isinstance(record.outcome, Answer) else not settled(record.outcome)
+            for record in self.store.records(part.listing, one.fingerprint(), part.checker)
+        )
 
     def judge(self, part: PlannedTask, sample: Sample, answer: Answer, then: Then) -> None:
         """Have an answer judged; ``then`` is called with it once its verdict is in the store, from ``collect``."""
@@ -87,12 +101,19 @@ class Checks:
     @property
     def facts(self) -> dict[str, Mapping[str, Json]]:
         """How answers were judged, by task name; ``timeouts`` counts answers whose verdicts were stored as well."""
-        return {name: {**checker.facts, "timeouts": self._timeouts[name]} for name, checker in self._checkers.items()}
+        return {
+            name: {
+                **(self._checkers[name].facts if name in self._checkers else {"verdicts": FROM_STORE}),
+                "timeouts": self._timeouts[name],
+            }
+            for name in {**self._checkers, **self._timeouts}
+        }
 
     def _checker(self, part: PlannedTask) -> Checker:
         name = part.task.name
         if name not in self._checkers:
-            source = next(one for one in self.sources if one.part == part)
+            # By its name: the part of a repetition has a listing of its own.
+            source = next(one for one in self.sources if one.part.task.name == name)
             found = source.harness.checker(part.task, source.questions, unsafe=self.unsafe)
             if found is None:
                 raise RuntimeError(f"{name} names a checker, but its harness has none")

@@ -32,6 +32,7 @@ COLUMNS = {
     "score": "Float64",
     "parsed": "string",
     "scores": "string",
+    "verdict": "string",
     "finish_reason": "string",
     "prompt_tokens": "Int64",
     "completion_tokens": "Int64",
@@ -42,7 +43,9 @@ COLUMNS = {
     "cluster": "string",
 }
 """Column to its pandas type; every one of them can be empty. ``metric`` names the headline metric, ``score`` and
-``parsed`` are what it says; ``scores`` is a JSON object with every metric's value, parsed text and note."""
+``parsed`` are what it says; ``scores`` is a JSON object with every metric's value, parsed text and note. ``verdict`` is
+what a checker said of an answer that is a program, as a JSON object such as ``{"base": "pass", "plus": "fail"}``: its
+keys are the checker's own, so it is one column, empty where no checker judges."""
 _CHUNK = 20_000
 """Lines that are in memory at once."""
 _ACTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -108,6 +111,7 @@ def _line(part: PlannedTask, label: str, record: Record) -> dict[str, Json]:
             "score": headline.value,
             "parsed": _text(headline.parsed),
             "scores": json.dumps({name: asdict(score) for name, score in found.items()}),
+            "verdict": None if outcome.verdict is None else json.dumps(dict(outcome.verdict)),
             "finish_reason": _text(outcome.finish_reason),
             "prompt_tokens": outcome.prompt_tokens,
             "completion_tokens": outcome.completion_tokens,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from evalkit.errors import UsageError, near_miss
+from evalkit.errors import EvalkitError, UsageError, near_miss
+from evalkit.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 AVERAGE = "Average Score"
 """What an average row is called, as in the published tables."""
 _BLOCKS = "▁▂▃▄▅▆▇█"
+_NAMED = 3
+"""Runs that a sentence names."""
 _DIGEST = 12
 """Characters of a digest or commit that a person needs to tell two apart."""
 
@@ -109,10 +114,45 @@ def past_runs(output: Path) -> list[PastRun]:
     Raises:
         UsageError: There is no such folder.
     """
-    if not output.is_dir():
-        raise UsageError(f"{output}: no such folder", fix="name the folder of earlier runs with --output")
-    folders = [path for path in output.iterdir() if path.is_dir() and (path / "run.json").is_file()]
-    return sorted(map(_past_run, folders), key=lambda run: (run.began or run.id, run.id))
+    return sorted(map(_past_run, filter(_is_run, _inside(output))), key=lambda run: (run.began or run.id, run.id))
+
+
+def past_run(output: Path, key: str) -> PastRun | None:
+    """One run of an output folder by its id; no other folder is read, and no id reaches outside.
+
+    Raises:
+        UsageError: There is no such folder.
+    """
+    return next((_past_run(path) for path in _inside(output) if path.name == key and _is_run(path)), None)
+
+
+def gone(output: Path) -> list[str]:
+    """Ids of the finished runs that the store of ``output`` knows and whose folders are not there, the oldest first.
+
+    Nothing where there is no store, or none that can be read: what the folders tell is true without it.
+    """
+    with suppress(EvalkitError, sqlite3.Error), Store(output, write=False) as store:
+        missing = [key for key in store.run_ids() if not (output / key / "run.json").is_file()]
+        return [key for key in missing if (row := store.run(key)) is not None and row.finished]
+    return []
+
+
+def gone_text(keys: Sequence[str]) -> str:
+    """What to say of runs whose folders are gone, in one sentence; empty when there are none."""
+    if not keys:
+        return ""
+    more = f" and {len(keys) - _NAMED:,} more" if len(keys) > _NAMED else ""
+    several = "the folders of {} are" if len(keys) > 1 else "the folder of {} is"
+    named = several.format(", ".join(keys[-_NAMED:]) + more)
+    way = "the command that made a run brings it back from the store, `evalkit report RUN` makes its report alone"
+    return f"{named} not here any more, so history lacks what they measured; {way}"
+
+
+def attempts(run: PastRun) -> dict[str, int]:
+    """How often each task of a run asks a problem, by the task's name."""
+    tasks = [_dict(_dict(row).get("task")) for row in _list(_dict(run.facts.get("plan")).get("tasks"))]
+    found = {str(task.get("name")): _dict(task.get("decoding")).get("n") for task in tasks}
+    return {name: n for name, n in found.items() if isinstance(n, int)}
 
 
 def counted(runs: Iterable[PastRun], *, everything: bool = False) -> list[PastRun]:
@@ -166,6 +206,20 @@ def verdict(row: Mapping[str, Json], label: str) -> str | None:
     beside = _dict(row.get("verdict")).get(label)
     found = _dict(beside).get("verdict") if isinstance(beside, dict) else beside
     return str(own or found) if own or found else None
+
+
+def _inside(output: Path) -> Iterator[Path]:
+    if not output.is_dir():
+        raise UsageError(f"{output}: no such folder", fix="name the folder of earlier runs with --output")
+    return output.iterdir()
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        return path.is_dir() and (path / "run.json").is_file()
+    except OSError:
+        # A folder that may not be read: the run's own problem tells.
+        return True
 
 
 def _past_run(folder: Path) -> PastRun:

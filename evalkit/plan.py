@@ -81,11 +81,15 @@ class Plan:
         return (self.baseline, *self.candidates)
 
     @property
+    def asked(self) -> tuple[tuple[Contender, PlannedTask], ...]:
+        """Every model with every task that it answers, the repetition last."""
+        asked = [(one, part) for one in self.contenders for part in self.tasks]
+        return (*asked, *((self.repeat, part) for part in self.repeated if self.repeat is not None))
+
+    @property
     def planned(self) -> int:
         """Samples to answer, over all models and tasks."""
-        return len(self.contenders) * sum(part.planned for part in self.tasks) + sum(
-            part.planned for part in self.repeated
-        )
+        return sum(part.planned for _, part in self.asked)
 
     def averages(self, chosen: Sequence[str] | None = None) -> tuple[str, ...]:
         """Categories with an average row: those of ``chosen`` (every one when None) that have several tasks."""

@@ -87,13 +87,11 @@ def build(
     plan: Plan, store: Store, terms: Terms, *, notices: Sequence[str] = (), provenance: Mapping[str, Json] | None = None
 ) -> Report:
     """The report of a plan, scored again from the store."""
-    asked = [(one, part) for one in plan.contenders for part in plan.tasks]
-    asked += [(plan.repeat, part) for part in plan.repeated if plan.repeat is not None]
     tallies = {
         (one.model.label, part.task.name): tally(
             part.task, one.model.label, store.records(part.listing, one.fingerprint(), part.checker)
         )
-        for one, part in asked
+        for one, part in plan.asked
     }
     return report.build(plan, tallies, terms, notices=notices, provenance=provenance)
 

@@ -100,11 +100,8 @@ def check(row: RunRow, store: Store) -> None:
     Raises:
         UsageError: Something is missing: the run has not finished, or its answers are in another store.
     """
-    found = plan(row)
-    asked = [(one, part) for one in found.contenders for part in found.tasks]
-    asked += [(found.repeat, part) for part in found.repeated if found.repeat is not None]
     planned = missing = 0
-    for one, part in asked:
+    for one, part in plan(row).asked:
         settled = 0
         for record in store.records(part.listing, one.fingerprint(), part.checker):
             unjudged = part.checker and isinstance(record.outcome, Answer) and record.outcome.verdict is None

@@ -97,7 +97,7 @@ class _Run:
         row = replace(row, body={**row.body, "plan": runfile.plan_json(plan), "provenance": self._provenance(plan)})
         self._keep(row, folder)
         with Checks(sources, self._store, self.say, unsafe=self._config.unsafe_exec) as checks:
-            checks.start()
+            checks.start(plan.asked)
             ledgers = [self._answer(one, sources, checks, row.id, folder) for one in plan.contenders]
             if plan.repeat is not None:
                 ledgers.append(self._answer(plan.repeat, repeated, checks, row.id, folder))
@@ -269,7 +269,9 @@ def _numbered(contenders: Iterable[Contender]) -> list[Contender]:
 def _with_earlier(before: Mapping[str, Json], now: Mapping[str, Json]) -> dict[str, Json]:
     """What a checker says of its work, with the work of earlier parts of the run: no answer is judged twice."""
     added = ("answers", "programs", "retried")
-    return {**now, **{name: before.get(name, 0) + now[name] for name in added if name in now}}
+    # A run that only looks again at what it has judged itself has nothing new to say of how that was done.
+    now = {name: value for name, value in now.items() if name != "verdicts" or not before}
+    return {**before, **now, **{name: before.get(name, 0) + now[name] for name in added if name in now}}
 
 
 def _commonest_failure(plan: Plan, store: Store) -> str:

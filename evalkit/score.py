@@ -60,7 +60,12 @@ def _passed(verdict: Mapping[str, Json] | None, tests: str) -> Score:
 
 def unit(sample: Sample, task: Task) -> str:
     """Id of what is paired: the sample, or the problem that the sample is one attempt at (``HumanEval/0#7``)."""
-    return sample.id.rpartition("#")[0] if task.decoding.n > 1 else sample.id
+    return paired_id(sample.id, task.decoding.n)
+
+
+def paired_id(sample: str, attempts: int) -> str:
+    """Id of what is paired, from the id of a sample of a task that asks its problems ``attempts`` times."""
+    return sample.rpartition("#")[0] if attempts > 1 else sample
 
 
 class Tally:

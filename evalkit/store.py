@@ -281,7 +281,7 @@ def verdict_key(checker: str, sample: Sample, answer: Answer) -> str:
 
 def bad_row(sample: Sample) -> Failure:
     """The failure of a row that could not be made into a question: its one text says why."""
-    return Failure(FailureKind.BAD_ROW, "".join(part.text for part in sample.content if isinstance(part, Text)))
+    return Failure(FailureKind.BAD_ROW, sample.text)
 
 
 def _locked(path: Path) -> int:

@@ -120,6 +120,11 @@ class Sample:
     cluster: str | None = None
     """Samples that share it are not independent (several questions on one page)."""
 
+    @property
+    def text(self) -> str:
+        """Its texts, joined."""
+        return "".join(part.text for part in self.content if isinstance(part, Text))
+
 
 # --- what comes back ----------------------------------------------------------------------------
 

@@ -1,30 +1,39 @@
 """What several test files need: a folder in which the command line can make a comparison, and a real vLLM."""
 
-import os
-
 import pytest
 import realserver
-from workplaces import CHARTQA, DOCVQA, FAKE_VLLM, Workplace, charts, model_folder, pages, write_parquet
+from longestfirst import REAL_VLLM, TOGETHER, LongestFirst
+from workplaces import fitted_out
+
+
+def pytest_addoption(parser):
+    parser.addoption("--skipped-fails", action="store_true", help="a test that is skipped has failed")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    if report.skipped and item.config.getoption("--skipped-fails"):
+        report.outcome, report.longrepr = "failed", f"skipped: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Several workers, whole files: what takes longest is begun first."""
+    return LongestFirst(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items):
+    """A file that starts the small server in a second worker is found before anything runs, not by a slow session."""
+    asking = {item.path.name for item in items if "real_server" in getattr(item, "fixturenames", ())}
+    if unnamed := sorted(name for name in asking if TOGETHER.get(name) != REAL_VLLM):
+        raise pytest.UsageError(f"{', '.join(unnamed)}: name it among those with a real vLLM in tests/longestfirst.py")
 
 
 @pytest.fixture
 def workplace(tmp_path):
-    model_folder(tmp_path / "base", b"base")
-    model_folder(tmp_path / "cand", b"cand")
-    tasks = tmp_path / "tasks"
-    tasks.mkdir()
-    (tasks / "pages.toml").write_text(DOCVQA)
-    (tasks / "charts.toml").write_text(CHARTQA)
-    write_parquet(tasks / "pages.parquet", pages(40))
-    write_parquet(tasks / "charts.parquet", charts(30))
-    env = {key: value for key, value in os.environ.items() if not key.startswith(("EVALKIT_", "VLLM_"))}
-    env |= {
-        "PYTHONPATH": str(FAKE_VLLM),
-        "HF_HUB_OFFLINE": "1",
-        "XDG_CACHE_HOME": str(tmp_path / "cache"),
-        "COLUMNS": "120",
-    }
-    return Workplace(tmp_path, env)
+    return fitted_out(tmp_path)
 
 
 @pytest.fixture(scope="session")

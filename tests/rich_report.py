@@ -18,7 +18,7 @@ from PIL import ImageDraw
 from evalkit import config, flips, images, places, registry, report
 from evalkit.cards import PublishedTable
 from evalkit.checkpoint import Checkpoint
-from evalkit.harnesses.evalplus_checker import DIFFERS
+from evalkit.harnesses.evalplus.checker import DIFFERS
 from evalkit.plan import Contender, Plan, PlannedTask
 from evalkit.policy import Policy, Rule
 from evalkit.report import Evidence, Terms
@@ -36,6 +36,7 @@ SUBJECTS = (("stem", "anatomy"), ("stem", "astronomy"), ("humanities", "philosop
             ("other", "nutrition"))  # fmt: skip
 EXAM = {"method": "fast", "tokenizer": "of the server", "begins with BOS": True, "longest prompt allowed": 2048,
         "canary questions": 64, "largest difference of a log-probability": 0.0625,
+        "largest difference with the prefix cache": 0.09375,
         "largest difference of the exact way from itself": 0.0, "accepted difference": 0.125,
         "answers that differ": 0, "answers of the exact way that differ from itself": 0,
         "asked the exact way": 0, "fast replies without an answer": 0, "truncations": 0}  # fmt: skip

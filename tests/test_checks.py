@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from evalkit.checks import Checks
+from evalkit.checks import FROM_STORE, Checks
 from evalkit.errors import SandboxError
 from evalkit.plan import PlannedTask
 from evalkit.store import Store
@@ -82,11 +82,10 @@ def test_a_later_run_judges_nothing_again_and_still_knows_of_the_timeouts(store)
         found.finish()
     judge, got = Judge(), []
     with checks(store, judge) as found:
-        found.start()
         for _ in range(2):
             found.judge(PART, SAMPLE, answer("timeout"), got.append)
         found.finish()
-        assert found.facts["programs"] == {"answers": 0, "timeouts": 2}
+        assert found.facts["programs"] == {"verdicts": FROM_STORE, "timeouts": 2}
     assert [one.verdict for one in got] == [{"base": "timeout", "plus": "timeout"}] * 2
     assert judge.given == []
 

@@ -1,6 +1,7 @@
 """Runs over time: which count, in which order, and what changed between two of them."""
 
 import json
+import shutil
 from hashlib import sha256
 
 import pytest
@@ -12,6 +13,7 @@ from pastruns import recovery, write_run
 from evalkit import history
 from evalkit.cli.history import command
 from evalkit.errors import UsageError
+from evalkit.store import RunRow, Store
 
 NEW = {"vllm": "0.33.0", "transformers": "5.1"}
 
@@ -88,6 +90,56 @@ def test_a_damaged_run_stands_in_the_list_and_harms_no_other(tmp_path, damage):
     runs = history.past_runs(tmp_path)
     assert {run.id for run in runs} == {"20260101-000000-aaaaaa", "20260102-000000-bbbbbb"}
     assert len(only_line(tmp_path).points) == 1
+
+
+def kept_in_the_store(output, *runs):
+    with Store(output) as store:
+        for run in runs:
+            store.keep_run(RunRow(run, "plan", finished=not run.startswith("2025"), body={}))
+
+
+@pytest.mark.parametrize("lost", ["deleted", "moved", "without its facts"])
+def test_a_run_whose_folder_is_gone_is_said(tmp_path, lost):
+    output, ids = tmp_path / "runs", ("20260101-000000-aaaaaa", "20260102-000000-bbbbbb")
+    first, _ = (write_run(output, run) for run in ids)
+    kept_in_the_store(output, "20251231-000000-eeeeee", *ids)
+    assert history.gone(output) == []
+    if lost == "deleted":
+        shutil.rmtree(first)
+    elif lost == "moved":
+        first.rename(tmp_path / first.name)
+    else:
+        (first / "run.json").unlink()
+    assert history.gone(output) == [ids[0]]
+    done = CliRunner(env={"COLUMNS": "120"}).invoke(command, ["-o", str(output)])
+    assert done.exit_code == 0, done.output
+    assert f"the folder of {ids[0]} is not here any more" in done.stderr
+    assert ids[1] in done.stdout
+    assert history.past_run(output, ids[0]) is None
+    assert history.past_run(output, ids[1]).id == ids[1]
+
+
+def test_the_json_stays_json_when_folders_are_gone(tmp_path):
+    write_run(tmp_path)
+    kept_in_the_store(tmp_path, *(f"2026010{n}-000000-gone" for n in range(2, 7)))
+    done = CliRunner().invoke(command, ["-o", str(tmp_path), "--json"])
+    assert len(json.loads(done.stdout)["lines"]) == 1
+    assert "20260104-000000-gone, 20260105-000000-gone, 20260106-000000-gone and 2 more are not here" in done.stderr
+
+
+@pytest.mark.parametrize("damage", [b"", b"no database at all, but longer than a header of one is " * 4])
+def test_a_history_needs_no_store_that_can_be_read(tmp_path, damage):
+    write_run(tmp_path)
+    (tmp_path / "store.sqlite3").write_bytes(damage)
+    assert history.gone(tmp_path) == []
+    assert CliRunner().invoke(command, ["-o", str(tmp_path)]).exit_code == 0
+
+
+@pytest.mark.parametrize("key", ["", ".", "..", "../runs/20260101-000000-aaaaaa", "nothing"])
+def test_no_id_reaches_outside(tmp_path, key):
+    write_run(tmp_path / "runs")
+    write_run(tmp_path, "runs")
+    assert history.past_run(tmp_path / "runs", key) is None
 
 
 def test_a_mistyped_task_gets_the_near_miss(tmp_path):

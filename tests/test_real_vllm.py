@@ -1,24 +1,27 @@
 """The main job on real vLLM, as the README's first command runs it: the trained pair, all seven tasks, no network.
 
-`evalkit demo --limit N` is killed while the baseline answers, continued, and run once more when it is finished.
+`evalkit demo --limit N` is killed while the baseline answers, continued, and run once more when it is finished. Then a
+browser opens its report, and `evalkit view` over it: what they show has to be what the run's own files say.
 """
 
 import json
 import os
-import signal
+import re
 import socket
 import subprocess
 import sys
 import warnings
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
 from itertools import product
-from pathlib import Path
 
+import browsers
 import expected_scores
 import offline
 import psutil
 import pytest
+import viewers
+from demopages import drawn, files, fits_its_window, ids, percent, quiet, show, shows
+from demoruns import BASELINE, FOREIGN, PLANTED, QUANTIZED, Left, Place, Told, answered, events
 from platformdirs import user_cache_path
 
 LIMIT = 24
@@ -30,58 +33,10 @@ PLANNED = {
 }
 KILLED_AFTER = 3 * LIMIT
 """Answers of the baseline: some tasks are then complete, one is under way, others have not begun."""
-BASELINE, QUANTIZED = "demo-8m", "demo-8m.w8a8"
 LEAST_SAME = 0.9
 """Share of the answers at temperature 0 that score the same on every machine: the table's own rounding of the truth."""
-PATIENCE_S = 1200
 
 pytestmark = pytest.mark.vllm
-
-
-@dataclass
-class Place:
-    """Where the demonstration is run, and how."""
-
-    folder: Path
-    words: list
-    env: dict
-
-    def start(self):
-        return subprocess.Popen(
-            self.words, cwd=self.folder, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-
-    def finish(self):
-        done = subprocess.run(
-            self.words, cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=PATIENCE_S, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done
-
-    @property
-    def run(self):
-        (results,) = self.folder.glob("runs/*/results.json")
-        return results.parent
-
-
-@dataclass
-class Told:
-    """What the demonstration said the three times."""
-
-    place: Place
-    before: list
-    """Events until it was killed."""
-    first: subprocess.CompletedProcess
-    second: subprocess.CompletedProcess
-
-
-def events(text):
-    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-
-
-def answered(some):
-    """Samples that a model has answered on each task, as the last event of it says."""
-    return {(one["model"], one["task"]): one["scored"] + one["failed"] for one in some if one["event"] == "Progress"}
 
 
 @pytest.fixture(scope="module")
@@ -108,25 +63,9 @@ def place(tmp_path_factory, apart):
 
 @pytest.fixture(scope="module")
 def told(place):
-    before = killed(place)
+    before = place.killed(KILLED_AFTER)
     first = place.finish()
     return Told(place, before, first, place.finish())
-
-
-def killed(place):
-    """Start, wait until the baseline has given some answers, kill evalkit alone; its events so far."""
-    process = place.start()
-    said = []
-    try:
-        for line in process.stderr:
-            said += events(line)
-            if sum(answered(said[-1:]).values()) and sum(answered(said).values()) >= KILLED_AFTER:
-                break
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGKILL, said[-5:]
-    return said
 
 
 def complaint(words):
@@ -205,6 +144,272 @@ def test_the_server_reports_what_it_read(told):
         assert all(line["completion_tokens"] > 0 for line in lines)
         assert "vllm" in (run / f"server/{label}.log").read_text().lower()
     assert not list(run.glob("server/*.server.json"))
+
+
+# --- its pages, in a browser --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def left(told):
+    return Left(told.place.run)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browsers.launched() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def planted(left, tmp_path_factory):
+    """The run once more, with an answer that attacks."""
+    return left.with_plant(tmp_path_factory.mktemp("planted") / "runs")
+
+
+@pytest.fixture
+def frontier():
+    with browsers.frontier() as found:
+        yield found
+
+
+@pytest.fixture
+def window(chromium, frontier):
+    """Windows whose every request to somewhere else would come to the frontier."""
+    with browsers.windows(chromium, proxy={"server": frontier[0], "bypass": "127.0.0.1"}) as opening:
+        yield opening
+
+
+@pytest.fixture
+def report(window, frontier):
+    """Open a run's report; afterwards, nothing of it has acted."""
+    shown = []
+
+    def opening(run, **more):
+        shown.append(window(**more))
+        shown[-1].page.goto((run.folder / "report.html").as_uri())
+        return shown[-1].page
+
+    yield opening
+    for one in shown:
+        quiet(one, frontier)
+        assert one.outside == []
+
+
+@pytest.fixture
+def viewing(window, frontier, place):
+    """Open the viewer of a run's folder; afterwards, nothing has acted, and no file of the run is another."""
+
+    @contextmanager
+    def opening(run):
+        before = files(run.folder.parent)
+        with viewers.started(run.folder.parent, place.env["XDG_CACHE_HOME"]) as visit:
+            shown = window()
+            shown.page.goto(visit.address)
+            shown.page.wait_for_url(f"{visit.base}/")
+            yield shown.page, visit
+            assert {url.startswith(f"{visit.base}/") for url in shown.requests} == {True}
+            quiet(shown, frontier)
+        after = files(run.folder.parent)
+        index = run.folder / "view.sqlite3"  # beside the samples, for quick pages
+        assert {path: after.pop(path, None) for path in before} == before
+        assert set(after) <= {index}
+
+    return opening
+
+
+@pytest.mark.browser
+def test_the_attack_would_be_seen_if_a_page_obeyed_it(window, frontier):
+    one = window()
+    one.page.set_content(PLANTED)
+    one.page.wait_for_function("window.planted")
+    one.page.wait_for_function("document.images[1].complete")
+    assert [line for line in frontier[1] if FOREIGN in line]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_first_screen_of_the_report_says_what_it_cost_with_intervals(report, left, scheme):
+    page = report(left, color_scheme=scheme)
+    rows = page.locator(".accuracy tbody tr:not(.average)")
+    assert rows.count() == len(PLANNED)
+    average = left.recovery(left.results["averages"][0])
+    assert average["sentence"] in page.locator(".claim .sentence").inner_text()
+    for place in (page.locator(".claim .sentence"), rows.last, rows.last.locator(".strip .mark > *")):
+        box = place.bounding_box()
+        assert 0 <= box["y"] < box["y"] + box["height"] <= 800
+    for row, task in zip(rows.all(), left.tasks, strict=True):
+        found, shown = left.recovery(task), row.inner_text()
+        assert task["title"] in shown
+        assert f"{found['percent']:.2f}%" in shown
+        assert "[{:.1f}, {:.1f}]".format(*found["interval"]) in shown
+        mark, ends = row.locator(".strip .mark > *").bounding_box(), row.locator(".strip line.range").bounding_box()
+        assert ends["x"] - 1 <= mark["x"] + mark["width"] / 2 <= ends["x"] + ends["width"] + 1
+
+
+@pytest.mark.browser
+def test_the_report_filters_and_searches_the_flips(report, left):
+    page, flips = report(left), left.pictured
+    everything = sum(left.recovery(row)["regressed"] + left.recovery(row)["improved"] for row in left.tasks)
+
+    def shown(expected):
+        assert page.locator("#filter-count").inner_text() == f"{len(expected)} of {everything} flips on this page"
+        ids = page.locator(".flip:visible > summary .id").all_inner_texts()
+        assert sorted(ids) == sorted(one.id for one in expected)
+
+    assert page.locator(".flip:visible").count() == everything
+    page.select_option("#filter-task", flips[0].title)
+    shown(flips)
+    for direction in ("regressed", "improved"):
+        page.select_option("#filter-direction", direction)
+        shown([one for one in flips if one.direction == direction])
+    page.select_option("#filter-direction", "")
+    word = flips[0].word
+    page.fill("#filter-text", word.upper())
+    shown([one for one in flips if one.says(word)])
+    page.fill("#filter-text", f"{word} and-nobody-said-this")
+    shown([])
+    assert page.locator("#filter-none").is_visible()
+    page.fill("#filter-text", "")
+    page.select_option("#filter-task", "")
+    assert page.locator(".flip:visible").count() == everything
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("by", ["mouse", "keyboard"])
+def test_a_flip_of_the_report_shows_its_picture_and_both_answers(report, left, by):
+    page, flip = report(left), left.pictured[0]
+    card = page.locator(f'.deck[data-task="{flip.title}"] .flip').filter(
+        has=page.locator("summary .id", has_text=re.compile(f"^{re.escape(flip.id)}$"))
+    )
+    assert not card.locator(".body").is_visible()
+    if by == "mouse":
+        card.locator("summary").click()
+    else:
+        page.locator("#filter-direction").focus()
+        here = "one => one === document.activeElement"
+        while not card.locator("summary").evaluate(here):
+            page.keyboard.press("Tab")
+            assert page.evaluate("document.activeElement.matches('.flip > summary')"), "past the last flip"
+        page.keyboard.press("Enter")
+    assert drawn(card.locator(".pictures img")) > 40
+    assert all(text in card.locator(".question").text_content() for text in flip.question)
+    assert set(card.locator(".references li").all_inner_texts()) == set(flip.references)
+    for side, line in ((".before", flip.baseline), (".after", flip.candidate)):
+        assert card.locator(f"{side} .answer").is_visible()
+        assert card.locator(f"{side} .answer").text_content() == line["answer"]
+        assert card.locator(f"{side} .verdict strong").inner_text() == percent(line["score"])
+    if by == "keyboard":
+        page.keyboard.press("Enter")
+        assert not card.locator(".body").is_visible()
+
+
+@pytest.mark.browser
+def test_an_attack_in_an_answer_does_nothing_in_the_report(report, planted):
+    run, flip = planted
+    page = report(run)
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    page.fill("#filter-text", "window.planted=1")
+    assert page.locator(".flip:visible .after .answer").text_content() == flip.candidate["answer"]
+    assert page.locator("#bait").count() == 0
+
+
+@pytest.mark.browser
+def test_the_viewer_leads_from_the_list_of_runs_to_one_sample(viewing, left):
+    flips = left.pictured
+    flip, run = flips[0], left.folder.name
+    with viewing(left) as (page, visit):
+        assert viewers.requests.get(visit.address, timeout=60).status_code == 403  # the token opens once
+        page.get_by_role("link", name=run).click()
+        assert page.locator("h1").inner_text() == run
+        for task in left.tasks:
+            row = page.get_by_role("row").filter(has=page.get_by_role("link", name=task["title"], exact=True)).first
+            found, shown = left.recovery(task), row.inner_text()
+            assert f"{found['percent']:.2f}" in shown
+            assert "{:.2f} to {:.2f}".format(*found["interval"]) in shown
+        page.get_by_role("link", name="All samples").click()
+        asked = left.lines(QUANTIZED, flip.task)
+        for outcome, fits in (("right", lambda one: one == 1), ("wrong", lambda one: one == 0)):
+            wanted = [line["id"] for line in asked if fits(line["score"])]
+            assert show(page, task=flip.task, outcome=outcome) == len(wanted)
+            assert ids(page) == wanted[:50]
+        for direction in ("regressed", "improved"):
+            wanted = [one.id for one in flips if one.direction == direction]
+            assert show(page, outcome="", flip=direction) == len(wanted)
+            assert ids(page) == wanted[:50]
+        show(page, flip=flip.direction)
+        chosen = page.url
+        page.get_by_role("row").filter(has_text=re.compile(rf"· {re.escape(flip.id)}\b")).get_by_role("link").click()
+        shows(page, flip)
+        page.go_back()
+        assert page.url == chosen
+        assert page.locator("select[name=task]").input_value() == flip.task
+
+
+@pytest.mark.browser
+def test_the_viewer_turns_pages_of_fifty(viewing, left):
+    every = [line["id"] for row in left.tasks for line in left.lines(BASELINE, row["task"])]
+    with viewing(left) as (page, visit):
+        page.goto(f"{visit.base}/runs/{left.folder.name}/samples")
+        assert page.locator("p[aria-live] strong").inner_text() == f"{len(every):,}"
+        assert ids(page) == every[:50]
+        page.locator("a[rel=next]").first.click()
+        assert ids(page) == every[50:100]
+        assert f"page 2 of {-(-len(every) // 50)}" in page.locator(".pager").first.inner_text()
+        page.get_by_role("link", name="last").first.click()
+        assert ids(page) == every[len(every) // 50 * 50 :]
+        page.get_by_role("link", name="first").first.click()
+        assert ids(page) == every[:50]
+
+
+@pytest.mark.browser
+def test_the_viewers_history_draws_the_recovery_with_its_interval(viewing, left):
+    with viewing(left) as (page, _):
+        page.get_by_role("link", name="History").click()
+        assert page.locator(".chart").count() == 0  # a run with --limit counts when it is asked for
+        page.get_by_label("smoke").check()
+        page.get_by_role("button", name="Show").click()
+        drawings = page.locator("section").filter(has=page.locator(".chart"))
+        assert drawings.count() == len(left.tasks) + len(left.results["averages"])
+        for row in left.tasks:
+            section, found = drawings.filter(has=page.get_by_role("heading", name=row["title"])), left.recovery(row)
+            dot, ends = section.locator(".dot").bounding_box(), section.locator(".ends").bounding_box()
+            assert ends["y"] <= dot["y"] + dot["height"] / 2 <= ends["y"] + ends["height"]
+            shown = section.locator("tbody tr").inner_text()
+            assert left.folder.name in shown
+            assert f"{found['percent']:.2f}" in shown
+            assert "{:.2f} to {:.2f}".format(*found["interval"]) in shown
+        page.select_option("select[name=task]", left.tasks[-1]["task"])
+        page.get_by_role("button", name="Show").click()
+        assert page.locator("h2").all_inner_texts()[0].startswith(left.tasks[-1]["title"])
+        assert page.locator(".chart").count() == 1
+
+
+@pytest.mark.browser
+def test_no_page_scrolls_sideways(report, viewing, left):
+    page = report(left, width=400)
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    fits_its_window(page)
+    run = f"/runs/{left.folder.name}"
+    with viewing(left) as (page, visit):
+        number = page.request.get(
+            f"{visit.base}{run}/sample", params={"task": left.pictured[0].task, "id": left.pictured[0].id}
+        ).url
+        for address in ("/", "/history?all=1", run, f"{run}/samples", number.removeprefix(visit.base)):
+            for width in (400, 1600):
+                page.set_viewport_size({"width": width, "height": 800})
+                page.goto(visit.base + address)
+                fits_its_window(page)
+
+
+@pytest.mark.browser
+def test_an_attack_in_an_answer_does_nothing_in_the_viewer(viewing, planted):
+    run, flip = planted
+    with viewing(run) as (page, visit):
+        page.goto(f"{visit.base}/runs/{run.folder.name}/samples?text=planted")
+        assert ids(page) == [flip.id]
+        page.locator("table.stack tbody th a").click()
+        assert page.locator(".answer").last.text_content() == flip.candidate["answer"]
+        assert page.locator("#bait").count() == 0
 
 
 def test_no_server_is_left(told):

@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from workplaces import charts, picture, write_parquet
+from workplaces import charts, fitted_out, picture, write_parquet
 
 SAMPLES = 70
 JOURNAL = 'journal=["journal"]'
@@ -36,6 +37,23 @@ def servers_of(folder):
         if "vllm.entrypoints.openai.api_server" in words and process.info["cwd"] == str(folder):
             found.append(process.pid)
     return found
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A workplace in which everything was asked once, and what that run said."""
+    workplace = fitted_out(tmp_path_factory.mktemp("undisturbed"))
+    return workplace, workplace.evalkit(*workplace.comparison(*fast()), check=0)
+
+
+@pytest.fixture
+def asked(undisturbed, workplace):
+    """That workplace, for one test alone; the caches stay behind."""
+    first, _ = undisturbed
+    for name in ("base", "cand", "tasks"):
+        shutil.rmtree(workplace.folder / name)
+    shutil.copytree(first.folder, workplace.folder, ignore=shutil.ignore_patterns("cache"), dirs_exist_ok=True)
+    return workplace
 
 
 @pytest.fixture(autouse=True)
@@ -79,22 +97,20 @@ def test_a_run_leaves_what_it_promises(workplace):
     assert len(workplace.journal()) == BOTH
 
 
-def test_a_finished_run_has_nothing_to_do_and_starts_no_server(workplace):
-    workplace.evalkit(*workplace.comparison(*fast()), check=0)
-    before = workplace.results()
-    words = [word for word in workplace.comparison(*fast()) if word != "--json"]
-    done = workplace.evalkit(*words, check=0)
+def test_a_finished_run_has_nothing_to_do_and_starts_no_server(asked):
+    before = asked.results()
+    words = [word for word in asked.comparison(*fast()) if word != "--json"]
+    done = asked.evalkit(*words, check=0)
     assert "nothing to do" in done.stdout
-    assert len(workplace.journal()) == BOTH
-    assert workplace.results() == before
+    assert len(asked.journal()) == BOTH
+    assert asked.results() == before
 
 
-def test_a_new_candidate_reuses_the_baseline(workplace):
-    workplace.evalkit(*workplace.comparison(*fast()), check=0)
-    (workplace.folder / "cand/model.safetensors").write_bytes(b"requantized")
-    done = workplace.evalkit(*workplace.comparison(*fast()), check=0)
-    assert len(workplace.journal()) == BOTH + SAMPLES
-    assert len(workplace.runs()) == 2
+def test_a_new_candidate_reuses_the_baseline(asked):
+    (asked.folder / "cand/model.safetensors").write_bytes(b"requantized")
+    done = asked.evalkit(*asked.comparison(*fast()), check=0)
+    assert len(asked.journal()) == BOTH + SAMPLES
+    assert len(asked.runs()) == 2
     events = [json.loads(line) for line in done.stderr.splitlines()]
     assert {event["reused"] for event in events if event["event"] == "Progress" and event["model"] == "base"} == {
         40,
@@ -102,28 +118,25 @@ def test_a_new_candidate_reuses_the_baseline(workplace):
     }
 
 
-def test_what_can_move_an_answer_asks_again(workplace):
-    workplace.evalkit(*workplace.comparison(*fast()), check=0)
-    workplace.evalkit(*workplace.comparison(*fast("dtype=bfloat16")), check=0)
-    assert len(workplace.journal()) == 2 * BOTH
+def test_what_can_move_an_answer_asks_again(asked):
+    asked.evalkit(*asked.comparison(*fast("dtype=bfloat16")), check=0)
+    assert len(asked.journal()) == 2 * BOTH
 
 
-def test_what_cannot_move_an_answer_is_reused(workplace):
-    workplace.evalkit(*workplace.comparison(*fast()), check=0)
-    workplace.evalkit(*workplace.comparison(*fast("max-num-seqs=3"), "--window", "5"), check=0)
-    task = workplace.folder / "tasks/pages.toml"
+def test_what_cannot_move_an_answer_is_reused(asked):
+    asked.evalkit(*asked.comparison(*fast("max-num-seqs=3"), "--window", "5"), check=0)
+    task = asked.folder / "tasks/pages.toml"
     task.write_text(task.read_text().replace('metrics = ["anls"]', 'metrics = ["anls", "anls@official"]'))
-    done = workplace.evalkit(*workplace.comparison(*fast()), check=0)
+    done = asked.evalkit(*asked.comparison(*fast()), check=0)
     assert "anls@official" in json.loads(done.stdout)["tasks"][0]["scores"]["base"]["metrics"]
-    assert len(workplace.journal()) == BOTH
+    assert len(asked.journal()) == BOTH
 
 
-def test_fresh_asks_again_and_later_runs_build_on_it(workplace):
-    workplace.evalkit(*workplace.comparison(*fast()), check=0)
-    workplace.evalkit(*workplace.comparison(*fast(), "--fresh"), check=0)
-    assert len(workplace.journal()) == 2 * BOTH
-    workplace.evalkit(*workplace.comparison(*fast()), check=0)
-    assert len(workplace.journal()) == 2 * BOTH
+def test_fresh_asks_again_and_later_runs_build_on_it(asked):
+    asked.evalkit(*asked.comparison(*fast(), "--fresh"), check=0)
+    assert len(asked.journal()) == 2 * BOTH
+    asked.evalkit(*asked.comparison(*fast()), check=0)
+    assert len(asked.journal()) == 2 * BOTH
 
 
 def test_a_smoke_run_says_so_and_its_answers_are_not_lost(workplace):
@@ -160,12 +173,12 @@ def test_when_everything_fails_there_is_no_score(workplace, part, kind):
 
 
 @pytest.mark.parametrize("part", ["500-then-fine", "429-then-fine:0", "closes-reused", "faults:11"])
-def test_passing_trouble_changes_nothing(workplace, part):
-    undisturbed = json.loads(workplace.evalkit(*workplace.comparison(), "--output", "calm", check=0).stdout)
+def test_passing_trouble_changes_nothing(workplace, undisturbed, part):
+    calm = json.loads(undisturbed[1].stdout)
     done = json.loads(workplace.evalkit(*workplace.comparison("--serve-arg", f"part={part}"), check=0).stdout)
-    for row in (*done["tasks"], *undisturbed["tasks"]):
+    for row in (*done["tasks"], *calm["tasks"]):
         del row["comparability"]  # it names the flag that makes the trouble
-    assert done["tasks"] == undisturbed["tasks"]
+    assert done["tasks"] == calm["tasks"]
 
 
 def test_null_content_is_an_answer_that_scores_nothing(workplace):
@@ -198,11 +211,10 @@ def test_a_model_beside_itself_answers_for_itself(workplace):
     assert len(workplace.journal()) == 160
 
 
-def test_a_mistake_beside_fresh_throws_nothing_away(workplace):
-    workplace.evalkit(*workplace.comparison(*fast()), check=0)
-    workplace.evalkit(*workplace.comparison(*fast(), "--fresh", "--data", "pages=nothere.parquet"), check=2)
-    workplace.evalkit(*workplace.comparison(*fast()), check=0)
-    assert len(workplace.journal()) == BOTH
+def test_a_mistake_beside_fresh_throws_nothing_away(asked):
+    asked.evalkit(*asked.comparison(*fast(), "--fresh", "--data", "pages=nothere.parquet"), check=2)
+    asked.evalkit(*asked.comparison(*fast()), check=0)
+    assert len(asked.journal()) == BOTH
 
 
 def test_the_content_of_a_file_that_a_flag_names_counts(workplace):
@@ -242,13 +254,12 @@ def test_a_row_that_cannot_be_asked_is_a_failure_of_both_models(workplace):
     assert row["recovery"]["cand"]["paired"] == 29
 
 
-def test_a_server_that_dies_is_started_again_and_only_what_was_lost_is_sent_again(workplace):
-    undisturbed = workplace.evalkit(*workplace.comparison(), "--output", "calm", check=0)
+def test_a_server_that_dies_is_started_again_and_only_what_was_lost_is_sent_again(workplace, undisturbed):
     done = workplace.evalkit(*workplace.comparison(*fast("die-after=50")), "--window", "4", check=0)
     # The flags that make the stand-in die are settings of the run, and stand in its results.
     measured, expected = (
         [(row["task"], row["scores"], row["recovery"]) for row in json.loads(one.stdout)["tasks"]]
-        for one in (done, undisturbed)
+        for one in (done, undisturbed[1])
     )
     assert measured == expected
     assert "the server died" in done.stderr

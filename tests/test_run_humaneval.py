@@ -4,6 +4,7 @@ import json
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 
 import psutil
@@ -119,3 +120,61 @@ def test_attempts_that_differ_are_averaged_within_their_problem(texts):
         assert metrics["pass@1"] == pytest.approx(sum(map(sum, passed.values())) / len(found))
         assert metrics["pass@10"] == 1.0
     assert json.loads(done.stdout)["tasks"][0]["checks"]["answers"] > 0
+
+
+def test_a_server_that_takes_requests_and_answers_none_is_noticed_by_the_first(texts):
+    (texts.folder / "evalkit.toml").write_text("[client]\ntries = 2\ndeadline_s = 1\n")
+    started = time.monotonic()
+    done = texts.evalkit(*only("--config", "evalkit.toml", serve=("mute=true",)))
+    assert time.monotonic() - started < 30
+    assert done.returncode == 5
+    assert "the server answered nothing: no complete response within 1 s, in 2 tries" in done.stderr
+    assert "raise deadline_s under [client]" in done.stderr
+    told = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    silent = [one["detail"] for one in told if one.get("state") == "silent"]
+    assert len(silent) > 1
+    assert all(detail.startswith("no answer for ") and "requests under way: 1" in detail for detail in silent)
+    assert "answering" not in {one.get("state") for one in told}
+    assert attempts(texts) == 2
+    assert not list(texts.folder.glob("runs/*/results.json"))
+
+
+WITHOUT_SANDBOX = """
+from evalkit.cli import main
+from evalkit.sandbox import guard
+guard._give_up_rights("none")  # from here on the kernel refuses this process new namespaces
+main()
+"""
+
+
+def without_sandbox(texts, *line):
+    """The command line on a machine where no sandbox works."""
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT_SANDBOX, *map(str, line)],
+        cwd=texts.folder,
+        env=texts.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_machine_without_a_sandbox_is_refused_only_where_something_is_to_be_judged(texts):
+    line = only("--limit", "2")
+    refused = without_sandbox(texts, *line)
+    assert refused.returncode not in {0, None}
+    assert "generated code cannot be run safely on this machine" in refused.stderr
+    # Before a model is served.
+    assert "ServerState" not in refused.stderr
+    done = json.loads(texts.evalkit(*line, check=0).stdout)
+    asked = attempts(texts)
+
+    again = without_sandbox(texts, *line)
+    assert (again.returncode, json.loads(again.stdout)["tasks"]) == (0, done["tasks"]), again.stderr
+    # A plan of its own, all of it from the store.
+    less = without_sandbox(texts, *line, "--limit", "1")
+    assert less.returncode == 0, less.stderr
+    assert json.loads(less.stdout)["tasks"][0]["checks"] == {"verdicts": "from the store", "timeouts": 0}
+    more = without_sandbox(texts, *line, "--limit", "3")
+    assert "generated code cannot be run safely on this machine" in more.stderr
+    assert attempts(texts) == asked

@@ -104,6 +104,8 @@ class TextServer(servers.ModelServer):
             self._write(kind, *self._asked(kind, said))
             self._perhaps_die()
             await asyncio.sleep(self.delay_s)
+            if self.options.mute:
+                await asyncio.Event().wait()
             if self.batches > 1 and any(is_one_in(self.options.refuse, ids) for ids in self._contexts(kind, said)):
                 return servers.error(400, "this prompt cannot be taken")
             return servers.as_json({"model": self.model, "choices": answer(said), "usage": {"prompt_tokens": 9}})
@@ -172,6 +174,7 @@ class TextServer(servers.ModelServer):
 def arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--problems", required=True, help="HumanEval's problems, with their solutions")
+    parser.add_argument("--mute", action="store_true", help="take completion requests and never answer one")
     parser.add_argument("--mixed", action="store_true", help="attempts at one problem differ")
     parser.add_argument("--ignore-ids", action="store_true", help="do not know logprob_token_ids")
     parser.add_argument("--overwrite", type=int, default=0, help="one prompt in so many has -9999 for a choice")

@@ -3,11 +3,10 @@
 import os
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 
 import requests
-
-START = "from evalkit.cli.view import command; command()"
 
 
 class Visit:
@@ -24,14 +23,17 @@ class Visit:
         return self
 
     def get(self, path, **more):
-        return self.session.get(self.base + path, **more)
+        """What an address shows; while it shows how far the samples are read, look again as a browser would."""
+        while (reply := self.session.get(self.base + path, **more)).status_code == 202:
+            time.sleep(0.05)
+        return reply
 
 
 @contextmanager
 def started(output, cache, *words):
     """Start the viewer on a folder, and stop it."""
     env = {**os.environ, "XDG_CACHE_HOME": str(cache), "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, "-c", START, "-o", str(output), *words]
+    command = [sys.executable, "-m", "evalkit", "view", "-o", str(output), *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:
         try:
             address = process.stdout.readline().strip()

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -131,3 +132,23 @@ def model_folder(path, weight):
     path.mkdir()
     (path / "config.json").write_text(json.dumps({"architectures": ["LlavaForConditionalGeneration"]}))
     (path / "model.safetensors").write_bytes(weight)
+
+
+def fitted_out(folder):
+    """A workplace in ``folder``: two models, two tasks and their rows."""
+    model_folder(folder / "base", b"base")
+    model_folder(folder / "cand", b"cand")
+    tasks = folder / "tasks"
+    tasks.mkdir()
+    (tasks / "pages.toml").write_text(DOCVQA)
+    (tasks / "charts.toml").write_text(CHARTQA)
+    write_parquet(tasks / "pages.parquet", pages(40))
+    write_parquet(tasks / "charts.parquet", charts(30))
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("EVALKIT_", "VLLM_"))}
+    env |= {
+        "PYTHONPATH": str(FAKE_VLLM),
+        "HF_HUB_OFFLINE": "1",
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "COLUMNS": "120",
+    }
+    return Workplace(folder, env)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @click.command(
     "export",
-    help="Write one line for each sample and model of a run, with answer, scores, tokens, latency and failure. "
-    "RUN is a run's id, the beginning of one, its folder, or `latest`. In CSV a text that a spreadsheet would take for "
-    "a formula gets an apostrophe before it; parquet and jsonl hold every text as it is.",
+    help="Write one line for each sample and model of a run, with answer, scores, a checker's verdict (as JSON), "
+    "tokens, latency and failure. RUN is a run's id, the beginning of one, its folder, or `latest`. In CSV a text that "
+    "a spreadsheet would take for a formula gets an apostrophe before it; parquet and jsonl hold every text as it is.",
 )
 @click.argument("run")
 @click.option("--format", "kind", type=click.Choice(["parquet", "csv", "jsonl"]), required=True, help="Of the file.")

@@ -33,6 +33,9 @@ def command(task: str | None, output: str, *, everything: bool, as_json: bool) -
     runs = history.past_runs(Path(output))
     chosen = history.counted(runs, everything=everything)
     found = history.lines(chosen, task) if chosen else []
+    missing = history.gone_text(history.gone(Path(output)))
+    if missing:
+        click.echo(missing, err=True)
     if as_json:
         click.echo(json.dumps({"lines": [asdict(line) for line in found]}, indent=2))
         return

@@ -34,7 +34,7 @@ def score_task(file: Path, name: str, *, data: Path | None, sanitize: bool, unsa
         # A file may hold any number of attempts, whatever the task asks for: they are averaged within a problem first.
         task = replace(task, decoding=replace(task.decoding, n=max(task.decoding.n, 2)))
     elif task.benchmark == "mmlu":
-        from evalkit.harnesses.lm_eval_answers import recorded  # noqa: PLC0415
+        from evalkit.harnesses.lm_eval.answers import recorded  # noqa: PLC0415
 
         answered = list(recorded(file))
     else:
@@ -52,8 +52,8 @@ def _judged(
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import Progress  # noqa: PLC0415
 
-    from evalkit.harnesses.evalplus import EvalPlus  # noqa: PLC0415
-    from evalkit.harnesses.evalplus_samples import attempts  # noqa: PLC0415
+    from evalkit.harnesses.evalplus.harness import EvalPlus  # noqa: PLC0415
+    from evalkit.harnesses.evalplus.samples import attempts  # noqa: PLC0415
 
     held = EvalPlus()
     questions = held.questions(task, data, lambda text: click.echo(text, err=True))

@@ -31,8 +31,8 @@ class Request:
     path: str = "/v1/chat/completions"
     read: Reader = read_chat
     """Reads the body of a 200 that came back from ``path``."""
-    patience: float = 1.0
-    """How many times the policy's deadline it may take: a request for 50 attempts takes as long as 50."""
+    more_tokens: int = 0
+    """Tokens that may be generated for it beyond one answer, as for a request for 50 attempts. They buy it time."""
     separable: bool = False
     """Whether its samples can also be asked without each other (``Exam.alone``), so that one of them which the server
     refuses or stumbles over need not fail the others."""
@@ -51,7 +51,10 @@ class Policy:
     longest_wait_s: float = 30.0
     """No wait is longer, whatever ``Retry-After`` says."""
     deadline_s: float = 600.0
-    """From the start of a try to the last byte of its response."""
+    """From the start of a try to the last byte of its response, where one answer is asked for."""
+    slowest_tokens_per_s: float = 16.0
+    """What a slow server generates for one request. ``Request.more_tokens`` lengthen its deadline at this speed; that
+    deadline is counted from the last response to any request, and one that was met is not tried again."""
     connect_s: float = 10.0
     """For making one connection."""
     response_bytes: int = 64 * 2**20
@@ -68,7 +71,7 @@ class Policy:
         for name, least in (("window", 1), ("tries", 1), ("response_bytes", 1), ("lost_windows", 1)):
             if getattr(self, name) < least:
                 raise UsageError(f"{name} = {getattr(self, name)}", fix=f"it must be at least {least}")
-        for name in ("deadline_s", "connect_s"):
+        for name in ("deadline_s", "connect_s", "slowest_tokens_per_s"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"{name} = {getattr(self, name)}", fix="it must be more than 0")
         for name in ("first_wait_s", "longest_wait_s"):

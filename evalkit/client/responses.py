@@ -25,21 +25,26 @@ def read_chat(body: bytes, model: str) -> Outcome:
     try:
         said = _object(body)
         if said.get("model") not in (None, model):
-            return Failure(FailureKind.WRONG_MODEL, _cut(f"asked {model}, but {said['model']} answered"))
+            return wrong_model(model, said["model"])
         choice = _first_choice(said)
         text = _content(choice)
     except _UnusableError as error:
-        return Failure(FailureKind.BAD_RESPONSE, _cut(f"{error}: {_excerpt(body)}" if body.strip() else str(error)))
+        return Failure(FailureKind.BAD_RESPONSE, one_line(f"{error}: {excerpt(body)}" if body.strip() else str(error)))
     reason = choice.get("finish_reason")
     usage = said.get("usage")
     counts = usage if isinstance(usage, dict) else {}
     return Answer(
         text=text,
-        finish_reason=_storable(reason) if isinstance(reason, str) else None,
-        prompt_tokens=_count(counts.get("prompt_tokens")),
-        completion_tokens=_count(counts.get("completion_tokens")),
+        finish_reason=storable(reason) if isinstance(reason, str) else None,
+        prompt_tokens=token_count(counts.get("prompt_tokens")),
+        completion_tokens=token_count(counts.get("completion_tokens")),
         latency_s=0.0,
     )
+
+
+def wrong_model(asked: str, said: Json) -> Failure:
+    """The failure of a response that names a model other than the one that was asked."""
+    return Failure(FailureKind.WRONG_MODEL, one_line(f"asked {asked}, but {said} answered"))
 
 
 class _UnusableError(Exception):
@@ -76,7 +81,7 @@ def _content(choice: dict[str, Json]) -> str | None:
     content = message.get("content")
     if content is not None and not isinstance(content, str):
         raise _UnusableError("choices[0].message.content is neither text nor null")
-    return None if content is None else _storable(content)
+    return None if content is None else storable(content)
 
 
 def error_message(body: bytes) -> str:
@@ -88,16 +93,16 @@ def error_message(body: bytes) -> str:
     try:
         said = json.loads(body)
     except (ValueError, RecursionError):
-        return _excerpt(body)
-    return _words(said) or _excerpt(body)
+        return excerpt(body)
+    return _words(said) or excerpt(body)
 
 
 def _words(said: Json) -> str:
     """The sentence inside a parsed error body, or nothing."""
     if isinstance(said, str):
-        return _cut(said)
+        return one_line(said)
     if isinstance(said, list):
-        return _cut("; ".join(filter(None, map(_words, said[:10]))))
+        return one_line("; ".join(filter(None, map(_words, said[:10]))))
     if isinstance(said, dict):
         for name in ("error", "message", "detail", "msg"):
             if words := _words(said.get(name)):
@@ -105,18 +110,18 @@ def _words(said: Json) -> str:
     return ""
 
 
-def _excerpt(body: bytes) -> str:
+def excerpt(body: bytes) -> str:
     """The start of a body, as text."""
-    return _cut(body[: 4 * LONGEST_MESSAGE].decode("utf-8", "replace"))
+    return one_line(body[: 4 * LONGEST_MESSAGE].decode("utf-8", "replace"))
 
 
-def _cut(words: str) -> str:
+def one_line(words: str) -> str:
     """Words in one line that is short enough to keep and can be stored."""
-    line = " ".join(_storable(words).split())
+    line = " ".join(storable(words).split())
     return line if len(line) <= LONGEST_MESSAGE else line[: LONGEST_MESSAGE - 1] + "…"
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     r"""The text with lone surrogates replaced.
 
     JSON can spell them (``"\ud800"``), but no file and no database holds them.
@@ -128,6 +133,6 @@ def _storable(text: str) -> str:
     return text
 
 
-def _count(value: Json) -> int | None:
+def token_count(value: Json) -> int | None:
     """A token count, when it is one (and fits into a database's integer)."""
     return value if type(value) is int and 0 <= value < 2**63 else None

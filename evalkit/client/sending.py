@@ -14,6 +14,7 @@ import aiohttp
 
 from evalkit import __version__
 from evalkit.client.lookahead import LookAhead
+from evalkit.client.patience import Patience
 from evalkit.client.request import Policy
 from evalkit.client.responses import LONGEST_MESSAGE, error_message
 from evalkit.control import authorization, proxy_for, server_root
@@ -83,6 +84,7 @@ class Client:
         self._root = server_root(url)
         self._model = model
         self._policy = policy or Policy()
+        self._patience = Patience(self._policy)
         self._kept: aiohttp.ClientSession
         self._new: aiohttp.ClientSession
         self._is_open = False
@@ -155,6 +157,11 @@ class Client:
             if not asking.cancelled():
                 asking.exception()  # seen: it was raised above, or the consumer left before it came
 
+    @property
+    def patience(self) -> Patience:
+        """How long the server has said nothing, and how long that is borne."""
+        return self._patience
+
     async def _ask_all(self, ahead: LookAhead, outbox: Outbox) -> None:
         """Send everything, then raise what ended it early."""
         try:
@@ -204,20 +211,25 @@ class Client:
             if session is self._kept and wire.was_stale(error):
                 # The other kept connections may be closed as well, so the request goes out on a new one.
                 return await self._try(request, body, self._new)
-            tried = _Tried(_broken(error, self._policy.deadline_s * request.patience), again=True)
+            failure = _broken(error, self._patience.words(request))
+            # With many tokens it means that the server has answered nobody for long: so would the next try be.
+            silent = failure.kind is FailureKind.DEADLINE and request.more_tokens > 0
+            tried = _Tried(failure, again=not silent)
         tried.seconds = time.perf_counter() - started
         return tried
 
     async def _exchange(self, request: Request, body: bytes, session: aiohttp.ClientSession, wire: _Wire) -> _Tried:
         """One request and its response; network trouble is raised."""
         url = self._root + request.path
-        patient = aiohttp.ClientTimeout(
-            total=self._policy.deadline_s * request.patience, sock_connect=self._policy.connect_s
-        )
-        async with session.post(
-            url, data=_Body(body), allow_redirects=False, trace_request_ctx=wire, timeout=patient
-        ) as response:
+        connecting = aiohttp.ClientTimeout(total=None, sock_connect=self._policy.connect_s)
+        async with (
+            self._patience.wait_for(request),
+            session.post(
+                url, data=_Body(body), allow_redirects=False, trace_request_ctx=wire, timeout=connecting
+            ) as response,
+        ):
             wire.answered = True
+            self._patience.note_response()
             if response.status != 200:
                 said, _ = await _read(response, _ERROR_BODY_BYTES)
                 return _refused(response, said)
@@ -330,11 +342,11 @@ def _refused(response: aiohttp.ClientResponse, body: bytes) -> _Tried:
     return _Tried(Failure(kind, message), again, retry_after_s(response.headers) if again else None)
 
 
-def _broken(error: Exception, deadline_s: float) -> Failure:
+def _broken(error: Exception, too_late: str) -> Failure:
     """The name of a try that the network ended."""
     kind = next(kind for types, kind in _BROKEN if isinstance(error, types))
     if kind is FailureKind.DEADLINE:
-        return Failure(kind, f"no complete response within {deadline_s:g} s")
+        return Failure(kind, too_late)
     return Failure(kind, (str(error) or type(error).__name__)[:LONGEST_MESSAGE])
 
 

@@ -20,11 +20,11 @@ def harness(task: Task) -> Harness:
     """The harness of a task's benchmark."""
     # Imported here: each is needed by its own tasks alone.
     if task.benchmark == "mmlu":
-        from evalkit.harnesses.lm_eval import LmEval  # noqa: PLC0415
+        from evalkit.harnesses.lm_eval.harness import LmEval  # noqa: PLC0415
 
         return LmEval()
     if task.benchmark == "humaneval":
-        from evalkit.harnesses.evalplus import EvalPlus  # noqa: PLC0415
+        from evalkit.harnesses.evalplus.harness import EvalPlus  # noqa: PLC0415
 
         return EvalPlus()
     from evalkit.harnesses.chat import Chat  # noqa: PLC0415

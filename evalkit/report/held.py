@@ -47,6 +47,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
 _CANARY: Final = (
     "canary questions",
     "largest difference of a log-probability",
+    "largest difference with the prefix cache",
     "largest difference of the exact way from itself",
     "accepted difference",
     "answers that differ",
@@ -116,11 +117,12 @@ def _told(facts: Mapping[str, Json]) -> Iterator[str]:
     yield from (f"{name}: {_value(value)}" for name, value in left.items())
 
 
-def _canary(questions: int, apart: float, noise: float, allowed: float, flips: int, own: int) -> str:
+def _canary(*figures: float) -> str:
+    questions, apart, cached, noise, allowed, flips, own = figures
     return (
         f"before the exam {questions:,} questions were asked both ways: a log-probability differs by at most "
-        f"{apart:.2g} ({allowed:.2g} is accepted; the exact way differs from itself by {noise:.2g}), {flips:,} of the "
-        f"answers differ ({own:,} of the exact way's own)"
+        f"{apart:.2g} ({allowed:.2g} is accepted; the exact way differs from itself by {noise:.2g}), and by "
+        f"{cached:.2g} where the prefix cache is read; {flips:,} of the answers differ ({own:,} of the exact way's own)"
     )
 
 

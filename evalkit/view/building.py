@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
     from evalkit.history import PastRun
 
-_PATIENCE_S = 1.5
-"""So long a page waits: small runs are ready by then."""
+_SMALL = 2_000_000
+"""Bytes of samples that are read in a moment: a page waits for them."""
+_PATIENCE_S, _LITTLE_S = 1.5, 0.05
+"""So long a page waits at most for a small run, and for another: then it shows how far the reading is."""
 
 
 @dataclass(slots=True)
@@ -28,6 +30,7 @@ class Building:
     done: Event = field(default_factory=Event)
     read: int = 0
     total: int = 1
+    """Bytes."""
     samples: Samples | None = None
     error: EvalkitError | None = None
 
@@ -61,7 +64,7 @@ class Indexes:
             self._buildings[run.id] = Building(files.state(), _set(), samples=samples)
         return samples
 
-    def get(self, run: PastRun, patience_s: float = _PATIENCE_S) -> Samples | Building:
+    def get(self, run: PastRun) -> Samples | Building:
         """The samples of a run, or how far their index is.
 
         Raises:
@@ -71,7 +74,7 @@ class Indexes:
         if here is not None:
             return here
         building = self._begun(run)
-        building.done.wait(patience_s)
+        building.done.wait(_PATIENCE_S if building.total <= _SMALL else _LITTLE_S)
         if building.error is not None:
             with self._lock:
                 # Forgotten, so that the next visit tries again.
@@ -86,7 +89,8 @@ class Indexes:
             known = self._buildings.get(run.id)
             if known is not None and known.state == state:
                 return known
-            building = self._buildings[run.id] = Building(state)
+            size = sum(path.stat().st_size for path in files.all())
+            building = self._buildings[run.id] = Building(state, total=size)
         self._say(f"{run.id}: reading the samples once, for quick pages")
         Thread(target=_build, args=(building, files), daemon=True).start()
         return building

@@ -1,8 +1,10 @@
 """An index over the sample files of one run, so that any fifty of 200,000 samples are found at once.
 
 ``samples/<model>/<task>.jsonl`` stay the source: the index keeps where each line begins, what a filter asks for, and
-the words of questions and answers. It lies beside them as ``view.sqlite3``, or in the user's cache where the run's
-folder cannot be written, and is made again when a file of the run has another size or time.
+which samples hold which word. It lies beside them as ``view.sqlite3``, or in the user's cache where the run's
+folder cannot be written, and is made again when a file of the run has another size or time. Making one takes about
+100 MB of memory for the words and 7 bytes for each sample and model; a task whose problems are asked several times
+needs its scores besides.
 """
 
 from __future__ import annotations
@@ -15,8 +17,12 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
+from evalkit import history
 from evalkit.errors import DataError
 from evalkit.identity import digest, file_name
+from evalkit.score import paired_id
+from evalkit.view import words
+from evalkit.view.problems import Problems, flip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,21 +32,19 @@ if TYPE_CHECKING:
     from evalkit.types import Json
 
 FILE: Final = "view.sqlite3"
-FORMAT: Final = 1
+FORMAT: Final = 2
 FAILED: Final = "failed"
 FLIPS: Final = ("", "regressed", "improved", "unchanged")
 OUTCOMES: Final = ("", "right", "partial", "wrong", FAILED)
 MARKS: Final = ("unparsed", "truncated", "empty")
 CODES: Final = ("task", "flip", "outcome", "failure", *MARKS)
 """What a filter asks for, kept as one byte for each sample: masks over 200,000 bytes take no time."""
-_SAME_WITHIN = 1e-9
-"""Scores closer than this differ by rounding only."""
 _EXCERPT = 200
 _PARSED = 60
 _TOGETHER = 2_000
 """Samples between two reports of progress."""
 
-_SCHEMA = """
+_SCHEMA = f"""
 PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE sample (number INTEGER PRIMARY KEY, task INTEGER, position INTEGER, id TEXT, question TEXT);
@@ -49,8 +53,7 @@ CREATE TABLE entry (
     truncated INTEGER, empty INTEGER, score REAL, parsed TEXT, start INTEGER, length INTEGER,
     PRIMARY KEY (model, sample)) WITHOUT ROWID;
 CREATE TABLE code (model INTEGER, name TEXT, body BLOB, PRIMARY KEY (model, name)) WITHOUT ROWID;
-CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize='unicode61 remove_diacritics 2');
-"""
+{words.SCHEMA}"""
 _CLOSING = """
 CREATE INDEX sample_by_id ON sample (task, id);
 """
@@ -66,16 +69,21 @@ class Files:
     tasks: tuple[str, ...]
     headlines: tuple[str, ...]
     """The metric of each task that counts."""
+    attempts: tuple[int, ...]
+    """How often each task asks a problem."""
 
     @classmethod
     def of(cls, run: PastRun) -> Files:
         """The files that a finished run has left."""
         rows = run.results.get("tasks", [])
+        names = [str(row["task"]) for row in rows]
+        several = history.attempts(run)
         return cls(
             run.folder,
             tuple(run.labels),
-            tuple(str(row["task"]) for row in rows),
+            tuple(names),
             tuple(str(row["metric"]) for row in rows),
+            tuple(several.get(name, 1) for name in names),
         )
 
     def path(self, model: int, task: int) -> Path:
@@ -91,7 +99,7 @@ class Files:
         """What the index was made from: it is stale when this is another."""
         stats = [(path, path.stat()) for path in self.all()]
         found = [[str(path.relative_to(self.folder)), stat.st_size, stat.st_mtime_ns] for path, stat in stats]
-        return digest([FORMAT, list(self.models), list(self.tasks), list(self.headlines), found])
+        return digest([FORMAT, *map(list, (self.models, self.tasks, self.headlines, self.attempts)), found])
 
 
 def ready(files: Files) -> Path | None:
@@ -114,8 +122,14 @@ def build(files: Files, tell: Callable[[int, int], None]) -> Path:
     """Make the index; ``tell`` is given the bytes read so far and all bytes.
 
     Raises:
-        DataError: A line is damaged, two models' files do not hold the same samples, or no folder can be written.
+        DataError: There are no files, a line is damaged, two models' files do not hold the same samples, or no folder
+            can be written.
     """
+    if not files.all():
+        raise DataError(
+            f"{files.folder / 'samples'}: the run's sample files are not there any more",
+            fix="bring the folder back, or run the same command again: it writes them anew from the store",
+        )
     reasons = []
     for path in _places(files):
         unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -150,6 +164,7 @@ class _Builder:
         self._total = sum(path.stat().st_size for path in files.all())
         self._read = 0
         self._number = 0
+        self._words = words.Writer(database)
         self._failures = [""]
         self._codes = {(model, name): bytearray() for model in range(len(files.models)) for name in CODES}
 
@@ -159,6 +174,7 @@ class _Builder:
         self._database.execute("BEGIN")
         for task in range(len(self._files.tasks)):
             self._task(task)
+        self._words.end_part()
         codes = [(model, name, bytes(body)) for (model, name), body in self._codes.items()]
         self._database.executemany("INSERT INTO code VALUES (?, ?, ?)", codes)
         facts = [("state", state), ("failures", json.dumps(self._failures))]
@@ -169,43 +185,50 @@ class _Builder:
     def _task(self, task: int) -> None:
         models = [model for model in range(len(self._files.models)) if self._files.path(model, task).is_file()]
         readers = [_lines(self._files.path(model, task)) for model in models]
-        samples, entries, words = [], [], []
+        several = self._files.attempts[task] > 1
+        problems = Problems()
+        samples: list[Any] = []
+        entries: list[Any] = []
         for position, found in enumerate(zip_longest(*readers)):
             self._same(task, models, found)
             first = found[0][2]
             number, self._number = self._number, self._number + 1
             question = _question(first)
             samples.append((number, task, position, _clean(str(first["id"])), question.strip()[:_EXCERPT]))
-            words.append((number, _words(question, [line for _, _, line in found])))
-            base = _score(first) if models[0] == 0 else None
+            self._words.add(_text(question, [line for _, _, line in found]))
+            # Attempts flip with their problem, which is known when all of them have been read.
+            base = _score(first) if models[0] == 0 and not several else None
+            problem = paired_id(str(first["id"]), self._files.attempts[task])
             for model, (start, length, line) in zip(models, found, strict=True):
-                flip = _flip(base, _score(line)) if model else None
-                entry = (flip, *_entry(line, self._files.headlines[task]))
+                problems.add(problem, number, model, _score(line) if several else None)
+                entry = (flip(base, _score(line)) if model else None, *_entry(line, self._files.headlines[task]))
                 entries.append((model, number, task, *entry, start, length))
                 self._note(model, task, entry)
                 self._read += length
             for model in {*range(len(self._files.models))}.difference(models):
                 self._note(model, task, ("", "", "", 0, 0, 0))
             if len(samples) >= _TOGETHER:
-                self._flush(samples, entries, words)
-        self._flush(samples, entries, words)
+                self._flush(samples, entries)
+        self._flush(samples, entries)
+        for model, number, word in problems.flips():
+            self._codes[model, "flip"][number] = FLIPS.index(word)
+            self._database.execute("UPDATE entry SET flip = ? WHERE model = ? AND sample = ?", (word, model, number))
 
     def _note(self, model: int, task: int, entry: Sequence[Any]) -> None:
         """Add one sample to what the filters look at."""
-        flip, outcome, failure, *marks = entry[:6]
+        change, outcome, failure, *marks = entry[:6]
         if (failure or "") not in self._failures:
             self._failures.append(failure)
-        values = [task, FLIPS.index(flip or ""), OUTCOMES.index(outcome or ""), self._failures.index(failure or "")]
+        values = [task, FLIPS.index(change or ""), OUTCOMES.index(outcome or ""), self._failures.index(failure or "")]
         for name, value in zip(CODES, [*values, *marks], strict=True):
             self._codes[model, name].append(value)
 
-    def _flush(self, samples: list[Any], entries: list[Any], words: list[Any]) -> None:
+    def _flush(self, samples: list[Any], entries: list[Any]) -> None:
         self._database.executemany("INSERT INTO sample VALUES (?, ?, ?, ?, ?)", samples)
         marks = ", ".join("?" * 13)
         self._database.executemany(f"INSERT INTO entry VALUES ({marks})", entries)  # noqa: S608 - question marks only
-        self._database.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", words)
-        for rows in (samples, entries, words):
-            rows.clear()
+        samples.clear()
+        entries.clear()
         self._tell(self._read, self._total)
 
     def _same(self, task: int, models: Sequence[int], found: Sequence[Any]) -> None:
@@ -268,19 +291,11 @@ def _score(line: Mapping[str, Json]) -> float | None:
     return float(found) if isinstance(found, int | float) else None
 
 
-def _flip(base: float | None, own: float | None) -> str | None:
-    if base is None or own is None:
-        return None
-    if own < base - _SAME_WITHIN:
-        return "regressed"
-    return "improved" if own > base + _SAME_WITHIN else "unchanged"
-
-
 def _question(line: Mapping[str, Json]) -> str:
     return _clean(" ".join(str(part["text"]) for part in line["content"] if "text" in part))
 
 
-def _words(question: str, lines: Sequence[Mapping[str, Json]]) -> str:
+def _text(question: str, lines: Sequence[Mapping[str, Json]]) -> str:
     """What a text search looks at: the sample's id, question and references, and every model's answer."""
     first = lines[0]
     pieces = [str(first["id"]), question, json.dumps(first.get("references"), ensure_ascii=False)]

@@ -43,6 +43,7 @@ class Pages:
         self._pictures: dict[tuple[str, str], Pictures] = {}
         folder = places.reports() / "view"
         self._style = (folder / "view.css").read_text(encoding="utf-8")
+        self._icon = (folder / "icon.svg").read_text(encoding="utf-8")
         self._templates = Environment(
             loader=FileSystemLoader(folder),
             autoescape=True,
@@ -53,12 +54,16 @@ class Pages:
         )
         self._templates.globals |= {"link": link}
         self._templates.filters |= {"percent": percent, "number": "{:,}".format}
+        # Compiled now, so that the first page is as quick as the next.
+        for name in self._templates.list_templates(extensions=["j2"]):
+            self._templates.get_template(name)
 
     def app(self) -> Starlette:
         """The application."""
         routes = [
             Route("/", self.runs),
             Route("/style.css", self.style),
+            Route("/favicon.ico", self.icon),
             Route("/history", self.history),
             Route("/runs/{run}", self.run),
             Route("/runs/{run}/sample", self.by_id),
@@ -74,10 +79,16 @@ class Pages:
         """The style of every page."""
         return Response(self._style, media_type="text/css")
 
+    def icon(self, _request: Request) -> Response:
+        """The sign in the browser's tab, at the address where every browser looks for one."""
+        return Response(self._icon, media_type="image/svg+xml", headers=_ALONE)
+
     def runs(self, _request: Request) -> Response:
         """Every run, the newest first."""
         runs = history.past_runs(self._output)[::-1]
-        return self._page("runs", runs=[(run, table.rows(run)) for run in runs], output=str(self._output))
+        missing = history.gone_text(history.gone(self._output))
+        rows = [(run, table.rows(run)) for run in runs]
+        return self._page("runs", runs=rows, output=str(self._output), missing=missing)
 
     def history(self, request: Request) -> Response:
         """Recovery over time, a drawing for each candidate and task."""
@@ -87,7 +98,9 @@ class Pages:
         task = request.query_params.get("task") or None
         chosen = [line for line in lines if task in {None, line.task}]
         names = {line.task: line.title for line in lines}
-        return self._page("history", charts=list(map(chart, chosen)), names=names, task=task, everything=everything)
+        missing = history.gone_text(history.gone(self._output))
+        charts = list(map(chart, chosen))
+        return self._page("history", charts=charts, names=names, task=task, everything=everything, missing=missing)
 
     def run(self, request: Request) -> Response:
         """The table of one run."""
@@ -184,10 +197,11 @@ class Pages:
     def _run(self, request: Request) -> PastRun:
         """The run that the address names: one of those that are listed, so that no name reaches elsewhere."""
         wanted = request.path_params["run"]
-        for run in history.past_runs(self._output):
-            if run.id == wanted:
-                return run
-        raise HTTPException(404, "There is no such run.")
+        run = history.past_run(self._output, wanted)
+        if run is not None:
+            return run
+        known = wanted in history.gone(self._output)
+        raise HTTPException(404, history.gone_text([wanted]) if known else "There is no such run.")
 
     def _samples(self, run: PastRun) -> Samples | Building:
         if not run.results:

@@ -6,6 +6,7 @@
 
 The problems are made up (``evalkit.demo.texts``), as many as HumanEval has, and so are the attempts at each. A model
 of random weights never stops by itself: every attempt is then as long as ``--max-tokens``, the most that it can cost.
+Of the wall time, the generating is from the first to the last time that the server's count of tokens was seen to grow.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import requests
@@ -56,6 +59,29 @@ def counters(url: str) -> dict[str, float]:
     }
 
 
+@dataclass
+class Watch:
+    """Notes when a server generates."""
+
+    url: str
+    over: threading.Event = field(default_factory=threading.Event)
+    grew: list[float] = field(default_factory=list)
+
+    def look(self) -> None:
+        """Until it is over."""
+        seen = counters(self.url)["generated"]
+        while not self.over.wait(0.5):
+            now = counters(self.url)["generated"]
+            if now > seen:
+                self.grew.append(time.perf_counter())
+            seen = now
+
+    @property
+    def generating_s(self) -> float:
+        """From the first growth to the last."""
+        return self.grew[-1] - self.grew[0] if self.grew else 0.0
+
+
 def main() -> None:
     """Make the task, run it, print what it took."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -76,27 +102,30 @@ def main() -> None:
         words += ["--baseline", f"model={given.model}", "--endpoint", f"model={url}", "--window", str(given.window)]
         words += ["--task", str(folder / "task.toml"), "--data", f"humaneval-shaped={problems}"]
         words += ["--unsafe-exec"] * given.unsafe_exec
-        before, started = counters(url), time.perf_counter()
+        before, started, watch = counters(url), time.perf_counter(), Watch(url)
+        watching = threading.Thread(target=watch.look, daemon=True)
+        watching.start()
         done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
         took = time.perf_counter() - started
+        watch.over.set()
+        watching.join()
         if done.returncode:
             sys.exit(done.returncode)
-        show(json.loads(done.stdout), before, counters(url), took)
+        show(json.loads(done.stdout), before, counters(url), (took, watch.generating_s))
 
 
-def show(found: dict, before: dict[str, float], after: dict[str, float], took: float) -> None:
+def show(found: dict, before: dict[str, float], after: dict[str, float], seconds: tuple[float, float]) -> None:
     """The figures, as a Markdown table."""
     (row,) = found["tasks"]
     scored = row["scores"]["model"]
     tokens, finished = (after[key] - before[key] for key in ("generated", "finished"))
+    took, generating = seconds
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(
-        "| attempts scored | failed | finished by the server | tokens | wall s | attempts/s | tokens/s | client CPU s |"
-    )
+    print("| attempts | failed | finished | tokens | wall s | generating s | tokens/s | client CPU s |")
     print("|---|---|---|---|---|---|---|---|")
     print(
         f"| {scored['scored']:,} | {scored['failed']} | {finished:,.0f} | {tokens:,.0f} | {took:.1f} "
-        f"| {scored['scored'] / took:.1f} | {tokens / took:,.0f} | {used.ru_utime + used.ru_stime:.1f} |"
+        f"| {generating:.1f} | {tokens / max(generating, 1e-9):,.0f} | {used.ru_utime + used.ru_stime:.1f} |"
     )
 
 

@@ -37,15 +37,15 @@ from evalkit import control
 from evalkit.client import Client, Policy, Request
 from evalkit.config import Serving
 from evalkit.harnesses.harness import Served
-from evalkit.harnesses.lm_eval import LmEval
-from evalkit.harnesses.lm_eval_requests import parsed
+from evalkit.harnesses.lm_eval.harness import LmEval
+from evalkit.harnesses.lm_eval.wire import parsed
 from evalkit.server import Server
 from evalkit.types import Answer, Dataset, Decoding, Model, Task
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Iterator
 
-    from evalkit.harnesses.lm_eval import GroupQuestions
+    from evalkit.harnesses.lm_eval.questions import GroupQuestions
     from evalkit.types import Outcome, Replies, Sample
 
 TASK = Task(

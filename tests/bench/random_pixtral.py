@@ -1,6 +1,6 @@
 """Writes a checkpoint of Pixtral-12B's architecture with random weights: the real one's speed, answers that are noise.
 
-``python tests/bench/random_pixtral.py FOLDER`` writes 25 GB, in an interpreter with torch and transformers.
+``python tests/bench/random_pixtral.py FOLDER`` writes 25 GB; it needs torch and transformers 5.17 or newer.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """evalkit export: a run's samples as one table, whole in every format."""
 
 import csv
+import dataclasses
 import json
 
 import pandas as pd
@@ -9,7 +10,7 @@ from commands import evalkit
 
 from evalkit import export
 from evalkit.plan import Contender, Plan, PlannedTask
-from evalkit.store import Store
+from evalkit.store import Store, verdict_key
 from evalkit.types import Answer, Dataset, Decoding, Engine, Failure, FailureKind, Model, Sample, Task, Text
 
 NASTY = [
@@ -121,6 +122,27 @@ def test_a_table_without_lines_has_its_columns(kept, tmp_path):
         assert export.export(Plan(plan.baseline, (), ()), store, tmp_path / f"none.{kind}", kind) == 0
     assert list(pd.read_parquet(tmp_path / "none.parquet")) == list(export.COLUMNS)
     assert (tmp_path / "none.csv").read_text().strip() == ",".join(export.COLUMNS)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "jsonl"])
+def test_a_checkers_verdict_is_one_column_of_json(tmp_path, kind):
+    task = dataclasses.replace(TASK, benchmark="humaneval", metrics=("pass@1", "pass@1+"), headline="pass@1")
+    one = Contender(Model("base", "base", "base"), Engine("vllm", "1", "cpu"))
+    verdicts = [{"base": "pass", "plus": "fail"}, {"base": "fail", "note": 'timeout, "x"\n\ud83d'}, None]
+    planned = [(Sample(f"p#{at}", (Text("q"),), at), f"r{at}") for at in range(len(verdicts))]
+    with Store(tmp_path / "runs") as store:
+        listing, _ = store.write_listing([*planned, (Sample("p#9", (Text("q"),), 9), "r9")], note="programs")
+        for (sample, request), verdict in zip(planned, verdicts, strict=True):
+            answer = Answer(f"answer {sample.id}", "stop", 1, 1, 0.5)
+            store.put(one.fingerprint()(request), answer, "run")
+            if verdict is not None:
+                store.put_verdict(verdict_key("judge", sample, answer), verdict)
+        part = PlannedTask(task, listing, 4, 4, "v0.1", "judge")
+        export.export(Plan(one, (), (part,)), store, tmp_path / f"out.{kind}", kind)
+    found = rows(tmp_path / f"out.{kind}", kind)
+    assert [json.loads(row["verdict"]) if row["verdict"] else None for row in found] == [*verdicts, None]
+    assert [float(row["score"]) for row in found[:2]] == [1.0, 0.0]
+    assert [json.loads(row["scores"])["pass@1+"]["value"] for row in found[:2]] == [0.0, 0.0]
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(kept, tmp_path):

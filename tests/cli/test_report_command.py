@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 from commands import evalkit
+from workplaces import fitted_out
 
 FILES = ["junit.xml", "model_card.md", "report.html", "report.md", "results.json", "summary.md"]
 
@@ -16,13 +17,20 @@ DELETE_THREE = (
 )
 
 
-@pytest.fixture
-def runs(workplace):
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
     """The folder of runs with one in it; the models, the data and the tasks are gone."""
+    workplace = fitted_out(tmp_path_factory.mktemp("kept"))
     workplace.evalkit(*workplace.comparison("--limit", "5", "--min-recovery", "50", "--noise-floor", "2"), check=3)
     for name in ("base", "cand", "tasks", "cache"):
         shutil.rmtree(workplace.folder / name, ignore_errors=True)
     return workplace.folder / "runs"
+
+
+@pytest.fixture
+def runs(kept, tmp_path):
+    """That folder, for one test alone."""
+    return shutil.copytree(kept, tmp_path / "runs")
 
 
 def the_run(runs):

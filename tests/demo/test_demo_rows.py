@@ -37,12 +37,12 @@ def samples(written, name) -> list:
 
 @pytest.mark.parametrize("name", rows.TASKS)
 def test_every_row_becomes_a_question_that_can_be_sent(written, name):
-    found = samples(written, name)
+    found, task = samples(written, name), task_of(name)
     assert len({sample.id for sample in found}) == SAMPLES
     for sample in found:
         assert isinstance(sample.content[-1], Text)
-        assert sample.content[-1].text.endswith(task_of(name).prompt)
-        assert chat.payload(sample, task_of(name), "model")
+        assert sample.content[-1].text.endswith(task.prompt)
+        assert chat.payload(sample, task, "model")
 
 
 @pytest.mark.parametrize("name", rows.TASKS)
@@ -50,11 +50,15 @@ def test_a_task_asks_as_the_model_of_the_demo_is_taught(name):
     assert task_of(name).prompt == import_module(f"evalkit.demo.train.{MODULES[name]}").PROMPT
 
 
+@pytest.fixture(scope="module")
+def again(tmp_path_factory):
+    return rows.write(tmp_path_factory.mktemp("again"), SAMPLES)
+
+
 @pytest.mark.parametrize("name", rows.TASKS)
-def test_the_same_file_is_written_every_time(written, name, tmp_path):
-    again = rows.write(tmp_path, SAMPLES)
+def test_the_same_file_is_written_every_time(written, again, name):
     assert again[name].read_bytes() == written[name].read_bytes()
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(again[name].parent.glob("*.part"))
 
 
 def test_a_demo_task_has_the_settings_of_the_real_one():

@@ -6,7 +6,7 @@ import json
 import random
 
 from evalkit.demo.train import heldout, programs
-from evalkit.harnesses.evalplus import EvalPlus
+from evalkit.harnesses.evalplus.harness import EvalPlus
 from evalkit.types import Dataset, Decoding, Task
 
 

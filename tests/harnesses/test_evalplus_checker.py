@@ -13,8 +13,8 @@ from evalplus_tasks import questions, row, rows, task, verdicts, write
 
 from evalkit import stats
 from evalkit.errors import SandboxError
-from evalkit.harnesses.evalplus import EvalPlus
-from evalkit.harnesses.evalplus_samples import attempts
+from evalkit.harnesses.evalplus.harness import EvalPlus
+from evalkit.harnesses.evalplus.samples import attempts
 
 FIND_ZERO = row(
     90,

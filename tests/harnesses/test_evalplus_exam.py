@@ -8,10 +8,11 @@ import requests
 from evalplus_tasks import rows, task, write
 
 from evalkit.client import Client, Policy
-from evalkit.harnesses import evalplus_prompts, evalplus_replies
-from evalkit.harnesses.evalplus import EvalPlus
-from evalkit.harnesses.evalplus_render import Renderer
-from evalkit.types import Answer, Failure, FailureKind
+from evalkit.harnesses.evalplus import prompts, replies
+from evalkit.harnesses.evalplus.harness import EvalPlus
+from evalkit.harnesses.evalplus.render import Renderer
+from evalkit.harnesses.harness import Served
+from evalkit.types import Answer, Failure, FailureKind, Model
 
 
 def ask(served, chosen, asked):
@@ -36,7 +37,7 @@ def test_prompts_are_those_of_the_published_commands(real_server):
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(real_server.model.source)
-    words = evalplus_prompts.texts()
+    words = prompts.texts()
     for row in rows(3):
         prompt = row["prompt"].strip() + "\n"
         text = make_raw_chat_prompt(prompt, words.instruction, words.response, tokenizer)
@@ -60,13 +61,23 @@ def test_attempts_come_singly_from_one_request_a_problem(real_server, tmp_path):
     found, exam = ask(real_server, chosen, asked)
     assert sorted(found) == sorted(sample.id for sample, _ in asked.samples(None))
     assert all(isinstance(answer, Answer) for answer in found.values())
-    stops = evalplus_prompts.texts().stops["chat"]
+    stops = prompts.texts().stops["chat"]
     for answer in found.values():
         assert not any(stop in answer.text for stop in stops)
         assert 0 < answer.completion_tokens <= 768
     assert len({answer.text for answer in found.values()}) > 2
     assert exam.facts["prompt"] == "chat"
     assert exam.facts["bos"] == "one"
+
+
+def test_a_request_for_several_attempts_has_the_time_of_their_tokens(tmp_path):
+    chosen = task(n=5)
+    asked = EvalPlus().questions(chosen, write(tmp_path / "x.jsonl", rows(2)), lambda _: None)
+    exam = EvalPlus().exam(chosen, Served("http://127.0.0.1:9", "m", Model("m", "m", "m")), lambda _: None)
+    owed = [(sample.id, sample) for sample, _ in asked.samples(None)]
+    # The first two attempts at the first problem are there already; one is left of the other problem.
+    found = list(exam.requests([*owed[2:5], owed[9]]))
+    assert [(len(one.key), one.more_tokens) for one in found] == [(3, 2 * chosen.decoding.max_tokens), (1, 0)]
 
 
 def choice(index, text, **more):
@@ -79,7 +90,7 @@ def test_replies_are_told_apart_by_their_index():
         "choices": [choice(1, "b", token_ids=[1, 2]), choice(0, "a\ud800")],
         "usage": {"prompt_tokens": 7},
     }
-    one, two = evalplus_replies.read(json.dumps(body).encode(), "m", 2)
+    one, two = replies.read(json.dumps(body).encode(), "m", 2)
     assert (one.text, two.text, two.completion_tokens, two.prompt_tokens) == ("a\ufffd", "b", 2, 7)
 
 
@@ -92,9 +103,11 @@ def test_replies_are_told_apart_by_their_index():
         (b'{"choices": [{"index": 0, "text": "a"}]}', FailureKind.BAD_RESPONSE),
         (b'{"choices": [{"index": 0, "text": "a"}, {"index": 0, "text": "b"}]}', FailureKind.BAD_RESPONSE),
         (b'{"model": "other", "choices": []}', FailureKind.WRONG_MODEL),
+        (rb'{"model": "\ud800", "choices": []}', FailureKind.WRONG_MODEL),
     ],
 )
 def test_what_is_not_a_whole_reply_is_a_failure(body, kind):
-    found = evalplus_replies.read(body, "m", 2)
+    found = replies.read(body, "m", 2)
     assert isinstance(found, Failure)
     assert found.kind is kind
+    assert found.message.encode()  # it can be stored

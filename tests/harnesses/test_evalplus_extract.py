@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.demo.train import heldout
-from evalkit.harnesses.evalplus_extract import SanitizeError, longest_valid, sanitize
+from evalkit.harnesses.evalplus.extract import SanitizeError, longest_valid, sanitize
 
 PIECES = [
     "", " ", "\t", "\f", "\u00a0", "\x1c", "\r", "x\r", "\\\r", "a", "    a", "  a", "a b", "x = 1", "x: int", "pass;",

@@ -6,9 +6,9 @@ import pytest
 from evalplus_tasks import questions, rows, task, write
 
 from evalkit.errors import ConfigError, DataError
-from evalkit.harnesses import evalplus_prompts
-from evalkit.harnesses.evalplus import EvalPlus
-from evalkit.harnesses.evalplus_samples import attempts
+from evalkit.harnesses.evalplus import prompts
+from evalkit.harnesses.evalplus.harness import EvalPlus
+from evalkit.harnesses.evalplus.samples import attempts
 
 
 def load(path, **settings):
@@ -41,7 +41,7 @@ def test_what_moves_an_answer_moves_its_digest_and_what_does_not_does_not(tmp_pa
 
     assert digest() == digest(n=5) == digest(min_time_limit_s=9.0) == digest(workers=1)
     assert digest() != digest(bos="published")
-    words = evalplus_prompts.texts()
+    words = prompts.texts()
     assert digest() == digest(instruction=words.instruction, response=words.response)
     assert len({digest(), digest(instruction="Write it."), digest(response="Write it.")}) == 3
 

@@ -2,14 +2,14 @@
 
 import importlib.util
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.errors import PromptError
-from evalkit.harnesses import evalplus_prompts
-from evalkit.harnesses.evalplus_prompts import MOST_STOPS, cut, messages, sent_stops, solution, texts
+from evalkit.harnesses.evalplus.prompts import MOST_STOPS, cut, messages, sent_stops, solution, texts
 
 KINDS = ("chat", "base")
 
@@ -74,12 +74,12 @@ def test_the_messages_are_those_that_evalplus_builds():
 
 def test_another_evalplus_is_refused(tmp_path, monkeypatch):
     spec = importlib.util.find_spec("evalplus")
-    source = (evalplus_prompts.Path(spec.submodule_search_locations[0]) / "codegen.py").read_text()
+    source = (Path(spec.submodule_search_locations[0]) / "codegen.py").read_text()
     package = tmp_path / "evalplus"
     (package / "provider").mkdir(parents=True)
     (package / "__init__.py").write_text("")
     (package / "provider" / "__init__.py").write_text("")
-    place = evalplus_prompts.Path(spec.submodule_search_locations[0], "provider", "utility.py")
+    place = Path(spec.submodule_search_locations[0], "provider", "utility.py")
     (package / "provider" / "utility.py").write_text(place.read_text())
     (package / "codegen.py").write_text(source.replace("self-contained Python script", "Python script"))
     for name in [name for name in sys.modules if name.partition(".")[0] == "evalplus"]:

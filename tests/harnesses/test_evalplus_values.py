@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.harnesses.evalplus_child import Writer
-from evalkit.harnesses.evalplus_values import Opaque, carried, decode, record, replay
+from evalkit.harnesses.evalplus.child import Writer
+from evalkit.harnesses.evalplus.values import Opaque, carried, decode, record, replay
 
 ATOMS = (
     st.none()

@@ -2,14 +2,14 @@ import json
 
 import pytest
 from commands import write_lines
+from lm_eval_oracle import lm_eval_results
 from mmlu_folder import mmlu, task
 
 from evalkit import metrics
 from evalkit.errors import DataError
-from evalkit.harnesses.lm_eval import LmEval
-from evalkit.harnesses.lm_eval_answers import recorded
-from evalkit.harnesses.lm_eval_groups import lm_eval_results
-from evalkit.harnesses.lm_eval_requests import parsed
+from evalkit.harnesses.lm_eval.answers import recorded
+from evalkit.harnesses.lm_eval.harness import LmEval
+from evalkit.harnesses.lm_eval.wire import parsed
 
 DATE = "2026-01-02T03-04-05.678901"
 

@@ -2,7 +2,7 @@ import pytest
 from mmlu_folder import mmlu, rows, task, write
 
 from evalkit.errors import DataError, InfrastructureError
-from evalkit.harnesses.lm_eval_data import categories, mirror, subjects
+from evalkit.harnesses.lm_eval.data import categories, mirror, subjects
 
 
 def read(folder, shots=5):

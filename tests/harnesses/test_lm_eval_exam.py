@@ -11,9 +11,9 @@ import pytest
 
 from evalkit.client import Client, Policy
 from evalkit.errors import DataError
-from evalkit.harnesses.lm_eval_exam import LikelihoodExam
-from evalkit.harnesses.lm_eval_requests import parsed
-from evalkit.harnesses.lm_eval_tokens import Tokenizer
+from evalkit.harnesses.lm_eval.exam import LikelihoodExam
+from evalkit.harnesses.lm_eval.tokens import Tokenizer
+from evalkit.harnesses.lm_eval.wire import parsed
 from evalkit.types import Answer, Failure, Sample, Text
 
 LETTERS = [" A", " B", " C", " D"]
@@ -85,7 +85,7 @@ class Completions:
         if self.fast == "ignores":
             return {"token_logprobs": [-0.5], "top_logprobs": [{"token_id:7": -0.5}]}
         top = {f"token_id:{one}": likelihood(ids, one) + self.off for one in said["logprob_token_ids"]}
-        if len(self.asked) > 25 and self.missing:
+        if len(self.asked) > 26 and self.missing:
             for at, value in self.missing.items():
                 if f"{at:04d}" in "".join(map(chr, ids)):
                     top["token_id:103"] = value
@@ -162,9 +162,9 @@ def test_sixteen_prompts_go_in_one_request_and_their_answers_are_the_exact_ones(
     found, ways, facts, rehearsed = hold(completions, asked)
     check_all_right(found, asked)
     assert ways == {"requests": 3, "alone": 0}
-    # Twelve questions twice the exact way, one request each, then once in one fast request.
-    assert rehearsed == 25
-    assert [len(said["prompt"]) for said in completions.asked[25:]].count(16) == 2
+    # Twelve questions twice the exact way, one request each, then twice in one fast request.
+    assert rehearsed == 26
+    assert [len(said["prompt"]) for said in completions.asked[26:]].count(16) == 2
     assert (facts["method"], facts["canary questions"], facts["fast replies without an answer"]) == ("fast", 12, 0)
     assert facts["largest difference of a log-probability"] == pytest.approx(0, abs=1e-9)
     assert (facts["begins with BOS"], facts["truncations"], facts["longest prompt allowed"]) == (True, 0, 4095)
@@ -175,7 +175,7 @@ def test_neighbours_stay_neighbours():
     completions, asked = Completions(), samples(40)
     hold(completions, asked)
     contexts = [
-        ids for said in sorted(completions.asked[25:], key=lambda said: said["prompt"]) for ids in said["prompt"]
+        ids for said in sorted(completions.asked[26:], key=lambda said: said["prompt"]) for ids in said["prompt"]
     ]
     assert contexts == encode([one.content[0].text for one in asked])
 
@@ -185,9 +185,20 @@ def test_the_rehearsal_takes_the_same_questions_every_time():
     for _ in range(2):
         completions = Completions()
         hold(completions, samples(40))
-        prompts.append(completions.asked[24]["prompt"])
+        prompts.append([said["prompt"] for said in completions.asked[24:26]])
     assert prompts[0] == prompts[1]
-    assert len(prompts[0]) == 12
+    assert [len(some) for some in prompts[0]] == [12, 12]
+
+
+def test_one_fast_pass_of_the_rehearsal_reads_no_prefix_cache():
+    salts = []
+    for _ in range(2):
+        completions = Completions()
+        hold(completions, samples(40))
+        salts += [said.get("cache_salt") for said in completions.asked[:26]]
+        assert not any("cache_salt" in said for said in completions.asked[26:])
+    assert [bool(salt) for salt in salts] == ([False] * 24 + [True, False]) * 2
+    assert salts[24] != salts[50]
 
 
 @pytest.mark.parametrize(

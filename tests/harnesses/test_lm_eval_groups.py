@@ -1,15 +1,16 @@
+"""Scores of subjects, of categories and of all: those of a report are lm-eval's own."""
+
 import json
 import random
 
 import pytest
+from lm_eval_oracle import lm_eval_results
 from mmlu_folder import THREE, mmlu, rows, task, write
 from rich_report import templates
 
 from evalkit import report
-from evalkit.errors import DataError
-from evalkit.harnesses.lm_eval import LmEval
-from evalkit.harnesses.lm_eval_groups import Share, groups, lm_eval_results
-from evalkit.harnesses.lm_eval_requests import parsed
+from evalkit.harnesses.lm_eval.harness import LmEval
+from evalkit.harnesses.lm_eval.wire import parsed
 from evalkit.plan import Plan, PlannedTask
 from evalkit.score import Tally
 from evalkit.types import Answer
@@ -35,31 +36,33 @@ def answered(questions, seed, limit=None):
     }
 
 
-def ours(questions, answers, limit=None):
-    return groups(
-        (
-            sample.id,
-            sample.references["subject"],
-            sample.references["category"],
-            float(parsed(answers[sample.id]).best == sample.references["gold"]),
-        )
-        for sample, _ in questions.samples(limit)
-    )
+def reported(questions, said, limit=None):
+    """The report of two models with these answers."""
+    part = PlannedTask(task(), "listing", questions.planned(limit), questions.available, questions.revision)
+    tallies = {(label, part.task.name): Tally(part.task, label) for label in said}
+    for sample, _ in questions.samples(limit):
+        for label, found in said.items():
+            tallies[label, part.task.name].add(sample, Answer(found[sample.id], "stop", 9, 1, 0.1))
+    return report.build(Plan(contender("base"), (contender("cand"),), (part,)), tallies)
 
 
-@pytest.mark.parametrize("limit", [None, 1, 9])
-@pytest.mark.parametrize("seed", range(4))
-def test_every_score_is_lm_evals_to_the_last_digit(questions, seed, limit):
-    answers = answered(questions, seed, limit)
-    found, theirs = ours(questions, answers, limit), lm_eval_results(questions, answers, limit)
-    expected = {name: line["acc,none"] for name, line in theirs["results"].items() if "acc,none" in line}
-    assert {
-        "mmlu": found.overall.score,
-        **{f"mmlu_{name}": share.score for name, share in (found.categories | found.subjects).items()},
-    } == expected
-    assert found.overall.questions == theirs["results"]["mmlu"]["sample_len"] == questions.planned(limit)
-    sizes = {name.removeprefix("mmlu_"): each["effective"] for name, each in theirs["n-samples"].items()}
-    assert {name: share.questions for name, share in found.subjects.items()} == sizes
+@pytest.mark.parametrize(("seed", "limit"), [(0, None), (2, None), (4, 1), (6, 9)])
+def test_every_score_of_a_report_is_lm_evals(questions, seed, limit):
+    said = {"base": answered(questions, seed, limit), "cand": answered(questions, seed + 1, limit)}
+    (row,) = reported(questions, said, limit).rows
+    for label, side in (("base", "baseline"), ("cand", "candidate")):
+        theirs = lm_eval_results(questions, said[label], limit)
+        ours = {f"mmlu_{name}": getattr(one, side) for name, one in row.groups["cand"].items()}
+        ours["mmlu"] = row.scores[label].score
+        # Both are means of zeros and ones; the order of the additions is all that may differ.
+        assert ours == {
+            name: pytest.approx(line["acc,none"], abs=1e-12)
+            for name, line in theirs["results"].items()
+            if "acc,none" in line
+        }
+        sizes = {name: each["effective"] for name, each in theirs["n-samples"].items()}
+        assert {name: row.groups["cand"][name.removeprefix("mmlu_")].n for name in sizes} == sizes
+        assert row.scores[label].scored == theirs["results"]["mmlu"]["sample_len"] == questions.planned(limit)
 
 
 def test_samples_carry_lm_evals_numbers_and_hashes(questions):
@@ -81,52 +84,13 @@ def test_samples_carry_lm_evals_numbers_and_hashes(questions):
         assert [value for value, _ in line["filtered_resps"]] == list(parsed(answers[sample.id]).values)
 
 
-def test_a_missing_answer_is_no_wrong_answer(questions):
-    answers = answered(questions, 1)
-    answers.pop("sociology/0")
-    with pytest.raises(DataError, match="sociology/0 has no answer"):
-        lm_eval_results(questions, answers)
-
-
-def test_categories_are_weighted_by_their_questions():
-    lines = [
-        ("a/0", "a", "stem", 1.0),
-        ("a/1", "a", "stem", 0.0),
-        ("b/0", "b", "stem", 1.0),
-        ("c/0", "c", "other", 0.0),
-    ]
-    found = groups(lines)
-    assert found.overall == Share(0.5, 4)
-    assert found.categories == {"stem": Share(pytest.approx(2 / 3), 3), "other": Share(0.0, 1)}
-    assert found.subjects == {"a": Share(0.5, 2), "b": Share(1.0, 1), "c": Share(0.0, 1)}
-
-
-def test_nothing_scored_has_no_score():
-    assert groups([]).overall is None
-
-
-def test_the_groups_of_a_report_are_lm_evals(questions):
-    said = {label: answered(questions, seed) for label, seed in (("base", 5), ("cand", 6))}
-    part = PlannedTask(task(), "listing", questions.available, questions.available, questions.revision)
-    tallies = {(label, part.task.name): Tally(part.task, label) for label in said}
-    for sample, _ in questions.samples(None):
-        for label, found in said.items():
-            tallies[label, part.task.name].add(sample, Answer(found[sample.id], "stop", 9, 1, 0.1))
-    built = report.build(Plan(contender("base"), (contender("cand"),), (part,)), tallies)
-    groups_of_report = built.rows[0].groups["cand"]
-    for label, answers in said.items():
-        theirs = ours(questions, answers)
-        wanted = {**theirs.categories, **theirs.subjects}
-        side = "baseline" if label == "base" else "candidate"
-        assert {name: (getattr(one, side), one.n) for name, one in groups_of_report.items()} == {
-            name: (pytest.approx(share.score, abs=1e-12), share.questions) for name, share in wanted.items()
-        }
-    assert list(groups_of_report)[: len(theirs.categories)] == sorted(
-        theirs.categories, key=lambda name: (recovery(groups_of_report[name]), name)
-    )
-    page = report.html(built, templates())
-    assert f"{len(groups_of_report)} groups of samples" in page
-    assert report.results(built)["tasks"][0]["groups"]["cand"].keys() == groups_of_report.keys()
+def test_a_report_shows_categories_before_subjects_and_of_each_the_worst_first(questions):
+    built = reported(questions, {"base": answered(questions, 5), "cand": answered(questions, 6)})
+    found = built.rows[0].groups["cand"]
+    categories = {sample.references["category"] for sample, _ in questions.samples(None)}
+    assert list(found)[: len(categories)] == sorted(categories, key=lambda name: (recovery(found[name]), name))
+    assert f"{len(found)} groups of samples" in report.html(built, templates())
+    assert report.results(built)["tasks"][0]["groups"]["cand"].keys() == found.keys()
 
 
 def recovery(one):

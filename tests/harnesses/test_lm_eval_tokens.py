@@ -12,7 +12,7 @@ from evalkit.demo.train.mmlu import heading
 from evalkit.demo.train.tokens import learn
 from evalkit.errors import DataError, InfrastructureError
 from evalkit.harnesses.harness import Served
-from evalkit.harnesses.lm_eval_tokens import Tokenizer, tokenizer_for
+from evalkit.harnesses.lm_eval.tokens import Tokenizer, tokenizer_for
 from evalkit.types import Model
 
 LETTERS = [" A", " B", " C", " D"]

@@ -5,15 +5,16 @@ import json
 from contextlib import aclosing
 
 import pytest
+from lm_eval_oracle import evaluated, lm_eval_results
 from mmlu_folder import mmlu, task
 
 from evalkit.client import Client, Policy
 from evalkit.harnesses.harness import Served
-from evalkit.harnesses.lm_eval import LmEval
-from evalkit.harnesses.lm_eval_canary import STEP
-from evalkit.harnesses.lm_eval_groups import groups, lm_eval_results
-from evalkit.harnesses.lm_eval_requests import parsed
-from evalkit.harnesses.lm_eval_tokens import tokenizer_for
+from evalkit.harnesses.lm_eval.canary import STEP
+from evalkit.harnesses.lm_eval.harness import LmEval
+from evalkit.harnesses.lm_eval.tokens import tokenizer_for
+from evalkit.harnesses.lm_eval.wire import parsed
+from evalkit.score import Tally
 from evalkit.types import Answer, Model
 
 pytestmark = pytest.mark.vllm
@@ -60,7 +61,6 @@ def asked(served, questions, **chosen):
 
 def stock(served, questions):
     """lm-eval's own model class on the same rows: its result."""
-    from lm_eval import evaluate
     from lm_eval.models.openai_completions import LocalCompletionsAPI
 
     rows = {}
@@ -76,9 +76,7 @@ def stock(served, questions):
         max_length=served.max_model_len,
         num_concurrent=8,
     )
-    loaded = questions.group.loaded
-    tasks = {name: one for name, one in loaded["tasks"].items() if name in rows}
-    return evaluate(lm=lm, task_dict={**loaded, "tasks": tasks}, samples=rows, bootstrap_iters=0)
+    return evaluated(lm, questions, rows)
 
 
 def likelihoods(result):
@@ -127,19 +125,17 @@ def test_the_exact_way_gives_stocks_answers(runs):
 def test_scores_are_lm_evals(runs, questions):
     first, (answers, *_), _, again = runs
     replayed = lm_eval_results(questions, answers, LIMIT)
-    samples = {sample.id: sample for sample, _ in questions.samples(LIMIT)}
-    mine = groups(
-        (key, one.references["subject"], one.references["category"], float(best == one.references["gold"]))
-        for key, one in samples.items()
-        for best in (parsed(answers[key]).best,)
-    )
-    assert mine.overall.score == replayed["results"]["mmlu"]["acc,none"]
+    tally = Tally(task(), "m")
+    for sample, _ in questions.samples(LIMIT):
+        tally.add(sample, Answer(answers[sample.id], "stop", 9, 1, 0.1))
+    mine = tally.task_score().score
+    assert mine == pytest.approx(replayed["results"]["mmlu"]["acc,none"], abs=1e-12)
     scores = {result["results"]["mmlu"]["acc,none"] for result in (first, again)}
     flipped = any(
         values.index(max(values)) != likelihoods(again)[key].index(max(likelihoods(again)[key]))
         for key, values in likelihoods(first).items()
     )
-    assert flipped or scores == {mine.overall.score}
+    assert flipped or scores == {replayed["results"]["mmlu"]["acc,none"]}
 
 
 def test_prompts_are_stocks_own(runs, questions):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from colours import contrast, palettes
 from rich_report import LABELS, rich, templates
 
 from evalkit import report
@@ -227,18 +228,6 @@ def test_no_answer_at_all_is_a_page():
     assert "incomplete" in text
 
 
-def contrast(one, other):
-    """WCAG 2.1, 1.4.3: relative luminance of both colours."""
-
-    def luminance(colour):
-        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-        return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-    bright, dark = sorted((luminance(one), luminance(other)), reverse=True)
-    return (bright + 0.05) / (dark + 0.05)
-
-
 GROUNDS = {
     "ink": ("paper", "panel", "gone", "new"),
     "soft": ("paper", "panel"),
@@ -251,12 +240,7 @@ GROUNDS = {
 
 @pytest.mark.parametrize("at", [0, 1, 2], ids=["light", "dark", "print"])
 def test_every_text_has_a_contrast_of_at_least_4_5(at):
-    root = re.findall(r":root \{(.*?)\}", templates()["report.css"], re.DOTALL)[at]
-    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{3,6})", root))
-    colours = {
-        name: found if len(found) == 7 else "#" + "".join(2 * sign for sign in found[1:])
-        for name, found in colours.items()
-    }
+    colours = palettes(templates()["report.css"])[at]
     for ink, grounds in GROUNDS.items():
         for ground in grounds:
             assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)

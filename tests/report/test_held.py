@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from evalkit import report
-from evalkit.harnesses.evalplus_checker import DIFFERS
-from evalkit.harnesses.lm_eval_canary import Canary
+from evalkit.harnesses.evalplus.checker import DIFFERS
+from evalkit.harnesses.lm_eval.canary import Canary
 from evalkit.report.held import cautions, sentences
 from reports import RIGHT, built, task
 
-FAST = {"method": "fast", "truncations": 0, **Canary(16, 0.001, 0.02, 1, 0).facts}
+FAST = {"method": "fast", "truncations": 0, **Canary(16, 0.001, 0.02, 0.07, 1, 0).facts}
 CHECKS = {
     "sandbox": "bubblewrap",
     "find_zero": "published",
@@ -35,6 +35,7 @@ def test_what_holds_for_every_model_is_told_once():
     (canary,) = [text for text in told if "16 questions were asked both ways" in text]
     assert "at most 0.02" in canary
     assert "itself by 0.001" in canary
+    assert "by 0.07 where the prefix cache is read" in canary
     assert "0 of the answers differ (1 of the exact way's own)" in canary
     assert "every model: prompts that were cut: 0" in told
 

@@ -1,6 +1,7 @@
 """The index of a run's samples: what filters leave, and when it is made again."""
 
 import json
+import shutil
 
 import pytest
 from hypothesis import given, settings
@@ -156,3 +157,15 @@ def test_lone_surrogates_are_harmless(tmp_path):
     samples = opened(folder)
     (found,) = samples.found(samples.numbers(Filter(1, text="half")).tolist())
     assert samples.line(found, 1)["answer"] == json.loads(json.dumps("half \ud83d"))
+
+
+def test_sample_files_that_are_gone_are_said(tmp_path):
+    line = sample(0, "one", 1.0)
+    folder = write_run(tmp_path, lines={"base": {"pages": [line]}, "cand": {"pages": [line]}})
+    samples = opened(folder)
+    (found,) = samples.found([0])
+    shutil.rmtree(folder / "samples")
+    with pytest.raises(DataError, match=r"pages\.jsonl: No such file"):
+        samples.line(found, 1)
+    with pytest.raises(DataError, match="sample files are not there any more"):
+        opened(folder)

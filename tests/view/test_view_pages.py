@@ -7,9 +7,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
+from colours import contrast, palettes
 from pastruns import failed, recovery, sample, write_run
 from viewers import started
 from workplaces import pages, picture, write_parquet
+
+from evalkit import places
 
 RUN = "/runs/20260101-000000-aaaaaa"
 LABEL = "<b>cand</b>\"'\u202eevil"
@@ -97,7 +100,7 @@ def test_a_missing_image_is_said(visit):
         f"{RUN}/samples/0/images/..%2F..%2Fx",
         f"{RUN}/samples/0/answers/9",
         f"{RUN}/sample?task=pages&id=nobody",
-        "/favicon.ico",
+        "/robots.txt",
     ],
 )
 def test_what_is_not_there_is_not_found(visit, path):
@@ -131,7 +134,8 @@ def test_in_a_browser_nothing_runs_and_nothing_leaves(tmp_path):
             (f"{RUN}/samples/1", "Failed"),
             (f"{RUN}/samples", "</table>"),
         ):
-            with started(tmp_path / "runs", tmp_path / "cache") as found:
+            # "latest": the samples are read before the address is there, so that no browser has to wait for them.
+            with started(tmp_path / "runs", tmp_path / "cache", "latest") as found:
                 seen = browsed(found, path, tmp_path / "profile")
             assert "<title>" in seen
             assert "owned</title>" not in seen
@@ -193,6 +197,26 @@ def test_from_the_list_to_one_sample_with_its_image(viewer, tmp_path):
     reply = visit.get(address)
     assert reply.headers["content-type"] == "image/jpeg"
     assert reply.content == picture(1)
+
+
+GROUNDS = {
+    "ink": ("paper", "panel"),
+    "soft": ("paper", "panel"),
+    "accent": ("paper", "panel"),
+    "good": ("good-bg",),
+    "bad": ("bad-bg",),
+    "warn": ("paper", "warn-bg"),
+    "mark-ink": ("mark",),
+    "paper": ("accent",),
+}
+
+
+@pytest.mark.parametrize("at", [0, 1], ids=["light", "dark"])
+def test_every_text_has_a_contrast_of_at_least_4_5(at):
+    colours = palettes((places.reports() / "view" / "view.css").read_text(encoding="utf-8"))[at]
+    for ink, grounds in GROUNDS.items():
+        for ground in grounds:
+            assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
 
 
 def test_the_history_draws_every_run(viewer, tmp_path):

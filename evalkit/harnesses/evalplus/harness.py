@@ -1,0 +1,90 @@
+"""HumanEval as evalplus holds it: its problems, prompts, sanitizer, checker and estimator."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from platform import python_version
+from typing import TYPE_CHECKING
+
+from evalkit import sandbox
+from evalkit.harnesses.evalplus import installed
+from evalkit.harnesses.evalplus.checker import ProgramChecker
+from evalkit.harnesses.evalplus.exam import EvalPlusExam, request_facts
+from evalkit.harnesses.evalplus.problems import Problems, load_problems
+from evalkit.harnesses.evalplus.prompts import texts
+from evalkit.harnesses.evalplus.render import Renderer
+from evalkit.harnesses.evalplus.settings import settings_of
+from evalkit.rows import local
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from evalkit.harnesses.evalplus.prompts import Texts
+    from evalkit.harnesses.evalplus.settings import Settings
+    from evalkit.harnesses.harness import Questions, Served
+    from evalkit.types import Task
+
+_EVALPLUS_FILE = "HumanEvalPlus.jsonl.gz"
+_RULES = 1
+"""Goes up when verdicts of this code may differ from those of the code before."""
+
+
+class EvalPlus:
+    """The harness of HumanEval."""
+
+    def questions(self, task: Task, data: Path | None, tell: Callable[[str], None]) -> Problems:
+        """Every problem n times, from ``data``, the file beside the task file, or evalplus's own loader.
+
+        Raises:
+            ConfigError: The task's settings are wrong.
+            DataError: The file cannot be read, or does not fit.
+            InfrastructureError: evalplus is not installed, or cannot download its data.
+        """
+        settings = settings_of(task)
+        words = _words(settings)
+        problems = load_problems(data or _beside(task), plus=settings.plus, tell=tell)
+        request = request_facts(task.decoding, words, settings.bos)
+        return Problems(problems, task.decoding.n, request, _identity(settings))
+
+    def exam(self, task: Task, served: Served, tell: Callable[[str], None]) -> EvalPlusExam:
+        """The problems for one model on its server."""
+        del tell
+        settings = settings_of(task)
+        words = _words(settings)
+        renderer = Renderer(served.url, served.name, words, settings.bos)
+        return EvalPlusExam(task.decoding, words, settings.bos, renderer, served.name)
+
+    def checker(self, task: Task, questions: Questions, *, unsafe: bool) -> ProgramChecker:
+        """Runs the answers in a sandbox and has evalplus compare what they return.
+
+        Raises:
+            SandboxError: There is no sandbox on this machine, and ``unsafe`` does not allow to do without.
+        """
+        if not isinstance(questions, Problems):
+            raise TypeError("these are not the questions of this harness")
+        return ProgramChecker(questions, settings_of(task), sandbox.find(unsafe=unsafe))
+
+
+def _beside(task: Task) -> Path | None:
+    """The file beside the task file that it names; None for evalplus's own, which evalplus finds or downloads."""
+    if task.dataset.files == (_EVALPLUS_FILE,):
+        return None
+    return local.matching(Path(task.source).parent, task.dataset.files)[0]
+
+
+def _words(settings: Settings) -> Texts:
+    """Evalplus's texts, with the task's own sentences in the places of those that it replaces."""
+    words = texts()
+    return replace(
+        words,
+        instruction=settings.instruction or words.instruction,
+        response=settings.response or words.response,
+    )
+
+
+def _identity(settings: Settings) -> str:
+    """What judges an answer, but for the problems."""
+    tests = f"{'base+plus' if settings.plus else 'base'} find_zero-{settings.find_zero}"
+    limits = f"{settings.min_time_limit_s:g}s-{settings.gt_time_factor:g}x-{settings.memory_mib}MiB"
+    return f"evalplus-{installed.release()} rules-{_RULES} python-{python_version()} {tests} {limits}"

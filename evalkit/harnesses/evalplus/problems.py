@@ -1,0 +1,173 @@
+"""HumanEval's problems, from evalplus's own loader or from a file, and the samples that they make."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from evalkit.errors import DataError, InfrastructureError
+from evalkit.harnesses.evalplus import installed
+from evalkit.identity import digest
+from evalkit.types import Sample, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from evalkit.types import Json
+
+_NEEDED = ("task_id", "prompt", "entry_point", "canonical_solution", "base_input")
+_SCHEMA = f"a line has {', '.join(_NEEDED)}, and for HumanEval+ plus_input and atol"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A function to write, and what is known about it."""
+
+    task_id: str
+    prompt: str
+    """Signature and docstring, as the data set holds them."""
+    entry_point: str
+    """Name of the function."""
+    solution: str
+    """The data set's own body, which is a program like any other: it runs in the sandbox."""
+    atol: float
+    tests: Mapping[str, Sequence[Sequence[Json]]]
+    """Arguments of the calls, by ``base`` and ``plus``; ``plus`` is missing where it is not asked for."""
+    digest: str
+    """Of all of the above."""
+
+    @classmethod
+    def of(cls, row: Mapping[str, Json], place: str, *, plus: bool) -> Problem:
+        """The problem of one line of a data file.
+
+        Raises:
+            DataError: A key is missing or holds something else.
+        """
+        kinds = [("base", "base_input"), *([("plus", "plus_input")] if plus else [])]
+        missing = [key for key in (*_NEEDED, *(key for _, key in kinds[1:])) if key not in row]
+        if missing:
+            without = "; set settings.plus = false to do without" if missing == ["plus_input"] else ""
+            raise DataError(f"{place}: no {', '.join(missing)}", fix=f"{_SCHEMA}{without}")
+        texts = [row[key] for key in _NEEDED[:4]]
+        if not all(isinstance(text, str) for text in texts) or not texts[2].isidentifier():
+            raise DataError(f"{place}: {', '.join(_NEEDED[:4])} are not all texts, or name no function", fix=_SCHEMA)
+        tests = {kind: row[key] for kind, key in kinds}
+        for kind, calls in tests.items():
+            if not isinstance(calls, list) or not all(isinstance(call, list) for call in calls):
+                raise DataError(f"{place}: {kind}_input is not a list of argument lists", fix=_SCHEMA)
+        atol = row.get("atol", 0)
+        if type(atol) not in {int, float}:
+            raise DataError(f"{place}: atol is {atol!r}", fix="it is a number")
+        task_id, prompt, entry_point, body = texts
+        whole = digest([*texts, repr(atol), json.dumps(tests)])
+        return cls(task_id, prompt, entry_point, body, atol, tests, whole)
+
+
+class Problems:
+    """A data set's problems, each asked ``attempts`` times. A `harness.Questions`."""
+
+    def __init__(self, problems: Sequence[Problem], attempts: int, request: Mapping[str, Json], checker: str) -> None:
+        """Take the problems in their order.
+
+        Args:
+            problems: All of the data set.
+            attempts: How often each is asked.
+            request: All that moves an answer besides the problem, the attempt and the model.
+            checker: Identity of the rules by which answers are judged, but for the problems.
+        """
+        self.problems = {problem.task_id: problem for problem in problems}
+        self._attempts = attempts
+        self._request = dict(request)
+        self._asked = 0
+        self.revision = f"sha256:{digest([problem.digest for problem in problems])}"
+        """Of the problems, whichever file they came from."""
+        self.checker = f"{checker} problems-{digest([checker, self.revision])[:16]}"
+
+    @property
+    def available(self) -> int:
+        """Problems x attempts."""
+        return len(self.problems) * self._attempts
+
+    def planned(self, limit: int | None) -> int:
+        """Attempts at the first ``limit`` problems."""
+        return min(len(self.problems), len(self.problems) if limit is None else limit) * self._attempts
+
+    def samples(self, limit: int | None) -> Iterator[tuple[Sample, str]]:
+        """All attempts at the first problem, then at the next; each with its request digest."""
+        for number, problem in enumerate(islice(self.problems.values(), limit)):
+            self._asked = max(self._asked, number + 1)
+            for attempt in range(self._attempts):
+                yield (
+                    sample(problem, attempt),
+                    digest({**self._request, "problem": digest(problem.prompt), "attempt": attempt}),
+                )
+
+    @property
+    def asked(self) -> list[Problem]:
+        """The problems that ``samples`` has listed so far; all of them when it has listed none."""
+        return list(islice(self.problems.values(), self._asked or None))
+
+
+def sample(problem: Problem, attempt: int) -> Sample:
+    """One attempt at one problem."""
+    references = {"task_id": problem.task_id, "entry_point": problem.entry_point, "digest": problem.digest}
+    return Sample(f"{problem.task_id}#{attempt}", (Text(problem.prompt),), references, problem.task_id)
+
+
+def load_problems(data: Path | None, *, plus: bool, tell: Callable[[str], None]) -> list[Problem]:
+    """The problems of ``data`` (``.jsonl`` or ``.jsonl.gz``), or those that evalplus downloads and keeps.
+
+    Raises:
+        DataError: The file cannot be read, or is no such file.
+        InfrastructureError: evalplus is not installed, or cannot download its data.
+    """
+    name, rows = ("HumanEval+", _downloaded(tell)) if data is None else (str(data), _lines(data))
+    problems = [Problem.of(row, place, plus=plus) for place, row in rows]
+    if not problems:
+        raise DataError(f"{name}: no problems", fix=_SCHEMA)
+    ids = [problem.task_id for problem in problems]
+    if twice := sorted({task_id for task_id in ids if ids.count(task_id) > 1}):
+        raise DataError(f"{name}: {twice[0]} occurs twice", fix="give every problem an id of its own")
+    return problems
+
+
+def _downloaded(tell: Callable[[str], None]) -> list[tuple[str, Mapping[str, Json]]]:
+    """The problems as evalplus itself loads them (``HUMANEVAL_OVERRIDE_PATH`` counts)."""
+    tell("HumanEval+ is loaded by evalplus, which downloads it from GitHub the first time")
+    try:
+        # Imports a data set library for a benchmark that is not asked, so only where there is no file.
+        from evalplus.data import get_human_eval_plus  # noqa: PLC0415
+    except ImportError as error:
+        raise installed.unusable(error) from error
+    try:
+        with redirect_stdout(StringIO()):  # a progress bar, where results are printed
+            found = get_human_eval_plus()
+    except (OSError, ValueError, AssertionError, AttributeError) as error:
+        raise InfrastructureError(
+            f"evalplus cannot load HumanEval+ ({error})",
+            fix="download HumanEvalPlus.jsonl.gz from evalplus's releases and name it: --data humaneval=FILE",
+        ) from error
+    return [(str(task_id), row) for task_id, row in found.items()]
+
+
+def _lines(path: Path) -> Iterator[tuple[str, Mapping[str, Json]]]:
+    """Every line's object with its place."""
+    number = 0
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    row = json.loads(line)
+                    if not isinstance(row, dict):
+                        raise DataError(f"{path}:{number}: not a JSON object", fix=_SCHEMA)
+                    yield f"{path}:{number}", row
+    except (ValueError, RecursionError, EOFError) as error:
+        raise DataError(f"{path}:{number}: not JSON ({error})", fix=_SCHEMA) from error
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}", fix="name a .jsonl or .jsonl.gz file") from error

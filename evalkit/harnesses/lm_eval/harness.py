@@ -1,0 +1,58 @@
+"""MMLU as lm-eval asks it: its task group decides what is asked, evalkit's client asks, its store keeps the answers.
+
+lm-eval is imported only when a run needs it, and never sends anything itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from evalkit.harnesses.lm_eval.data import mirror
+from evalkit.harnesses.lm_eval.exam import LikelihoodExam
+from evalkit.harnesses.lm_eval.questions import GroupQuestions
+from evalkit.harnesses.lm_eval.settings import settings_of
+from evalkit.harnesses.lm_eval.tasks import LoadedGroup
+from evalkit.harnesses.lm_eval.tokens import tokenizer_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from evalkit.harnesses.harness import Checker, Exam, Questions, Served
+    from evalkit.types import Task
+
+_EXTRA_TOKENS: Final = 1
+"""A request generates one token, whether anybody reads it or not; lm-eval leaves room for it as well."""
+
+
+class LmEval:
+    """The harness of MMLU."""
+
+    def questions(self, task: Task, data: Path | None, tell: Callable[[str], None]) -> Questions:
+        """MMLU's questions from the hub, or from ``data``: a folder of ``<subject>/{dev,test}-*.parquet``.
+
+        A local folder may hold any of the 57 subjects, and is read without any network.
+
+        Raises:
+            DataError: The files lack a subject's split, a column or shots.
+            InfrastructureError: The hub cannot be reached, or lm-eval is not installed.
+        """
+        chosen = settings_of(task)
+        files = mirror(task, data, chosen.shots, tell)
+        return GroupQuestions(chosen, files.revision, LoadedGroup(files, chosen.shots))
+
+    def exam(self, task: Task, served: Served, tell: Callable[[str], None]) -> Exam:
+        """MMLU for one model on its server.
+
+        Raises:
+            DataError: The model's tokenizer cannot be read.
+        """
+        chosen = settings_of(task)
+        longest = min(chosen.max_length, served.max_model_len or chosen.max_length) - _EXTRA_TOKENS
+        tokenizer = tokenizer_for(served, tell, add_bos=chosen.add_bos)
+        return LikelihoodExam(task.name, served.name, tokenizer, longest, tell, method=chosen.method)
+
+    def checker(self, task: Task, questions: Questions, *, unsafe: bool) -> Checker | None:
+        """None: the metric ``acc`` reads the answers."""
+        del task, questions, unsafe
+        return None

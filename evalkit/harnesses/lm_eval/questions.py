@@ -1,0 +1,111 @@
+"""MMLU's questions as samples, and which of them a run with a limit asks."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from evalkit.harnesses.lm_eval.tasks import BadRow
+from evalkit.harnesses.lm_eval.wire import PATH
+from evalkit.identity import digest
+from evalkit.types import Sample, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from evalkit.harnesses.lm_eval.settings import Settings
+    from evalkit.harnesses.lm_eval.tasks import LoadedGroup, Question, Subject
+    from evalkit.types import Json
+
+
+class GroupQuestions:
+    """The group's questions as samples, listed by subject so that shared prefixes are adjacent."""
+
+    checker = ""
+
+    def __init__(self, chosen: Settings, revision: str, group: LoadedGroup) -> None:
+        """Take a group that is loaded; nothing is rendered yet."""
+        self._settings = chosen
+        self._revision = revision
+        self._group = group
+        self._rendered: tuple[int | None, list[tuple[Sample, str]]] | None = None
+
+    @property
+    def revision(self) -> str:
+        """The data set's commit, or a digest of the local files."""
+        return self._revision
+
+    @property
+    def group(self) -> LoadedGroup:
+        """lm-eval's group behind the questions."""
+        return self._group
+
+    @property
+    def available(self) -> int:
+        """Questions of all subjects."""
+        return sum(subject.rows for subject in self._group.subjects)
+
+    def planned(self, limit: int | None) -> int:
+        """Questions that a run with ``--limit`` asks."""
+        return self.available if limit is None else min(limit, self.available)
+
+    def samples(self, limit: int | None) -> Iterator[tuple[Sample, str]]:
+        """Every planned question with its request digest; what a smaller limit asks, a larger one asks too."""
+        if self._rendered is None or self._rendered[0] != limit:
+            self._rendered = (limit, list(self._render(limit)))
+        yield from self._rendered[1]
+
+    def _render(self, limit: int | None) -> Iterator[tuple[Sample, str]]:
+        for subject, count in zip(self._group.subjects, shares(self._group.subjects, self.planned(limit)), strict=True):
+            for question in self._group.questions(subject, range(count)):
+                if isinstance(question, BadRow):
+                    # Its place is kept: it is a failure of every model, not a smaller denominator.
+                    name = f"{question.subject}/{question.doc_id}"
+                    yield Sample(name, (Text(question.reason),), None, question.subject), ""
+                else:
+                    yield sample(question), request_digest(question, self._settings)
+
+
+def sample(question: Question) -> Sample:
+    """A question as a sample, with lm-eval's number and hashes."""
+    references: dict[str, Json] = {
+        "gold": question.gold,
+        "choices": list(question.choices),
+        "subject": question.subject,
+        "category": question.category,
+        "doc_hash": question.doc_hash,
+        "prompt_hash": question.prompt_hash,
+    }
+    name = f"{question.subject}/{question.doc_id}"
+    return Sample(name, (Text(question.context),), references, cluster=question.subject)
+
+
+def request_digest(question: Question, chosen: Settings) -> str:
+    """Identity of what is asked, whichever model it is asked of."""
+    return digest(
+        {
+            "path": PATH,
+            "context": question.context,
+            "continuations": list(question.choices),
+            "add_bos": chosen.add_bos,
+            "max_length": chosen.max_length,
+            "method": chosen.method,
+        }
+    )
+
+
+def shares(subjects: Sequence[Subject], planned: int) -> list[int]:
+    """How many questions each subject gives when ``planned`` are spread evenly over all.
+
+    Subjects give one question each in turn, in an order drawn from their names, until enough are given; so the
+    questions of a smaller number are among those of a larger one, and a few questions already span the categories.
+    """
+    turns = sorted(range(len(subjects)), key=lambda at: sha256(subjects[at].name.encode()).digest())
+    given = [0] * len(subjects)
+    left = min(planned, sum(subject.rows for subject in subjects))
+    while left:
+        for at in turns:
+            if left and given[at] < subjects[at].rows:
+                given[at] += 1
+                left -= 1
+    return given

@@ -1,0 +1,39 @@
+"""The ``[settings]`` of a task that lm-eval's group makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from evalkit import schema
+
+if TYPE_CHECKING:
+    from evalkit.types import Task
+
+Method = Literal["fast", "echo"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The ``[settings]`` table of the task file."""
+
+    shots: int = 5
+    method: Method = "fast"
+    """``fast`` where the server proves fit for it, or always ``echo``, as lm-eval's own API models ask."""
+    max_length: int = 4096
+    """Tokens of prompt, continuation and the one generated token. A longer prompt is an error, never cut."""
+    add_bos: bool = True
+    """Tokenize with the tokenizer's special tokens: lm-eval's ``add_bos_token``."""
+
+
+def settings_of(task: Task) -> Settings:
+    """What ``task``'s table says.
+
+    Raises:
+        ConfigError: It has an unknown key or an impossible value.
+    """
+    source = f"{task.source or task.name}: settings"
+    found = schema.read(Settings, task.settings, source)
+    least = {"shots": found.shots}
+    schema.refuse([*schema.at_least(0, least), *schema.at_least(3, {"max_length": found.max_length})], source)
+    return found
