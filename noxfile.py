@@ -67,25 +67,19 @@ def types(session: nox.Session) -> None:
     session.run("mypy")
 
 
+_BENCHES = {"client": ".[test]", "mmlu": ".[cpu,test]", "view": ".[test]", "humaneval": ".[test]"}
+"""What can be measured, and what that needs; the last asks a server that runs (``--url``)."""
+
+
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure the client against a local server, beside a plain ``requests`` loop."""
-    session.install("-e", ".[test]")
-    session.run("python", "tests/bench/bench_client.py", *session.posargs)
-
-
-@nox.session(name="bench-mmlu")
-def bench_mmlu(session: nox.Session) -> None:
-    """Measure MMLU on one live vLLM: lm-eval's own local-completions beside evalkit."""
-    session.install("-e", ".[cpu,test]")
-    session.run("python", "tests/bench/bench_mmlu.py", *session.posargs)
-
-
-@nox.session(name="bench-view")
-def bench_view(session: nox.Session) -> None:
-    """Measure every page of the viewer, first and again, over 200,000 made-up samples and two models."""
-    session.install("-e", ".[test]")
-    session.run("python", "tests/bench/bench_view.py", *session.posargs)
+    """Measure: the client, MMLU beside lm-eval's own client, the viewer; ``-- mmlu --questions 300`` one of them."""
+    chosen, words = list(_BENCHES)[:3], session.posargs
+    if words and words[0] in _BENCHES:
+        chosen, words = words[:1], words[1:]
+    for name in chosen:
+        session.install("-e", _BENCHES[name])
+        session.run("python", f"tests/bench/bench_{name}.py", *words, env=_KEEP_BYTECODE)
 
 
 @nox.session

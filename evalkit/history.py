@@ -6,6 +6,7 @@ import json
 import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from evalkit.errors import EvalkitError, UsageError, near_miss
@@ -223,6 +224,21 @@ def _is_run(path: Path) -> bool:
 
 
 def _past_run(folder: Path) -> PastRun:
+    return _known(folder, *(_stamp(folder / name) for name in ("run.json", "results.json")))
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    try:
+        state = path.stat()
+    except OSError:
+        return 0, 0, 0
+    return state.st_ino, state.st_size, state.st_mtime_ns
+
+
+# The viewer's list asks for every run each time it is opened: a year of nights would be read again for each page.
+@lru_cache(maxsize=4096)
+def _known(folder: Path, *_stamps: tuple[int, int, int]) -> PastRun:
+    """The run, read anew when its files are not those that were read."""
     problem, facts, results = "", {}, {}
     try:
         facts = _read(folder / "run.json")

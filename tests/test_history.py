@@ -135,6 +135,19 @@ def test_a_history_needs_no_store_that_can_be_read(tmp_path, damage):
     assert CliRunner().invoke(command, ["-o", str(tmp_path)]).exit_code == 0
 
 
+def test_a_run_is_read_once_and_again_when_it_changed(tmp_path):
+    nights(tmp_path)
+    before = history.past_runs(tmp_path)
+    assert all(one is other for one, other in zip(before, history.past_runs(tmp_path), strict=True))
+    write_run(tmp_path, before[-1].id, recoveries={"pages": recovery(42.5)})
+    after = history.past_runs(tmp_path)
+    assert [one is other for one, other in zip(before, after, strict=True)] == [True, True, False]
+    (line,) = history.lines(after)
+    assert line.points[-1].percent == 42.5
+    (after[0].folder / "results.json").unlink()
+    assert not history.past_runs(tmp_path)[0].results
+
+
 @pytest.mark.parametrize("key", ["", ".", "..", "../runs/20260101-000000-aaaaaa", "nothing"])
 def test_no_id_reaches_outside(tmp_path, key):
     write_run(tmp_path / "runs")
