@@ -1,9 +1,9 @@
 """Measures the client against a static local server that answers at once, beside a plain ``requests`` loop.
 
-Run it with ``nox -s bench -- client``, or ``python tests/bench/bench_client.py --help``. Every case is a process of its own, so
-that its CPU time and its peak memory are its own; the server is one more. Bodies are made by ``evalkit.chat`` from
-samples, as in a run, so the figures hold for everything between a row in memory and its outcome. CPU time per request
-is the figure to compare between machines that do other work as well; requests per second need an idle one.
+Run it with ``nox -s bench -- client``, or ``python tests/bench/bench_client.py --help``. Every case is a process of its
+own, so that its CPU time and its peak memory are its own; the server is one more. Bodies are made by ``evalkit.chat``
+from samples, as in a run, so the figures hold for everything between a row in memory and its outcome. CPU time per
+request is the figure to compare between machines that do other work as well; requests per second need an idle one.
 """
 
 from __future__ import annotations
