@@ -26,8 +26,14 @@ def tiny_model(folder: Path) -> Iterator[Served]:
         device="cpu",
         # Compiling would take longer than all the tests that ask this server.
         args={"max-model-len": 1024, "enforce-eager": True, "max-num-seqs": 16},
-        # The last: engine and worker are one process. Each process imports vLLM anew, which is most of a start.
-        env={"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"},
+        env={
+            "VLLM_CPU_KVCACHE_SPACE": "1",
+            "HF_HUB_OFFLINE": "1",
+            # Engine and worker in one process: each imports vLLM anew, which is most of a start.
+            "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+            # On busy cores, two threads that wait for each other take many times as long as one alone.
+            "OMP_NUM_THREADS": "1",
+        },
     )
     with Server(serving, model, folder / "server.log") as server:
         (entry,) = served_models(server.url)

@@ -67,7 +67,7 @@ class TextServer(servers.ModelServer):
         self.under_way: Counter[str] = Counter()
         self.count = 0
         self.batches = 0
-        """Requests for chosen ids so far: the first is the rehearsal's."""
+        """Requests for chosen ids so far: the first two are the rehearsal's."""
 
     async def other(self, path: str, body: bytes) -> servers.Reply:
         answer = {"/tokenize": self._tokenize, "/detokenize": self._detokenize}.get(path)
@@ -106,7 +106,7 @@ class TextServer(servers.ModelServer):
             await asyncio.sleep(self.delay_s)
             if self.options.mute:
                 await asyncio.Event().wait()
-            if self.batches > 1 and any(is_one_in(self.options.refuse, ids) for ids in self._contexts(kind, said)):
+            if self.batches > 2 and any(is_one_in(self.options.refuse, ids) for ids in self._contexts(kind, said)):
                 return servers.error(400, "this prompt cannot be taken")
             return servers.as_json({"model": self.model, "choices": answer(said), "usage": {"prompt_tokens": 9}})
         finally:
@@ -140,7 +140,7 @@ class TextServer(servers.ModelServer):
             # An older vLLM does not know the field: it says what it wrote, and nothing of the choices.
             return {"token_logprobs": [-0.5], "top_logprobs": [{"token_id:7": -0.5}]}
         top = {f"token_id:{one}": likelihood(self.model, ids, one) for one in said["logprob_token_ids"]}
-        if self.batches > 1 and is_one_in(self.options.overwrite, ids):
+        if self.batches > 2 and is_one_in(self.options.overwrite, ids):
             top[f"token_id:{said['logprob_token_ids'][2]}"] = -9999.0
         return {"token_logprobs": [-0.9], "top_logprobs": [top]}
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 import requests
@@ -57,6 +58,8 @@ def test_prompts_are_those_of_the_published_commands(real_server):
 @pytest.mark.vllm
 def test_attempts_come_singly_from_one_request_a_problem(real_server, tmp_path):
     chosen = task(n=3)
+    # A model that has learned nothing never comes to an end by itself, and 768 tokens of it take a minute.
+    chosen = replace(chosen, decoding=replace(chosen.decoding, max_tokens=96))
     asked = EvalPlus().questions(chosen, write(tmp_path / "x.jsonl", rows(2)), lambda _: None)
     found, exam = ask(real_server, chosen, asked)
     assert sorted(found) == sorted(sample.id for sample, _ in asked.samples(None))
@@ -64,7 +67,7 @@ def test_attempts_come_singly_from_one_request_a_problem(real_server, tmp_path):
     stops = prompts.texts().stops["chat"]
     for answer in found.values():
         assert not any(stop in answer.text for stop in stops)
-        assert 0 < answer.completion_tokens <= 768
+        assert 0 < answer.completion_tokens <= 96
     assert len({answer.text for answer in found.values()}) > 2
     assert exam.facts["prompt"] == "chat"
     assert exam.facts["bos"] == "one"
