@@ -211,7 +211,7 @@ def verdict(row: Mapping[str, Json], label: str) -> str | None:
 
 def _inside(output: Path) -> Iterator[Path]:
     if not output.is_dir():
-        raise UsageError(f"{output}: no such folder", fix="name the folder of earlier runs with --output")
+        raise UsageError(f"{output}: no such folder", fix="name the folder of earlier runs with --runs")
     return output.iterdir()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from evalkit import publish, runfile
 from evalkit.errors import StoreError, UsageError, near_miss
-from evalkit.store import FILE, Store
+from evalkit.store import FILE, Store, reading
 from evalkit.types import Answer
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def opened(name: str, output: Path) -> Iterator[tuple[RunRow, Store, Path]]:
         EvalkitError: There is no such run, or the store lacks something of it.
     """
     folder, key = place(name, output)
-    with Store(folder, write=False) as store:
+    with Store(folder, write=False) as store, reading(store.path):
         row = find(key, store)
         check(row, store)
         yield row, store, folder / row.id

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 FILE = "store.sqlite3"
+_OTHER = "name the folder of earlier runs with --runs"
 FINAL = (FailureKind.REFUSED, FailureKind.BAD_ROW)
 """Failures that asking again would not change: they are reused like answers."""
 
@@ -82,20 +83,29 @@ class Store:
         Raises:
             StoreError: Another process writes to it, it cannot be written, or a newer evalkit made it.
         """
-        with _store_errors(self.path):
+        with _store_errors(self.path) if self._write else reading(self.path):
             if self._write:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._lock = _locked(self.path.with_name("store.lock"))
             elif not self.path.exists():
-                raise StoreError(f"{self.path}: no store here", fix="name the folder of an earlier run with --output")
-            self._connection = sqlite3.connect(self.path, isolation_level=None, timeout=30)
+                raise StoreError(f"{self.path}: no store here", fix=_OTHER)
+            self._connection = self._connected()
             self._prepare()
         return self
+
+    def _connected(self) -> sqlite3.Connection:
+        beside = self.path.with_name(FILE + "-wal")
+        if self._write or beside.exists() or os.access(self.path.parent, os.W_OK):
+            return sqlite3.connect(self.path, isolation_level=None, timeout=30)
+        # SQLite puts a file beside one in WAL mode even to read it. In a folder where it may not, nothing is written.
+        return sqlite3.connect(f"{self.path.resolve().as_uri()}?immutable=1", isolation_level=None, uri=True)
 
     def _prepare(self) -> None:
         found = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if found > SCHEMA_VERSION:
             raise StoreError(f"{self.path}: written by a newer evalkit (format {found})", fix="update evalkit")
+        if not found and not self._write:
+            raise StoreError(f"{self.path}: nothing was ever kept in this file", fix=_OTHER)
         if self._write:
             # In WAL mode "normal" survives the death of the process; only a power cut may lose the last answers.
             self._connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
@@ -252,6 +262,19 @@ class Store:
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what SQLite says while a store is read into one clear error.
+
+    Raises:
+        StoreError: The file cannot be read, is damaged, or is no store.
+    """
+    try:
+        yield
+    except (sqlite3.Error, PermissionError) as error:
+        raise StoreError(f"{path}: cannot be read: {error}", fix=_OTHER) from error
 
 
 @contextmanager
