@@ -198,7 +198,7 @@ def resolved(mapping: Mapping[str, Any], source: str, given: Mapping[str, Any]) 
         raise UsageError(
             "no baseline is named", fix="add --baseline MODEL, or baseline = 'MODEL' to a file given with --config"
         )
-    return from_mapping(merged, lambda place: COMMAND_LINE if _has(options, place) else source)
+    return from_mapping(merged, lambda place: COMMAND_LINE if not mapping or _has(options, place) else source)
 
 
 def from_mapping(mapping: Mapping[str, Any], source: schema.Source) -> Config:

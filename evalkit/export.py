@@ -55,7 +55,8 @@ _ACTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\u
 def export(plan: Plan, store: Store, path: Path, kind: Format, chunk: int = _CHUNK) -> int:
     """Write every planned sample of every model of a run; returns the number of lines.
 
-    A reader sees the whole file or none. In CSV, and there alone, a text that a spreadsheet would take for a formula
+    A reader sees the whole file or none, so what is no file, such as ``/dev/stdout``, cannot be written to; behind a
+    link, the file that it leads to is. In CSV, and there alone, a text that a spreadsheet would take for a formula
     gets an apostrophe before it: text that begins with = + - @, their full-width forms, a tab or a line break.
 
     Raises:
@@ -63,10 +64,13 @@ def export(plan: Plan, store: Store, path: Path, kind: Format, chunk: int = _CHU
     """
     import pandas as pd  # noqa: PLC0415 - half a second that no other command should wait for
 
+    path = path.resolve() if path.is_symlink() else path
     unfinished = path.with_name(path.name + ".part")
     written = 0
     lines = _lines(plan, store)
     try:
+        if path.exists() and not path.is_file():
+            raise OutputError(f"{path}: not a file that could be replaced", fix=f"name a file, such as samples.{kind}")
         path.parent.mkdir(parents=True, exist_ok=True)
         sink = _SINKS[kind](unfinished)
         try:

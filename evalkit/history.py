@@ -243,7 +243,7 @@ def _known(folder: Path, *_stamps: tuple[int, int, int]) -> PastRun:
     try:
         facts = _read(folder / "run.json")
         if (folder / "results.json").is_file():
-            results = _read(folder / "results.json")
+            results = _table(_read(folder / "results.json"))
     except (OSError, ValueError) as error:
         problem = f"cannot be read: {error}"
     return PastRun(
@@ -263,6 +263,19 @@ def _read(path: Path) -> dict[str, Json]:
     if not isinstance(found, dict):
         raise ValueError(f"{path.name} is not a JSON object")  # noqa: TRY004 - told like every other damage
     return found
+
+
+def _table(results: dict[str, Json]) -> dict[str, Json]:
+    """The same, when its rows are of the shape in which a run writes them: one damaged file must not hide all runs."""
+    tables = [results.get("tasks", []), results.get("averages", [])]
+    if not all(isinstance(rows, list) and all(isinstance(row, dict) for row in rows) for rows in tables):
+        raise ValueError("results.json does not hold the rows of a table")
+    cells = [row.get(name, {}) for rows in tables for row in rows for name in ("scores", "recovery")]
+    if not all(isinstance(found, dict) and all(isinstance(one, dict) for one in found.values()) for found in cells):
+        raise ValueError("results.json does not hold the cells of a table")
+    if not all("task" in row for row in tables[0]):
+        raise ValueError("results.json has a row without its task")
+    return results
 
 
 def _rows(run: PastRun) -> Iterator[_Row]:

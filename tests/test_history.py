@@ -92,6 +92,20 @@ def test_a_damaged_run_stands_in_the_list_and_harms_no_other(tmp_path, damage):
     assert len(only_line(tmp_path).points) == 1
 
 
+@pytest.mark.parametrize(
+    "damage",
+    ["{", "[]", '{"tasks": {}}', '{"tasks": [1]}', '{"tasks": [{}]}', '{"averages": [{"recovery": {"cand": 99}}]}'],
+)
+def test_a_damaged_table_is_said_and_harms_no_other(tmp_path, damage):
+    write_run(tmp_path, "20260101-000000-aaaaaa")
+    (write_run(tmp_path, "20260102-000000-bbbbbb") / "results.json").write_text(damage)
+    whole, broken = history.past_runs(tmp_path)
+    assert (whole.problem, whole.finished) == ("", True)
+    assert broken.problem.startswith("cannot be read: ")
+    assert (broken.results, broken.finished) == ({}, False)
+    assert len(only_line(tmp_path).points) == 1
+
+
 def kept_in_the_store(output, *runs):
     with Store(output) as store:
         for run in runs:
@@ -185,12 +199,36 @@ def test_the_terminal_shows_points_and_marks(tmp_path):
     assert "█│" in done.output
 
 
+def test_a_log_has_every_run_in_one_line_and_a_narrow_terminal_all_of_it(tmp_path):
+    nights(tmp_path)
+    lines = CliRunner().invoke(command, ["-o", str(tmp_path), "--task", "pages"]).output.splitlines()
+    (row,) = [line for line in lines if "20260101-000000-aaaaaa" in line]
+    assert row.split()[1:] == ["80.00", "79.00", "99.00", "98.00", "to", "100.00", "9/10", "recovered"]
+    for columns in ("40", "60", "80"):
+        text = CliRunner(env={"COLUMNS": columns}).invoke(command, ["-o", str(tmp_path), "--task", "pages"]).output
+        assert max(map(len, text.splitlines())) <= int(columns)
+        assert "…" not in text
+        assert ("20260101-000000-aaaaaa" in text) == (columns != "40")
+
+
+def test_what_was_not_judged_has_no_column_of_verdicts(tmp_path):
+    write_run(tmp_path)
+    shown = CliRunner().invoke(command, ["-o", str(tmp_path)]).output
+    assert "98.75" in shown
+    assert "verdict" not in shown
+
+
 def test_the_json_has_the_same(tmp_path):
     nights(tmp_path)
     done = CliRunner().invoke(command, ["-o", str(tmp_path), "--task", "pages", "--json"])
     (line,) = json.loads(done.output)["lines"]
     assert [point["percent"] for point in line["points"]] == [99.0, 98.75, 97.5]
     assert line["points"][0]["interval"] == [98.0, 100.0]
+
+
+def test_runs_without_a_candidate_are_said(tmp_path):
+    write_run(tmp_path, lines={"base": {"pages": []}})
+    assert "has a candidate" in CliRunner().invoke(command, ["-o", str(tmp_path)]).output
 
 
 def test_an_empty_history_says_what_was_left_out(tmp_path):

@@ -117,6 +117,15 @@ def test_the_exit_code_comes_through_after_the_report_was_found(steps, tmp_path,
     run(steps["Pass or fail"], tmp_path, code, CODE=outputs["code"])
 
 
+def test_a_first_night_that_began_no_run_ends_with_its_own_code(steps, tmp_path):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/evalkit").write_text("#!/bin/sh\nexit 2\n")
+    (tmp_path / "bin/evalkit").chmod(0o755)
+    outputs = run(steps["Compare"], tmp_path, 0)
+    assert run(steps["Find the run"], tmp_path, 0) == {}
+    run(steps["Pass or fail"], tmp_path, 2, CODE=outputs["code"])
+
+
 def run(step, folder, code, **env):
     """Run a step's script as the runner does; returns its outputs."""
     (folder / "out").write_text("")

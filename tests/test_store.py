@@ -191,6 +191,17 @@ def test_reading_where_nothing_is(tmp_path):
         pass
 
 
+def test_reading_a_file_in_which_nothing_was_kept(tmp_path):
+    (tmp_path / FILE).touch()
+    with pytest.raises(StoreError, match="nothing was ever kept") as caught, Store(tmp_path, write=False):
+        pass
+    assert "--runs" in caught.value.fix
+    with Store(tmp_path):
+        pass
+    with Store(tmp_path, write=False) as store:
+        assert store.run_ids() == []
+
+
 def test_references_of_any_json_shape_come_back(tmp_path):
     shapes = [["a", 1, None], {"answer": "x"}, "text", 3.5, [{"answer": "yes", "answer_id": 1}]]
     with Store(tmp_path) as store:

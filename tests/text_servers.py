@@ -8,9 +8,9 @@ alone:
 - a program is the problem's own solution where ``is_right`` says so, and otherwise a wrong one. With ``--mixed``, every
   third attempt of a request is the other kind.
 
-The journal has a line for each completion request as it comes in (``fast``, ``echo`` or ``program``, then what is
-asked: digests of the prompts, or the function's name and the attempts), and ``MET`` where requests with chosen ids and
-with echo were here at once.
+The journal has a line for each completion request as it comes in (``fast``, or ``salted`` where such a one keeps the
+prefix cache out, ``echo`` or ``program``, then what is asked: digests of the prompts, or the function's name and the
+attempts), and ``MET`` where requests with chosen ids and with echo were here at once.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class TextServer(servers.ModelServer):
         self.under_way: Counter[str] = Counter()
         self.count = 0
         self.batches = 0
-        """Requests for chosen ids so far: the first two are the rehearsal's."""
+        """Requests for chosen ids so far that may read the prefix cache: the first is the rehearsal's."""
 
     async def other(self, path: str, body: bytes) -> servers.Reply:
         answer = {"/tokenize": self._tokenize, "/detokenize": self._detokenize}.get(path)
@@ -96,17 +96,18 @@ class TextServer(servers.ModelServer):
     async def _complete(self, said: dict[str, Any]) -> servers.Reply:
         kind = "fast" if "logprob_token_ids" in said else "echo" if said.get("echo") else "program"
         answer = {"fast": self._fast, "echo": self._echo, "program": self._program}[kind]
-        self.batches += kind == "fast"
+        salted = "cache_salt" in said
+        self.batches += kind == "fast" and not salted
         self.under_way[kind] += 1
         if self.under_way["fast"] and self.under_way["echo"]:
             self._write("MET")
         try:
-            self._write(kind, *self._asked(kind, said))
+            self._write("salted" if salted else kind, *self._asked(kind, said))
             self._perhaps_die()
             await asyncio.sleep(self.delay_s)
             if self.options.mute:
                 await asyncio.Event().wait()
-            if self.batches > 2 and any(is_one_in(self.options.refuse, ids) for ids in self._contexts(kind, said)):
+            if self.batches > 1 and any(is_one_in(self.options.refuse, ids) for ids in self._contexts(kind, said)):
                 return servers.error(400, "this prompt cannot be taken")
             return servers.as_json({"model": self.model, "choices": answer(said), "usage": {"prompt_tokens": 9}})
         finally:
@@ -140,7 +141,7 @@ class TextServer(servers.ModelServer):
             # An older vLLM does not know the field: it says what it wrote, and nothing of the choices.
             return {"token_logprobs": [-0.5], "top_logprobs": [{"token_id:7": -0.5}]}
         top = {f"token_id:{one}": likelihood(self.model, ids, one) for one in said["logprob_token_ids"]}
-        if self.batches > 2 and is_one_in(self.options.overwrite, ids):
+        if self.batches > 1 and is_one_in(self.options.overwrite, ids):
             top[f"token_id:{said['logprob_token_ids'][2]}"] = -9999.0
         return {"token_logprobs": [-0.9], "top_logprobs": [top]}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from importlib import import_module
 
@@ -27,6 +28,10 @@ COMMANDS = {
     "doctor": ("doctor", "Examine this machine and say what is missing."),
     "completion": ("completion", "Print the shell completion script."),
 }
+
+
+_READER_GONE = 128 + 13
+"""What a shell says of a program whose reader has left (SIGPIPE); no verdict has this code."""
 
 
 class Commands(click.Group):
@@ -67,6 +72,9 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and leave with the exit code that the outcome deserves."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal of another encoding, or a name that holds half a character, is no reason to lose the rest.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = cli(standalone_mode=False)
     except click.exceptions.Abort:
@@ -80,10 +88,10 @@ def main() -> None:
     except EvalkitError as error:
         _explain(error)
         code = error.exit_code
-    except BrokenPipeError:
-        # The reader of our output has gone (`evalkit tasks | head`); that is not our error.
-        sys.stderr.close()
-        code = ExitCode.FINE
+    except SystemExit as left:
+        # The reader of our output has gone (`evalkit tasks | head`): click leaves with 1, which here says "degraded".
+        # With 0 it leaves when a shell has asked how to complete a word.
+        code = _READER_GONE if left.code else ExitCode.FINE
     sys.exit(int(code or 0))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from evalkit.history import Line, Point
+
+
+_ROOM = 60
+"""Columns of a terminal from which an id and some numbers have room in a line."""
+_WIDE = 160
+"""Columns of what is no terminal, such as the log of a CI job: there, a line that is broken is found by no search."""
 
 
 @click.command("history", help="Show how recovery and scores moved from run to run, and what changed in between.")
@@ -43,9 +50,13 @@ def command(task: str | None, output: str, *, everything: bool, as_json: bool) -
     if not chosen:
         click.echo(f"no finished run in {output}{_more(left_out)}")
         return
+    if not found:
+        click.echo(f"no run in {output} has a candidate: recovery is what a candidate keeps of its baseline")
     from rich.console import Console  # noqa: PLC0415
 
     console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(width=_WIDE)
     for line in found:
         _show(line, console)
     if left_out:
@@ -65,16 +76,23 @@ def _show(line: Line, console: Console) -> None:
     head = Text.assemble((line.title, "bold"), f"  {line.candidate} beside {line.baseline}  ")
     console.print(head.append(_drawn(line), style="cyan"))
     table = Table(box=None, pad_edge=False)
-    for name in ("run", "baseline", "candidate", "recovery (%)", "95 % interval", "paired"):
-        table.add_column(name, justify="left" if name == "run" else "right", overflow="fold")
-    table.add_column("verdict")
+    # An id is there to be copied: where there is some room, it keeps its line, and something else is broken.
+    table.add_column("run", no_wrap=console.width >= _ROOM, overflow="fold")
+    for name in ("baseline", "candidate", "recovery (%)", "95 % interval", "paired"):
+        table.add_column(name, justify="right", overflow="fold")
+    judged = any(point.verdict for point in line.points)
+    if judged:
+        table.add_column("verdict", overflow="fold")
     notes: list[str] = []
     for point in line.points:
         mark = ""
         if point.changed:
             notes.append(", ".join(point.changed))
             mark = f"▲{len(notes)} "
-        table.add_row(Text.assemble((mark, "yellow"), point.run, " (smoke)" if point.smoke else ""), *_cells(point))
+        table.add_row(
+            Text.assemble((mark, "yellow"), point.run, " (smoke)" if point.smoke else ""),
+            *_cells(point)[: None if judged else -1],
+        )
     console.print(table)
     for number, note in enumerate(notes, 1):
         console.print(Text.assemble((f"▲{number} ", "yellow"), note))

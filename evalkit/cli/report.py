@@ -42,6 +42,8 @@ def command(run: str, formats: str, output: Path | None, runs: Path) -> None:
                 f"run {row.id}: no sample was answered by any model",
                 fix="run the same command again: it asks once more",
             )
+        if "card" in chosen and not built.candidates:
+            click.echo("no model card: it tells of a candidate, and this run has none", err=True)
         for path in publish.write_report(output or folder, built, store, chosen, run=folder):
             click.echo(path)
 

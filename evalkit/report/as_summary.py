@@ -25,8 +25,9 @@ def summary(report: Report, most_bytes: int = MOST_BYTES) -> str:
     head, body = words.table(report)
     cut = _Cut(most_bytes - _RESERVE)
     cut.add("title", [f"## {_title(report)}", ""])
-    cut.rows("sentences", [f"- {_line(text)}" for text in words.sentences(report)])
-    if cut.add("table", ["", *markup.table([_short(cell, _CELL) for cell in head], [])]):
+    sentences = [f"- {_line(text)}" for text in words.sentences(report)]
+    cut.rows("sentences", sentences)
+    if cut.add("table", [*([""] if sentences else []), *markup.table([_short(cell, _CELL) for cell in head], [])]):
         cut.rows("rows of the table", [markup.row([_short(cell, _CELL) for cell in cells]) for cells in body])
     notes = [f"- {_line(text)}" for text in [*words.completeness(report), *words.differences(report)]]
     if notes and cut.add("notes", ["", "What limits these numbers:", ""]):
@@ -44,8 +45,8 @@ def summary_stopped(plan: Plan, reason: str, most_bytes: int = MOST_BYTES) -> st
 
 
 def _title(report: Report) -> str:
-    named = ", ".join(report.candidates) or "no candidate"
-    return _line(f"Recovery of {named} beside {report.baseline}")
+    named = ", ".join(report.candidates)
+    return _line(f"Recovery of {named} beside {report.baseline}" if named else f"Scores of {report.baseline}")
 
 
 def _line(text: str) -> str:

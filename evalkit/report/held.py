@@ -106,8 +106,8 @@ def _told(facts: Mapping[str, Json]) -> Iterator[str]:
     if all(isinstance(left.get(name), int) for name in _COUNTED):
         answers, programs, retried, timeouts = (left.pop(name) for name in _COUNTED)
         yield (
-            f"{answers:,} answers held {programs:,} different programs; {retried:,} of these ran out of time and were "
-            f"judged once more, and {timeouts:,} answers are counted as timeouts"
+            f"{answers:,} different answers were judged, {programs:,} different programs; {retried:,} of these ran out "
+            f"of time and were judged once more, and {timeouts:,} of all answers are counted as timeouts"
         )
     differs = left.pop("differs") if isinstance(left.get("differs"), list) else []
     yield from (f"unlike evalplus: {text}" for text in differs)

@@ -57,6 +57,11 @@ def test_an_unknown_task(workplace):
     assert "mmmu" in line_of(workplace.evalkit(*words))
 
 
+def test_an_endpoint_of_a_name_with_a_dot_is_named_by_its_place(workplace):
+    words = ("run", "--baseline", "base-2.5", "--endpoint", "base-2.5=nowhere")
+    assert line_of(workplace.evalkit(*words)).startswith('error: command line: endpoints."base-2.5": ')
+
+
 def test_a_model_folder_without_config(workplace):
     (workplace.folder / "cand/config.json").unlink()
     line = line_of(workplace.evalkit(*workplace.comparison()))
@@ -211,6 +216,42 @@ def test_a_reader_that_leaves_early_is_no_error(workplace):
     )
     assert done.stdout == "tasks\n"
     assert "Traceback" not in done.stderr
+
+
+def test_a_shell_that_completes_a_word_is_answered(workplace):
+    asked = {"_EVALKIT_COMPLETE": "bash_complete", "COMP_WORDS": "evalkit his", "COMP_CWORD": "1"}
+    # A shell calls the console script, whose name click reads from the path.
+    code = "import sys; sys.argv = ['evalkit']\nfrom evalkit.cli import main\nmain()"
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, env={**workplace.env, **asked}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "plain,history\n", "")
+
+
+@pytest.mark.parametrize("words", [["tasks"], ["--help"], ["run", "--help"]])
+def test_a_reader_that_leaves_early_is_not_told_of_a_verdict(workplace, words):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        workplace.command(*words),
+        cwd=workplace.folder,
+        env=workplace.env,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_an_encoding_that_lacks_a_sign_loses_nothing_else(workplace):
+    from pastruns import write_run
+
+    write_run(workplace.folder / "runs")
+    done = workplace.evalkit("history", check=0, PYTHONIOENCODING="ascii")
+    assert "98.75" in done.stdout
+    assert "\\u2585" in done.stdout
+    assert done.stderr == ""
 
 
 def test_fetch_without_a_network_says_both_ways_out(workplace):

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import os
 
 import pandas as pd
 import pytest
@@ -150,6 +151,29 @@ def test_a_folder_that_cannot_be_written_is_one_line(kept, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(export.OutputError, match="file"):
         export.export(plan, store, tmp_path / "file" / "out.csv", "csv")
+
+
+def test_what_is_no_file_is_left_as_it_is(kept, tmp_path):
+    plan, store = kept
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path / "to-the-pipe"):
+        if path != pipe:
+            path.symlink_to(pipe)
+        with pytest.raises(export.OutputError, match="not a file") as caught:
+            export.export(plan, store, path, "csv")
+        assert "samples.csv" in caught.value.fix
+        assert pipe.is_fifo()
+    assert (tmp_path / "to-the-pipe").is_symlink()
+
+
+def test_a_link_stays_a_link(kept, tmp_path):
+    plan, store = kept
+    (tmp_path / "link.csv").symlink_to("real.csv")
+    for _ in range(2):
+        count = export.export(plan, store, tmp_path / "link.csv", "csv")
+        assert (tmp_path / "link.csv").is_symlink()
+        assert len(rows(tmp_path / "real.csv", "csv")) == count
 
 
 def test_the_command_writes_beside_the_report_or_where_it_is_told(workplace):

@@ -1,9 +1,12 @@
 """evalkit report: every file of a run once more, from the store alone."""
 
 import json
+import os
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -66,6 +69,16 @@ def test_only_the_formats_that_are_asked_for(runs, tmp_path):
     assert evalkit("report", "latest", "--runs", runs, "--format", ",").code == 2
 
 
+def test_a_baseline_alone_has_every_file_but_a_model_card(workplace):
+    words = ("--baseline", "base", "--tasks-dir", "tasks", "--task", "pages", "--limit", "3", "--json")
+    workplace.evalkit("run", *words, check=0)
+    (run,) = workplace.runs()
+    done = evalkit("report", run, "-o", workplace.folder / "again")
+    assert {path.rsplit("/", 1)[1] for path in written(done)} == set(FILES) - {"model_card.md"}
+    assert "no model card" in done.err
+    assert evalkit("report", run, "--format", "md").err == ""
+
+
 def test_a_run_that_is_not_there_is_one_line_with_the_near_miss(runs, tmp_path):
     run = the_run(runs)
     wrong = run.name[:-1] + ("0" if run.name[-1] != "0" else "1")
@@ -89,6 +102,36 @@ def test_a_store_that_lacks_answers_is_one_line(runs, tmp_path):
     assert re.search(r"run \S+: [34] of 24 outcomes are not in ", done.err)
     assert done.err.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_store_is_one_line(runs, tmp_path):
+    body = (runs / "store.sqlite3").read_bytes()
+    for damaged in (b"", body[: len(body) // 2], body[:8192] + b"\xff" * (len(body) - 8192)):
+        (runs / "store.sqlite3").write_bytes(damaged)
+        for command in (["report"], ["export", "--format", "csv"]):
+            done = evalkit(*command, "latest", "--runs", runs, "-o", tmp_path / "out")
+            assert done.code == 5
+            assert re.match(r"error: .*store\.sqlite3: .*--runs$", done.err)
+            assert done.err.count("\n") == 1
+
+
+def test_a_store_in_a_folder_that_cannot_be_written_is_read(runs, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    walls = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--bind", str(out), str(out)]
+    if os.geteuid() == 0 and shutil.which("bwrap") is None:
+        pytest.skip("root may write anywhere, and there is no bubblewrap to forbid it")
+    runs.chmod(0o555)
+    for command in (["report", "latest", "-o", out], ["export", "latest", "--format", "csv", "-o", out / "a.csv"]):
+        words = [sys.executable, "-m", "evalkit", *map(str, command), "--runs", str(runs)]
+        done = subprocess.run(
+            [*(walls if os.geteuid() == 0 else []), *words], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    runs.chmod(0o755)
+    assert sorted(path.name for path in out.iterdir()) == sorted([*FILES, "a.csv"])
+    for name in FILES:
+        assert (out / name).read_bytes() == (the_run(runs) / name).read_bytes()
 
 
 def test_a_run_that_was_kept_by_an_older_evalkit_says_what_to_do(runs):

@@ -64,8 +64,10 @@ def test_the_prefix_cache_may_round_otherwise_and_no_more():
 def test_another_answer_in_either_pass_is_an_objection():
     other = said(-1 - NEAR, -1, -3, -4)
     exact = said(-1, -1 - NEAR, -3, -4)
-    for passes in ((exact, other), (other, exact)):
-        assert compared([exact], [exact], *([one] for one in passes)).flips == 1
+    for passes, only_cached in (((exact, other), 1), ((other, exact), 0), ((other, other), 0)):
+        canary = compared([exact], [exact], *([one] for one in passes))
+        assert (canary.flips, canary.cached_flips) == (1, only_cached)
+        assert ("when the prefix cache is read" in canary.objection) == bool(only_cached)
 
 
 def test_figures_for_the_report():

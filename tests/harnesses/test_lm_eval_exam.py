@@ -43,10 +43,16 @@ def samples(count=40, choices=LETTERS):
 
 
 class Completions:
-    """Log-probabilities of made-up text; remembers what it was asked and what was under way at once."""
+    """Log-probabilities of made-up text; remembers what it was asked and what was under way at once.
 
-    def __init__(self, *, fast="answers", noise=0.0, off=0.0, missing=(), echo=True):
-        self.fast, self.noise, self.off, self.missing, self.echo = fast, noise, off, missing, echo
+    ``off`` is by how much it is wrong the fast way, and ``swaps`` where it exchanges the likeliest letter for the least
+    likely: in whole prompts (``whole``), or where it reads its prefix cache (``cached``).
+    """
+
+    def __init__(self, *, fast="answers", noise=0.0, off=0.0, swaps=(), salt="used", missing=(), echo=True):
+        self.fast, self.noise, self.missing, self.echo = fast, noise, missing, echo
+        self.off = off if isinstance(off, dict) else {"whole": off, "cached": off}
+        self.swaps, self.salt = swaps, salt
         self.asked = []
         self.under_way = []
         self.met = False
@@ -60,7 +66,7 @@ class Completions:
             self.met |= len(set(self.under_way)) > 1
             turn = len(self.asked)
         try:
-            return self._status(kind), {
+            return self._status(kind, said), {
                 "model": "m",
                 "choices": [
                     {"index": at, "logprobs": (self._echo if kind == "echo" else self._fast)(said, ids, turn)}
@@ -71,8 +77,9 @@ class Completions:
             with self.lock:
                 self.under_way.remove(kind)
 
-    def _status(self, kind):
+    def _status(self, kind, said):
         refused = self.fast == "refuses" if kind == "fast" else not self.echo
+        refused |= self.salt == "refused" and "cache_salt" in said
         return 400 if refused else 200
 
     def _echo(self, _said, ids, turn):
@@ -84,7 +91,11 @@ class Completions:
     def _fast(self, said, ids, _turn):
         if self.fast == "ignores":
             return {"token_logprobs": [-0.5], "top_logprobs": [{"token_id:7": -0.5}]}
-        top = {f"token_id:{one}": likelihood(ids, one) + self.off for one in said["logprob_token_ids"]}
+        computed = "whole" if self.salt == "used" and "cache_salt" in said else "cached"
+        top = {f"token_id:{one}": likelihood(ids, one) + self.off.get(computed, 0) for one in said["logprob_token_ids"]}
+        if computed in self.swaps:
+            least, *_, most = sorted(top, key=top.get)
+            top[least], top[most] = top[most], top[least]
         if len(self.asked) > 26 and self.missing:
             for at, value in self.missing.items():
                 if f"{at:04d}" in "".join(map(chr, ids)):
@@ -201,12 +212,45 @@ def test_one_fast_pass_of_the_rehearsal_reads_no_prefix_cache():
     assert salts[24] != salts[50]
 
 
+def test_prompts_that_begin_alike_have_salts_of_their_own():
+    """Two of them with one salt would share their beginning in the cache that the salt is to keep out."""
+    asked = [
+        Sample(f"{place}/{at}", (Text(f"Of {place}: questions, answers and {at}\nAnswer:"),), one.references)
+        for place in ("stars", "people")
+        for at, one in enumerate(samples(8))
+    ] + samples(4)
+    completions = Completions()
+    _, _, facts, rehearsed = hold(completions, asked)
+    salted = [said for said in completions.asked[:rehearsed] if "cache_salt" in said]
+    heads = [(said["cache_salt"], str(ids[:16])) for said in salted for ids in said["prompt"]]
+    assert len(heads) == len(set(heads)) == 12
+    assert 1 < len({head for _, head in heads}) < 12
+    assert facts["method"] == "fast"
+
+
+APART = "a log-probability differs by 0.300, against 0.000 between two exact passes"
+
+
 @pytest.mark.parametrize(
     ("server", "said"),
     [
         ({"fast": "ignores"}, "12 of 12 questions had no answer the fast way"),
         ({"fast": "refuses"}, "the server did not answer (HTTP 400: unknown field)"),
-        ({"off": 0.3}, "a log-probability differs by 0.300, against 0.000 between two exact passes"),
+        ({"off": 0.3}, APART),
+        ({"off": {"whole": 0.3}}, APART),
+        ({"off": {"cached": 0.6}}, "a log-probability differs by 0.600 when the prefix cache is read"),
+        ({"swaps": ("whole", "cached")}, "12 of 12 questions got another answer"),
+        ({"swaps": ("whole",)}, "12 of 12 questions got another answer"),
+        ({"swaps": ("cached",)}, "12 of 12 questions got another answer when the prefix cache is read"),
+        # As far off as a cache may be, but a salt that is ignored leaves nobody to tell that it is the cache.
+        (
+            {"off": {"cached": 0.3}, "salt": "ignored"},
+            APART,
+        ),
+        (
+            {"off": {"cached": 0.3}, "salt": "refused"},
+            f"{APART}, and the prefix cache could not be left out: the server did not answer (HTTP 400: unknown field)",
+        ),
     ],
 )
 def test_a_server_that_is_not_fit_for_the_fast_way_is_asked_the_exact_way(server, said):
@@ -217,6 +261,22 @@ def test_a_server_that_is_not_fit_for_the_fast_way_is_asked_the_exact_way(server
     assert ways == {"requests": 0, "alone": 20}
     assert told == [f"mmlu: the fast way of asking is refused for this run: {said}"]
     assert (facts["method"], facts["reason"], facts["asked the exact way"]) == ("echo", said, 20)
+
+
+@pytest.mark.parametrize("salt", ["refused", "ignored"])
+def test_a_server_without_salts_is_asked_the_fast_way_where_its_cache_changes_nothing(salt):
+    told, asked = [], samples(20)
+    found, ways, facts, _ = hold(Completions(off={"cached": 0.05}, salt=salt), asked, told=told)
+    assert (len(found), ways["alone"], facts["method"], told) == (20, 0, "fast", [])
+    assert facts["largest difference of a log-probability"] == pytest.approx(0.05)
+    refused = facts.get("the prefix cache could not be left out")
+    assert refused == ("the server did not answer (HTTP 400: unknown field)" if salt == "refused" else None)
+
+
+def test_what_the_cache_may_change_it_may_change():
+    _, ways, facts, _ = hold(Completions(off={"cached": 0.3}), samples(20))
+    assert (ways["alone"], facts["method"], "reason" in facts) == (0, "fast", False)
+    assert facts["largest difference with the prefix cache"] == pytest.approx(0.3)
 
 
 def test_noise_of_the_exact_way_is_granted_to_the_fast_one():

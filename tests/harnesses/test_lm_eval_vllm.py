@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import re
 from contextlib import aclosing
 
 import pytest
+import requests
 from lm_eval_oracle import evaluated, lm_eval_results
 from mmlu_folder import mmlu, task
 
@@ -145,6 +147,50 @@ def test_prompts_are_stocks_own(runs, questions):
         for line in lines
     }
     assert hashes == {sample.id: sample.references["prompt_hash"] for sample, _ in questions.samples(LIMIT)}
+
+
+class Watched:
+    """A client that notes what the server's prefix cache was asked for, and gave, for each asking."""
+
+    def __init__(self, client, url):
+        self.client, self.url = client, url
+        self.asked = []
+
+    def counters(self):
+        text = requests.get(f"{self.url}/metrics", timeout=30).text
+        found = dict.fromkeys(("queries", "hits"), 0.0)
+        for name, value in re.findall(
+            r"^vllm:prefix_cache_(queries|hits)_total(?:{[^}]*})? (\S+)$", text, re.MULTILINE
+        ):
+            found[name] += float(value)
+        return found
+
+    async def ask(self, requested):
+        bodies = [json.loads(one.payload()) for one in requested]
+        before = self.counters()
+        async with aclosing(self.client.ask(requested)) as outcomes:
+            async for pair in outcomes:
+                yield pair
+        after = self.counters()
+        self.asked.append((bodies, {name: after[name] - before[name] for name in before}))
+
+
+def test_one_fast_pass_of_the_rehearsal_reads_nothing_from_the_prefix_cache(served, questions):
+    samples = [sample for sample, _ in questions.samples(LIMIT)]
+    exam = LmEval().exam(task(), served, pytest.fail)
+
+    async def main():
+        async with Client(served.url, served.name, Policy(window=8)) as client:
+            watched = Watched(client, served.url)
+            await exam.rehearse(watched, samples)
+            return watched.asked
+
+    *_, (salted, whole), (_, cached) = asyncio.run(main())
+    assert all(body["cache_salt"] for body in salted)
+    tokens = sum(len(ids) for body in salted for ids in body["prompt"])
+    assert (whole["queries"], cached["queries"]) == (tokens, tokens)
+    assert whole["hits"] == 0
+    assert cached["hits"] > 0
 
 
 def test_the_servers_own_tokenizer_makes_the_same_lists(served, questions):

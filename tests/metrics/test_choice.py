@@ -24,7 +24,13 @@ def test_the_first_of_the_likeliest_options_counts_as_numpy_s_argmax_does(values
     assert found.parsed == "ABCDEF"[likeliest]
 
 
-@pytest.mark.parametrize("said", ["", "B", "[]", "{}", '{"loglikelihoods": []}', '{"loglikelihoods": [null]}'])
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("", "B", "[]", "{}", '{"loglikelihoods": []}', '{"loglikelihoods": [null]}'),
+        *(answer([float("nan")] * 4), answer([-1.0, float("nan")])),
+    ],
+)
 def test_an_answer_without_likelihoods_is_wrong_and_says_why(said):
     found = score("acc", said, {"gold": 0})
     assert (found.value, found.parsed, found.note) == (0.0, None, "no log-probabilities")

@@ -25,6 +25,12 @@ def test_the_answer_comes_first_then_the_table_then_what_limits_it():
     assert "Cut to the size" not in text
 
 
+def test_a_baseline_alone_is_told_by_its_scores():
+    lines = report.summary(built({"base": [MIXED]})).splitlines()
+    assert lines[:3] == ["## Scores of base", "", "| Category | Metric | base |"]
+    assert any(line.startswith("| Vision | DocVQA (val) anls | 75.00 |") for line in lines)
+
+
 def test_the_limit_is_githubs():
     assert MOST_BYTES == 1024 * 1024
 

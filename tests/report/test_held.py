@@ -10,7 +10,7 @@ from evalkit.harnesses.lm_eval.canary import Canary
 from evalkit.report.held import cautions, sentences
 from reports import RIGHT, built, task
 
-FAST = {"method": "fast", "truncations": 0, **Canary(16, 0.001, 0.02, 0.07, 1, 0).facts}
+FAST = {"method": "fast", "truncations": 0, **Canary(16, 0.001, 0.02, 0.07, 1, 0, 0).facts}
 CHECKS = {
     "sandbox": "bubblewrap",
     "find_zero": "published",
@@ -59,7 +59,7 @@ def test_how_programs_were_judged_is_told_whole():
         "HumanEval/32 (find_zero) counts as published",
         "4 times the CPU time of the problem's own solution, and 1 s in any case",
         "4,096 MiB",
-        "1,640 answers held 1,200 different programs; 3 of these ran out of time",
+        "1,640 different answers were judged, 1,200 different programs; 3 of these ran out of time",
         *(f"unlike evalplus: {one}" for one in DIFFERS),
     ):
         assert words in text

@@ -238,6 +238,24 @@ def test_an_unfinished_run_says_that_it_is(viewer, tmp_path):
     assert visit.get(f"{RUN}/samples").status_code == 404
 
 
+def test_a_baseline_alone_is_beside_nothing(viewer, tmp_path):
+    write_run(tmp_path, lines={"base": {"pages": []}})
+    visit = viewer(tmp_path).enter()
+    listed = visit.get("/").text
+    assert "<bdi>base</bdi>" in listed
+    assert "beside" not in listed
+    assert "no finished run with a candidate" in visit.get("/history").text
+
+
+def test_a_damaged_table_hides_no_other_run(viewer, tmp_path):
+    write_run(tmp_path, "20260102-000000-bbbbbb")
+    (write_run(tmp_path) / "results.json").write_text('{"tasks": [1], "baseline": 5}')
+    visit = viewer(tmp_path).enter()
+    assert "20260102-000000-bbbbbb" in visit.get("/").text
+    assert "cannot be read" in visit.get(RUN).text
+    assert visit.get("/history?all=1").status_code == 200
+
+
 def test_a_page_tells_of_damaged_samples(viewer, tmp_path):
     folder = write_run(tmp_path, lines={"base": {"pages": [sample(0, "x", 1.0)]}, "cand": {}})
     (folder / "samples" / "base" / "pages.jsonl").write_text("{\n")

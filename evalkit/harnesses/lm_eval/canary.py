@@ -47,6 +47,8 @@ class Canary:
     flips: int
     """Questions that either pass of the fast way answers otherwise than the exact one, where that agrees with
     itself."""
+    cached_flips: int
+    """Those of them that only the pass which reads the prefix cache answers otherwise."""
 
     @property
     def tolerance(self) -> float:
@@ -57,7 +59,8 @@ class Canary:
     def objection(self) -> str | None:
         """Why the fast way is refused; None when it is not."""
         if self.flips:
-            return f"{self.flips} of {self.questions} questions got another answer"
+            where = " when the prefix cache is read" if self.cached_flips == self.flips else ""
+            return f"{self.flips} of {self.questions} questions got another answer{where}"
         if self.difference > self.tolerance:
             own = f"{self.noise:.3f} between two exact passes"
             return f"a log-probability differs by {self.difference:.3f}, against {own}"
@@ -83,9 +86,17 @@ def judge(exact: Sequence[Pass], fast: Sequence[Pass]) -> Canary:
     """The comparison of two exact passes and two fast ones (whole prompts, cached prefixes) over the same questions."""
     one, two = exact
     whole, cached = (_difference(exact, each) for each in fast)
-    agreed = [a.best == b.best for a, b in zip(one, two, strict=True)]
-    flips = sum(same and any(each[at].best != one[at].best for each in fast) for at, same in enumerate(agreed))
-    return Canary(len(one), _difference([one], two), whole, cached, agreed.count(False), flips)
+    agreed = [at for at, (a, b) in enumerate(zip(one, two, strict=True)) if a.best == b.best]
+    without, reading = ({at for at in agreed if each[at].best != one[at].best} for each in fast)
+    return Canary(
+        questions=len(one),
+        noise=_difference([one], two),
+        difference=whole,
+        cached=cached,
+        own_flips=len(one) - len(agreed),
+        flips=len(without | reading),
+        cached_flips=len(reading - without),
+    )
 
 
 def _difference(exact: Sequence[Pass], other: Pass) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
+from collections import defaultdict
 from contextlib import aclosing
 from functools import partial
 from itertools import islice
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 PROMPTS: Final = 16
 """Prompts of one HTTP request; more save the server's front end nothing."""
 _TOKENIZED_AT_ONCE: Final = 256
+_BLOCK: Final = 16
+"""Tokens that a prefix cache keeps together, at the least: prompts that differ within so many share nothing."""
 _LIKELY_LONGEST: Final = 32
 """So many of the longest texts are tokenized before the first request, so that a prompt too long shows early."""
 
@@ -66,25 +69,32 @@ class LikelihoodExam:
         self._fast = False
         self._why = "the task says so" if method == "echo" else "no rehearsal was held"
         self._canary: Canary | None = None
+        self._unsalted = ""
         self._left = 0
         self._echoed = 0
 
     # --- before ---
 
     async def rehearse(self, client: Asks, samples: Sequence[Sample]) -> None:
-        """Ask a few questions twice the exact way and twice the fast way; the fast one is used when they agree."""
+        """Ask a few questions twice the exact way and twice the fast way; the fast one is used when they agree.
+
+        A server that refuses the salt that keeps the prefix cache out is asked the fast way once, with the cache, and
+        held to what is asked of the way without it.
+        """
         if self._method == "echo":
             return
         chosen = random.Random(SEED).sample(list(samples), min(QUESTIONS, len(samples)))  # noqa: S311 - no secret
         asked = await asyncio.to_thread(lambda: list(self._tokenized((one.id, one) for one in chosen)))
         asked = [(key, tokens) for key, tokens in asked if tokens.single]
-        self._fast, self._canary = False, None
+        self._fast, self._canary, self._unsalted = False, None, ""
         if not asked:
             self._why = "the choices are several tokens"
             return
         try:
             self._canary = await self._compare(client, asked)
             objection = self._canary.objection
+            if objection and self._unsalted:
+                objection += f", and the prefix cache could not be left out: {self._unsalted}"
         except _NoComparisonError as error:
             objection = str(error)
         self._fast, self._why = objection is None, objection or ""
@@ -98,9 +108,9 @@ class LikelihoodExam:
         for one in asked:
             first |= await _answers(client, [self._echo(*one)])
         second = await _answers(client, [self._echo(*one) for one in reversed(asked)])
-        # The exact passes have left every prompt in the prefix cache, so a fast one without salt would read all of it.
-        whole = await _answers(client, list(self._batches(iter(asked), salt=secrets.token_hex(8))))
+        whole = await self._without_cache(client, asked)
         cached = await _answers(client, list(self._batches(iter(asked))))
+        whole = cached if whole is None else whole
         keys = [key for key, _ in asked]
         for found, way in ((first, "exact"), (second, "exact"), (whole, "fast"), (cached, "fast")):
             if len(found) < len(keys):
@@ -109,6 +119,25 @@ class LikelihoodExam:
                 )
         exact, fast = ([[found[key] for key in keys] for found in pair] for pair in ((first, second), (whole, cached)))
         return judge(exact, fast)
+
+    async def _without_cache(self, client: Asks, asked: Sequence[tuple[str, Tokens]]) -> dict[str, Likelihoods] | None:
+        """A fast pass that computes whole prompts; None where the server refuses what that takes.
+
+        The exact passes have left every prompt in the prefix cache, so one without salt would read all of it; prompts
+        with the same salt would share the shots of their subject.
+        """
+        rounds: defaultdict[int, list[tuple[str, Tokens]]] = defaultdict(list)
+        alike: defaultdict[tuple[int, ...], int] = defaultdict(int)
+        for one in asked:
+            head = tuple(one[1].context[:_BLOCK])
+            rounds[alike[head]].append(one)
+            alike[head] += 1
+        requests = [each for some in rounds.values() for each in self._batches(iter(some), secrets.token_hex(8))]
+        try:
+            return await _answers(client, requests)
+        except _NoComparisonError as error:
+            self._unsalted = str(error)
+            return None
 
     # --- the exam ---
 
@@ -144,6 +173,7 @@ class LikelihoodExam:
             "begins with BOS": self._tokenizer.starts_with_bos(),
             "longest prompt allowed": self._longest,
             **(self._canary.facts if self._canary else {}),
+            **({"the prefix cache could not be left out": self._unsalted} if self._canary and self._unsalted else {}),
             "asked the exact way": self._echoed,
             "fast replies without an answer": self._left,
             # A prompt that would have to be cut ends the run.

@@ -1,0 +1,25 @@
+"""The viewer's list of runs in a real browser: a run with many candidates stays within its card."""
+
+import pytest
+from browsers import windows
+from pastruns import recovery, write_run
+from viewers import started
+
+CANDIDATES = [f"a-candidate-with-a-long-name.w{bits}a16" for bits in range(4, 10)]
+
+
+@pytest.mark.parametrize("width", [400, 1600])
+def test_many_candidates_stay_within_their_card(chromium, tmp_path, width):
+    lines = {label: {"pages": []} for label in ("base", *CANDIDATES)}
+    found = recovery(98.75, [36.85, 271.34], verdict="undecided")
+    write_run(tmp_path / "runs", lines=lines, recoveries={"pages": found})
+    with started(tmp_path / "runs", tmp_path / "cache") as viewer, windows(chromium) as window:
+        page = window(width=width).page
+        page.goto(viewer.address)
+        page.locator(".card").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        card, table = page.locator(".card").bounding_box(), page.locator(".card .scroll").bounding_box()
+        assert table["x"] + table["width"] <= card["x"] + card["width"]
+        assert page.locator("tbody th >> nth=0").bounding_box()["width"] > 60
+        for label in CANDIDATES:
+            assert page.locator(f'td[data-label$="{label}"]').count() == 1
