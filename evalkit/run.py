@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit import __version__, ask, environment, moved, prepare, publish, registry, reopen, runfile, server
-from evalkit.checks import Checks
+from evalkit.checks import FROM_STORE, Checks
 from evalkit.client import Policy
 from evalkit.config import check_policy
-from evalkit.errors import EvalkitError, NothingScoredError, OutputError
+from evalkit.errors import EvalkitError, NothingScoredError, OutputError, ServerFailedError
 from evalkit.events import Notice, Stage
+from evalkit.harnesses.chat import Chat
 from evalkit.identity import file_name
 from evalkit.ledger import Ledger
 from evalkit.plan import Plan, averages
@@ -24,7 +25,7 @@ from evalkit.store import RunRow, Store
 from evalkit.types import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from evalkit.config import Config
     from evalkit.events import Event, Say
@@ -98,7 +99,7 @@ class _Run:
         self._keep(row, folder)
         with Checks(sources, self._store, self.say, unsafe=self._config.unsafe_exec) as checks:
             checks.start(plan.asked)
-            ledgers = [self._answer(one, sources, checks, row.id, folder) for one in plan.contenders]
+            ledgers = self._each(plan, lambda one: self._answer(one, sources, checks, row.id, folder))
             if plan.repeat is not None:
                 ledgers.append(self._answer(plan.repeat, repeated, checks, row.id, folder))
             checks.finish()
@@ -176,9 +177,27 @@ class _Run:
         if before and found:
             self.say(Notice(moved.sentence(before.id, found)))
 
+    def _each(self, plan: Plan, answer: Callable[[Contender], Ledger]) -> list[Ledger]:
+        """Every model in turn; a candidate that cannot be served ends the run only when the others have answered."""
+        found, lost = [], []
+        for one in plan.contenders:
+            try:
+                found.append(answer(one))
+            except ServerFailedError as error:
+                if one is plan.baseline or len(plan.candidates) == 1:
+                    raise
+                self.say(Stage(f"warning: {error.message}; the other candidates go on"))
+                lost.append((one.model.label, error))
+        if lost:
+            labels, first = ", ".join(label for label, _ in lost), lost[0][1]
+            fix = f"{first.fix}; the others have answered: without {labels} the same command reports at once"
+            raise ServerFailedError(first.message, fix=fix, evidence=first.evidence)
+        return found
+
     def _answer(self, one: Contender, sources: Sequence[Source], checks: Checks, run_id: str, folder: Path) -> Ledger:
         """Let one model answer what it owes."""
         ledger = Ledger(one, sources, self._store, run_id, self.say, checks, self._remember_exams)
+        self._remember_reused(ledger)
         if ledger.waiting:
             self._ask(ledger, folder)
         return ledger
@@ -203,6 +222,16 @@ class _Run:
             exams = {**exams, label: {**exams.get(label, {}), **ledger.facts}}
             self._row = replace(self._row, body={**self._row.body, "exams": exams})
             self._store.keep_run(self._row)
+
+    def _remember_reused(self, ledger: Ledger) -> None:
+        """Say of an exam whose answers all come from other runs that this one did not hold it."""
+        owing = [source.part.task.name for source in ledger.owing()]
+        held = self._row.body.get("exams", {}).get(ledger.contender.model.label, {}) if self._row is not None else {}
+        for source in ledger.sources:
+            name = source.part.task.name
+            # Other tasks are asked in one way only, of which there is nothing to say.
+            if name not in owing and name not in held and not isinstance(source.harness, Chat):
+                ledger.held(name, {"answers": FROM_STORE})
 
     def _remember_checks(self, checks: Checks) -> None:
         """Keep how answers were judged; what earlier parts of the run judged is counted with it."""

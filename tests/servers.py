@@ -448,8 +448,9 @@ def main(words: list[str]) -> int:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     for number in range(options.log_mib * 2**20 // 128):
         sys.stderr.write(f"{number:08d} ".ljust(127, "l") + "\n")
-    if options.exit_saying:
-        log(options.exit_saying)
+    why = Path(options.model) / "unservable.txt"
+    if options.exit_saying or why.is_file():
+        log(options.exit_saying or why.read_text(encoding="utf-8"))
         return 1
     asyncio.run(serve(options))
     return 0

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from workplaces import charts, fitted_out, picture, write_parquet
+from workplaces import charts, fitted_out, model_folder, picture, write_parquet
 
 SAMPLES = 70
 JOURNAL = 'journal=["journal"]'
@@ -276,6 +276,21 @@ def test_a_server_that_always_dies_ends_the_run_and_keeps_what_it_answered(workp
         sqlite3.connect(workplace.folder / "runs/store.sqlite3").execute("SELECT count(*) FROM response").fetchone()
     )
     assert stored[0] >= 18
+
+
+def test_a_candidate_that_cannot_be_served_does_not_keep_the_others_from_answering(workplace):
+    model_folder(workplace.folder / "broken", b"broken")
+    (workplace.folder / "broken/unservable.txt").write_text("ValueError: unknown quantization")
+    words = workplace.comparison(*fast())
+    at = words.index("--candidate")
+    done = workplace.evalkit(*words[:at], "--candidate", "broken", *words[at:], check=5)
+    assert "broken: the server did not start" in done.stderr
+    assert "without broken the same command reports at once" in done.stderr
+    asked = workplace.journal()
+    assert len(asked) == BOTH
+    done = workplace.evalkit(*words, check=0)
+    assert workplace.journal() == asked
+    assert list(json.loads(done.stdout)["candidates"]) == ["cand"]
 
 
 def test_ctrl_c_stops_in_order_and_the_same_command_continues(workplace):

@@ -77,6 +77,16 @@ def test_both_tasks_get_the_scores_that_their_answers_deserve(folder):
     assert textwork.journal(folder) == before
     assert rows(again) == first  # how the exams were held and judged is still told
 
+    # A plan of its own, all of it answered by the run before.
+    less = rows(run("--limit", "2"))
+    assert textwork.journal(folder) == before
+    for task in ("mmlu", "humaneval"):
+        assert less[task]["exams"] == {model: {"answers": "from the store"} for model in BOTH}
+    told = [
+        path for path in folder.glob("runs/*/report.md") if "every model: answers: from the store" in path.read_text()
+    ]
+    assert len(told) == 1
+
 
 def test_a_server_that_does_not_know_chosen_ids_is_asked_the_exact_way_and_the_report_says_so(folder):
     found = rows(run("--limit", "15", tasks=("mmlu",), serve=("ignore-ids=true",)))["mmlu"]

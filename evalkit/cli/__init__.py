@@ -9,7 +9,7 @@ from importlib import import_module
 import click
 
 from evalkit import __version__
-from evalkit.errors import EvalkitError, ExitCode, near_miss
+from evalkit.errors import ConfigError, EvalkitError, ExitCode, near_miss
 
 # Command name -> module of this package and its one-line help. A table, so that --help imports no command.
 COMMANDS = {
@@ -96,11 +96,12 @@ def main() -> None:
 
 
 def _explain(error: EvalkitError) -> None:
-    """One line for what is wrong and how to mend it; the evidence under it."""
-    line = f"error: {error.message}"
-    if error.fix:
-        line += f"; {error.fix}"
-    _say(" ".join(line.split()))
+    """One line for what is wrong and how to mend it, a line for each where it is several; the evidence under it."""
+    # A configuration has a line for each key that is wrong. Any other message may quote texts with lines of their own.
+    problems = error.message.splitlines() if isinstance(error, ConfigError) else [error.message]
+    for number, problem in enumerate(problems, start=1):
+        fix = f"; {error.fix}" if error.fix and number == len(problems) else ""
+        _say(" ".join(f"error: {problem}{fix}".split()))
     if error.evidence:
         _say(error.evidence.rstrip())
 

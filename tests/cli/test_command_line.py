@@ -52,6 +52,14 @@ def line_of(done):
     return errors[0]
 
 
+def test_each_wrong_key_of_a_config_has_a_line(workplace, tmp_path):
+    (tmp_path / "wrong.toml").write_text("window = 3\nlimt = 2\n")
+    done = workplace.evalkit("run", "--config", "wrong.toml", "--baseline", "base", "--candidate", "cand", check=2)
+    first, second = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert "window: unknown key" in first
+    assert "limt: unknown key" in second
+
+
 def test_an_unknown_task(workplace):
     words = workplace.comparison("--task", "mmmo")
     assert "mmmu" in line_of(workplace.evalkit(*words))
