@@ -133,6 +133,7 @@ class _Talk:
     async def everything(self, death: asyncio.Future[None] | None) -> None:
         """Rehearse, send the heaviest prompt of each task, then the rest, then what has to be asked alone."""
         sources = self.ledger.owing()
+        self.ledger.another_server()
         served = await asyncio.to_thread(self._served)
         for source in sources:
             task = source.part.task
@@ -143,11 +144,13 @@ class _Talk:
             await self._send(client, self._heaviest(sources), death, longest=served.max_model_len, heavy=True)
             # Already here: who kills this after the last answer leaves nothing to ask, and so nothing to learn it from.
             self._remember()
-            await self._send(client, self._owed(sources), death)
-            for source in sources:
-                for _, owed in self.ledger.owed([source]):
-                    await self._send(client, self._exam(source).alone(owed), death)
-        self._remember()
+            try:
+                await self._send(client, self._owed(sources), death)
+                for source in sources:
+                    for _, owed in self.ledger.owed([source]):
+                        await self._send(client, self._exam(source).alone(owed), death)
+            finally:
+                self._remember()
         if self.ledger.waiting:
             raise DataError(
                 f"{len(self.ledger.waiting)} planned samples are no longer in the data",

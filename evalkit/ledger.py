@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _REHEARSED = 64
 """Samples of a task that a rehearsal may choose from."""
+_COUNTS = ("asked the exact way", "fast replies without an answer", "truncations")
+"""Facts of an exam that grow from one server to the next."""
 
 
 @dataclass(slots=True)
@@ -38,6 +40,8 @@ class Ledger:
     """Keeps ``facts`` beyond this process."""
     waiting: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     """Fingerprint -> (source, position) of the samples without an answer. Equal samples share one request."""
+    earlier: dict[str, Mapping[str, Json]] = field(default_factory=dict)
+    """How each task was held on earlier servers of the run: of this process, and of those that were killed."""
     facts: dict[str, Mapping[str, Json]] = field(default_factory=dict)
     """How each task was held, by task name, where its harness has something to say."""
     _tallies: list[Tally] = field(default_factory=list)
@@ -70,9 +74,17 @@ class Ledger:
 
     def held(self, task: str, facts: Mapping[str, Json]) -> None:
         """Keep how a task was held, as far as that is known by now; nothing where there is nothing to say."""
-        if facts and facts != self.facts.get(task):
-            self.facts[task] = dict(facts)
+        before = self.earlier.get(task, {})
+        found = with_earlier(before, facts, _COUNTS)
+        if before.get("method", facts.get("method")) != facts.get("method"):
+            found["method"] = "both"
+        if facts and found != self.facts.get(task):
+            self.facts[task] = found
             self.remember(self)
+
+    def another_server(self) -> None:
+        """What was held so far was held on a server that is no more."""
+        self.earlier |= self.facts
 
     def task(self, key: str) -> Task:
         """The task of a request that is still owed."""
@@ -165,3 +177,8 @@ class Ledger:
             if key in owed:
                 owed.remove(key)
                 yield key, sample
+
+
+def with_earlier(before: Mapping[str, Json], now: Mapping[str, Json], counts: Sequence[str]) -> dict[str, Json]:
+    """What is known now, with what was known before where now is silent; ``counts`` are added up."""
+    return {**before, **now, **{name: before.get(name, 0) + now[name] for name in counts if name in now}}

@@ -19,7 +19,7 @@ from evalkit.errors import EvalkitError, NothingScoredError, OutputError, Server
 from evalkit.events import Notice, Stage
 from evalkit.harnesses.chat import Chat
 from evalkit.identity import file_name
-from evalkit.ledger import Ledger
+from evalkit.ledger import Ledger, with_earlier
 from evalkit.plan import Plan, averages
 from evalkit.store import RunRow, Store
 from evalkit.types import Failure
@@ -196,7 +196,8 @@ class _Run:
 
     def _answer(self, one: Contender, sources: Sequence[Source], checks: Checks, run_id: str, folder: Path) -> Ledger:
         """Let one model answer what it owes."""
-        ledger = Ledger(one, sources, self._store, run_id, self.say, checks, self._remember_exams)
+        held = self._row.body.get("exams", {}).get(one.model.label, {}) if self._row is not None else {}
+        ledger = Ledger(one, sources, self._store, run_id, self.say, checks, self._remember_exams, earlier={**held})
         self._remember_reused(ledger)
         if ledger.waiting:
             self._ask(ledger, folder)
@@ -226,18 +227,17 @@ class _Run:
     def _remember_reused(self, ledger: Ledger) -> None:
         """Say of an exam whose answers all come from other runs that this one did not hold it."""
         owing = [source.part.task.name for source in ledger.owing()]
-        held = self._row.body.get("exams", {}).get(ledger.contender.model.label, {}) if self._row is not None else {}
         for source in ledger.sources:
             name = source.part.task.name
             # Other tasks are asked in one way only, of which there is nothing to say.
-            if name not in owing and name not in held and not isinstance(source.harness, Chat):
+            if name not in owing and name not in ledger.earlier and not isinstance(source.harness, Chat):
                 ledger.held(name, {"answers": FROM_STORE})
 
     def _remember_checks(self, checks: Checks) -> None:
         """Keep how answers were judged; what earlier parts of the run judged is counted with it."""
         if self._row is not None:
             before = self._row.body.get("checks", {})
-            found = {name: _with_earlier(before.get(name, {}), facts) for name, facts in checks.facts.items()}
+            found = {name: _judged(before.get(name, {}), facts) for name, facts in checks.facts.items()}
             self._row = replace(self._row, body={**self._row.body, "checks": {**before, **found}})
             self._store.keep_run(self._row)
 
@@ -295,12 +295,11 @@ def _numbered(contenders: Iterable[Contender]) -> list[Contender]:
     return found
 
 
-def _with_earlier(before: Mapping[str, Json], now: Mapping[str, Json]) -> dict[str, Json]:
+def _judged(before: Mapping[str, Json], now: Mapping[str, Json]) -> dict[str, Json]:
     """What a checker says of its work, with the work of earlier parts of the run: no answer is judged twice."""
-    added = ("answers", "programs", "retried")
     # A run that only looks again at what it has judged itself has nothing new to say of how that was done.
     now = {name: value for name, value in now.items() if name != "verdicts" or not before}
-    return {**before, **now, **{name: before.get(name, 0) + now[name] for name in added if name in now}}
+    return with_earlier(before, now, ("answers", "programs", "retried"))
 
 
 def _commonest_failure(plan: Plan, store: Store) -> str:

@@ -102,6 +102,14 @@ def test_a_server_that_does_not_know_chosen_ids_is_asked_the_exact_way_and_the_r
     assert ["MET"] not in textwork.journal(folder)
 
 
+def test_what_was_asked_before_a_server_died_is_counted_with_what_came_after(folder):
+    serve = ("ignore-ids=true", "die-after=35")
+    done = run("--limit", "15", "--window", "1", tasks=("mmlu",), serve=serve)
+    assert "the server died" in done.err
+    for facts in rows(done)["mmlu"]["exams"].values():
+        assert (facts["asked the exact way"], facts["method"], facts["truncations"]) == (15, "echo", 0)
+
+
 def test_a_likelihood_that_another_request_overwrote_is_asked_again_alone(folder):
     found = rows(run(tasks=("mmlu",), serve=("overwrite=4", "delay-s=0.02")))["mmlu"]
     for model in BOTH:

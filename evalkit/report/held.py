@@ -18,6 +18,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "method": {
         "fast": "asked the fast way: one token is generated, and the choices' log-probabilities are read beside it",
         "echo": "asked the exact way: every choice is sent behind its question, and its log-probability read back",
+        "both": "asked the fast way in one part of the run and the exact way in another",
     },
     "prompt": {
         "chat": "asked as a chat, through the model's own chat template",
@@ -58,12 +59,12 @@ _LIMITS: Final = ("gt_time_factor", "min_time_limit_s", "memory_mib")
 _KNOWN: Final = dict.fromkeys(_LIMITS, True)
 _NUMBERS: Final[Mapping[str, str]] = {
     "longest prompt allowed": "a prompt may have {:,} tokens",
-    "asked the exact way": "questions that were asked the exact way in the end: {:,}",
+    "asked the exact way": "questions that were answered the exact way in the end: {:,}",
     "fast replies without an answer": "fast replies that lacked an answer: {:,}",
     "truncations": "prompts that were cut: {:,}",
 }
 _SHORT: Final[Mapping[str, Mapping[str, str]]] = {
-    "method": {"fast": "the fast way", "echo": "the exact way"},
+    "method": {"fast": "the fast way", "echo": "the exact way", "both": "partly the fast way"},
     "prompt": {"chat": "as a chat", "base": "as plain text, without a chat template"},
 }
 """What has to be equal for all models, in the words of a caution."""

@@ -52,6 +52,17 @@ def test_ways_that_differ_are_told_for_each_and_are_a_caution():
     assert not list(cautions(row(exams={"base": FAST, "cand": FAST})))
 
 
+def test_a_model_asked_in_both_ways_is_told_apart_from_one_asked_in_one():
+    mixed = row(exams={"base": FAST, "cand": {**FAST, "method": "both", "reason": "it is old"}})
+    assert any(
+        text == "cand: asked the fast way in one part of the run and the exact way in another (because it is old)"
+        for text in sentences(mixed)
+    )
+    assert list(cautions(mixed)) == [
+        "MMLU (5-shot): not all models were asked alike: base the fast way, cand partly the fast way."
+    ]
+
+
 def test_how_programs_were_judged_is_told_whole():
     text = "\n".join(sentences(row(checks=CHECKS)))
     for words in (

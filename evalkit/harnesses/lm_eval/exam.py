@@ -7,6 +7,7 @@ import random
 import secrets
 from collections import defaultdict
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -70,8 +71,8 @@ class LikelihoodExam:
         self._why = "the task says so" if method == "echo" else "no rehearsal was held"
         self._canary: Canary | None = None
         self._unsalted = ""
-        self._left = 0
-        self._echoed = 0
+        self._alone: dict[str, bool] = {}
+        """Questions answered the exact way, and whether a fast reply had left them without an answer."""
 
     # --- before ---
 
@@ -159,9 +160,13 @@ class LikelihoodExam:
             DataError: A prompt is too long for the task's limit or the server's: it would have to be cut.
         """
         for key, tokens in self._tokenized(owed):
-            self._echoed += 1
-            self._left += self._fast and tokens.single is not None
-            yield self._echo(key, tokens)
+            yield replace(self._echo(key, tokens), read=partial(self._read_alone, key, tokens))
+
+    def _read_alone(self, key: str, tokens: Tokens, body: bytes, model: str) -> Outcome:
+        outcome = wire.read_echo(tokens, body, model)
+        if isinstance(outcome, Answer):
+            self._alone[key] = self._fast and tokens.single is not None
+        return outcome
 
     @property
     def facts(self) -> Mapping[str, Json]:
@@ -174,8 +179,8 @@ class LikelihoodExam:
             "longest prompt allowed": self._longest,
             **(self._canary.facts if self._canary else {}),
             **({"the prefix cache could not be left out": self._unsalted} if self._canary and self._unsalted else {}),
-            "asked the exact way": self._echoed,
-            "fast replies without an answer": self._left,
+            "asked the exact way": len(self._alone),
+            "fast replies without an answer": sum(self._alone.values()),
             # A prompt that would have to be cut ends the run.
             "truncations": 0,
         }
