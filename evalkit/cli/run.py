@@ -13,9 +13,11 @@ import click
 from evalkit.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
 
     from evalkit.config import Config
+    from evalkit.report import Report
     from evalkit.run import Finished
 
 OPTIONS = (
@@ -165,6 +167,17 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _tables(built: Report) -> Iterator[tuple[list[str], list[list[str]]]]:
+    """What a terminal has room for: the scores, the traits of answers that changed, noise, and what was published."""
+    from evalkit import report  # noqa: PLC0415
+
+    yield report.table(built)
+    head, traits = report.drift_table(built)
+    for table in ((head, [row for row in traits if row[-1]]), report.noise_table(built), report.published_table(built)):
+        if table[1]:
+            yield table
+
+
 def _show(finished: Finished, *, as_json: bool) -> None:
     from evalkit import report  # noqa: PLC0415
 
@@ -179,11 +192,7 @@ def _show(finished: Finished, *, as_json: bool) -> None:
     console = Console()
     for sentence in report.sentences(finished.report):
         console.print(Text(sentence, style="bold"))
-    shown: list[tuple[list[str], list[list[str]]]] = [report.table(finished.report)]
-    shown += [found(finished.report) for found in (report.drift_table, report.noise_table, report.published_table)]
-    for head, body in shown:
-        if not body:
-            continue
+    for head, body in _tables(finished.report):
         table = Table(*[escape(cell) for cell in head], box=None, pad_edge=False)
         for at in range(2, len(head)):
             table.columns[at].justify = "right"

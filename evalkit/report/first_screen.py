@@ -246,7 +246,8 @@ def _form(report: Report) -> Ground:
         if (traits := [_TRAITS[one.trait] for one in found if one.flagged])
     ]
     if not changed:
-        return Ground("Same form", "no more answers were unreadable, cut short, empty or longer", "good", "drift")
+        same = "answers that are unreadable, cut short, empty or longer: no change beyond chance"
+        return Ground("Same form", same, "good", "drift")
     listed = "; ".join(changed[:_NAMED]) + (f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else "")
     return Ground("Form changed", listed, "unsure", "drift")
 
