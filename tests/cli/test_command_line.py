@@ -127,9 +127,10 @@ def test_two_models_with_one_label(workplace):
 def test_a_wrong_key_in_a_task_file(workplace):
     path = workplace.folder / "tasks/pages.toml"
     path.write_text(path.read_text().replace("max_tokens", "max_token"))
-    line = line_of(workplace.evalkit(*workplace.comparison()))
-    assert "decoding.max_token" in line
-    assert "did you mean 'max_tokens'?" in line
+    done = workplace.evalkit(*workplace.comparison(), check=2)
+    unknown, missing = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert "tasks/pages.toml: decoding.max_token: unknown key; did you mean 'max_tokens'?" in unknown
+    assert "tasks/pages.toml: decoding.max_tokens: missing" in missing
 
 
 def test_a_wrong_key_in_the_config_file(workplace):
