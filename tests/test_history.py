@@ -201,7 +201,8 @@ def test_the_terminal_shows_points_and_marks(tmp_path):
 
 def test_a_log_has_every_run_in_one_line_and_a_narrow_terminal_all_of_it(tmp_path):
     nights(tmp_path)
-    lines = CliRunner().invoke(command, ["-o", str(tmp_path), "--task", "pages"]).output.splitlines()
+    log = CliRunner(env={"COLUMNS": None})  # another test's library may have set it
+    lines = log.invoke(command, ["-o", str(tmp_path), "--task", "pages"]).output.splitlines()
     (row,) = [line for line in lines if "20260101-000000-aaaaaa" in line]
     assert row.split()[1:] == ["80.00", "79.00", "99.00", "98.00", "to", "100.00", "9/10", "recovered"]
     for columns in ("40", "60", "80"):
