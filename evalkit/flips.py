@@ -22,6 +22,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from evalkit.score import scores, unit
+from evalkit.stats import SAME_WITHIN
 from evalkit.types import Answer
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ T = TypeVar("T")
 
 MOST = 25
 """Flips of one direction that a report shows of each task and candidate."""
-_SAME_WITHIN = 1e-9
-"""Scores closer than this differ by rounding only, as in ``evalkit.stats.flips``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +155,7 @@ def _flip(attempts: Sequence[Pair], task: Task) -> Flip | None:
     if not all(values):
         return None
     before, after = map(fmean, values)
-    if abs(after - before) <= _SAME_WITHIN:
+    if abs(after - before) <= SAME_WITHIN:
         return None
     sign = 1.0 if after > before else -1.0
     both = [

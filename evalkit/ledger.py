@@ -74,11 +74,13 @@ class Ledger:
 
     def held(self, task: str, facts: Mapping[str, Json]) -> None:
         """Keep how a task was held, as far as that is known by now; nothing where there is nothing to say."""
+        if not facts:
+            return
         before = self.earlier.get(task, {})
         found = with_earlier(before, facts, _COUNTS)
         if before.get("method", facts.get("method")) != facts.get("method"):
             found["method"] = "both"
-        if facts and found != self.facts.get(task):
+        if found != self.facts.get(task):
             self.facts[task] = found
             self.remember(self)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evalkit.stats.attempts import pass_at_k, within_sample
-from evalkit.stats.flips import Flips, flips
+from evalkit.stats.flips import SAME_WITHIN, Flips, flips
 from evalkit.stats.mean import Estimate, difference, mean, proportion_interval, unbounded_difference
 from evalkit.stats.power import minimum_detectable_drop, samples_to_decide, samples_to_decide_average
 from evalkit.stats.recovery import (
@@ -17,6 +17,7 @@ from evalkit.stats.recovery import (
 from evalkit.stats.totals import PairTotals, pair_totals
 
 __all__ = [
+    "SAME_WITHIN",
     "Estimate",
     "Flips",
     "PairTotals",

@@ -11,7 +11,7 @@ from evalkit.stats.totals import require_equal_lengths, require_scores
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SAME_WITHIN = 1e-9
+SAME_WITHIN = 1e-9
 """Scores closer than this differ by rounding only."""
 
 
@@ -43,8 +43,8 @@ def flips(baseline: Sequence[float], candidate: Sequence[float]) -> Flips:
     require_scores(baseline, "baseline")
     require_scores(candidate, "candidate")
     changes = [after - before for before, after in zip(baseline, candidate, strict=True)]
-    regressed = sum(change < -_SAME_WITHIN for change in changes)
-    improved = sum(change > _SAME_WITHIN for change in changes)
+    regressed = sum(change < -SAME_WITHIN for change in changes)
+    improved = sum(change > SAME_WITHIN for change in changes)
     right_or_wrong = all(score in (0.0, 1.0) for scores in (baseline, candidate) for score in scores)
     return Flips(
         regressed,

@@ -6,22 +6,21 @@ So the viewer counts what the report counts. One attempt stands for its problem:
 from __future__ import annotations
 
 from statistics import fmean
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from evalkit.stats import SAME_WITHIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-_SAME_WITHIN: Final = 1e-9
-"""Scores closer than this differ by rounding only, as in ``evalkit.stats.flips``."""
 
 
 def flip(before: float | None, after: float | None) -> str | None:
     """The word for a change of score; None where one of the two is not known."""
     if before is None or after is None:
         return None
-    if after < before - _SAME_WITHIN:
+    if after < before - SAME_WITHIN:
         return "regressed"
-    return "improved" if after > before + _SAME_WITHIN else "unchanged"
+    return "improved" if after > before + SAME_WITHIN else "unchanged"
 
 
 class Problems:

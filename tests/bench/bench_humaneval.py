@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import resource
 import subprocess
 import sys
@@ -23,7 +22,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import requests
+from counters import counters
 
 from evalkit import control
 from evalkit.demo import texts
@@ -47,16 +46,6 @@ max_tokens = {tokens}
 [settings]
 plus = false
 """
-
-
-def counters(url: str) -> dict[str, float]:
-    """The server's counts so far."""
-    text = requests.get(f"{url}/metrics", timeout=30).text
-    names = {"finished": "vllm:request_success_total", "generated": "vllm:generation_tokens_total"}
-    return {
-        key: sum(map(float, re.findall(rf"^{re.escape(name)}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE)))
-        for key, name in names.items()
-    }
 
 
 @dataclass

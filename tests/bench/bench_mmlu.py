@@ -20,7 +20,6 @@ import contextlib
 import io
 import json
 import random
-import re
 import sys
 import tempfile
 import time
@@ -31,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import requests
+from counters import counters
 
 from evalkit import control
 from evalkit.client import Client, Policy, Request
@@ -113,20 +112,6 @@ def made_up(folder: Path, questions: int, words: int, subjects: int) -> None:
                     {"question": text, "subject": subject.name, "choices": list(quiz.choices), "answer": quiz.answer}
                 )
             pq.write_table(pa.Table.from_pylist(rows), folder / subject.name / f"{split}-00000-of-00001.parquet")
-
-
-def counters(url: str) -> dict[str, float]:
-    """Sums over the server's counters."""
-    text = requests.get(f"{url}/metrics", timeout=30).text
-    names = {
-        "finished": "vllm:request_success_total",
-        "prompt": "vllm:prompt_tokens_total",
-        "cached": "vllm:prefix_cache_hits_total",
-    }
-    return {
-        key: sum(map(float, re.findall(rf"^{re.escape(name)}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE)))
-        for key, name in names.items()
-    }
 
 
 @contextlib.contextmanager
