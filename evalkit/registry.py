@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from evalkit import cards, places, taskfile
+from evalkit import cards, places, taskfile, textfile
 from evalkit.errors import ConfigError, UsageError, near_miss
 
 if TYPE_CHECKING:
@@ -127,18 +126,13 @@ def published() -> list[PublishedTable]:
 
 
 def toml(path: Path) -> dict[str, Any]:
-    """What a TOML file says.
+    """What a TOML file says; messages name it as `shown` does.
 
     Raises:
-        UsageError: The file cannot be read.
+        DataError: The file cannot be read, or is not UTF-8.
         ConfigError: It is not TOML.
     """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{shown(path)}: {error.strerror or error}", fix="check the path") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{shown(path)}: not TOML: {error}", fix="correct the file there") from error
+    return textfile.toml(path, shown(path))
 
 
 def shown(path: Path) -> str:

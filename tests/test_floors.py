@@ -41,6 +41,7 @@ FLOORS = [
         "sandbox",
         "server",
         "store",
+        "textfile",
     },
     {"prepare", "checks", "ledger", "ask", "publish", "thumbnails", "reopen", "export", "outlook", "history", "run"},
     {"cli", "display", "view", "__main__"},

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evalkit import registry
-from evalkit.errors import ConfigError, UsageError
+from evalkit.errors import ConfigError, DataError, UsageError
 
 TASK = """
 name = "{name}"
@@ -172,7 +172,7 @@ def test_what_is_not_toml_is_told_with_its_line(mine):
         lambda: registry.tasks([mine]), ConfigError
     )
     (mine / "broken.toml").write_bytes(b"name = '\xff'")
-    assert f"{mine / 'broken.toml'}: not TOML: " in complaint(lambda: registry.tasks([mine]), ConfigError)
+    assert f"{mine / 'broken.toml'}: not UTF-8 text" in complaint(lambda: registry.tasks([mine]), DataError)
 
 
 @pytest.mark.parametrize("name", ["absent.toml", "absent/folder"])

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalkit import stats
-from evalkit.answers.reading import Choice, Found, no_metric, shown
+from evalkit.answers.reading import Choice, Found, no_metric
 from evalkit.errors import DataError
 from evalkit.pairs import Side
+from evalkit.textfile import shown
 from evalkit.types import SampleScore
 
 if TYPE_CHECKING:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from evalkit import textfile
 from evalkit.errors import DataError
 from evalkit.identity import file_name
 from evalkit.pairs import SAMPLES
@@ -98,8 +98,8 @@ def run_of(path: Path) -> RunOf:
 def object_in(path: Path) -> dict[str, Json]:
     """The JSON object in a file that stands beside others; empty when there is none to read."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = textfile.parsed(textfile.text(path), str(path))
+    except DataError:
         return {}
     return found if isinstance(found, dict) else {}
 

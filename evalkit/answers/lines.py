@@ -11,10 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalkit.answers import folders
-from evalkit.answers.reading import Choice, Found, identity, no_metric, objects, score, shown
+from evalkit.answers.reading import Choice, Found, identity, no_metric, score
 from evalkit.errors import DataError
 from evalkit.identity import digest
 from evalkit.pairs import Side
+from evalkit.textfile import objects, shown
 from evalkit.types import SampleScore
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalkit.answers import folders
-from evalkit.answers.reading import Choice, Found, identity, no_metric, objects, score
+from evalkit.answers.reading import Choice, Found, identity, no_metric, score
 from evalkit.errors import DataError
 from evalkit.pairs import Side
+from evalkit.textfile import objects
 from evalkit.types import SampleScore
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalkit import metrics, stats
-from evalkit.answers.reading import Choice, Found, shown
+from evalkit.answers.reading import Choice, Found
 from evalkit.errors import DataError
 from evalkit.identity import digest
 from evalkit.pairs import Side
+from evalkit.textfile import shown
 from evalkit.types import SampleScore
 
 if TYPE_CHECKING:

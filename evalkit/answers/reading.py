@@ -1,22 +1,21 @@
-"""What every format shares: lines and documents with their places, ids, and the check of a score."""
+"""What every format shares: a source's first line, its ids, and the check of a score."""
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
+from evalkit import textfile
 from evalkit.errors import DataError, near_miss
+from evalkit.textfile import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from evalkit.pairs import Side
     from evalkit.types import Dialect, Json
-
-_ONE_A_LINE = "write one JSON object a line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +47,12 @@ def first_line(path: Path) -> Json:
     Raises:
         DataError: The file is empty or is not text, or that line is neither.
     """
-    for number, text in _texts(path):
+    for number, text in textfile.lines(path):
         if text.strip() in {"{", "["}:
             return None
         if text.strip():
-            return _parsed(text, f"{path}:{number}")
-    raise DataError(f"{path}: the file is empty", fix=_ONE_A_LINE)
-
-
-def objects(path: Path) -> Iterator[tuple[str, dict[str, Json]]]:
-    """Every line's object with its place, ``FILE:LINE``; blank lines are skipped.
-
-    Raises:
-        DataError: A line is not a JSON object.
-    """
-    for number, text in _texts(path):
-        if text.strip():
-            place = f"{path}:{number}"
-            line = _parsed(text, place)
-            if not isinstance(line, dict):
-                raise DataError(f"{place}: not a JSON object but {shown(line)}", fix=_ONE_A_LINE)
-            yield place, line
+            return textfile.parsed(text, f"{path}:{number}")
+    raise DataError(f"{path}: the file is empty", fix=textfile.ONE_A_LINE)
 
 
 def document(path: Path) -> Json:
@@ -77,31 +61,7 @@ def document(path: Path) -> Json:
     Raises:
         DataError: It is not.
     """
-    return _parsed("".join(text for _, text in _texts(path)), str(path))
-
-
-def _parsed(text: str, place: str) -> Json:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{place}: not JSON ({error})", fix=_ONE_A_LINE) from error
-
-
-def _texts(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers."""
-    number = 0
-    try:
-        # A byte order mark, which some editors write, is no part of the first line.
-        with path.open(encoding="utf-8-sig") as stream:
-            for text in stream:
-                number += 1
-                yield number, text
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: not UTF-8 text after line {number} ({error.reason})", fix="save it as UTF-8"
-        ) from error
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}", fix="name a file that can be read") from error
+    return textfile.parsed(textfile.text(path), str(path))
 
 
 def identity(line: Mapping[str, Json], key: str, place: str) -> str:
@@ -141,9 +101,3 @@ def score(value: Any, place: str, name: str) -> float:
 def no_metric(place: str, metric: str, known: Iterable[str]) -> NoReturn:
     """Refuse a metric that a source does not have."""
     raise DataError(f"{place}: no metric '{metric}'", fix=near_miss(metric, known))
-
-
-def shown(value: Json) -> str:
-    """A wrong value, cut to one short line."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 40 else text[:37] + "..."

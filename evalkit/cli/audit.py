@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from evalkit import cards
+from evalkit import cards, textfile
 from evalkit.errors import DataError, ExitCode
 
 if TYPE_CHECKING:
@@ -55,20 +54,12 @@ def _read(path: Path) -> Card:
     if len(raw) > cards.MOST_CHARACTERS:
         raise DataError(f"{path}: larger than {cards.MOST_CHARACTERS:,} bytes", fix=_FIX)
     if path.suffix.lower() == ".toml":
-        return _toml(path, raw)
+        return cards.card_of(cards.published(textfile.toml(path), str(path)))
     found = cards.card(raw.decode("utf-8-sig", errors="replace"))
     if not found.accuracy and not found.costs:
         passed = "no table found" if not found.notices else f"no table that can be audited ({found.notices[0]})"
         raise DataError(f"{path}: {passed}", fix=_FIX)
     return found
-
-
-def _toml(path: Path, raw: bytes) -> Card:
-    try:
-        mapping = tomllib.loads(raw.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:  # both TOML's and UTF-8's errors are ValueErrors
-        raise DataError(f"{path}: not TOML ({error})", fix=_FIX) from error
-    return cards.card_of(cards.published(mapping, str(path)))
 
 
 def _object(card: str, found: Audit) -> dict[str, Json]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from evalkit import answers, pairs, policy, schema, verdict
+from evalkit import answers, pairs, policy, schema, textfile, verdict
 from evalkit.answers import Choice
 from evalkit.errors import ConfigError, DataError, ExitCode, near_miss
 from evalkit.pairs import Side
@@ -112,10 +111,7 @@ def _policy(file: Path | None, min_recovery: float | None, max_failed: float | N
     """The file's policy with the options in place of what it says."""
     found = policy.Policy()
     if file is not None:
-        try:
-            table = tomllib.loads(file.read_text(encoding="utf-8")).get("policy")
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"{file}: {error}", fix="write TOML with a [policy] table") from error
+        table = textfile.toml(file).get("policy")
         if not isinstance(table, dict):
             raise ConfigError(f"{file}: no [policy] table", fix="add [policy] with min_recovery = 99")
         found = policy.policy(table, f"{file}: policy")

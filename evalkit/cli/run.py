@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 import sys
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.errors import ConfigError, ExitCode
+from evalkit import textfile
+from evalkit.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,14 +133,7 @@ def command(config_file: Path | None, *, as_json: bool, **given: Any) -> int:
 
 def mapping(file: Path | None) -> dict[str, Any]:
     """What the config file holds."""
-    if file is None:
-        return {}
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}", fix="name a file that can be read with --config") from error
-    except ValueError as error:
-        raise ConfigError(f"{file}: not TOML ({error})", fix="mend the line that it names") from error
+    return {} if file is None else textfile.toml(file)
 
 
 def carry_out(settled: Config, *, as_json: bool) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from evalkit import metrics
+from evalkit import metrics, textfile
 from evalkit.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -75,18 +75,13 @@ def _by_metric(file: Path, metric: str, dialect: Dialect, *, as_json: bool) -> N
 
 
 def _lines(file: Path) -> Iterator[dict[str, Json]]:
-    with file.open(encoding="utf-8") as stream:
-        for number, text in enumerate(stream, 1):
-            if not text.strip():
-                continue
-            place = f"{file}:{number}"
-            try:
-                line = json.loads(text)
-            except ValueError as error:
-                raise DataError(f"{place}: not JSON ({error})", fix="write one JSON object a line") from error
-            if not isinstance(line, dict):
-                raise DataError(f"{place}: not a JSON object", fix="write one JSON object a line")
-            for key in ("answer", "reference"):
-                if key not in line:
-                    raise DataError(f"{place}: no key '{key}'", fix=f"it has {', '.join(sorted(line)) or 'no keys'}")
-            yield line
+    for place, line in textfile.objects(file):
+        for key in ("answer", "reference"):
+            if key not in line:
+                raise DataError(f"{place}: no key '{key}'", fix=f"it has {', '.join(sorted(line)) or 'no keys'}")
+        answer = line["answer"]
+        if answer is not None and not isinstance(answer, str):
+            raise DataError(
+                f"{place}: answer is {textfile.shown(answer)}", fix="an answer is a text, or null where there was none"
+            )
+        yield line

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from evalkit import registry
+from evalkit import registry, textfile
 
 
 @click.group("tasks", invoke_without_command=True, help="List tasks and suites; `evalkit tasks show NAME` prints one.")
@@ -34,7 +34,7 @@ def show(tasks_dir: tuple[Path, ...], name: str) -> None:
     suites = registry.suites(tasks_dir)
     found = suites[name] if name in suites else registry.find([name], tasks_dir)[0]
     click.echo(f"# {found.source}")
-    click.echo(Path(found.source).read_text(encoding="utf-8").rstrip())
+    click.echo(textfile.text(Path(found.source)).rstrip())
 
 
 def _list(tasks_dir: tuple[Path, ...]) -> None:

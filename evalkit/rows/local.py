@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from base64 import b64decode
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from evalkit import textfile
 from evalkit.errors import DataError
 
 if TYPE_CHECKING:
@@ -164,54 +164,34 @@ class JsonLines:
 
     def count(self) -> int:
         """Objects in the file, each of them looked at, so that a fault in the last line shows before a run."""
-        return sum(1 for line, row in self._objects() if self._looks_right(line, row))
+        return sum(1 for place, row in textfile.objects(self.path) if self._looks_right(place, row))
 
     def rows(self) -> Iterator[dict[str, Json]]:
         """The objects in stored order, images read."""
-        for line, row in self._objects():
+        for place, row in textfile.objects(self.path):
             for column in self.benchmark.image_columns:
                 if row.get(column) is not None:
-                    row[column] = self._image(row[column], line, column)
+                    row[column] = self._image(row[column], place, column)
             yield row
 
-    def _looks_right(self, line: int, row: dict[str, Json]) -> bool:
-        _check(f"{self.path}:{line}", row, self.benchmark)
+    def _looks_right(self, place: str, row: dict[str, Json]) -> bool:
+        _check(place, row, self.benchmark)
         for column in self.benchmark.image_columns:
             cell = row.get(column)
             if isinstance(cell, str):
-                _inside(self.path.parent, cell, f"{self.path}:{line}")
+                _inside(self.path.parent, cell, place)
             elif cell is not None:
-                self._image(cell, line, column)
+                self._image(cell, place, column)
         return True
 
-    def _objects(self) -> Iterator[tuple[int, dict[str, Json]]]:
-        """Line number, counted from 1, and object; blank lines are passed over."""
-        # ``utf-8-sig`` takes away the mark that some editors put in front.
-        with self.path.open(encoding="utf-8-sig") as file:
-            try:
-                for number, text in enumerate(file, start=1):
-                    if text.strip():
-                        yield number, self._object(number, text)
-            except UnicodeDecodeError as error:
-                raise DataError(f"{self.path}: not UTF-8: {error}", fix="save the file as UTF-8") from error
-
-    def _object(self, number: int, text: str) -> dict[str, Json]:
-        try:
-            found = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{self.path}:{number}: not JSON: {error}", fix="correct the line") from error
-        if not isinstance(found, dict):
-            raise DataError(f"{self.path}:{number}: not a JSON object", fix="write one object for each row")
-        return found
-
-    def _image(self, cell: Json, line: int, column: str) -> dict[str, Json]:
+    def _image(self, cell: Json, place: str, column: str) -> dict[str, Json]:
         if isinstance(cell, str):
-            return {"bytes": _inside(self.path.parent, cell, f"{self.path}:{line}").read_bytes(), "path": cell}
+            return {"bytes": _inside(self.path.parent, cell, place).read_bytes(), "path": cell}
         try:
             return {"bytes": b64decode(cell["bytes"], validate=True), "path": cell.get("path")}
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             raise DataError(
-                f"{self.path}:{line}: {column} is not an image: {error}",
+                f"{place}: {column} is not an image: {error}",
                 fix="write an image as a relative path, or as {'bytes': '<base64>'}",
             ) from error
 

@@ -6,7 +6,6 @@ sha256 of what is found there must be the one that the run has noted.
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import b64decode
 from collections import OrderedDict
@@ -23,7 +22,7 @@ from huggingface_hub import constants
 from huggingface_hub.file_download import repo_folder_name
 from PIL import Image
 
-from evalkit import images
+from evalkit import images, textfile
 from evalkit.benchmarks import BENCHMARKS
 from evalkit.errors import DataError
 from evalkit.rows import local
@@ -226,9 +225,7 @@ def _record(spot: Spot) -> dict[str, Json]:
 
 
 def _line(spot: Spot) -> dict[str, Json]:
-    with spot.path.open(encoding="utf-8-sig") as stream:
-        text = next(islice((line for line in stream if line.strip()), spot.row, None))
-    return dict(json.loads(text))
+    return next(islice((row for _, row in textfile.objects(spot.path)), spot.row, None))
 
 
 def _beside(folder: Path, name: str) -> Path:

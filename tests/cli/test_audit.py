@@ -68,7 +68,7 @@ def test_a_toml_table(written):
     assert "printed 70.07, but 70.87 follows" in output
     with pytest.raises(ConfigError, match="rows"):
         audit(written('name = "x"\nbaseline = "a"\ncandidate = "b"\nsource = "c"\n', "card.toml"))
-    with pytest.raises(DataError, match="not TOML"):
+    with pytest.raises(ConfigError, match="not TOML"):
         audit(written("name = ", "card.toml"))
 
 

@@ -157,9 +157,9 @@ def test_json_lines_may_begin_with_a_mark_and_end_without_a_newline(tmp_path):
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("{broken\n", ":2: not JSON: "),
-        ("[1]\n", ":2: not a JSON object; write one object for each row"),
-        ("[" * 100_000 + "\n", ":2: not JSON: "),
+        ("{broken\n", ":2: not JSON ("),
+        ("[1]\n", ":2: not a JSON object but [1]; write one JSON object a line"),
+        ("[" * 100_000 + "\n", ":2: not JSON ("),
         ({"image": None, "question": "Q"}, ":2: column answers is missing; the columns found are image, question"),
         (line(image=7), ":2: image is not an image: "),
         (line(image={"url": "http://x"}), ":2: image is not an image: "),
@@ -210,7 +210,7 @@ def test_what_is_no_data_is_told(tmp_path):
     assert "empty: no parquet file in this folder" in complaint(tmp_path / "empty")
     assert "x.csv: unknown kind of file; use .parquet or .jsonl or .ndjson" in complaint(tmp_path / "x.csv")
     assert "text.parquet: not a readable parquet file: " in complaint(tmp_path / "text.parquet")
-    assert "latin.jsonl: not UTF-8: " in complaint(tmp_path / "latin.jsonl")
+    assert "latin.jsonl: not UTF-8 text after line " in complaint(tmp_path / "latin.jsonl")
 
 
 @settings(max_examples=60, deadline=None)

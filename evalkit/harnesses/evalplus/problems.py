@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from io import StringIO
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from evalkit import textfile
 from evalkit.errors import DataError, InfrastructureError
 from evalkit.harnesses.evalplus import installed
 from evalkit.identity import digest
@@ -127,7 +127,7 @@ def load_problems(data: Path | None, *, plus: bool, tell: Callable[[str], None])
         DataError: The file cannot be read, or is no such file.
         InfrastructureError: evalplus is not installed, or cannot download its data.
     """
-    name, rows = ("HumanEval+", _downloaded(tell)) if data is None else (str(data), _lines(data))
+    name, rows = ("HumanEval+", _downloaded(tell)) if data is None else (str(data), textfile.objects(data))
     problems = [Problem.of(row, place, plus=plus) for place, row in rows]
     if not problems:
         raise DataError(f"{name}: no problems", fix=_SCHEMA)
@@ -154,20 +154,3 @@ def _downloaded(tell: Callable[[str], None]) -> list[tuple[str, Mapping[str, Jso
             fix="download HumanEvalPlus.jsonl.gz from evalplus's releases and name it: --data humaneval=FILE",
         ) from error
     return [(str(task_id), row) for task_id, row in found.items()]
-
-
-def _lines(path: Path) -> Iterator[tuple[str, Mapping[str, Json]]]:
-    """Every line's object with its place."""
-    number = 0
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    row = json.loads(line)
-                    if not isinstance(row, dict):
-                        raise DataError(f"{path}:{number}: not a JSON object", fix=_SCHEMA)
-                    yield f"{path}:{number}", row
-    except (ValueError, RecursionError, EOFError) as error:
-        raise DataError(f"{path}:{number}: not JSON ({error})", fix=_SCHEMA) from error
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}", fix="name a .jsonl or .jsonl.gz file") from error

@@ -6,9 +6,10 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from evalkit.answers.reading import objects, shown
+from evalkit import textfile
 from evalkit.errors import DataError, near_miss
 from evalkit.harnesses.evalplus.problems import sample
+from evalkit.textfile import objects, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +62,4 @@ def _folder(path: Path) -> Iterator[tuple[str, str, str]]:
     for folder in sorted(entry for entry in path.iterdir() if entry.is_dir()):
         files = sorted(folder.glob("*.py"), key=lambda file: (len(file.stem), file.stem))
         for file in files:
-            try:
-                yield str(file), folder.name.replace("_", "/"), file.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise DataError(f"{file}: cannot be read ({error})", fix="save it as UTF-8 text") from error
+            yield str(file), folder.name.replace("_", "/"), textfile.text(file)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from evalkit.answers.folders import lm_eval_name
-from evalkit.answers.reading import objects
 from evalkit.errors import DataError
 from evalkit.harnesses.lm_eval.data import categories
 from evalkit.harnesses.lm_eval.wire import Likelihoods, text
+from evalkit.textfile import objects
 from evalkit.types import Answer, Sample, Text
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from evalkit import textfile
 from evalkit.errors import DataError, InfrastructureError
 from evalkit.rows import local
 
@@ -147,9 +148,7 @@ def _parquet(path: Path) -> tuple[list[str], int]:
 
 
 def _lines(path: Path) -> tuple[list[str], int]:
-    from evalkit.answers.reading import objects  # noqa: PLC0415 - only for the rarer kind of file
-
-    rows = [line for _, line in objects(path)]
+    rows = [line for _, line in textfile.objects(path)]
     return [name for name in COLUMNS if all(name in row for row in rows)], len(rows)
 
 
