@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evalkit.events import Notice, Progress, ServerState, Stage
+from evalkit.printable import one_line
 
 if TYPE_CHECKING:
     from typing import Self, TextIO
@@ -99,7 +100,7 @@ class PlainLines(Display):
             )
 
     def _line(self, text: str) -> None:
-        print(" ".join(text.split()), file=self._stream, flush=True)
+        print(one_line(text), file=self._stream, flush=True)
 
 
 class LiveTable(Display):
@@ -132,9 +133,9 @@ class LiveTable(Display):
         elif isinstance(event, ServerState):
             self._servers[event.model] = event
         elif isinstance(event, Notice):
-            self._console.print(Text(f"note: {event.text}", style="yellow"))
+            self._console.print(Text(f"note: {one_line(event.text)}", style="yellow"))
         elif isinstance(event, Stage):
-            self._stage = event.text
+            self._stage = one_line(event.text)
 
     def _render(self) -> RenderableType:
         parts: list[RenderableType] = [self._server_line(state) for state in self._servers.values()]
@@ -146,7 +147,7 @@ class LiveTable(Display):
 
     def _server_line(self, state: ServerState) -> Text:
         width = max(20, self._console.width - len(state.model) - len(state.state) - 6)
-        detail = " ".join(state.detail.split())[:width]
+        detail = one_line(state.detail)[:width]
         return Text.assemble(
             (state.model, "bold"), "  ", (state.state, "cyan"), "  ", (detail, "dim"), overflow="ellipsis", no_wrap=True
         )

@@ -24,6 +24,8 @@ from difflib import get_close_matches
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from evalkit.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -47,10 +49,9 @@ class EvalkitError(Exception):
 
     def __init__(self, message: str, *, fix: str = "", evidence: str = "") -> None:
         """Keep the sentence, the way out and the proof apart, so that the command line can set them."""
-        super().__init__(message)
-        self.message = message
-        self.fix = fix
-        self.evidence = evidence
+        # They may quote a server, a file or a log, and end on a terminal and in CI's files.
+        self.message, self.fix, self.evidence = printable(message), printable(fix), printable(evidence)
+        super().__init__(self.message)
 
 
 class UsageError(EvalkitError):

@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "evalkit"
 
 FLOORS = [
-    {"types", "errors", "events", "identity", "__init__"},
+    {"types", "errors", "events", "identity", "printable", "__init__"},
     {"schema", "config", "policy", "taskfile", "benchmarks", "metrics", "stats", "images", "cards"},
     {
         "chat",

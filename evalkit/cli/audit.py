@@ -11,6 +11,7 @@ import click
 
 from evalkit import cards, textfile
 from evalkit.errors import DataError, ExitCode
+from evalkit.printable import printable
 
 if TYPE_CHECKING:
     from evalkit.cards import Audit, Card, Finding, Noise
@@ -33,7 +34,7 @@ def command(card: Path, *, as_json: bool) -> ExitCode:
         click.echo(json.dumps(_object(str(card), found), ensure_ascii=False))
     else:
         for line in _lines(found):
-            click.echo(line)
+            click.echo(printable(line))
     return ExitCode.GATE_FAILED if found.findings else ExitCode.FINE
 
 

@@ -13,6 +13,7 @@ from evalkit import answers, pairs, policy, schema, textfile, verdict
 from evalkit.answers import Choice
 from evalkit.errors import ConfigError, DataError, ExitCode, near_miss
 from evalkit.pairs import Side
+from evalkit.printable import printable
 from evalkit.types import Dialect
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def command(base: Path, cand: Path, *, as_json: bool, **given: Any) -> int:
         click.echo(json.dumps(_object(rows, notes), allow_nan=False))
     else:
         for line in _lines(rows, notes):
-            click.echo(line)
+            click.echo(printable(line))
     return verdict.exit_code(rows) if judged else _made(rows)
 
 

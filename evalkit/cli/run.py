@@ -11,6 +11,7 @@ import click
 
 from evalkit import textfile
 from evalkit.errors import ExitCode
+from evalkit.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,16 +185,16 @@ def _show(finished: Finished, *, as_json: bool) -> None:
 
     console = Console()
     for sentence in report.sentences(finished.report):
-        console.print(Text(sentence, style="bold"))
+        console.print(Text(printable(sentence), style="bold"))
     for head, body in _tables(finished.report):
         table = Table(*[escape(cell) for cell in head], box=None, pad_edge=False)
         for at in range(2, len(head)):
             table.columns[at].justify = "right"
         for row in body:
-            table.add_row(*[Text(cell) for cell in row], style="bold" if row[1] == report.AVERAGE else "")
+            table.add_row(*[Text(printable(cell)) for cell in row], style="bold" if row[1] == report.AVERAGE else "")
         console.print(table)
     for sentence in report.completeness(finished.report):
-        console.print(Text(sentence))
+        console.print(Text(printable(sentence)))
     if finished.nothing_to_do:
         console.print("nothing to do: every outcome was in the store")
     elif finished.reused:

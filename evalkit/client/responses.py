@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from evalkit import printable
 from evalkit.types import Answer, Failure, FailureKind
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def excerpt(body: bytes) -> str:
 
 def one_line(words: str) -> str:
     """Words in one line that is short enough to keep and can be stored."""
-    line = " ".join(storable(words).split())
+    line = printable.one_line(storable(words))
     return line if len(line) <= LONGEST_MESSAGE else line[: LONGEST_MESSAGE - 1] + "…"
 
 

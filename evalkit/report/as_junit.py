@@ -18,6 +18,7 @@ from xml.etree import ElementTree as ET
 
 from evalkit import verdict
 from evalkit.errors import ExitCode
+from evalkit.printable import printable
 from evalkit.report.facts import AVERAGE
 from evalkit.verdict import Verdict
 
@@ -132,4 +133,4 @@ def _add(suite: ET.Element, label: str, case: _Case) -> None:
 
 
 def _clean(text: str) -> str:
-    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
+    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", printable(text))

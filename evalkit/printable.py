@@ -1,0 +1,31 @@
+"""Words of a server, a model or a file as a terminal and a report may show them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_SEQUENCE: Final = re.compile(
+    # What a terminal obeys (ECMA-48): CSI with its end, OSC and its kin with all that they carry, two-byte escapes.
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[ -/]*[0-~]"
+)
+_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters but tab and line feed, what breaks a line or turns it around, and half characters."""
+
+
+def printable(text: str) -> str:
+    r"""The text without what moves a cursor, colours, rings or turns a line around; line ends are ``\n``.
+
+    A sequence for a terminal goes whole; any other control character leaves a replacement character, so that a
+    reader sees that something stood there. A carriage return is a line end: what followed it would have been written
+    over what stood before it.
+    """
+    lines = _SEQUENCE.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", lines)
+
+
+def one_line(text: str) -> str:
+    """``printable``, with every run of blanks and line ends as one blank."""
+    return " ".join(printable(text).split())
