@@ -30,7 +30,14 @@ if TYPE_CHECKING:
 
 _UNREACHABLE = (FailureKind.NOT_CONNECTED, FailureKind.DISCONNECTED)
 _REFUSALS = (FailureKind.REFUSED, FailureKind.NOT_SERVED, FailureKind.WRONG_MODEL)
-_OF_ONE = (FailureKind.REFUSED, FailureKind.BAD_RESPONSE, FailureKind.SERVER_ERROR, FailureKind.DEADLINE)
+_OF_ONE = (
+    FailureKind.REFUSED,
+    FailureKind.BAD_RESPONSE,
+    FailureKind.SERVER_ERROR,
+    FailureKind.DEADLINE,
+    FailureKind.CUT_OFF,
+    FailureKind.CONTENT_FILTER,
+)
 """Failures that a single sample may have brought upon all others of its request."""
 _DEATH_SHOWS_S = 1.0
 """A broken connection may be the first sign of a dead server; its process is gone within this time."""
@@ -225,8 +232,11 @@ class _Talk:
             if death is not None and outcome.kind in _UNREACHABLE:
                 await self._look_for(death)
             self._count_refusal(outcome)
-            if request.separable and outcome.kind in _OF_ONE:
-                outcome = (None,) * len(request.key)
+            outcome = (outcome,) * (1 if isinstance(request.key, str) else len(request.key))
+        elif not isinstance(outcome, tuple):
+            outcome = (outcome,)
+        if request.separable:
+            outcome = tuple(None if isinstance(one, Failure) and one.kind in _OF_ONE else one for one in outcome)
         self.ledger.settle(request.key, outcome)
 
     async def _look_for(self, death: asyncio.Future[None]) -> None:

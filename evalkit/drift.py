@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from evalkit.score import Behaviour, Tally
     from evalkit.stats import Estimate
 
-Trait: TypeAlias = Literal["unparsed", "truncated", "empty", "tokens"]
+Trait: TypeAlias = Literal["unparsed", "truncated", "empty", "elsewhere", "tokens"]
 
 SHARES: tuple[Trait, ...] = ("unparsed", "truncated", "empty")
 _LEAST_SHARE = 0.01
@@ -30,7 +30,8 @@ class Change:
     """One trait of the answers of two models to the same samples."""
 
     trait: Trait
-    """``unparsed``, ``truncated`` and ``empty`` are shares of the answers, 0-1; ``tokens`` is their mean length."""
+    """``unparsed``, ``truncated``, ``empty`` and ``elsewhere`` (text in another field than the content) are shares of
+    the answers, 0-1; ``tokens`` is their mean length."""
     baseline: float
     candidate: float
     difference: Estimate
@@ -40,13 +41,18 @@ class Change:
 
 
 def changes(baseline: Tally, candidate: Tally) -> tuple[Change, ...]:
-    """Every trait that both models' answers tell; empty when no sample was answered by both."""
+    """Every trait that both models' answers tell; empty when no sample was answered by both.
+
+    ``elsewhere`` is only among them where an answer shows it.
+    """
     ids = sorted(baseline.behaviour.keys() & candidate.behaviour.keys())
     if not ids:
         return ()
     sides = [(baseline.behaviour[key], candidate.behaviour[key]) for key in ids]
     clusters = _clusters(ids, baseline)
     found = [_share(trait, sides, clusters) for trait in SHARES]
+    if any(one.elsewhere or other.elsewhere for one, other in sides):
+        found.append(_share("elsewhere", sides, clusters))
     lengths = [
         (float(one.tokens), float(other.tokens), cluster)
         for (one, other), cluster in zip(sides, clusters, strict=True)

@@ -38,6 +38,7 @@ COLUMNS = {
     "completion_tokens": "Int64",
     "latency_s": "Float64",
     "tries": "Int64",
+    "elsewhere": "string",
     "failure": "string",
     "failure_message": "string",
     "cluster": "string",
@@ -45,7 +46,8 @@ COLUMNS = {
 """Column to its pandas type; every one of them can be empty. ``metric`` names the headline metric, ``score`` and
 ``parsed`` are what it says; ``scores`` is a JSON object with every metric's value, parsed text and note. ``verdict`` is
 what a checker said of an answer that is a program, as a JSON object such as ``{"base": "pass", "plus": "fail"}``: its
-keys are the checker's own, so it is one column, empty where no checker judges."""
+keys are the checker's own, so it is one column, empty where no checker judges. ``elsewhere`` is a JSON object with what
+a response had in another field than the content, and that field (``place``), where the content was blank."""
 _CHUNK = 20_000
 """Lines that are in memory at once."""
 _ACTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -121,6 +123,7 @@ def _line(part: PlannedTask, label: str, record: Record) -> dict[str, Json]:
             "completion_tokens": outcome.completion_tokens,
             "latency_s": outcome.latency_s,
             "tries": outcome.tries,
+            "elsewhere": None if outcome.elsewhere is None else json.dumps(asdict(outcome.elsewhere)),
         }
     if outcome is None:
         return {**line, "failure": "not_asked"}

@@ -1,4 +1,4 @@
-"""Identities are digests of content: one spelling of a JSON value, and its sha256."""
+"""Identities are digests of content: one spelling of a JSON value, its sha256, and how such a value is read."""
 
 from __future__ import annotations
 
@@ -20,6 +20,18 @@ def canonical(value: Json) -> bytes:
 def digest(value: Json) -> str:
     """The sha256, in hex, of the canonical JSON of ``value``."""
     return sha256(canonical(value)).hexdigest()
+
+
+def decoded(text: str | bytes) -> Json:
+    """The JSON value that a text from outside spells.
+
+    Raises:
+        ValueError: It spells none, or one that is nested too deep to be read.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
 
 
 def file_name(label: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from evalkit.events import Progress
+from evalkit import elsewhere
+from evalkit.events import Notice, Progress
 from evalkit.score import Tally
 from evalkit.store import FINAL, settled
 from evalkit.types import Answer, FailureKind
@@ -103,6 +104,9 @@ class Ledger:
 
     def _settle(self, key: str, outcome: Outcome) -> None:
         self.store.put(key, outcome, self.run)
+        if isinstance(outcome, Answer) and outcome.elsewhere:
+            told = elsewhere.first(self.task(key).name, outcome.elsewhere.place)
+            self.say(Notice(f"{self.contender.model.label}: {told}"))
         for number, position in self.waiting.pop(key):
             self._count(number, self.store.sample(self.sources[number].entries[position].sample), outcome)
             self._tell(number)

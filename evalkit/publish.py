@@ -237,6 +237,7 @@ def _line(part: PlannedTask, record: Record) -> dict[str, Json]:
             "latency_s": outcome.latency_s,
             "tries": outcome.tries,
             **({"verdict": dict(outcome.verdict)} if outcome.verdict is not None else {}),
+            **({"elsewhere": asdict(outcome.elsewhere)} if outcome.elsewhere is not None else {}),
         }
     if outcome is None:
         return {**line, "failure": {"kind": "not_asked", "message": ""}}

@@ -90,6 +90,7 @@ class _Run:
     def carry_out(self) -> Finished:
         """Everything."""
         self._clear_orphans()
+        self._tell_of_withdrawn()
         plan, sources, repeated = self._plan()
         for text in publish.forewarnings(plan, self._config.accept_differences):
             self.say(Stage(f"warning: {text}"))
@@ -123,6 +124,15 @@ class _Run:
             pids = ", ".join(map(str, orphan.pids))
             self._say_outside(Notice(f"stopping a server that an earlier run left behind: {pids}"))
             server.stop_orphan(orphan)
+
+    def _tell_of_withdrawn(self) -> None:
+        if count := self._store.withdrawn:
+            self.say(
+                Notice(
+                    f"{count:,} answers in {self._store.path} had been ended by their server (aborted, filtered or in "
+                    "error) and were kept as whole ones: they count as failures now, in every run, and are asked again"
+                )
+            )
 
     def _plan(self) -> tuple[Plan, list[Source], list[Source]]:
         """Resolve models and samples: from here on everything is named by its content."""

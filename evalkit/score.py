@@ -27,6 +27,8 @@ class Behaviour:
     truncated: bool
     empty: bool
     unparsed: bool
+    elsewhere: bool
+    """Whether its text stood in another field than the content."""
     tokens: int | None
     """Length of the answer; None when the server did not say."""
     latency_s: float = 0.0
@@ -85,6 +87,7 @@ class Tally:
         self._units: set[str] = set()
         self._running, self._scored = 0.0, 0
         self._notes: Counter[str] = Counter()
+        self._elsewhere: Counter[str] = Counter()
 
     def add(self, sample: Sample, outcome: Outcome) -> None:
         """Count one sample."""
@@ -106,9 +109,12 @@ class Tally:
             truncated=outcome.finish_reason == "length",
             empty=not (outcome.text or "").strip(),
             unparsed=headline.parsed is None,
+            elsewhere=outcome.elsewhere is not None,
             tokens=outcome.completion_tokens,
             latency_s=outcome.latency_s,
         )
+        if outcome.elsewhere:
+            self._elsewhere[outcome.elsewhere.place] += 1
         if headline.note:
             self._notes[headline.note] += 1
 
@@ -173,6 +179,7 @@ class Tally:
             unparsed=sum(one.unparsed for one in self.behaviour.values()),
             notes=dict(sorted(self._notes.items())),
             mean_completion_tokens=fmean(tokens) if tokens else None,
+            elsewhere=dict(sorted(self._elsewhere.items())),
         )
 
 

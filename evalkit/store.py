@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 
 from evalkit.errors import OutputError, StoreError
 from evalkit.identity import digest
-from evalkit.types import Answer, Failure, FailureKind, Image, Record, Sample, Text
+from evalkit.types import WHOLE, Answer, Elsewhere, Failure, FailureKind, Image, Record, Sample, Text, ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from evalkit.types import Json, Outcome
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FILE = "store.sqlite3"
 _OTHER = "name the folder of earlier runs with --runs"
 FINAL = (FailureKind.REFUSED, FailureKind.BAD_ROW)
@@ -39,7 +39,8 @@ CREATE TABLE IF NOT EXISTS listing (
     PRIMARY KEY (listing, position)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS response (
     fingerprint TEXT PRIMARY KEY, failure TEXT, text TEXT, finish_reason TEXT, prompt_tokens INTEGER,
-    completion_tokens INTEGER, latency_s REAL NOT NULL, tries INTEGER NOT NULL, run TEXT NOT NULL) WITHOUT ROWID;
+    completion_tokens INTEGER, latency_s REAL NOT NULL, tries INTEGER NOT NULL, run TEXT NOT NULL,
+    elsewhere TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS verdict (key TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS run (
     id TEXT PRIMARY KEY, plan TEXT NOT NULL, finished INTEGER NOT NULL DEFAULT 0, body TEXT NOT NULL) WITHOUT ROWID;
@@ -76,6 +77,10 @@ class Store:
         self.path = folder / FILE
         self._write = write
         self._lock = -1
+        self._elsewhere = "elsewhere"
+        """How a query names what stands beside a blank answer; a store of format 1, only read, has none."""
+        self.withdrawn = 0
+        """Answers that an earlier evalkit kept although their server had ended them: failures since this opening."""
 
     def __enter__(self) -> Self:
         """Open it.
@@ -106,10 +111,31 @@ class Store:
             raise StoreError(f"{self.path}: written by a newer evalkit (format {found})", fix="update evalkit")
         if not found and not self._write:
             raise StoreError(f"{self.path}: nothing was ever kept in this file", fix=_OTHER)
-        if self._write:
-            # In WAL mode "normal" survives the death of the process; only a power cut may lose the last answers.
-            self._connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
-            self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        if not self._write:
+            self._elsewhere = "elsewhere" if found > 1 else "NULL"
+            return
+        # In WAL mode "normal" survives the death of the process; only a power cut may lose the last answers.
+        self._connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
+        if found < SCHEMA_VERSION:
+            with self._transaction():
+                for statement in _SCHEMA.split(";"):
+                    self._connection.execute(statement)
+                if found == 1:
+                    self._connection.execute("ALTER TABLE response ADD COLUMN elsewhere TEXT")
+                    self._withdraw()
+                self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def _withdraw(self) -> None:
+        """Make failures of the answers that their server had ended: format 1 kept how an answer ended, unjudged."""
+        kept = self._connection.execute(
+            "SELECT fingerprint, finish_reason FROM response WHERE failure IS NULL AND finish_reason IS NOT NULL"
+        )
+        found = [(key, ended(reason)) for key, reason in kept if reason not in WHOLE]
+        self._connection.executemany(
+            "UPDATE response SET failure = ?, text = ?, finish_reason = NULL WHERE fingerprint = ?",
+            [(failure.kind.value, failure.message, key) for key, failure in found],
+        )
+        self.withdrawn = len(found)
 
     def __exit__(self, *exc: object) -> None:
         """Close it and let the next writer in."""
@@ -167,16 +193,19 @@ class Store:
     def outcome(self, fingerprint: str) -> Outcome | None:
         """What is stored under ``fingerprint``."""
         row = self._connection.execute(
-            "SELECT failure, text, finish_reason, prompt_tokens, completion_tokens, latency_s, tries"
-            " FROM response WHERE fingerprint = ?",
+            "SELECT failure, text, finish_reason, prompt_tokens, completion_tokens, latency_s, tries,"  # noqa: S608 - a column's name or NULL
+            f" {self._elsewhere} FROM response WHERE fingerprint = ?",
             (fingerprint,),
         ).fetchone()
         if row is None:
             return None
-        failure, text, finish, prompt, completion, latency, tries = row
+        failure, text, finish, prompt, completion, latency, tries, beside = row
         if failure is not None:
             return Failure(FailureKind(failure), text, latency, tries)
-        return Answer(text, finish, prompt, completion, latency, tries)
+        if finish not in WHOLE:  # a store of format 1 that is only read
+            return replace(ended(finish), latency_s=latency, tries=tries)
+        elsewhere = Elsewhere(*json.loads(beside)) if beside else None
+        return Answer(text, finish, prompt, completion, latency, tries, elsewhere=elsewhere)
 
     def put(self, fingerprint: str, outcome: Outcome, run: str) -> None:
         """Commit one outcome. An answer is never replaced by a failure."""
@@ -190,16 +219,18 @@ class Store:
                 outcome.prompt_tokens,
                 outcome.completion_tokens,
             )
+            beside = json.dumps([outcome.elsewhere.place, outcome.elsewhere.text]) if outcome.elsewhere else None
         else:
-            row = (outcome.kind.value, outcome.message, None, None, None)
+            row, beside = (outcome.kind.value, outcome.message, None, None, None), None
         with _store_errors(self.path):
             self._connection.execute(
-                "INSERT INTO response VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE SET"
+                "INSERT INTO response VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE SET"
                 " failure=excluded.failure, text=excluded.text, finish_reason=excluded.finish_reason,"
                 " prompt_tokens=excluded.prompt_tokens, completion_tokens=excluded.completion_tokens,"
-                " latency_s=excluded.latency_s, tries=excluded.tries, run=excluded.run"
+                " latency_s=excluded.latency_s, tries=excluded.tries, run=excluded.run,"
+                " elsewhere=excluded.elsewhere"
                 " WHERE response.failure IS NOT NULL",
-                (fingerprint, *row, outcome.latency_s, outcome.tries, run),
+                (fingerprint, *row, outcome.latency_s, outcome.tries, run, beside),
             )
 
     # --- verdicts ---

@@ -153,8 +153,25 @@ class FailureKind(StrEnum):
     """A 200 that is not a chat completion: empty body, no JSON, no choices."""
     WRONG_MODEL = "wrong_model"
     """The response names another model than the one asked."""
+    CUT_OFF = "cut_off"
+    """The server ended the answer (``abort``, ``error`` or a word that is not known): the model did not."""
+    CONTENT_FILTER = "content_filter"
+    """A filter of the server's took the answer or a part of it."""
     BAD_ROW = "bad_row"
     """The data set's row cannot be made into a question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What a response has in another place than that of the answer's text, where that is blank. Never scored."""
+
+    place: str
+    """The field of the message, such as ``reasoning_content``."""
+    text: str
+
+
+WHOLE = frozenset({None, "stop", "length", "tool_calls", "function_call"})
+"""What ``finish_reason`` says of an answer that ended by itself or at the token limit; old gateways do not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +181,14 @@ class Answer:
     text: str | None
     """None when the server sent ``content: null``: an answer without words, scored 0."""
     finish_reason: str | None
+    """One of ``WHOLE``."""
     prompt_tokens: int | None
     completion_tokens: int | None
     latency_s: float
     tries: int = 1
     verdict: Mapping[str, Json] | None = None
     """What a checker said of an answer that is a program; None when it was not judged, or needs no checker."""
+    elsewhere: Elsewhere | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +199,14 @@ class Failure:
     message: str
     latency_s: float = 0.0
     tries: int = 1
+
+
+def ended(reason: str) -> Failure:
+    """The failure of an answer whose ``finish_reason`` is none of ``WHOLE``."""
+    if reason == "content_filter":
+        return Failure(FailureKind.CONTENT_FILTER, "the server's content filter took the answer")
+    word = reason[:100] or "an empty word"
+    return Failure(FailureKind.CUT_OFF, f"the server ended the answer, not the model: {word}")
 
 
 Outcome: TypeAlias = Answer | Failure
@@ -277,3 +304,5 @@ class TaskScore:
     notes: Mapping[str, int] = field(default_factory=dict)
     """Scoring note to count (why an answer was scored 0 where the published code raises)."""
     mean_completion_tokens: float | None = None
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
+    """Field of the response to the count of answers whose text stood there and not in the content."""

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from evalkit import drift
 from evalkit.score import Tally
-from evalkit.types import Answer, Dataset, Decoding, Failure, FailureKind, Sample, Task, Text
+from evalkit.types import Answer, Dataset, Decoding, Elsewhere, Failure, FailureKind, Sample, Task, Text
 
 
 def task(n=1):
@@ -85,3 +85,14 @@ def test_attempts_and_clusters_do_not_count_as_independent(clusters):
 @given(st.lists(st.sampled_from([FINE, CUT, EMPTY, None]), min_size=1, max_size=30))
 def test_a_model_beside_itself_never_drifts(answers):
     assert not any(one.flagged for one in drift.changes(tally(answers), tally(answers)))
+
+
+def test_text_in_another_field_drifts_by_a_name_of_its_own():
+    silent = Tally(task(), "m")
+    for at in range(50):
+        answer = Answer(None, "length", 1, 10, 0.1, elsewhere=Elsewhere("reasoning", "so right"))
+        silent.add(Sample(str(at), (Text("q"),), ["right"]), answer)
+    found = by_trait(tally([FINE] * 50), silent)["elsewhere"]
+    assert (found.baseline, found.candidate, found.flagged) == (0.0, 1.0, True)
+    assert silent.task_score().elsewhere == {"reasoning": 50}
+    assert silent.task_score().score == 0

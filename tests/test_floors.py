@@ -17,6 +17,7 @@ FLOORS = [
         "pairs",
         "verdict",
         "drift",
+        "elsewhere",
         "checkpoint",
         "comparability",
         "forecast",

@@ -9,7 +9,7 @@ import pytest
 
 from evalkit.errors import ExitCode, OutputError, StoreError
 from evalkit.store import FILE, RunRow, Store, settled
-from evalkit.types import Answer, Failure, FailureKind, Image, Sample, Text
+from evalkit.types import Answer, Elsewhere, Failure, FailureKind, Image, Sample, Text
 
 ANSWER = Answer("B", "stop", 10, 2, 0.5)
 
@@ -211,3 +211,52 @@ def test_references_of_any_json_shape_come_back(tmp_path):
         assert [record.sample.references for record in store.records(listing, identity)] == json.loads(
             json.dumps(shapes)
         )
+
+
+def of_format_1(folder, *rows):
+    """A store as the first format had it, with some responses: fingerprint, failure, text, finish reason."""
+    with Store(folder) as store:
+        path = store.path
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE response DROP COLUMN elsewhere")
+        connection.executemany("INSERT INTO response VALUES (?, ?, ?, ?, 10, 2, 0.5, 1, 'run')", rows)
+        connection.execute("PRAGMA user_version=1")
+    return folder
+
+
+KEPT = [
+    ("whole", None, "B", "stop"),
+    ("long", None, "B B", "length"),
+    ("old", None, "B", None),
+    ("cut", None, "seve", "abort"),
+    ("taken", None, "", "content_filter"),
+    ("late", "deadline", "slow", None),
+]
+JUDGED = {"cut": FailureKind.CUT_OFF, "taken": FailureKind.CONTENT_FILTER, "late": FailureKind.DEADLINE}
+
+
+def test_answers_that_their_server_had_ended_are_withdrawn_when_a_store_is_opened(tmp_path):
+    with Store(of_format_1(tmp_path, *KEPT)) as store:
+        assert store.withdrawn == 2
+        assert {key: store.outcome(key).kind for key in JUDGED} == JUDGED
+        assert store.outcome("whole") == ANSWER
+        assert store.outcome("old").finish_reason is None
+        store.put("cut", ANSWER, "run")  # asked again
+    with Store(tmp_path) as store:
+        assert store.withdrawn == 0
+        assert store.outcome("cut") == ANSWER
+
+
+def test_a_store_of_format_1_is_read_as_it_is_and_judged_alike(tmp_path):
+    with Store(of_format_1(tmp_path, *KEPT), write=False) as store:
+        assert {key: store.outcome(key).kind for key in JUDGED} == JUDGED
+        assert store.outcome("whole") == ANSWER
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+
+
+def test_text_that_stood_elsewhere_is_kept_with_its_answer(tmp_path):
+    answer = Answer(None, "length", 10, 2, 0.5, elsewhere=Elsewhere("reasoning", "so \ud800 seven"))
+    with Store(tmp_path) as store:
+        store.put("a", answer, "run")
+        assert store.outcome("a") == answer

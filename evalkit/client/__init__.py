@@ -6,10 +6,10 @@ arrive. The iterator is pulled, and each body made, in a thread, never more than
 
 from __future__ import annotations
 
+from evalkit.client.completions import Names, read_chat
 from evalkit.client.lookahead import AHEAD
 from evalkit.client.patience import Patience
 from evalkit.client.request import Asks, Policy, Reader, Request
-from evalkit.client.responses import read_chat
 from evalkit.client.sending import Client
 
-__all__ = ["AHEAD", "Asks", "Client", "Patience", "Policy", "Reader", "Request", "read_chat"]
+__all__ = ["AHEAD", "Asks", "Client", "Names", "Patience", "Policy", "Reader", "Request", "read_chat"]

@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from evalkit.client.responses import read_chat
+from evalkit.client.completions import Names, read_chat
 from evalkit.errors import UsageError
 from evalkit.types import Failure, Outcome, Replies
 
-Reader: TypeAlias = Callable[[bytes, str], Outcome | Replies]
-"""``(body of a 200, the model asked) -> outcome``, or a reply for each sample of a request that asks several.
+Reader: TypeAlias = Callable[[bytes, Names], Outcome | Replies]
+"""``(body of a 200, the names of the model asked) -> outcome``, or a reply for each sample that the request asks.
 
 It must not raise.
 """

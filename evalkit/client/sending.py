@@ -22,11 +22,12 @@ from evalkit.errors import InfrastructureError
 from evalkit.types import Failure, FailureKind
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
     from types import SimpleNamespace, TracebackType
 
     from aiohttp.abc import AbstractStreamWriter
 
+    from evalkit.client.completions import Names
     from evalkit.client.request import Request
     from evalkit.types import Outcome, Replies
 
@@ -44,7 +45,9 @@ _KEEPALIVE_S: Final = 3.0
 
 _ERROR_BODY_BYTES: Final = 64 * 2**10
 
-_ONLY_ONCE: Final = frozenset({FailureKind.REFUSED, FailureKind.NOT_SERVED, FailureKind.WRONG_MODEL})
+_ONLY_ONCE: Final = frozenset(
+    {FailureKind.REFUSED, FailureKind.NOT_SERVED, FailureKind.WRONG_MODEL, FailureKind.CONTENT_FILTER}
+)
 """Failures that another try would not change."""
 
 _ABOUT_THE_REQUEST: Final = frozenset({400, 413, 422})
@@ -75,14 +78,16 @@ class Client:
     thread is stopped and its iterator closed.
     """
 
-    def __init__(self, url: str, model: str, policy: Policy | None = None) -> None:
+    def __init__(self, url: str, model: str, policy: Policy | None = None, also: Sequence[str] = ()) -> None:
         """Prepare to ask ``model`` (as the server names it) at ``url``; nothing is sent yet.
+
+        Responses may also name it by one of ``also``.
 
         Raises:
             UsageError: ``url`` is not the address of an HTTP server.
         """
         self._root = server_root(url)
-        self._model = model
+        self._names: Names = (model, *also)
         self._policy = policy or Policy()
         self._patience = Patience(self._policy)
         self._kept: aiohttp.ClientSession
@@ -237,7 +242,7 @@ class Client:
             if not whole:
                 message = f"the response is longer than {self._policy.response_bytes} bytes"
                 return _Tried(Failure(FailureKind.BAD_RESPONSE, message), again=True)
-            outcome = request.read(said, self._model)
+            outcome = _one_failure(request.read(said, self._names))
             return _Tried(outcome, again=isinstance(outcome, Failure) and outcome.kind not in _ONLY_ONCE)
 
     def _watch(self, outcome: Outcome | Replies) -> None:
@@ -323,6 +328,13 @@ async def _read(response: aiohttp.ClientResponse, most: int) -> tuple[bytes, boo
             response.close()
             return b"".join(parts)[:most], False
     return b"".join(parts), True
+
+
+def _one_failure(said: Outcome | Replies) -> Outcome | Replies:
+    """A failure in the place of replies that are all failures, as a server that is being stopped sends them."""
+    if isinstance(said, tuple) and said and all(isinstance(one, Failure) for one in said):
+        return said[0] or said
+    return said
 
 
 def _refused(response: aiohttp.ClientResponse, body: bytes) -> _Tried:

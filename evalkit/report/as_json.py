@@ -141,7 +141,8 @@ def _average(one: Average) -> dict[str, Json]:
 
 
 def _score(score: TaskScore) -> dict[str, Json]:
-    return {key: value for key, value in asdict(score).items() if key not in {"task", "model"}}
+    left_out = {"task", "model"} if score.elsewhere else {"task", "model", "elsewhere"}
+    return {key: value for key, value in asdict(score).items() if key not in left_out}
 
 
 def _comparability(one: Comparability) -> dict[str, Json]:

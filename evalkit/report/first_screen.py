@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 _CLAIMS: Final = 3
 _NAMED: Final = 3
-_TRAITS: Final = {"unparsed": "unreadable", "truncated": "cut short", "empty": "empty", "tokens": "length"}
+_TRAITS: Final = {
+    "unparsed": "unreadable",
+    "truncated": "cut short",
+    "empty": "empty",
+    "elsewhere": "text in another field",
+    "tokens": "length",
+}
 _SIGNS: Final = {
     Verdict.RECOVERED: ("good", "✓"),
     Verdict.DEGRADED: ("bad", "✗"),

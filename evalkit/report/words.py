@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from evalkit import checkpoint, verdict
+from evalkit import checkpoint, elsewhere, verdict
 from evalkit.errors import near_miss
 from evalkit.report import held
 from evalkit.report.facts import AVERAGE
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from evalkit.verdict import Judgement, Verdict
 
 DASH = "–"
+_TRAITS: Final = {"tokens": "long (mean tokens)", "elsewhere": "text in another field"}
 
 
 def percent(value: float | None) -> str:
@@ -86,6 +87,8 @@ def _failures(row: Row) -> Iterator[str]:
         if score.truncated:
             share = score.truncated / score.scored
             yield f"{place}: {score.truncated} of {score.scored} answers ({share:.1%}) ended at the token limit."
+        for name, count in score.elsewhere.items():
+            yield f"{place}: {elsewhere.counted(count, score.scored, name)}."
 
 
 def _reasons(place: str, one: Judgement) -> Iterator[str]:
@@ -200,7 +203,7 @@ def drift_table(report: Report) -> tuple[list[str], list[list[str]]]:
 
 def _change(one: Change) -> list[str]:
     scale, unit = (1.0, "") if one.trait == "tokens" else (100.0, " %")
-    name = "long (mean tokens)" if one.trait == "tokens" else one.trait
+    name = _TRAITS.get(one.trait, one.trait)
     found = one.difference
     value = DASH if found.value is None else f"{found.value * scale:+.2f}"
     interval = (

@@ -11,7 +11,7 @@ from evalkit.report.marks import SHOWN, Piece, pieces
 from evalkit.view.pictures import QUICK
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from evalkit.types import Json
     from evalkit.view.pictures import Pictures
@@ -119,9 +119,18 @@ def _pane(
         (str(failure.get("kind")), str(failure.get("message"))[:SHOWN]) if failure else None,
         entry.flip if entry else None,
         tuple((name, *_score(scores[name])) for name in names),
-        tuple((words, _fact(line[key])) for key, words in _FACTS.items() if line.get(key) is not None),
+        (
+            *((words, _fact(line[key])) for key, words in _FACTS.items() if line.get(key) is not None),
+            *_elsewhere(line.get("elsewhere")),
+        ),
         json.dumps(verdict, ensure_ascii=False, indent=2)[:SHOWN] if verdict is not None else "",
     )
+
+
+def _elsewhere(found: Json) -> Iterator[tuple[str, str]]:
+    """What came back in another field than the content."""
+    if isinstance(found, dict):
+        yield f"came back as {found.get('place')}", str(found.get("text"))[:SHOWN]
 
 
 def _marked(own: str, other: str | None) -> list[Piece]:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.client.responses import LONGEST_MESSAGE, error_message, read_chat
+from evalkit.client import read_chat
+from evalkit.client.responses import LONGEST_MESSAGE, error_message
 from evalkit.types import Answer, Failure, FailureKind
 
 JSON = st.recursive(
@@ -37,7 +38,7 @@ def chose(**message):
 
 
 def read(said):
-    return read_chat(json.dumps(said).encode(), "m")
+    return read_chat(json.dumps(said).encode(), ("m",))
 
 
 def test_a_completion_is_read():
@@ -91,19 +92,19 @@ def test_a_response_that_names_no_model_is_accepted():
     ],
 )
 def test_all_else_is_a_bad_response(body, words):
-    outcome = read_chat(body, "m")
+    outcome = read_chat(body, ("m",))
     assert outcome.kind is FailureKind.BAD_RESPONSE
     assert words in outcome.message
 
 
 def test_half_a_surrogate_pair_becomes_text_that_can_be_stored():
-    answer = read_chat(json.dumps(chose(content="a\ud83d b \ude00\ud83d\ude00")).encode(), "m")
+    answer = read_chat(json.dumps(chose(content="a\ud83d b \ude00\ud83d\ude00")).encode(), ("m",))
     assert answer.text == "a\ufffd b \ufffd\U0001f600"
 
 
 @given(NEAR_CHAT.map(lambda said: json.dumps(said).encode()) | st.binary())
 def test_nothing_raises_and_everything_can_be_stored(body):
-    outcome = read_chat(body, "m")
+    outcome = read_chat(body, ("m",))
     words = outcome.message if isinstance(outcome, Failure) else outcome.text or ""
     words.encode()
     if isinstance(outcome, Failure):

@@ -186,8 +186,8 @@ def test_a_failure_names_the_other_kinds_before_it():
 
 
 def test_another_reader_can_be_given():
-    def read(said, model):
-        return Failure(FailureKind.REFUSED, f"{model} {len(said) > 100}")
+    def read(said, names):
+        return Failure(FailureKind.REFUSED, f"{names[0]} {len(said) > 100}")
 
     with ModelServer() as server:
         ((_, outcome),) = ask(server.url, [Request("k", lambda: body(1), read=read)])
@@ -475,7 +475,7 @@ def test_the_stand_in_and_the_client_agree():
 
         real = asyncio.run(main())
         served = {body(n): chat(Asked("/v1/chat/completions", body(n), "tiny")).body for n in range(3)}
-    fake = AnswersAtOnce(lambda said: read_chat(served[said], "tiny"))
+    fake = AnswersAtOnce(lambda said: read_chat(served[said], ("tiny",)))
     assert asyncio.run(told(fake)) == real
     assert fake.asked == ["0", "1", "2", "bad"]
 

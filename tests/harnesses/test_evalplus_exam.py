@@ -8,8 +8,8 @@ import pytest
 import requests
 from evalplus_tasks import rows, task, write
 
-from evalkit.client import Client, Policy
-from evalkit.harnesses.evalplus import prompts, replies
+from evalkit.client import Client, Policy, completions
+from evalkit.harnesses.evalplus import prompts
 from evalkit.harnesses.evalplus.harness import EvalPlus
 from evalkit.harnesses.evalplus.render import Renderer
 from evalkit.harnesses.harness import Served
@@ -93,7 +93,7 @@ def test_replies_are_told_apart_by_their_index():
         "choices": [choice(1, "b", token_ids=[1, 2]), choice(0, "a\ud800")],
         "usage": {"prompt_tokens": 7},
     }
-    one, two = replies.read(json.dumps(body).encode(), "m", 2)
+    one, two = completions.choices(json.dumps(body).encode(), ("m",), 2)
     assert (one.text, two.text, two.completion_tokens, two.prompt_tokens) == ("a\ufffd", "b", 2, 7)
 
 
@@ -110,7 +110,7 @@ def test_replies_are_told_apart_by_their_index():
     ],
 )
 def test_what_is_not_a_whole_reply_is_a_failure(body, kind):
-    found = replies.read(body, "m", 2)
+    found = completions.choices(body, ("m",), 2)
     assert isinstance(found, Failure)
     assert found.kind is kind
     assert found.message.encode()  # it can be stored

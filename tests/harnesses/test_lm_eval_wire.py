@@ -57,7 +57,7 @@ def test_an_exact_request_is_lm_evals_own_but_for_four_prompts():
 
 def test_fast_replies_come_in_the_order_of_the_prompts():
     second = {**VALUES, 11: -0.25}
-    replies = read_fast([ONE, ONE], IDS, body(fast_choice(1, second, -0.25), fast_choice(0, VALUES, -0.5)), "m")
+    replies = read_fast([ONE, ONE], IDS, body(fast_choice(1, second, -0.25), fast_choice(0, VALUES, -0.5)), ("m",))
     assert [parsed(reply.text) for reply in replies] == [
         Likelihoods((-1.5, -2.5, -0.5, -9.0), (False, False, True, False)),
         Likelihoods((-0.25, -2.5, -0.5, -9.0), (True, False, False, False)),
@@ -82,7 +82,7 @@ def test_fast_replies_come_in_the_order_of_the_prompts():
     ids=["missing", "-9999", "nan", "null", "written-9999", "ignored", "empty", "none"],
 )
 def test_a_missing_log_probability_is_no_answer_and_its_neighbour_is_unharmed(choice):
-    first, second = read_fast([ONE, ONE], IDS, body(choice, fast_choice(1, VALUES, -0.5)), "m")
+    first, second = read_fast([ONE, ONE], IDS, body(choice, fast_choice(1, VALUES, -0.5)), ("m",))
     assert first is None
     assert isinstance(second, Answer)
 
@@ -92,15 +92,15 @@ BROKEN = [b"", b"[]", b"{}", b'{"choices": 3}', b'{"choices": [{}]}', body(), bo
 
 @pytest.mark.parametrize("said", [*BROKEN, body(fast_choice(0, VALUES, -0.5), fast_choice(1, VALUES, -0.5))])
 def test_a_response_that_is_none_is_a_failure_both_ways(said):
-    for outcome in (read_fast([ONE], IDS, said, "m"), read_echo(ONE, said, "m")):
+    for outcome in (read_fast([ONE], IDS, said, "m"), read_echo(ONE, said, ("m",))):
         assert isinstance(outcome, Failure)
         assert outcome.kind is FailureKind.BAD_RESPONSE
 
 
 def test_another_models_answer_is_not_taken():
     for outcome in (
-        read_fast([ONE], IDS, body(fast_choice(0, VALUES, -0.5), model="other"), "m"),
-        read_echo(ONE, body(model="other"), "m"),
+        read_fast([ONE], IDS, body(fast_choice(0, VALUES, -0.5), model="other"), ("m",)),
+        read_echo(ONE, body(model="other"), ("m",)),
     ):
         assert outcome.kind is FailureKind.WRONG_MODEL
 
@@ -131,7 +131,7 @@ def test_what_is_read_is_what_lm_eval_reads(data):
         choices.append(echoed(index, values, best))
     said = body(*data.draw(st.permutations(choices)))
     stock = LocalCompletionsAPI.parse_logprobs(json.loads(said), prompts, ctxlens=[len(LONG.context)] * 4)
-    answer = read_echo(LONG, said, "m")
+    answer = read_echo(LONG, said, ("m",))
     found = parsed(answer.text)
     assert list(zip(found.values, found.greedy, strict=True)) == stock
     assert answer.prompt_tokens == 5
@@ -141,7 +141,7 @@ def test_what_is_read_is_what_lm_eval_reads(data):
 def test_an_exact_answer_without_a_log_probability_is_a_failure(value):
     choices = [echoed(at, [None, -1.0, -1.0, -1.0], [-1.0] * 4) for at in range(4)]
     choices[2]["logprobs"]["token_logprobs"][3] = value
-    outcome = read_echo(ONE, body(*choices), "m")
+    outcome = read_echo(ONE, body(*choices), ("m",))
     assert isinstance(outcome, Failure)
     assert "no log-probability for a token of the continuation" in outcome.message
 

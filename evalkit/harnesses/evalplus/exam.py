@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 
 from evalkit.chat import sampling
 from evalkit.client import Request
-from evalkit.harnesses.evalplus import prompts, replies
+from evalkit.client.completions import choices
+from evalkit.harnesses.evalplus import prompts
 from evalkit.harnesses.evalplus.render import UnreachableError
 from evalkit.identity import digest
-from evalkit.types import Answer, Failure, FailureKind
+from evalkit.types import Failure, FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from evalkit.client import Asks
+    from evalkit.client import Asks, Names
+    from evalkit.client.completions import Choice
     from evalkit.harnesses.evalplus.prompts import Texts
     from evalkit.harnesses.evalplus.render import Renderer
     from evalkit.types import Decoding, Json, Outcome, Replies, Sample
@@ -100,12 +102,16 @@ class EvalPlusExam:
         }
         return json.dumps(body).encode()
 
-    def _read(self, prompt: str, attempts: int, body: bytes, model: str) -> Outcome | Replies:
+    def _read(self, prompt: str, attempts: int, body: bytes, names: Names) -> Outcome | Replies:
         """The attempts in a response, each as evalplus keeps it."""
-        found = replies.read(body, model, attempts)
-        return found if isinstance(found, Failure) else tuple(self._kept(prompt, answer) for answer in found)
+        found = choices(body, names, attempts)
+        return found if isinstance(found, Failure) else tuple(self._kept(prompt, one) for one in found)
 
-    def _kept(self, prompt: str, answer: Answer) -> Answer:
-        completion, stopped = prompts.cut(answer.text or "", self._stops())
+    def _kept(self, prompt: str, choice: Choice | Failure) -> Outcome:
+        if isinstance(choice, Failure):
+            return choice
+        if choice.text is None:
+            return Failure(FailureKind.BAD_RESPONSE, "an attempt without a text")
+        completion, stopped = prompts.cut(choice.text, self._stops())
         text = prompts.solution(self._renderer.kind, prompt, completion)
-        return replace(answer, text=text, finish_reason="stop" if stopped else answer.finish_reason)
+        return replace(choice.answer, text=text, finish_reason="stop" if stopped else choice.finish_reason)

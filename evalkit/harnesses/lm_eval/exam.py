@@ -21,7 +21,7 @@ from evalkit.types import Answer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from evalkit.client import Asks
+    from evalkit.client import Asks, Names
     from evalkit.harnesses.lm_eval.canary import Canary
     from evalkit.harnesses.lm_eval.tokens import Tokenizer, Tokens
     from evalkit.harnesses.lm_eval.wire import Likelihoods
@@ -162,8 +162,8 @@ class LikelihoodExam:
         for key, tokens in self._tokenized(owed):
             yield replace(self._echo(key, tokens), read=partial(self._read_alone, key, tokens))
 
-    def _read_alone(self, key: str, tokens: Tokens, body: bytes, model: str) -> Outcome:
-        outcome = wire.read_echo(tokens, body, model)
+    def _read_alone(self, key: str, tokens: Tokens, body: bytes, names: Names) -> Outcome:
+        outcome = wire.read_echo(tokens, body, names)
         if isinstance(outcome, Answer):
             self._alone[key] = self._fast and tokens.single is not None
         return outcome

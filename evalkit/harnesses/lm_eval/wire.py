@@ -10,14 +10,16 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeGuard
 
-from evalkit.client.responses import one_line, wrong_model
+from evalkit.client.completions import choices
+from evalkit.client.responses import one_line
 from evalkit.types import Answer, Failure, FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from evalkit.client.completions import Choice, Names
     from evalkit.harnesses.lm_eval.tokens import Tokens
     from evalkit.types import Json, Outcome, Replies
 
@@ -101,77 +103,63 @@ def echo_body(model: str, question: Tokens) -> bytes:
 # --- responses ---
 
 
-class _UnusableError(Exception):
-    """What keeps a body from being read."""
-
-
-def read_fast(prompts: Sequence[Tokens], ids: Sequence[int], body: bytes, model: str) -> Failure | Replies:
+def read_fast(prompts: Sequence[Tokens], ids: Sequence[int], body: bytes, names: Names) -> Failure | Replies:
     """A reply for each prompt; None where one of the ids has no log-probability."""
-    try:
-        choices = _choices(body, model, len(prompts))
-        found = [_fast(choice, ids) for choice in choices]
-    except _WrongModelError as error:
-        return wrong_model(model, error.args[0])
-    except (_UnusableError, AttributeError, KeyError, TypeError, ValueError, LookupError) as error:
-        return _bad(error)
-    return tuple(
-        None if each is None else _answer(each, "fast", len(prompt.context), 1)
-        for prompt, each in zip(prompts, found, strict=True)
-    )
+    found = choices(body, names, len(prompts))
+    if isinstance(found, Failure):
+        return found
+    return tuple(_fast(choice, ids, len(prompt.context)) for choice, prompt in zip(found, prompts, strict=True))
 
 
-def read_echo(question: Tokens, body: bytes, model: str) -> Outcome:
+def read_echo(question: Tokens, body: bytes, names: Names) -> Outcome:
     """The likelihoods of one question, read as lm-eval's ``LocalCompletionsAPI.parse_logprobs`` reads them."""
-    try:
-        choices = _choices(body, model, len(question.continuations))
-        pairs = [_echoed(choice, len(question.context)) for choice in choices]
-        found = Likelihoods(tuple(value for value, _ in pairs), tuple(greedy for _, greedy in pairs))
-    except _WrongModelError as error:
-        return wrong_model(model, error.args[0])
-    except (_UnusableError, AttributeError, TypeError, ValueError, LookupError) as error:
-        return _bad(error)
-    return _answer(found, "echo", question.longest, len(question.continuations))
+    found = choices(body, names, len(question.continuations))
+    if isinstance(found, Failure):
+        return found
+    pairs = []
+    for choice, ids in zip(found, question.continuations, strict=True):
+        pair = choice if isinstance(choice, Failure) else _echoed(choice, len(question.context), len(ids))
+        if isinstance(pair, Failure):
+            return pair
+        pairs.append(pair)
+    likelihoods = Likelihoods(tuple(value for value, _ in pairs), tuple(greedy for _, greedy in pairs))
+    return _answer(likelihoods, "echo", question.longest, len(question.continuations))
 
 
-class _WrongModelError(Exception):
-    """Another model answered: its name."""
-
-
-def _choices(body: bytes, model: str, count: int) -> list[dict[str, Json]]:
-    """The response's choices in the order of the prompts."""
-    said = json.loads(body)
-    if said.get("model") not in (None, model):
-        raise _WrongModelError(said["model"])
-    choices: list[dict[str, Json]] = sorted(said["choices"], key=lambda choice: int(choice["index"]))
-    if [choice["index"] for choice in choices] != list(range(count)):
-        raise _UnusableError(f"{len(choices)} choices for {count} prompts")
-    return choices
-
-
-def _fast(choice: dict[str, Json], ids: Sequence[int]) -> Likelihoods | None:
+def _fast(choice: Choice | Failure, ids: Sequence[int], prompt_tokens: int) -> Outcome | None:
     """The log-probabilities of ``ids`` in the place of the generated token; None when one is missing."""
-    said = choice.get("logprobs") or {}
-    (top,) = said.get("top_logprobs") or [None]
-    (written,) = said.get("token_logprobs") or [None]
-    values = [(top or {}).get(f"token_id:{one}") for one in ids]
-    numbers = tuple(value for value in [*values, written] if _usable(value))
+    if isinstance(choice, Failure):
+        return choice
+    if len(choice.written) > 1 or len(choice.likeliest) > 1:
+        places = max(len(choice.written), len(choice.likeliest))
+        return _bad(f"{places} places with log-probabilities, one token was asked for")
+    top = choice.likeliest[0] if choice.likeliest else {}
+    values = [*(top.get(f"token_id:{one}") for one in ids), *choice.written]
+    numbers = tuple(value for value in values if _usable(value))
     if len(numbers) <= len(ids):
         return None
-    return Likelihoods(numbers[:-1], tuple(value >= numbers[-1] for value in numbers[:-1]))
+    found = Likelihoods(numbers[:-1], tuple(value >= numbers[-1] for value in numbers[:-1]))
+    return _answer(found, "fast", prompt_tokens, 1)
 
 
-def _echoed(choice: dict[str, Json], context: int) -> tuple[float, bool]:
+def _echoed(choice: Choice, context: int, continuation: int) -> tuple[float, bool] | Failure:
     """Sum over the continuation's tokens, and whether each was the likeliest; the last token is the generated one."""
-    said = choice["logprobs"]
-    values, top = said["token_logprobs"][context:-1], said["top_logprobs"][context:-1]
-    if not values or not all(map(_usable, values)):
-        raise _UnusableError(f"no log-probability for a token of the continuation: {values}")
-    likeliest = all(value == max(others.values()) for value, others in zip(values, top, strict=True))
-    return sum(values), likeliest
+    sent = context + continuation
+    if len(choice.written) != sent + 1 or len(choice.likeliest) != sent + 1:
+        counted = f"{len(choice.written)} with {len(choice.likeliest)} beside them"
+        return _bad(f"{counted}, for {sent} tokens that were sent and one that was generated")
+    values, top = choice.written[context:-1], choice.likeliest[context:-1]
+    found = [value for value in values if _usable(value)]
+    if len(found) < continuation:
+        return _bad(f"no log-probability for a token of the continuation: {list(values)}")
+    best = [max(filter(_usable, others.values()), default=None) for others in top]
+    if None in best:
+        return _bad("no log-probability beside a token of the continuation")
+    return sum(found), all(value == other for value, other in zip(found, best, strict=True))
 
 
-def _usable(value: Json) -> bool:
-    return type(value) in (int, float) and math.isfinite(value) and value > _NO_ANSWER
+def _usable(value: float | None) -> TypeGuard[float]:
+    return value is not None and math.isfinite(value) and value > _NO_ANSWER
 
 
 def _answer(found: Likelihoods, method: str, prompt_tokens: int, completion_tokens: int) -> Answer:
@@ -179,6 +167,5 @@ def _answer(found: Likelihoods, method: str, prompt_tokens: int, completion_toke
     return Answer(text(found, method), "stop", prompt_tokens, completion_tokens, latency_s=0.0)
 
 
-def _bad(error: Exception) -> Failure:
-    reason = str(error) or type(error).__name__
+def _bad(reason: str) -> Failure:
     return Failure(FailureKind.BAD_RESPONSE, one_line(f"not the log-probabilities asked for: {reason}"))

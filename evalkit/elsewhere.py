@@ -1,0 +1,29 @@
+"""Answers whose text came back in another field than the content: what they are told as, and what mends them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_REASONING: Final = (
+    "start the server without --reasoning-parser, or raise max_tokens of the task where the reasoning was cut short"
+)
+_TOOLS: Final = "start the server without --enable-auto-tool-choice and --tool-call-parser"
+_MENDS: Final = {
+    "reasoning": _REASONING,
+    "reasoning_content": _REASONING,
+    "tool_calls": _TOOLS,
+    "function_call": _TOOLS,
+    "refusal": "the server let the model refuse; read what it says in samples/",
+}
+
+
+def first(task: str, place: str) -> str:
+    """What a run tells when it happens for the first time."""
+    return (
+        f"{task}: an answer came back as '{place}' and not as text: such answers are scored as empty; {_MENDS[place]}"
+    )
+
+
+def counted(count: int, scored: int, place: str) -> str:
+    """What a report tells of all of them."""
+    return f"{count:,} of {scored:,} answers came back as '{place}' and were scored as empty; {_MENDS[place]}"
