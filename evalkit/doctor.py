@@ -82,14 +82,27 @@ def _serving(python: str) -> list[Finding]:
     vllm = Finding(
         "vLLM", "ok", f"{found.name} {found.version} in {found.interpreter} (Python {found.python}; {others})"
     )
-    return [vllm, _torch(found, _INSTALL[found.device])]
+    torch = _torch(found, _INSTALL[found.device])
+    return [vllm, torch, *([_dtype(python)] if found.device == "cpu" and torch.status == "ok" else [])]
+
+
+def _dtype(python: str) -> Finding:
+    """In what the processor's kernels compute a model and its quantizations."""
+    found = server.processor(python)
+    detail = f"{found.dtype} suits this processor ({found.kind}): {found.reason}"
+    return Finding("dtype", "ok", detail)
 
 
 def _torch(found: server.Installed, install: str) -> Finding:
     """Whether torch and torchvision belong together, which only importing them tells."""
     try:
         said = subprocess.run(
-            [found.interpreter, "-c", _IMPORT], capture_output=True, text=True, timeout=_IMPORT_PATIENCE_S, check=False
+            [found.interpreter, "-c", _IMPORT],
+            env={**os.environ, **server.bytecode_kept(found.interpreter)},
+            capture_output=True,
+            text=True,
+            timeout=_IMPORT_PATIENCE_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         detail = f"torch and torchvision were not imported after {_IMPORT_PATIENCE_S} s"

@@ -35,6 +35,7 @@ SECONDS = {
     "test_evalplus_checker.py": 29,
     "test_run_humaneval.py": 28,
     "test_run_options.py": 19,
+    "test_demo_command.py": 18,
     "test_run_text_tasks.py": 17,
     "test_peer_failures.py": 13,
     "test_evalplus_extract.py": 11,

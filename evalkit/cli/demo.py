@@ -9,8 +9,6 @@ import click
 _SERVE = {
     # The models are tiny: compiling them would take longer than the demo itself.
     "enforce-eager": True,
-    # Laptops compute 16-bit numbers by way of 32 bits: several times slower, and with answers of their own.
-    "dtype": "float32",
     "max-num-seqs": 16,
 }
 
@@ -22,10 +20,17 @@ _SERVE = {
 @click.option("--min-recovery", type=float, metavar="PERCENT", help="What the candidate has to keep.")
 @click.option("-o", "--output", default="runs", show_default=True, metavar="FOLDER", help="Where runs are written.")
 @click.option("--vllm-python", default="", metavar="PYTHON", help="The interpreter that has vLLM, if not this one.")
+@click.option(
+    "--serve-arg",
+    "serve_args",
+    multiple=True,
+    metavar="FLAG=VALUE",
+    help="A flag for vLLM in place of the demonstration's own, such as dtype=bfloat16; repeat it.",
+)
 @click.option("--fresh", is_flag=True, help="Ask everything again.")
 @click.option("--unsafe-exec", is_flag=True, help="Run generated code without a sandbox, on a machine that has none.")
 @click.option("--json", "as_json", is_flag=True, help="Results as one JSON object on standard output.")
-def command(limit: int | None, min_recovery: float | None, output: str, vllm_python: str, **given: bool) -> int:
+def command(output: str, vllm_python: str, *, as_json: bool, unsafe_exec: bool, **given: Any) -> int:
     """Write the data, then run the suite ``demo`` on the trained pair."""
     from platformdirs import user_cache_path  # noqa: PLC0415 - --help must not wait for these
 
@@ -45,12 +50,14 @@ def command(limit: int | None, min_recovery: float | None, output: str, vllm_pyt
         "suite": "demo",
         "data": {f"demo-{name}": str(path) for name, path in files.items()},
         "output": output,
-        "fresh": given["fresh"],
-        "unsafe_exec": given["unsafe_exec"],
-        "serve": {"python": vllm_python, "args": _SERVE},
+        "unsafe_exec": unsafe_exec,
+        "serve": {"python": vllm_python, "args": {**_SERVE, **_dtype(vllm_python)}},
     }
-    if limit is not None:
-        settings["limit"] = limit
-    if min_recovery is not None:
-        settings["policy"] = {"min_recovery": min_recovery}
-    return carry_out(config.from_mapping(settings, "evalkit demo"), as_json=given["as_json"])
+    return carry_out(config.resolved(settings, "evalkit demo", given), as_json=as_json)
+
+
+def _dtype(python: str) -> dict[str, str]:
+    """The one dtype of both models: what the processor's kernels take; on a GPU the profile's."""
+    from evalkit import server  # noqa: PLC0415 - --help must not wait for it
+
+    return {"dtype": server.processor(python).dtype} if server.installed(python).device == "cpu" else {}

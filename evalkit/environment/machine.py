@@ -90,8 +90,18 @@ def provenance(serving: Serving | None = None) -> dict[str, Json]:
     }
     if serving is not None and not serving.command:
         there = server.installed(serving.python)
-        found["serving"] = {"python": there.python, "packages": dict(there.packages)}
+        found["serving"] = {"python": there.python, "packages": dict(there.packages), **_processor(serving)}
     return found
+
+
+def _processor(serving: Serving) -> dict[str, Json]:
+    """In what numbers the models are served on a CPU, and what would suit it."""
+    if server.device(serving) != "cpu":
+        return {}
+    found, dtype = server.processor(serving.python), str(server.numerics(serving).get("dtype", "auto"))
+    own = dtype == found.dtype
+    reason = found.reason if own else f"as the flags say; {found.dtype} suits this processor: {found.reason}"
+    return {"processor": found.kind, "dtype": dtype, "dtype_reason": reason}
 
 
 def _checkout(folder: Path) -> str | None:

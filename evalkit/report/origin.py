@@ -98,6 +98,9 @@ def versions(provenance: Mapping[str, Json]) -> Grid:
         memory = f"{gpu.get('memory_mib') or 0:,} MiB"
         body.append(["GPU", f"{gpu.get('name')}, {memory}, driver {gpu.get('driver')}"])
     serving = provenance.get("serving")
+    if isinstance(serving, Mapping) and serving.get("dtype"):
+        body.append(["processor (serving)", str(serving.get("processor"))])
+        body.append(["dtype (serving)", f"{serving['dtype']}: {serving.get('dtype_reason')}"])
     for where, packages in {
         "": provenance.get("packages"),
         " (serving)": serving.get("packages") if isinstance(serving, Mapping) else None,

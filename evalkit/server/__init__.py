@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from evalkit.config import Serving
+from evalkit.server.bytecode import kept as bytecode_kept
 from evalkit.server.diagnosis import Diagnosis, classify
 from evalkit.server.gpus import Gpu, gpus
 from evalkit.server.installed import DISTRIBUTIONS, Installed, installed
 from evalkit.server.launch import command, device, gpus_used, numerics, served_name, shown, window
 from evalkit.server.lifecycle import Server
 from evalkit.server.orphans import Orphan, orphans, stop_orphan
+from evalkit.server.processor import Processor, processor
 
 __all__ = [
     "DISTRIBUTIONS",
@@ -19,8 +21,10 @@ __all__ = [
     "Gpu",
     "Installed",
     "Orphan",
+    "Processor",
     "Server",
     "Serving",
+    "bytecode_kept",
     "classify",
     "command",
     "device",
@@ -29,6 +33,7 @@ __all__ = [
     "installed",
     "numerics",
     "orphans",
+    "processor",
     "served_name",
     "shown",
     "stop_orphan",

@@ -21,14 +21,19 @@ PACKAGES = (*DISTRIBUTIONS, "torch", "torchvision", "transformers", "compressed-
 _PATIENCE_S = 60
 _ASK = """
 import json, platform, sys
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution
 found = {}
 for name in sys.argv[1:]:
     try:
-        found[name] = version(name)
+        found[name] = distribution(name)
     except PackageNotFoundError:
         pass
-print(json.dumps({"python": platform.python_version(), "packages": found}))
+print(json.dumps({
+    "python": platform.python_version(),
+    "cache_tag": sys.implementation.cache_tag,
+    "site": str(next(iter(found.values())).locate_file("")) if found else "",
+    "packages": {name: one.version for name, one in found.items()},
+}))
 """
 
 
@@ -41,6 +46,10 @@ class Installed:
     """Version of the interpreter."""
     packages: Mapping[str, str]
     """Distribution to version, for those of ``PACKAGES`` that are there."""
+    site: str = ""
+    """The folder that holds them; empty when there are none."""
+    cache_tag: str = ""
+    """What the names of its compiled files contain, such as ``cpython-312``."""
 
     @property
     def name(self) -> str | None:
@@ -77,4 +86,4 @@ def installed(python: str = "") -> Installed:
             fix="set serve.python (--vllm-python) to the Python of the environment that has vLLM",
             evidence=str(getattr(error, "stderr", None) or error),
         ) from error
-    return Installed(interpreter, answer["python"], answer["packages"])
+    return Installed(interpreter, answer["python"], answer["packages"], answer["site"], answer["cache_tag"] or "")

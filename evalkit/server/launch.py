@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import psutil
 
 from evalkit.errors import UsageError
+from evalkit.server import bytecode
 from evalkit.server.installed import installed
 from evalkit.server.ports import HOST
 
@@ -91,6 +92,7 @@ QUIET_VARIABLES: Final = frozenset(
             "VLLM_MM_INPUT_CACHE_GIB",
         ),
         *("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "TMPDIR", "PYTHONUNBUFFERED"),
+        *("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"),
     }
 )
 _QUIET_STARTS: Final = ("VLLM_LOGGING_", "HF_", "HUGGING_FACE_", "TRANSFORMERS_", "XDG_")
@@ -218,6 +220,8 @@ def variables(serving: Serving) -> dict[str, str]:
     memory_chosen = {"gpu-memory-utilization", "kv-cache-memory-bytes"} & _users(serving).keys()
     if device(serving) == "cpu" and not memory_chosen and not os.environ.get("VLLM_CPU_KVCACHE_SPACE"):
         ours["VLLM_CPU_KVCACHE_SPACE"] = str(_kv_cache_gib())
+    if not serving.command:
+        ours |= bytecode.kept(serving.python)
     return {**ours, **serving.env}
 
 

@@ -1,0 +1,63 @@
+"""``evalkit demo`` through the command line, on processors that this machine is not; a stand-in answers for vLLM."""
+
+import json
+
+import pytest
+from commands import evalkit
+from processors import AMX, AVX2, AVX512_BF16, serving
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return tmp_path
+
+
+def demo(folder, able, *more):
+    """The demonstration's end on such a processor."""
+    problems = folder / "cache/evalkit/demo/rows/humaneval.jsonl"
+    its_own = ("--serve-arg", f"problems={problems}", "--serve-arg", f"journal={folder / 'journal'}")
+    return evalkit("demo", "--limit", 1, "--vllm-python", serving(folder, able), *its_own, "--unsafe-exec", *more)
+
+
+def left(folder):
+    """The run's own record, and its report."""
+    (record,) = folder.glob("runs/*/run.json")
+    return json.loads(record.read_text()), (record.parent / "report.html").read_text()
+
+
+@pytest.mark.parametrize(("able", "dtype"), [(AMX, "bfloat16"), (AVX2, "float32")])
+def test_both_models_are_served_in_what_the_processors_kernels_take(folder, able, dtype):
+    done = demo(folder, able, "--json")
+    assert done.code == 0, done.err
+    engines = [model["engine"]["numerics"]["dtype"] for model in done.json["models"].values()]
+    assert engines == [dtype] * 2
+    record, page = left(folder)
+    served = record["provenance"]["serving"]
+    assert served["dtype"] == dtype
+    assert served["processor"] in page
+    assert f"{dtype}: {served['dtype_reason']}" in page
+
+
+def test_the_users_dtype_wins_and_the_report_says_what_would_have_suited(folder):
+    done = demo(folder, AMX, "--serve-arg", "dtype=float16", "--json")
+    assert done.code == 0, done.err
+    record, page = left(folder)
+    assert record["provenance"]["serving"]["dtype"] == "float16"
+    assert "float16: as the flags say; bfloat16 suits this processor" in page
+
+
+def test_float32_on_amx_ends_as_it_does_there(folder):
+    done = demo(folder, AMX, "--serve-arg", "dtype=float32")
+    assert done.code == 5
+    assert "expect A to be bfloat16 or half" in done.err
+
+
+@pytest.mark.parametrize(("able", "dtype"), [(AMX, "bfloat16"), (AVX512_BF16, "float32"), (AVX2, "float32")])
+def test_doctor_says_in_what_models_would_be_served(folder, able, dtype):
+    done = evalkit("doctor", "--vllm-python", serving(folder, able))
+    (line,) = [line for line in done.out.splitlines() if line.split()[1] == "dtype"]
+    assert line.startswith("ok ")
+    assert f"{dtype} suits this processor (x86-64 with " in line
