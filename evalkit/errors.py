@@ -6,12 +6,13 @@
     ├── UsageError               2   what the user typed or wrote is wrong
     │   ├── ConfigError              a key or value in a TOML file
     │   ├── DataError                rows or a data file
-    │   ├── OutputError              the output folder cannot be written, or its disk is full
+    │   ├── OutputError              the output folder cannot be written
     │   └── PromptError              a published prompt cannot be had, or is another text
     ├── NothingScoredError       4   a run ended without one answer to score
     └── InfrastructureError      5   the world did not hold
         ├── ServerFailedError        the server did not start, or died too often
         ├── StoreError               the samples store is in use or damaged
+        ├── FullDiskError            there is no room left to write
         └── SandboxError             generated code cannot be run safely
 
 The message says where and what in one sentence; ``fix`` says what to do next; ``evidence`` keeps what a person
@@ -20,6 +21,7 @@ needs in order to check (the last lines of a log, a command to run by hand).
 
 from __future__ import annotations
 
+import errno
 from difflib import get_close_matches
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -69,7 +71,7 @@ class DataError(UsageError):
 
 
 class OutputError(UsageError):
-    """The output folder cannot be written, or its disk is full."""
+    """The output folder cannot be written."""
 
 
 class PromptError(UsageError):
@@ -94,8 +96,26 @@ class StoreError(InfrastructureError):
     """The samples store is in use, damaged, or was written by a newer evalkit."""
 
 
+class FullDiskError(InfrastructureError):
+    """There is no room left to write: nothing that was asked for is wrong, and the same command continues."""
+
+
 class SandboxError(InfrastructureError):
     """Generated code cannot be run safely on this machine."""
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether a disk, or the user's share of it, had no room left: as the system says it, or as SQLite does."""
+    if isinstance(error, OSError):
+        return error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
+
+
+def unwritable(place: object, error: OSError, fix: str) -> EvalkitError:
+    """The error for what could not be written at ``place``: an `OutputError`, or a `FullDiskError`."""
+    if is_full(error):
+        return FullDiskError(f"{place}: {error.strerror}", fix="make room, then run the same command again")
+    return OutputError(f"{place}: cannot be written: {error.strerror or error}", fix=fix)
 
 
 def near_miss(word: str, known: Iterable[str]) -> str:

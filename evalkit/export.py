@@ -7,7 +7,7 @@ from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from evalkit.errors import OutputError
+from evalkit.errors import OutputError, unwritable
 from evalkit.score import scores
 from evalkit.types import Answer
 
@@ -87,8 +87,7 @@ def export(plan: Plan, store: Store, path: Path, kind: Format, chunk: int = _CHU
             sink.close()
         unfinished.replace(path)
     except OSError as error:
-        fix = "make room or choose another file with -o"
-        raise OutputError(f"{path}: {error.strerror or error}", fix=fix) from error
+        raise unwritable(path, error, "choose another file with -o") from error
     return written
 
 

@@ -18,7 +18,7 @@ from evalkit import (
     report,
     thumbnails,
 )
-from evalkit.errors import OutputError
+from evalkit.errors import unwritable
 from evalkit.identity import file_name
 from evalkit.pairs import Side
 from evalkit.report import Evidence, Terms
@@ -204,9 +204,7 @@ def write_text(path: Path, parts: Iterable[str]) -> None:
             stream.writelines(parts)
         unfinished.replace(path)
     except OSError as error:
-        raise OutputError(
-            f"{path}: {error.strerror}", fix="make room or choose another --output, then run the same command again"
-        ) from error
+        raise unwritable(path, error, "choose another --output, then run the same command again") from error
 
 
 def _lines(part: PlannedTask, one: Contender, store: Store) -> Iterator[str]:

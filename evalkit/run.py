@@ -15,7 +15,7 @@ from evalkit import __version__, ask, environment, moved, prepare, publish, regi
 from evalkit.checks import FROM_STORE, Checks
 from evalkit.client import Policy
 from evalkit.config import check_policy
-from evalkit.errors import EvalkitError, NothingScoredError, OutputError, ServerFailedError
+from evalkit.errors import EvalkitError, FullDiskError, NothingScoredError, OutputError, ServerFailedError
 from evalkit.events import Notice, Stage
 from evalkit.harnesses.chat import Chat
 from evalkit.identity import file_name
@@ -263,7 +263,7 @@ class _Run:
         """Leave files for those who wait for a report that will not come."""
         if self._row is not None:
             # Where the disk is full, the error itself says so.
-            with suppress(OutputError):
+            with suppress(OutputError, FullDiskError):
                 publish.write_stopped(self._output / self._row.id, reopen.plan(self._row), error.message)
 
     def _provenance(self, plan: Plan) -> dict[str, Json]:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-from evalkit.errors import OutputError, StoreError
+from evalkit.errors import FullDiskError, OutputError, StoreError, is_full, unwritable
 from evalkit.identity import digest
 from evalkit.types import WHOLE, Answer, Elsewhere, Failure, FailureKind, Image, Record, Sample, Text, ended
 
@@ -313,14 +313,17 @@ def _store_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        fix = "make room on the disk" if "full" in str(error) else "choose another folder with --output"
-        raise OutputError(f"{path}: {error}", fix=f"{fix}; the same command then continues") from error
+        if is_full(error):
+            raise FullDiskError(f"{path}: {error}", fix="make room; the same command then continues") from error
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR:
+            raise StoreError(f"{path}: {error}", fix="examine the disk; the same command then continues") from error
+        fix = "choose another folder with --output; the same command then continues"
+        raise OutputError(f"{path}: {error}", fix=fix) from error
     except sqlite3.DatabaseError as error:
         fix = "move the file away, or choose another folder with --output"
         raise StoreError(f"{path}: {error}", fix=fix) from error
     except OSError as error:
-        fix = "choose a folder that can be written with --output"
-        raise OutputError(f"{path.parent}: {error.strerror}", fix=fix) from error
+        raise unwritable(path.parent, error, "choose a folder that can be written with --output") from error
 
 
 def settled(outcome: Outcome | None, final: Container[FailureKind] = FINAL) -> bool:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from evalkit import flips, images
-from evalkit.errors import DataError, OutputError
+from evalkit.errors import DataError, unwritable
 from evalkit.report import PICTURES
 from evalkit.types import Image
 
@@ -118,6 +118,4 @@ def _write(folder: Path, pictures: Mapping[str, bytes], order: Sequence[str]) ->
         # Last: it says that all of them are there.
         (folder / _WANTED).write_text(json.dumps(order) + "\n", encoding="utf-8")
     except OSError as error:
-        raise OutputError(
-            f"{folder}: {error.strerror}", fix="make room or choose another --output, then run the same command again"
-        ) from error
+        raise unwritable(folder, error, "choose another --output, then run the same command again") from error

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from evalkit.errors import ExitCode, OutputError, StoreError
+from evalkit.errors import ExitCode, FullDiskError, OutputError, StoreError
 from evalkit.store import FILE, RunRow, Store, settled
 from evalkit.types import Answer, Elsewhere, Failure, FailureKind, Image, Sample, Text
 
@@ -169,9 +169,10 @@ def test_a_full_disk_is_one_clear_error(tmp_path):
         pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
         store._connection.execute(f"PRAGMA max_page_count={pages + 4}")
         answers = {str(number): Answer("x" * 2000, "stop", 1, 1, 0.1) for number in range(1000)}
-        with pytest.raises(OutputError, match="full") as caught:
+        with pytest.raises(FullDiskError, match="full") as caught:
             put_all(store, answers)
         assert "room" in caught.value.fix
+        assert caught.value.exit_code == ExitCode.INFRASTRUCTURE
         assert store.outcome("0") is not None
 
 

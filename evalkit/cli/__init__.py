@@ -9,7 +9,8 @@ from importlib import import_module
 import click
 
 from evalkit import __version__
-from evalkit.errors import ConfigError, EvalkitError, ExitCode, near_miss
+from evalkit.cli.ending import ending
+from evalkit.errors import near_miss
 
 # Command name -> module of this package and its one-line help. A table, so that --help imports no command.
 COMMANDS = {
@@ -30,10 +31,6 @@ COMMANDS = {
 }
 
 
-_READER_GONE = 128 + 13
-"""What a shell says of a program whose reader has left (SIGPIPE); no verdict has this code."""
-
-
 class Commands(click.Group):
     """A group that imports a command when it is called."""
 
@@ -51,7 +48,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             raise click.UsageError(f"no command '{cmd_name}'; {near_miss(cmd_name, COMMANDS)}", ctx)
         command: click.Command = import_module(f"evalkit.cli.{COMMANDS[cmd_name][0]}").command
-        return command
+        return _with_debug(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table's own help lines, which cost no import."""
@@ -60,13 +57,23 @@ class Commands(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
+def _with_debug(command: click.Command) -> click.Command:
+    """The command, and those below it, with the option that ``ending`` looks for."""
+    if all(one.name != "debug" for one in command.params):
+        text = "After a crash, print the traceback in place of keeping it in a file."
+        command.params.append(click.Option(["--debug"], is_flag=True, expose_value=False, help=text))
+    for below in command.commands.values() if isinstance(command, click.Group) else ():
+        _with_debug(below)
+    return command
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="evalkit")
 def cli() -> None:
     """What did quantization cost, and can I trust the number?
 
     Exit codes: 0 fine, 1 gate failed, 2 usage or config, 3 undecided, 4 not comparable or incomplete,
-    5 infrastructure.
+    5 infrastructure, or evalkit itself broke off.
     """
 
 
@@ -75,36 +82,4 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal of another encoding, or a name that holds half a character, is no reason to lose the rest.
         sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        code = cli(standalone_mode=False)
-    except click.exceptions.Abort:
-        _say("stopped")
-        code = ExitCode.INTERRUPTED
-    except KeyboardInterrupt:
-        code = ExitCode.INTERRUPTED
-    except click.ClickException as error:
-        error.show()
-        code = ExitCode.USAGE
-    except EvalkitError as error:
-        _explain(error)
-        code = error.exit_code
-    except SystemExit as left:
-        # The reader of our output has gone (`evalkit tasks | head`): click leaves with 1, which here says "degraded".
-        # With 0 it leaves when a shell has asked how to complete a word.
-        code = _READER_GONE if left.code else ExitCode.FINE
-    sys.exit(int(code or 0))
-
-
-def _explain(error: EvalkitError) -> None:
-    """One line for what is wrong and how to mend it, a line for each where it is several; the evidence under it."""
-    # A configuration has a line for each key that is wrong. Any other message may quote texts with lines of their own.
-    problems = error.message.splitlines() if isinstance(error, ConfigError) else [error.message]
-    for number, problem in enumerate(problems, start=1):
-        fix = f"; {error.fix}" if error.fix and number == len(problems) else ""
-        _say(" ".join(f"error: {problem}{fix}".split()))
-    if error.evidence:
-        _say(error.evidence.rstrip())
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
+    sys.exit(ending(lambda: cli(standalone_mode=False)))

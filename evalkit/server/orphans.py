@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from evalkit.errors import InfrastructureError, UsageError
+from evalkit.errors import InfrastructureError, unwritable
 from evalkit.server.process import Group
 
 if TYPE_CHECKING:
@@ -50,10 +50,7 @@ def write_note(log: Path, command: Sequence[str], mark: str, leader: psutil.Proc
         draft.write_text(json.dumps({"command": list(command), "mark": mark, **known}), encoding="utf-8")
         draft.replace(path)
     except OSError as error:
-        raise UsageError(
-            f"{path}: cannot be written ({error.strerror})",
-            fix="choose another --output folder or make room on the disk",
-        ) from error
+        raise unwritable(path, error, "choose another --output folder") from error
 
 
 def remove_note(log: Path) -> None:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import psutil
 
-from evalkit.errors import UsageError
+from evalkit.errors import UsageError, unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -43,10 +43,7 @@ def spawn(command: Sequence[str], env: Mapping[str, str], log: Path) -> subproce
         log.parent.mkdir(parents=True, exist_ok=True)
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     except OSError as error:
-        raise UsageError(
-            f"{log}: cannot be written ({error.strerror})",
-            fix="choose another --output folder or make room on the disk",
-        ) from error
+        raise unwritable(log, error, "choose another --output folder") from error
     try:
         return subprocess.Popen(
             command,

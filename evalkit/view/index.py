@@ -18,7 +18,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 from evalkit import history
-from evalkit.errors import DataError
+from evalkit.errors import DataError, FullDiskError, is_full
 from evalkit.identity import digest, file_name
 from evalkit.score import paired_id
 from evalkit.view import words
@@ -130,7 +130,7 @@ def build(files: Files, tell: Callable[[int, int], None]) -> Path:
             f"{files.folder / 'samples'}: the run's sample files are not there any more",
             fix="bring the folder back, or run the same command again: it writes them anew from the store",
         )
-    reasons = []
+    reasons: list[tuple[Path, Exception]] = []
     for path in _places(files):
         unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
         try:
@@ -140,13 +140,16 @@ def build(files: Files, tell: Callable[[int, int], None]) -> Path:
                 _Builder(files, database, tell).build()
             unfinished.replace(path)
         except (OSError, sqlite3.OperationalError) as error:
-            reasons.append(f"{path.parent}: {error}")
+            reasons.append((path.parent, error))
         else:
             return path
         finally:
             with suppress(OSError):
                 unfinished.unlink(missing_ok=True)
-    raise DataError(f"the index of the samples cannot be written: {'; '.join(reasons)}", fix="make room on the disk")
+    said = "the index of the samples cannot be written: " + "; ".join(f"{place}: {error}" for place, error in reasons)
+    if any(is_full(error) for _, error in reasons):
+        raise FullDiskError(said, fix="make room on one of these disks")
+    raise DataError(said, fix="make one of these folders writable")
 
 
 def _places(files: Files) -> tuple[Path, Path]:

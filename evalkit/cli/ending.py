@@ -1,0 +1,170 @@
+"""How the command line ends: what it says of an error, and the exit code that the outcome deserves.
+
+Whatever a command raises comes here, also what nobody expected: a crash ends with 5, in one line, and never with the 1
+of a gate that failed.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import sys
+import traceback
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from evalkit import __version__
+from evalkit.errors import ConfigError, EvalkitError, ExitCode, FullDiskError, is_full
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+_READER_GONE: Final = 128 + 13
+"""What a shell says of a program whose reader has left (SIGPIPE); no verdict has this code."""
+_SECRET: Final = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "CREDENTIALS")
+_STOPPED: Final = "stopped"
+
+
+def ending(command: Callable[[], int | None]) -> int:
+    """Run ``command``; the exit code that a shell is to see. Nothing escapes."""
+    try:
+        return _ending(command)
+    except KeyboardInterrupt:
+        # The second Ctrl-C, while the first was being told: everything is closed by now.
+        os._exit(ExitCode.INTERRUPTED)
+
+
+def _ending(command: Callable[[], int | None]) -> int:
+    try:
+        code = int(command() or 0)
+        sys.stdout.flush()
+        if code == ExitCode.INTERRUPTED:
+            _leave_at_once()
+    except (click.exceptions.Abort, KeyboardInterrupt) as stopped:
+        _leave_at_once()
+        if isinstance(stopped, click.exceptions.Abort):
+            _tell(_STOPPED)
+        return ExitCode.INTERRUPTED
+    except click.ClickException as error:
+        _usage(error)
+        return ExitCode.USAGE
+    except EvalkitError as error:
+        _explain(error)
+        return error.exit_code
+    except SystemExit as left:
+        return _left(left)
+    except BaseException as error:  # noqa: BLE001 - a crash must not end with the code of a verdict
+        return _crashed(error)
+    return code
+
+
+def _leave_at_once() -> None:
+    """From now on a further Ctrl-C, or the like, ends the process without another word."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            with suppress(ValueError):  # not the main thread
+                signal.signal(number, _leave)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    os._exit(ExitCode.INTERRUPTED)
+
+
+def _left(left: SystemExit) -> int:
+    """The code of a library that ended the process.
+
+    The reader of our output has gone (`evalkit tasks | head`): click leaves with 1, which here says "degraded". With 0
+    it leaves when a shell has asked how to complete a word. Nothing else here leaves in this way.
+    """
+    if not left.code:
+        return ExitCode.FINE
+    behind = left.__context__
+    return _READER_GONE if isinstance(behind, OSError) and behind.errno == errno.EPIPE else _crashed(left)
+
+
+def _crashed(error: BaseException) -> int:
+    if is_full(error):
+        place = getattr(error, "filename", None) or "a disk"
+        _explain(FullDiskError(f"{place}: {error}", fix="make room, then run the same command again"))
+        return ExitCode.INFRASTRUCTURE
+    story = _without_secrets("".join(traceback.format_exception(error)))
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    said = _without_secrets(str(error)).splitlines()
+    what = f"evalkit broke off: {type(error).__name__}{f': {said[0][:300]}' if said and said[0] else ''}{where}"
+    kept = None if "--debug" in sys.argv else _keep(story)
+    fix = f"this is a fault of evalkit; its traceback is in {kept}" if kept else "this is a fault of evalkit"
+    _explain(EvalkitError(what, fix=fix, evidence="" if kept else story))
+    return ExitCode.INFRASTRUCTURE
+
+
+def _keep(story: str) -> Path | None:
+    """The traceback in a file of its own; None where none can be written."""
+    import platform  # noqa: PLC0415 - --help must not wait for these
+    from tempfile import gettempdir  # noqa: PLC0415
+
+    from platformdirs import user_log_path  # noqa: PLC0415
+
+    name = f"crash-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}.txt"
+    head = f"evalkit {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+    for folder in (user_log_path("evalkit"), Path(gettempdir())):
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            # A traceback can quote what its owner alone may read.
+            (folder / name).touch(0o600, exist_ok=False)
+            (folder / name).write_text(head + story, encoding="utf-8", errors="backslashreplace")
+            return folder / name
+    return None
+
+
+def _without_secrets(text: str) -> str:
+    """A text without the values of variables that are named like secrets."""
+    for name, value in os.environ.items():
+        if name.upper().rpartition("_")[2] in _SECRET and len(value) > 3:
+            text = text.replace(value, "***")
+    return text
+
+
+# --- what is said -------------------------------------------------------------------------------
+
+
+def _explain(error: EvalkitError) -> None:
+    """One line for what is wrong and how to mend it, a line for each where it is several; the evidence under it."""
+    # A configuration has a line for each key that is wrong. Any other message may quote texts with lines of their own.
+    problems = error.message.splitlines() if isinstance(error, ConfigError) else [error.message]
+    for number, problem in enumerate(problems, start=1):
+        last = number == len(problems)
+        fix = f"; {error.fix}" if error.fix and last else ""
+        _tell(" ".join(f"error: {problem}{fix}".split()), evidence=error.evidence.rstrip() if last else "")
+
+
+def _usage(error: click.ClickException) -> None:
+    """What click says of wrong options: its own way, or the one line for machines."""
+    if _for_machines():
+        _tell(f"error: {error.format_message()}")
+    else:
+        error.show()
+
+
+def _tell(text: str, evidence: str = "") -> None:
+    """Say it on standard error; where that cannot take it either, the exit code has to do."""
+    with suppress(OSError):
+        if _for_machines():
+            event = {"event": "Error", "text": text, **({"evidence": evidence} if evidence else {})}
+            click.echo(json.dumps(event), err=True)
+            return
+        click.echo(text, err=True)
+        if evidence:
+            click.echo(evidence, err=True)
+
+
+def _for_machines() -> bool:
+    return "--json" in sys.argv
