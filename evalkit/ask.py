@@ -7,18 +7,20 @@ import re
 import time
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from evalkit import control
 from evalkit.client import Client
-from evalkit.errors import DataError, InfrastructureError, ServerFailedError, UsageError
+from evalkit.deaths import Death, Deaths
+from evalkit.errors import DataError, InfrastructureError, UsageError
 from evalkit.events import Notice, ServerState
 from evalkit.harnesses import Served
 from evalkit.server import Server
 from evalkit.types import Failure, FailureKind
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from evalkit.client import Patience, Policy, Request
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
     from evalkit.ledger import Ledger
     from evalkit.prepare import Source
     from evalkit.server import Serving
-    from evalkit.types import Outcome, Replies, Task
+    from evalkit.types import Outcome, Replies, Sample, Task
+
+    _Owed = tuple[Source, str, Sample]
 
 _UNREACHABLE = (FailureKind.NOT_CONNECTED, FailureKind.DISCONNECTED)
 _REFUSALS = (FailureKind.REFUSED, FailureKind.NOT_SERVED, FailureKind.WRONG_MODEL)
@@ -64,29 +68,37 @@ class _ServerDiedError(Exception):
 def on_own_server(ledger: Ledger, serving: Serving, way: Way, log: Path) -> None:
     """Serve the model until it has answered everything; a server that dies is started again, a bounded number of times.
 
+    A request that killed it twice is set aside as a failure (``killed_server``).
+
     Raises:
-        ServerFailedError: It did not start, or died once more than ``serving.restarts``.
+        ServerFailedError: It did not start, died twice of one cause before it answered anything, died once more than
+            ``serving.restarts``, or died of too many different requests.
     """
     label = ledger.contender.model.label
-    deaths = 0
+    deaths = Deaths(label, serving.restarts)
     while ledger.waiting:
         with Server(serving, ledger.contender.model, log, _teller(ledger)) as server:
+            talk = _Talk(ledger, server.url, server.served_name, way, deaths)
             try:
-                asyncio.run(_race(_Talk(ledger, server.url, server.served_name, way), server.died))
+                asyncio.run(_race(talk, server.died))
             except _ServerDiedError:
-                deaths += 1
-                if deaths > serving.restarts:
-                    found = server.diagnose()
-                    raise ServerFailedError(
-                        f"{label}: the server died {deaths} times ({found.reason})",
-                        fix=f"{found.fix}; the same command then continues",
-                        evidence=server.last_words(),
-                    ) from None
+                death = Death(server.diagnose(), tuple(talk.open.values()), talk.answers, server.last_words())
+                ledger.say(ServerState(label, "died", death.cause.reason))
+                _act_on(death, deaths, ledger)
         if ledger.waiting:
-            pause = min(60.0, 2.0 ** (deaths - 1))
-            again = f"starting it again in {pause:.0f} s (restart {deaths} of {serving.restarts})"
-            ledger.say(Notice(f"{label}: the server died; {again}"))
-            time.sleep(pause)
+            time.sleep(deaths.pause_s)
+
+
+def _act_on(death: Death, deaths: Deaths, ledger: Ledger) -> None:
+    """Set aside what killed the server, if that is known; give the model up where another start is pointless."""
+    killer = deaths.note(death, answered=ledger.answered)
+    ledger.say(Notice(f"{deaths.label}: the server died: {death.cause.reason}; {deaths.next_step}"))
+    if killer is not None:
+        keys, failure = killer
+        ledger.settle(keys, (failure,) * len(keys))
+        error = deaths.too_many_killers(death)
+        if error is not None:
+            raise error
 
 
 def on_endpoint(ledger: Ledger, url: str, served_name: str, way: Way) -> None:
@@ -131,6 +143,12 @@ class _Talk:
     url: str
     model: str
     way: Way
+    deaths: Deaths | None = None
+    """Of earlier servers of the model, where evalkit starts them."""
+    open: dict[int, Request] = field(default_factory=dict)
+    """Requests that were taken to be sent and have no outcome, by ``id``."""
+    answers: int = 0
+    """Requests that brought an answer."""
     refused: int = 0
     trusted_until: float = 0.0
     """Until then the server has been seen to live on after a broken connection, by the event loop's clock."""
@@ -148,6 +166,7 @@ class _Talk:
         async with Client(self.url, self.model, self.way.policy) as client, self._telling_of_silence(client):
             for source in sources:
                 await self._exam(source).rehearse(client, self.ledger.some(source))
+            await self._ask_suspects(client, sources, death)
             await self._send(client, self._heaviest(sources), death, longest=served.max_model_len, heavy=True)
             # Already here: who kills this after the last answer leaves nothing to ask, and so nothing to learn it from.
             self._remember()
@@ -163,6 +182,42 @@ class _Talk:
                 f"{len(self.ledger.waiting)} planned samples are no longer in the data",
                 fix="the data changed during the run; run the same command again",
             )
+
+    async def _ask_suspects(
+        self, client: Client, sources: Sequence[Source], death: asyncio.Future[None] | None
+    ) -> None:
+        """After a death: one request that was not under way, then those that were, until each is cleared or caught."""
+        if self.deaths is None or not self.deaths.count:
+            return
+        suspected = {key for keys in self.deaths.suspects for key in keys}
+        other, found = await asyncio.to_thread(self._pick, sources, suspected)
+        if other is not None:
+            await self._ask_these(client, [other], death)
+        for step in self.deaths.steps():
+            entries = [found[key] for keys in step for key in keys if key in found]
+            await self._ask_these(client, entries, death)
+
+    def _pick(self, sources: Sequence[Source], suspected: Collection[str]) -> tuple[_Owed | None, dict[str, _Owed]]:
+        """A sample that nothing is held against, and the suspected ones by key; no more rows are read than needed."""
+        other, found = None, {}
+        for source, owed in self.ledger.owed(sources):
+            for key, sample in owed:
+                if key in suspected:
+                    found[key] = (source, key, sample)
+                elif other is None:
+                    other = (source, key, sample)
+                if other is not None and len(found) == len(suspected):
+                    return other, found
+        return other, found
+
+    async def _ask_these(self, client: Client, entries: Sequence[_Owed], death: asyncio.Future[None] | None) -> None:
+        """Ask some samples, with nothing else under way."""
+        for _, group in groupby(entries, key=lambda entry: entry[0].part.task.name):
+            (source, *_), *_ = listed = list(group)
+            owed = [(key, sample) for _, key, sample in listed]
+            await self._send(client, self._exam(source).requests(owed), death)
+            left = [(key, sample) for key, sample in owed if key in self.ledger.waiting]
+            await self._send(client, self._exam(source).alone(left), death)
 
     def _remember(self) -> None:
         for name, exam in self.exams.items():
@@ -219,13 +274,20 @@ class _Talk:
         longest: int | None = None,
         heavy: bool = False,
     ) -> None:
-        async with aclosing(client.ask(requests)) as outcomes:
+        async with aclosing(client.ask(self._noted(requests))) as outcomes:
             async for request, outcome in outcomes:
+                self.open.pop(id(request), None)
+                self.answers += not isinstance(outcome, Failure)
                 if heavy:
                     # Before it is stored: the same command must stop here again.
                     self._check_speaks(client, request, outcome)
                     self._check_fits(request, outcome, longest)
                 await self._settle(request, outcome, death)
+
+    def _noted(self, requests: Iterable[Request]) -> Iterator[Request]:
+        for request in requests:
+            self.open[id(request)] = request
+            yield request
 
     async def _settle(self, request: Request, outcome: Outcome | Replies, death: asyncio.Future[None] | None) -> None:
         if isinstance(outcome, Failure):

@@ -157,6 +157,8 @@ class FailureKind(StrEnum):
     """The server ended the answer (``abort``, ``error`` or a word that is not known): the model did not."""
     CONTENT_FILTER = "content_filter"
     """A filter of the server's took the answer or a part of it."""
+    KILLED_SERVER = "killed_server"
+    """The server that evalkit started died of this request, twice."""
     BAD_ROW = "bad_row"
     """The data set's row cannot be made into a question."""
 

@@ -25,6 +25,7 @@ TOGETHER = {
 SECONDS = {
     REAL_VLLM: 400,
     "test_run.py": 90,
+    "test_deaths.py": 55,
     "test_evalplus_attacks.py": 50,
     "test_attacks.py": 45,
     TRANSFORMERS: 45,

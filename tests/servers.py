@@ -40,7 +40,7 @@ Parts, by name (``PARTS``); an argument follows a colon:
 ==================  ====================================================================================
 
 A program has further troubles, before and after it listens: ``--log-mib``, ``--exit-saying``, ``--never-listen``,
-``--ignore-sigterm``, ``--die-after`` (see ``--help``).
+``--ignore-sigterm``, ``--die-after``, ``--die-on`` (see ``--help``).
 """
 
 from __future__ import annotations
@@ -394,6 +394,8 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--never-listen", action="store_true", help="live, and fall silent before listening")
     parser.add_argument("--ignore-sigterm", action="store_true", help="only SIGKILL ends it")
     parser.add_argument("--die-after", type=int, default=0, help="kill itself when so many chat requests have come")
+    parser.add_argument("--die-on", nargs="+", default=[], help="kill itself at a request with this text in it")
+    parser.add_argument("--die-saying", help="with --die-on: write this file to stderr before")
     return parser.parse_known_args(words)[0]
 
 
@@ -402,7 +404,7 @@ def log(line: str) -> None:
     sys.stderr.flush()
 
 
-def watcher(journal: IO[str] | None, die_after: int) -> Callable[[Asked], None]:
+def watcher(journal: IO[str] | None, options: argparse.Namespace) -> Callable[[Asked], None]:
     """What a program does with every chat request: write it down, and perhaps die."""
     count = 0
 
@@ -412,7 +414,11 @@ def watcher(journal: IO[str] | None, die_after: int) -> Callable[[Asked], None]:
         if journal is not None:
             journal.write(f"{asked.digest}\n")
             journal.flush()
-        if count == die_after:
+        deadly = [text for text in options.die_on if text.encode() in asked.body]
+        if deadly and options.die_saying:
+            sys.stderr.write(Path(options.die_saying).read_text(encoding="utf-8"))
+            sys.stderr.flush()
+        if count == options.die_after or deadly:
             log(f"dying after {count} requests")
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -436,7 +442,7 @@ async def serve(options: argparse.Namespace, make: type[ModelServer] = ModelServ
         await stop.wait()
         return
     journal = Path(options.journal).open("a", encoding="utf-8") if options.journal else None  # noqa: ASYNC230, SIM115
-    server.on_asked = watcher(journal, options.die_after)
+    server.on_asked = watcher(journal, options)
     await server.listen()
     log(f"Started server process, serving {name} on {server.url}")
     await stop.wait()

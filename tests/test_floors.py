@@ -44,7 +44,20 @@ FLOORS = [
         "store",
         "textfile",
     },
-    {"prepare", "checks", "ledger", "ask", "publish", "thumbnails", "reopen", "export", "outlook", "history", "run"},
+    {
+        "prepare",
+        "checks",
+        "ledger",
+        "deaths",
+        "ask",
+        "publish",
+        "thumbnails",
+        "reopen",
+        "export",
+        "outlook",
+        "history",
+        "run",
+    },
     {"cli", "display", "view", "__main__"},
 ]
 PURE = {name for floor in FLOORS[:3] for name in floor}

@@ -241,6 +241,7 @@ class Server:
         self._fail(found.reason, found.fix)
 
     def _fail(self, reason: str, fix: str) -> NoReturn:
+        self._say("did not start", reason)
         raise ServerFailedError(
             f"{self.served_name}: the server did not start: {reason}", fix=fix, evidence=self.last_words()
         )
