@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import RLock, get_ident
 from typing import TYPE_CHECKING
 
 from evalkit import __version__, ask, environment, moved, prepare, publish, registry, reopen, runfile, server
@@ -76,16 +77,24 @@ class _Run:
         self._say_outside = say
         self._notices: list[str] = []
         self._row: RunRow | None = None
+        self._turn = RLock()
+        self._stores_in = get_ident()
+        self._unkept = False
+        """A notice has come that the store does not have yet."""
 
     def say(self, event: Event) -> None:
-        """Pass an event on, and keep notices for the report."""
-        if isinstance(event, Notice) and event.text not in self._notices:
-            self._notices.append(event.text)
-            if self._row is not None:
-                # At once: what is worth telling must not be lost with a killed process.
+        """Pass an event on, and keep notices for the report. Any thread may call it: they take turns."""
+        with self._turn:
+            if isinstance(event, Notice) and event.text not in self._notices:
+                self._notices.append(event.text)
+                self._unkept = True
+            # Soon: what is worth telling must not be lost with a killed process. One thread alone may use the store;
+            # what another tells is kept with the next event of that one.
+            if self._unkept and self._row is not None and get_ident() == self._stores_in:
+                self._unkept = False
                 self._row = replace(self._row, body={**self._row.body, "notices": self._notices})
                 self._store.keep_run(self._row)
-        self._say_outside(event)
+            self._say_outside(event)
 
     def carry_out(self) -> Finished:
         """Everything."""

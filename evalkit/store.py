@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 2
 FILE = "store.sqlite3"
 _OTHER = "name the folder of earlier runs with --runs"
+_OWN_FAULTS = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.NotSupportedError)
+"""What SQLite says of the code that uses it; it says nothing of the store, and is no reason to touch that."""
 FINAL = (FailureKind.REFUSED, FailureKind.BAD_ROW)
 """Failures that asking again would not change: they are reused like answers."""
 
@@ -304,6 +306,8 @@ def reading(path: Path) -> Iterator[None]:
     """
     try:
         yield
+    except _OWN_FAULTS:
+        raise
     except (sqlite3.Error, PermissionError) as error:
         raise StoreError(f"{path}: cannot be read: {error}", fix=_OTHER) from error
 
@@ -312,6 +316,8 @@ def reading(path: Path) -> Iterator[None]:
 def _store_errors(path: Path) -> Iterator[None]:
     try:
         yield
+    except _OWN_FAULTS:
+        raise
     except sqlite3.OperationalError as error:
         if is_full(error):
             raise FullDiskError(f"{path}: {error}", fix="make room; the same command then continues") from error
@@ -320,7 +326,7 @@ def _store_errors(path: Path) -> Iterator[None]:
         fix = "choose another folder with --output; the same command then continues"
         raise OutputError(f"{path}: {error}", fix=fix) from error
     except sqlite3.DatabaseError as error:
-        fix = "move the file away, or choose another folder with --output"
+        fix = "restore a copy of it, or choose another folder with --output; this one is left as it is"
         raise StoreError(f"{path}: {error}", fix=fix) from error
     except OSError as error:
         raise unwritable(path.parent, error, "choose a folder that can be written with --output") from error

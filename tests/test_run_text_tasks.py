@@ -102,6 +102,29 @@ def test_a_server_that_does_not_know_chosen_ids_is_asked_the_exact_way_and_the_r
     assert ["MET"] not in textwork.journal(folder)
 
 
+@pytest.mark.parametrize("kind", ["tekken alone", "code of its own"])
+def test_a_tokenizer_that_cannot_be_read_here_is_the_servers_and_the_report_says_so(folder, kind):
+    for name in BOTH:
+        (folder / name / "tokenizer.json").rename(folder / name / "known-to-the-server.json")
+        (folder / name / "tokenizer_config.json").unlink()
+        if kind == "tekken alone":
+            (folder / name / "tekken.json").write_text("{}")
+        else:
+            own = {"auto_map": {"AutoTokenizer": ["own.Own", None]}, "tokenizer_class": "Own"}
+            (folder / name / "tokenizer_config.json").write_text(json.dumps(own))
+    serve = ('tokens=["known-to-the-server.json"]',)
+    done = run("--limit", "15", tasks=("mmlu",), serve=serve)
+    found = rows(done)["mmlu"]
+    for model in BOTH:
+        asked_of = textwork.samples(folder, model, "mmlu")
+        assert found["scores"][model]["score"] == pytest.approx(textwork.deserved_accuracy(model, asked_of))
+        assert found["exams"][model]["tokenizer"] == "the server's /tokenize"
+        assert f"{model}: its tokenizer cannot be read here" in done.err
+    (row,) = folder.glob("runs/*/run.json")
+    kept = json.loads(row.read_text())["notices"]
+    assert [text.partition(":")[0] for text in kept if "so the server tokenizes" in text] == list(BOTH)
+
+
 def test_what_was_asked_before_a_server_died_is_counted_with_what_came_after(folder):
     serve = ("ignore-ids=true", "die-after=35")
     done = run("--limit", "15", "--window", "1", tasks=("mmlu",), serve=serve)

@@ -4,6 +4,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -261,3 +262,10 @@ def test_text_that_stood_elsewhere_is_kept_with_its_answer(tmp_path):
     with Store(tmp_path) as store:
         store.put("a", answer, "run")
         assert store.outcome("a") == answer
+
+
+@pytest.mark.parametrize("use", [lambda store: store.put("a", ANSWER, "run"), lambda store: store.next_epoch("m")])
+def test_a_fault_of_the_code_around_it_is_not_told_as_one_of_the_store(tmp_path, use):
+    with Store(tmp_path) as store, ThreadPoolExecutor(1) as other:
+        fault = other.submit(use, store).exception()
+    assert isinstance(fault, sqlite3.ProgrammingError)

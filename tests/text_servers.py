@@ -58,7 +58,7 @@ class TextServer(servers.ModelServer):
     def __init__(self, *words: Any, **more: Any) -> None:
         super().__init__(*words, **more)
         folder = Path(self.options.model)
-        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self.tokenizer = Tokenizer.from_file(str(folder / self.options.tokens))
         self.template = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False).from_string(
             (folder / "chat_template.jinja").read_text(encoding="utf-8")
         )
@@ -175,6 +175,7 @@ class TextServer(servers.ModelServer):
 def arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--problems", required=True, help="HumanEval's problems, with their solutions")
+    parser.add_argument("--tokens", default="tokenizer.json", help="file of the tokenizer in the model's folder")
     parser.add_argument("--mute", action="store_true", help="take completion requests and never answer one")
     parser.add_argument("--mixed", action="store_true", help="attempts at one problem differ")
     parser.add_argument("--ignore-ids", action="store_true", help="do not know logprob_token_ids")

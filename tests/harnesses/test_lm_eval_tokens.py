@@ -191,5 +191,5 @@ def test_files_that_hold_no_tokenizer_leave_it_to_the_server(tmp_path):
         served = Served(url, "m", Model("small", str(tmp_path), "d"))
         tokenizer = tokenizer_for(served, told.append, add_bos=True)
         assert tokenizer.tokens([("ab", ["c", "d"])])[0].context == [1, 97, 98]
-    assert "small: its tokenizer cannot be read here" in told[0]
+    assert told[0].startswith("its tokenizer cannot be read here")
     assert tokenizer.origin == "the server's /tokenize"

@@ -143,7 +143,7 @@ def tokenizer_for(served: Served, tell: Callable[[str], None], *, add_bos: bool)
         return _local(model, add_bos=add_bos)
     except Exception as error:  # noqa: BLE001 - transformers raises anything over files that it does not know
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        tell(f"{model.label}: its tokenizer cannot be read here ({reason}), so the server tokenizes")
+        tell(f"its tokenizer cannot be read here ({reason}), so the server tokenizes")
         return _remote(served, add_bos=add_bos)
 
 
