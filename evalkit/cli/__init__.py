@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
 from evalkit import __version__
-from evalkit.cli.ending import ending
-from evalkit.errors import near_miss
+from evalkit.cli.ending import ending, stopped
+from evalkit.errors import ExitCode, near_miss
 
 # Command name -> module of this package and its one-line help. A table, so that --help imports no command.
 COMMANDS = {
@@ -49,6 +50,18 @@ class Commands(click.Group):
             raise click.UsageError(f"no command '{cmd_name}'; {near_miss(cmd_name, COMMANDS)}", ctx)
         command: click.Command = import_module(f"evalkit.cli.{COMMANDS[cmd_name][0]}").command
         return _with_debug(command)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Carry out the command.
+
+        Raises:
+            Exit: It was stopped. click itself would write a blank line first, also among JSON lines.
+        """
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            stopped()
+            raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table's own help lines, which cost no import."""

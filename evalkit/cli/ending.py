@@ -21,6 +21,7 @@ import click
 
 from evalkit import __version__
 from evalkit.errors import ConfigError, EvalkitError, ExitCode, FullDiskError, is_full
+from evalkit.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 _READER_GONE: Final = 128 + 13
 """What a shell says of a program whose reader has left (SIGPIPE); no verdict has this code."""
 _SECRET: Final = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "CREDENTIALS")
-_STOPPED: Final = "stopped"
 
 
 def ending(command: Callable[[], int | None]) -> int:
@@ -42,15 +42,15 @@ def ending(command: Callable[[], int | None]) -> int:
 
 
 def _ending(command: Callable[[], int | None]) -> int:
+    output = sys.stdout
     try:
         code = int(command() or 0)
         sys.stdout.flush()
         if code == ExitCode.INTERRUPTED:
             _leave_at_once()
-    except (click.exceptions.Abort, KeyboardInterrupt) as stopped:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         _leave_at_once()
-        if isinstance(stopped, click.exceptions.Abort):
-            _tell(_STOPPED)
+        stopped()
         return ExitCode.INTERRUPTED
     except click.ClickException as error:
         _usage(error)
@@ -58,10 +58,8 @@ def _ending(command: Callable[[], int | None]) -> int:
     except EvalkitError as error:
         _explain(error)
         return error.exit_code
-    except SystemExit as left:
-        return _left(left)
     except BaseException as error:  # noqa: BLE001 - a crash must not end with the code of a verdict
-        return _crashed(error)
+        return _unexpected(error, reader_left=sys.stdout is not output)
     return code
 
 
@@ -78,23 +76,33 @@ def _leave(number: int, frame: FrameType | None) -> None:
     os._exit(ExitCode.INTERRUPTED)
 
 
-def _left(left: SystemExit) -> int:
-    """The code of a library that ended the process.
+def _unexpected(error: BaseException, *, reader_left: bool) -> int:
+    """The code for what no command raises on purpose.
 
-    The reader of our output has gone (`evalkit tasks | head`): click leaves with 1, which here says "degraded". With 0
-    it leaves when a shell has asked how to complete a word. Nothing else here leaves in this way.
+    When the reader of our output has gone (`evalkit tasks | head`) click puts another standard output in its place and
+    leaves with 1, which here says "degraded". With 0 it leaves when a shell has asked how to complete a word.
     """
-    if not left.code:
+    if isinstance(error, SystemExit) and not error.code:
         return ExitCode.FINE
-    behind = left.__context__
-    return _READER_GONE if isinstance(behind, OSError) and behind.errno == errno.EPIPE else _crashed(left)
-
-
-def _crashed(error: BaseException) -> int:
+    if (isinstance(error, SystemExit) and reader_left) or (isinstance(error, OSError) and error.errno == errno.EPIPE):
+        _leave_unsaid()
+        return _READER_GONE
     if is_full(error):
         place = getattr(error, "filename", None) or "a disk"
         _explain(FullDiskError(f"{place}: {error}", fix="make room, then run the same command again"))
-        return ExitCode.INFRASTRUCTURE
+        _leave_unsaid()
+    else:
+        _crashed(error)
+    return ExitCode.INFRASTRUCTURE
+
+
+def _leave_unsaid() -> None:
+    """Let go of what standard output could not take: Python would try again at its end, and change the code."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _crashed(error: BaseException) -> None:
     story = _without_secrets("".join(traceback.format_exception(error)))
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
@@ -103,7 +111,6 @@ def _crashed(error: BaseException) -> int:
     kept = None if "--debug" in sys.argv else _keep(story)
     fix = f"this is a fault of evalkit; its traceback is in {kept}" if kept else "this is a fault of evalkit"
     _explain(EvalkitError(what, fix=fix, evidence="" if kept else story))
-    return ExitCode.INFRASTRUCTURE
 
 
 def _keep(story: str) -> Path | None:
@@ -143,27 +150,36 @@ def _explain(error: EvalkitError) -> None:
     for number, problem in enumerate(problems, start=1):
         last = number == len(problems)
         fix = f"; {error.fix}" if error.fix and last else ""
-        _tell(" ".join(f"error: {problem}{fix}".split()), evidence=error.evidence.rstrip() if last else "")
+        _tell(f"{problem}{fix}", evidence=error.evidence.rstrip() if last else "")
 
 
 def _usage(error: click.ClickException) -> None:
     """What click says of wrong options: its own way, or the one line for machines."""
     if _for_machines():
-        _tell(f"error: {error.format_message()}")
+        _tell(error.format_message())
     else:
         error.show()
 
 
 def _tell(text: str, evidence: str = "") -> None:
-    """Say it on standard error; where that cannot take it either, the exit code has to do."""
-    with suppress(OSError):
-        if _for_machines():
-            event = {"event": "Error", "text": text, **({"evidence": evidence} if evidence else {})}
-            click.echo(json.dumps(event), err=True)
-            return
-        click.echo(text, err=True)
+    """Say what is wrong, and show the evidence under it."""
+    if _for_machines():
+        _write(json.dumps({"event": "Error", "text": one_line(text), **({"evidence": evidence} if evidence else {})}))
+    else:
+        _write(f"error: {one_line(text)}")
         if evidence:
-            click.echo(evidence, err=True)
+            _write(evidence)
+
+
+def stopped(text: str = "stopped") -> None:
+    """Say that a person or a scheduler has ended the command."""
+    _write(json.dumps({"event": "Stage", "text": text}) if _for_machines() else text)
+
+
+def _write(line: str) -> None:
+    """A line on standard error; where that cannot take it, the exit code has to do."""
+    with suppress(OSError):
+        click.echo(line, err=True)
 
 
 def _for_machines() -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalkit import textfile
+from evalkit.cli.ending import stopped
 from evalkit.errors import ExitCode
 from evalkit.printable import printable
 
@@ -150,7 +151,7 @@ def carry_out(settled: Config, *, as_json: bool) -> int:
         with display(as_json=as_json) as say:
             finished = run(settled, say)
     except KeyboardInterrupt:
-        click.echo("stopped; every answer so far is stored: run the same command again to continue", err=True)
+        stopped("stopped; every answer so far is stored: run the same command again to continue")
         return ExitCode.INTERRUPTED
     _show(finished, as_json=as_json)
     return report.exit_code(finished.report)

@@ -42,11 +42,19 @@ def test_completion_scripts(workplace, shell):
     assert "_EVALKIT_COMPLETE" in workplace.evalkit("completion", shell, check=0).stdout
 
 
+def errors_of(done):
+    """The lines that tell of errors, as a person sees them; with --json they are JSON like all others."""
+    lines = done.stderr.splitlines()
+    events = [json.loads(line) for line in lines if line.startswith("{")]
+    told = [f"error: {event['text']}" for event in events if event["event"] == "Error"]
+    return told or [line for line in lines if line.startswith("error: ")]
+
+
 def line_of(done):
     """The one line that an error is."""
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
-    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    errors = errors_of(done)
     assert len(errors) == 1, done.stderr
     assert "Traceback" not in done.stderr
     return errors[0]
@@ -55,7 +63,7 @@ def line_of(done):
 def test_each_wrong_key_of_a_config_has_a_line(workplace, tmp_path):
     (tmp_path / "wrong.toml").write_text("window = 3\nlimt = 2\n")
     done = workplace.evalkit("run", "--config", "wrong.toml", "--baseline", "base", "--candidate", "cand", check=2)
-    first, second = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    first, second = errors_of(done)
     assert "window: unknown key" in first
     assert "limt: unknown key" in second
 
@@ -128,7 +136,7 @@ def test_a_wrong_key_in_a_task_file(workplace):
     path = workplace.folder / "tasks/pages.toml"
     path.write_text(path.read_text().replace("max_tokens", "max_token"))
     done = workplace.evalkit(*workplace.comparison(), check=2)
-    unknown, missing = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    unknown, missing = errors_of(done)
     assert "tasks/pages.toml: decoding.max_token: unknown key; did you mean 'max_tokens'?" in unknown
     assert "tasks/pages.toml: decoding.max_tokens: missing" in missing
 
