@@ -6,18 +6,20 @@ What the tiers do to the exit code stands in ``evalkit.verdict``.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping  # noqa: TC003 - the schema reads the annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from evalkit import schema
+from evalkit import schema, stats
 from evalkit.schema import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Tier: TypeAlias = Literal["critical", "supporting", "advisory"]
+
+_MOST = 150.0
+"""Percent. No candidate is asked to beat its baseline by half: 990 is 99.0 without its point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,11 @@ def problems(one: Policy) -> Iterator[Problem]:
         **{schema.under("averages", key) + ".min_recovery": rule.min_recovery for key, rule in one.averages.items()},
     }
     for place, value in named.items():
-        if value is not None and 0.0 < value <= 1.0:
+        if value is not None and 0.0 < value <= 1.0 + stats.ROUNDING:
             yield Problem(place, f"is {value:g}", f"is in percent; write {value * 100:g}")
-        elif value is not None and not 0.0 <= value < math.inf:
+        elif value is not None and value > _MOST:
+            yield Problem(place, f"is {value:g}", f"must be a percentage of at most {_MOST:g}, such as 99")
+        elif value is not None and not value >= -stats.ROUNDING:
             yield Problem(place, f"is {value}", "must be a percentage, such as 99")
-    if not 0.0 <= one.max_failed <= 1.0:
+    if stats.share(one.max_failed) is None:
         yield Problem("max_failed", f"is {one.max_failed}", "must be a share between 0 and 1, such as 0.01")

@@ -339,3 +339,10 @@ def test_the_command_is_listed_and_costs_the_help_nothing():
     script = f"import sys; import evalkit.cli.compare; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
     assert "compare" in evalkit("--help").out
+
+
+def test_scores_with_a_rounding_error_beyond_their_bounds_are_compared(tmp_path):
+    base = write_lines(tmp_path / "base.jsonl", scored([1.0000000000000002, -1e-17, 1.0000001, 0.5] * 5))
+    ended = evalkit("compare", base, base, "--json")
+    assert ended.code == 0, ended.err
+    assert (ended.json["baseline"], ended.json["recovery"]) == (0.625, 100.0)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from evalkit import textfile
+from evalkit import stats, textfile
 from evalkit.errors import DataError, near_miss
 from evalkit.textfile import shown
 
@@ -82,7 +82,7 @@ def identity(line: Mapping[str, Json], key: str, place: str) -> str:
 
 
 def score(value: Any, place: str, name: str) -> float:
-    """A score between 0 and 1; true and false are 1 and 0.
+    """A score between 0 and 1, without a rounding error beyond them; true and false are 1 and 0.
 
     Raises:
         DataError: It is not a number, or outside.
@@ -91,11 +91,12 @@ def score(value: Any, place: str, name: str) -> float:
         raise DataError(f"{place}: {name} is {shown(value)}", fix="a score is a number from 0 to 1, or true or false")
     if math.isnan(value):
         raise DataError(f"{place}: {name} is not a number (NaN)", fix="write null where there is no score")
-    if not 0.0 <= value <= 1.0:
+    found = stats.share(value)
+    if found is None:
         raise DataError(
             f"{place}: {name} is {value}, outside 0 to 1", fix="divide percentages by 100, and choose a 0-1 metric"
         )
-    return float(value)
+    return found
 
 
 def no_metric(place: str, metric: str, known: Iterable[str]) -> NoReturn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evalkit import stats
 from evalkit.cards.arithmetic import group_rows
 from evalkit.cards.sizes import size_of
 from evalkit.stats import PublishedScore, unpaired_recovery
@@ -83,6 +84,6 @@ def _published(n: int, base: Printed | None, cand: Printed | None) -> PublishedS
     """Scores between 0 and 1, whether the card prints percentages or shares."""
     if base is None or cand is None:
         return None
-    unit = 100 if max(base.value, cand.value) > 1 else 1
-    scores = (float(base.value / unit), float(cand.value / unit))
-    return PublishedScore(n, *scores) if all(0.0 <= score <= 1.0 for score in scores) else None
+    unit = 100 if max(base.value, cand.value) > 1 + stats.ROUNDING else 1
+    scores = stats.share(float(base.value / unit)), stats.share(float(cand.value / unit))
+    return None if scores[0] is None or scores[1] is None else PublishedScore(n, scores[0], scores[1])

@@ -14,9 +14,11 @@ from evalkit.stats.recovery import (
     recovery_of,
     unpaired_recovery,
 )
+from evalkit.stats.shares import ROUNDING, share
 from evalkit.stats.totals import PairTotals, pair_totals
 
 __all__ = [
+    "ROUNDING",
     "SAME_WITHIN",
     "Estimate",
     "Flips",
@@ -35,6 +37,7 @@ __all__ = [
     "recovery_of",
     "samples_to_decide",
     "samples_to_decide_average",
+    "share",
     "unbounded_difference",
     "unpaired_recovery",
     "within_sample",

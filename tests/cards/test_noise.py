@@ -39,3 +39,10 @@ def test_an_average_has_an_interval_when_every_row_has():
 
 def test_scores_that_are_no_shares_have_no_interval():
     assert not rows("Task | A | B\n-|-|-\nMMLU | 714 | 705\nHumanEval | 0.0 | 0.0\n")
+
+
+def test_a_rounding_error_beyond_the_whole_is_none():
+    share = rows("Task | A | B\n-|-|-\nMMLU | 1.0000001 | 0.705\n")["MMLU"]
+    percent = rows("Task | A | B\n-|-|-\nMMLU | 100.00001 | 70.5\n")["MMLU"]
+    assert (share.low, share.high) == pytest.approx((percent.low, percent.high))
+    assert share.high < 80
