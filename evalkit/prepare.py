@@ -67,6 +67,7 @@ def averaged(config: Config) -> tuple[str, ...] | None:
 
 def contender(choice: ModelChoice, config: Config, store: Store) -> Contender:
     """A model with its identity and the engine that will serve it."""
+    control.authorization()  # a key that cannot be sent is told before a model is loaded
     url = config.endpoints.get(choice.label)
     if url is None:
         model = environment.model(choice.source, choice.label)

@@ -7,10 +7,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
+from commands import evalkit
+from workplaces import fitted_out
 
 from evalkit.client import Client, Request
 from evalkit.control import API_KEY, served_models
-from evalkit.errors import InfrastructureError
+from evalkit.errors import InfrastructureError, UsageError
 from evalkit.types import Answer, Failure, FailureKind
 
 KEY = "sesame"
@@ -71,3 +73,40 @@ def test_without_the_key_the_message_names_the_variable(monkeypatch):
     assert API_KEY in caught.value.fix
     assert isinstance(outcome, Failure)
     assert outcome.kind is FailureKind.NOT_SERVED
+
+
+def test_a_line_end_around_the_key_is_no_part_of_it(monkeypatch):
+    monkeypatch.setenv(API_KEY, f" {KEY}\r\n")
+    with guarded() as url:
+        assert [one["id"] for one in served_models(url)] == ["m"]
+        (outcome,) = asyncio.run(ask(url))
+    assert outcome.text == "yes"
+
+
+@pytest.mark.parametrize(
+    "key", ["schl\N{LATIN SMALL LETTER U WITH DIAERESIS}ssel\N{EURO SIGN}", "se\nsame", "se same", "s\x7f"]
+)
+def test_a_key_that_no_header_can_hold_is_one_clear_line_without_the_key(monkeypatch, key, tmp_path):
+    monkeypatch.setenv(API_KEY, key)
+    with guarded() as url:
+        with pytest.raises(
+            UsageError, match=f"{API_KEY}: character . of [0-9]+ cannot stand in an HTTP header"
+        ) as caught:
+            served_models(url)
+        with pytest.raises(UsageError):
+            asyncio.run(ask(url))
+        fitted_out(tmp_path)
+        monkeypatch.chdir(tmp_path)
+        ended = evalkit("run", "--baseline", "m", "--endpoint", f"m={url}", "--tasks-dir", "tasks", "--task", "pages")
+    assert ended.code == 2
+    for said in (str(caught.value), caught.value.fix, ended.err, ended.out):
+        assert key not in said
+        assert "Bearer" not in said
+
+
+def test_a_key_is_checked_before_a_model_of_our_own_is_served(monkeypatch, tmp_path):
+    monkeypatch.setenv(API_KEY, "se same")
+    fitted_out(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    ended = evalkit("run", "--baseline", "base", "--tasks-dir", "tasks", "--task", "pages")
+    assert (ended.code, API_KEY in ended.err) == (2, True)

@@ -2,11 +2,25 @@
 
 import json
 import socket
+import time
+from contextlib import contextmanager, suppress
+from threading import Thread
 
 import pytest
 from servers import ModelServer, Reply
 
-from evalkit.control import healthy, is_local, proxy_for, served_models, server_root, version
+from evalkit.control import (
+    NotNowError,
+    healthy,
+    insist,
+    is_local,
+    patiently,
+    proxy_for,
+    served_models,
+    server_root,
+    session,
+    version,
+)
 from evalkit.errors import InfrastructureError, UsageError
 
 
@@ -148,3 +162,92 @@ def test_proxy_variables_do_not_capture_this_machine(monkeypatch):
     with ModelServer() as server:
         assert healthy(server.url)
         assert served_models(server.url)
+
+
+@contextmanager
+def trickling(first):
+    """A server that sends something, then a byte every tenth of a second, for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    Thread(target=trickle, args=(connection,), daemon=True).start()
+
+        def trickle(connection):
+            with suppress(OSError), connection:
+                connection.sendall(first)
+                while True:
+                    time.sleep(0.1)
+                    connection.sendall(b"x")
+
+        Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    "first",
+    [b"", b"HTTP/1.1 200 OK\r\nx-", b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"],
+    ids=["status", "header", "body", "body without length"],
+)
+def test_an_answer_that_trickles_is_given_up_in_time(first):
+    with trickling(first) as url:
+        began = time.monotonic()
+        if b"\r\n\r\n" not in first:
+            assert not healthy(url, timeout_s=0.3)
+        assert version(url, timeout_s=0.3) is None
+        with pytest.raises(InfrastructureError):
+            served_models(url, timeout_s=0.3)
+        assert time.monotonic() - began < 3
+
+
+def test_a_server_that_is_not_there_yet_is_waited_for():
+    troubles = [Reply(503), Reply(429, headers={"Retry-After": "0"}), Reply(bytes_sent=0)]
+    troubles.append(Reply(200, b'{"data": []}', bytes_sent=90))
+    told = []
+    with ModelServer() as server:
+        fine = server.other
+
+        async def trouble(path, body):
+            return troubles.pop() if troubles else await fine(path, body)
+
+        server.other = trouble
+        assert [one["id"] for one in patiently(server.url, 60.0, told.append)] == ["tiny"]
+    assert len(told) == 1
+
+
+def test_patience_ends_and_an_unknown_host_is_given_none(nobody):
+    began = time.monotonic()
+    with pytest.raises(NotNowError):
+        patiently(nobody, 0.5, lambda _: None)
+    with pytest.raises(InfrastructureError, match="no answer"):
+        patiently("http://no-such-host.invalid", 60.0, lambda _: None)
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 500])
+def test_a_definite_refusal_is_not_waited_out(status):
+    with says({}, status) as server, pytest.raises(InfrastructureError, match=f"HTTP {status}"):
+        patiently(server.url, 60.0, lambda _: None)
+
+
+def test_a_question_with_a_body_is_bounded_and_follows_nothing():
+    asking = {"deadline_s": 5.0, "most": 1000, "patience_s": 0.0, "body": {"prompt": "x"}}
+    with says(b"1" * 5000) as server, session(server.url) as own:
+        said = insist(own, f"{server.url}/tokenize", **asking)
+        assert (len(said.body), said.whole) == (1000, False)
+        with pytest.raises(ValueError, match="longer than"):
+            said.json()
+    with says({}) as other, Says(Reply(307, headers={"Location": other.url})) as server, session(other.url) as own:
+        assert insist(own, f"{server.url}/tokenize", **asking).status == 307
+    with says(b"[" * 100_000) as server, session(server.url) as own:
+        said = insist(own, f"{server.url}/tokenize", **{**asking, "most": 10**6})
+    with pytest.raises(ValueError, match="nested too deep"):
+        said.json()
+
+
+def test_a_server_that_stumbles_over_a_question_is_asked_a_few_times():
+    with says({}, 500) as server, session(server.url) as own:
+        said = insist(own, f"{server.url}/tokenize", body={}, deadline_s=5.0, most=1000, patience_s=60.0)
+    assert said.status == 500

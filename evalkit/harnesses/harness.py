@@ -23,6 +23,8 @@ class Served:
     model: Model
     max_model_len: int | None = None
     """Context length in tokens that the server states; None when it does not say."""
+    patience_s: float = 10.0
+    """How long a question about a prompt is asked again while the server cannot answer it."""
 
 
 class Questions(Protocol):

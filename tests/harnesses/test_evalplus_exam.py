@@ -43,10 +43,7 @@ def test_prompts_are_those_of_the_published_commands(real_server):
         prompt = row["prompt"].strip() + "\n"
         text = make_raw_chat_prompt(prompt, words.instruction, words.response, tokenizer)
         assert text.endswith("```python\n")
-        one, two = (
-            list(Renderer(real_server.url, real_server.name, words, bos).render(row["prompt"]).ids)
-            for bos in ("one", "published")
-        )
+        one, two = (list(Renderer(real_server, words, bos).render(row["prompt"]).ids) for bos in ("one", "published"))
         bos = tokenizer.bos_token_id
         assert one == tokenizer(text, add_special_tokens=False).input_ids
         # A string prompt, as the published commands send it: the server puts its own BOS before the template's.

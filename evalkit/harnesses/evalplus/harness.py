@@ -52,7 +52,7 @@ class EvalPlus:
         del tell
         settings = settings_of(task)
         words = _words(settings)
-        renderer = Renderer(served.url, served.name, words, settings.bos)
+        renderer = Renderer(served, words, settings.bos)
         return EvalPlusExam(task.decoding, words, settings.bos, renderer, served.name)
 
     def checker(self, task: Task, questions: Questions, *, unsafe: bool) -> ProgramChecker:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import requests
 
-from evalkit.control import server_root, session
+from evalkit.control import LONGEST_BYTES, Said, insist, server_root, session
 from evalkit.errors import InfrastructureError
 from evalkit.harnesses.evalplus import prompts
 
 if TYPE_CHECKING:
     from evalkit.harnesses.evalplus.prompts import Texts
+    from evalkit.harnesses.harness import Served
     from evalkit.types import Json
 
-_TRIES: Final = 4
 _TIMEOUT_S: Final = 60.0
 _NEED = "this task is asked of vLLM's server, which renders and tokenizes prompts itself"
 
@@ -37,13 +36,14 @@ class Rendered:
 class Renderer:
     """Makes one model's prompts. Not for several threads at once."""
 
-    def __init__(self, url: str, model: str, words: Texts, bos: str) -> None:
+    def __init__(self, served: Served, words: Texts, bos: str) -> None:
         """Prepare; the first prompt asks the server what kind of model it has."""
-        self._root = server_root(url)
-        self._model = model
+        self._root = server_root(served.url)
+        self._model = served.name
+        self._patience_s = self._left_s = served.patience_s
         self._words = words
         self._bos = bos
-        self._session = session(url)
+        self._session = session(served.url)
         self._added: list[int] | None = None
         self.kind = ""
         """``chat`` or ``base``; empty before the first prompt."""
@@ -123,33 +123,38 @@ class Renderer:
     def _asked(self, path: str, body: dict[str, Json], key: str, *, may_lack_template: bool = False) -> Json:
         """A field of the server's answer; None where it has no chat template."""
         response = self._post(path, {"model": self._model, **body})
-        if may_lack_template and response.status_code == 400 and "chat template" in response.text.lower():
+        if may_lack_template and response.status == 400 and b"chat template" in response.body.lower():
             return None
         try:
             said = response.json()
         except ValueError:
             said = None
-        wanted = list if key == "tokens" else str
-        if response.status_code != 200 or not isinstance(said, dict) or not isinstance(said.get(key), wanted):
+        found = said.get(key) if isinstance(said, dict) else None
+        fits = _are_ids(found) if key == "tokens" else isinstance(found, str)
+        if response.status != 200 or not fits:
             raise InfrastructureError(
-                f"{self._root}{path}: HTTP {response.status_code} where tokens were asked for",
+                f"{self._root}{path}: HTTP {response.status} where tokens were asked for",
                 fix=_NEED,
-                evidence=response.text[:500],
+                evidence=response.body[:500].decode("utf-8", "replace"),
             )
-        return said[key]
+        return found
 
-    def _post(self, path: str, body: dict[str, Json]) -> requests.Response:
-        """The response to a question, asked again while the server cannot be reached."""
-        said = ""
-        for number in range(_TRIES):
-            if number:
-                time.sleep(0.5 * 2**number)
-            try:
-                response = self._session.post(self._root + path, json=body, timeout=_TIMEOUT_S, allow_redirects=False)
-            except requests.RequestException as error:
-                said = type(error).__name__
-                continue
-            if response.status_code < 500 and response.status_code != 429:
-                return response
-            said = f"HTTP {response.status_code}"
-        raise UnreachableError(f"{self._root}{path}: {said}")
+    def _post(self, path: str, body: dict[str, Json]) -> Said:
+        """The response to a question, asked again while the server cannot answer it."""
+        place, patience_s = self._root + path, self._left_s
+        # Prompts are made one after the other: patience that was in vain is not had again before an answer comes.
+        self._left_s = 0.0
+        try:
+            said = insist(
+                self._session, place, body=body, deadline_s=_TIMEOUT_S, most=LONGEST_BYTES, patience_s=patience_s
+            )
+        except requests.RequestException as error:
+            raise UnreachableError(f"{place}: {type(error).__name__}") from error
+        if said.status >= 500 or said.status == 429:
+            raise UnreachableError(f"{place}: HTTP {said.status}")
+        self._left_s = self._patience_s
+        return said
+
+
+def _are_ids(found: Json) -> bool:
+    return isinstance(found, list) and all(type(one) is int for one in found)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import requests
 
-from evalkit.control import server_root, session
+from evalkit.control import LONGEST_BYTES, insist, server_root, session
 from evalkit.errors import DataError, InfrastructureError
 
 if TYPE_CHECKING:
@@ -169,12 +169,19 @@ def _remote(served: Served, *, add_bos: bool) -> Tokenizer:
             own.session = session(served.url)
         body = {"model": served.name, "prompt": text, "add_special_tokens": add_bos}
         try:
-            with own.session.post(place, json=body, timeout=_DEADLINE_S) as response:
-                ids = response.json()["tokens"] if response.status_code == requests.codes.ok else None
+            said = insist(
+                own.session,
+                place,
+                body=body,
+                deadline_s=_DEADLINE_S,
+                most=LONGEST_BYTES,
+                patience_s=served.patience_s,
+            )
+            ids = said.json()["tokens"] if said.status == requests.codes.ok else None
         except (requests.RequestException, ValueError, KeyError, TypeError) as error:
             raise _unusable(place, str(error) or type(error).__name__) from error
         if not isinstance(ids, list) or not all(type(one) is int for one in ids):
-            raise _unusable(place, f"HTTP {response.status_code}")
+            raise _unusable(place, f"HTTP {said.status}")
         return ids
 
     # Idle threads of a pool nobody holds any more end by themselves.
