@@ -128,6 +128,8 @@ def _commands(report: Report, label: str) -> Iterator[str]:
     if run:
         yield from ("One command serves both models, asks them and makes this section:", "")
         yield from (*markup.code([run], "sh"), "")
+        if settings := commands.settings_file(report):
+            yield from (f"with this as `{commands.SETTINGS}`:", "", *markup.code(settings.splitlines(), "toml"), "")
     for name, command in served.items():
         if command:
             yield from (f"{markup.escaped(name)} was served by", "", *markup.code([command], "sh"), "")

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from evalkit.report.facts import Report
     from evalkit.types import Json
 
+SETTINGS = "settings.toml"
+"""How the command names the file of the settings that have no option."""
+_VARIABLE = "env:"
+"""How an engine's identity names a variable of the server."""
 _FOLDERS = re.compile(r"(^|=)(?:/|~)[^/]*/(?:[^/]+/)*(?=[^/]+$)")
 
 
@@ -27,8 +31,9 @@ def serving(report: Report, label: str) -> str:
 def evaluating(report: Report, *, shared: bool = True) -> str:
     """``evalkit run`` with the options of this report; empty where nothing is known of them.
 
-    Options that are as they would be by themselves are left out, and so is everything that cannot move a number:
-    folders, ports, interpreters, how much at once. Rules of single rows have no options; they are not told here.
+    Whatever is part of an answer's identity stands in it, or in the ``settings_file`` that it names. Options that are
+    as they would be by themselves are left out, and so is everything that cannot move a number: folders, ports,
+    interpreters, how much at once. Rules of single rows have no options; they are not told here.
 
     Args:
         report: Whose command it is.
@@ -37,8 +42,20 @@ def evaluating(report: Report, *, shared: bool = True) -> str:
     config = report.provenance.get("config")
     if not config:
         return ""
-    words = ["evalkit", "run", *_options(config, shared=shared)]
+    file = ["--config", SETTINGS] if settings_file(report) else []
+    words = ["evalkit", "run", *file, *_options(config, shared=shared), *_variables(report)]
     return shlex.join(map(public, words) if shared else words)
+
+
+def settings_file(report: Report, *, shared: bool = True) -> str:
+    """TOML of what moves answers and has no option: the text of the file that ``evaluating`` names, mostly empty."""
+    serve = report.provenance.get("config", {}).get("serve", {})
+    lines = []
+    if command := serve.get("command"):
+        lines.append(f"command = {json.dumps([public(word) if shared else word for word in command])}")
+    if serve.get("device", "auto") != "auto":
+        lines.append(f"device = {json.dumps(serve['device'])}")
+    return "\n".join(["[serve]", *lines]) if lines else ""
 
 
 def public(word: str) -> str:
@@ -59,6 +76,8 @@ def _options(config: Mapping[str, Json], *, shared: bool) -> Iterator[str]:
     for key in ("limit", "images", "dialect", "noise_floor"):
         if config[key] != getattr(usual, key):
             yield from (f"--{key.replace('_', '-')}", str(config[key]))
+    if config.get("allow_overlong"):
+        yield "--allow-overlong"
     yield from _each("--accept-difference", config["accept_differences"])
     for key in ("min_recovery", "max_failed"):
         if config["policy"][key] != getattr(usual.policy, key):
@@ -91,6 +110,17 @@ def _serving(serve: Mapping[str, Json], usual: Config) -> Iterator[str]:
         yield from ("--serve-arg", f"{name}={text}")
     if serve["trust_remote_code"]:
         yield "--trust-remote-code"
+
+
+def _variables(report: Report) -> Iterator[str]:
+    """The server's variables that can move an answer, those inherited from the user's own environment too."""
+    found = {
+        name.removeprefix(_VARIABLE): value
+        for one in report.plan.contenders
+        for name, value in one.engine.numerics.items()
+        if name.startswith(_VARIABLE)
+    }
+    yield from _each("--serve-env", (f"{name}={value}" for name, value in sorted(found.items())))
 
 
 def _model(one: Mapping[str, Json], *, shared: bool) -> str:

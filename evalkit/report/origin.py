@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from evalkit.report.commands import evaluating
+from evalkit.report.commands import SETTINGS, evaluating, settings_file
 from evalkit.report.words import DASH
 from evalkit.types import PublishedPrompt
 
@@ -115,6 +115,7 @@ def commands(report: Report) -> list[tuple[str, str]]:
     served = report.provenance.get("commands") or {}
     return [
         *([("The comparison", compared)] if compared else []),
+        *([(SETTINGS, chosen)] if (chosen := settings_file(report, shared=False)) else []),
         *((f"The server of {label}", str(text)) for label, text in sorted(served.items())),
     ]
 

@@ -1,12 +1,13 @@
 """The commands in a report: complete enough to repeat it, silent about the machine."""
 
 import shlex
-from dataclasses import asdict
+import tomllib
+from dataclasses import asdict, fields, is_dataclass, replace
 
 import click
 import pytest
 
-from evalkit import config
+from evalkit import config, report, server
 from evalkit.cli import cli
 from evalkit.report import commands
 from reports import PROVENANCE, RIGHT, built
@@ -62,6 +63,103 @@ def test_the_command_asks_for_the_same_again(settings):
     for key in ("data", "baseline", "candidates"):
         expected.pop(key), again.pop(key)
     assert again == expected
+
+
+# Every option of `evalkit run`: either what stands in the command when it is used, or why it need not stand there.
+TOLD = {
+    "baseline": ["--baseline", "org/base"],
+    "candidates": ["--candidate", "org/cand"],
+    "suite": ["--suite", "pixtral-card"],
+    "tasks": ["--task", "mmmu"],
+    "tasks_dir": ["--tasks-dir", "my-tasks"],
+    "data": ["--data", "mmmu=rows.parquet"],
+    "limit": ["--limit", "7"],
+    "images": ["--images", "original"],
+    "dialect": ["--dialect", "official"],
+    "allow_overlong": ["--allow-overlong"],
+    "min_recovery": ["--min-recovery", "97.5"],
+    "max_failed": ["--max-failed", "0.25"],
+    "accept_differences": ["--accept-difference", "tokenizer"],
+    "noise_floor": ["--noise-floor", "9"],
+    "endpoints": ["--endpoint", "org/cand=http://127.0.0.1:8000"],
+    "profile": ["--profile", "published"],
+    "serve_args": ["--serve-arg", "max-model-len=512"],
+    "serve_env": ["--serve-env", "VLLM_ATTENTION_BACKEND=TORCH_SDPA"],
+    "trust_remote_code": ["--trust-remote-code"],
+}
+QUIET = {
+    "config_file": "what stands in it is told option by option",
+    "output": "where answers are kept moves none",
+    "fresh": "whoever repeats it elsewhere has no answers yet",
+    "unsafe_exec": "whether a sandbox is needed is the machine's; the report says what was used",
+    "vllm_python": "a path of the machine; the card names vLLM's version",
+    "window": "how many requests are under way at once is no part of an answer's identity",
+    "as_json": "how the result is printed",
+    "debug": "how a crash is printed",
+}
+# The same for the settings that have no option.
+TOLD_OF_FILE = {"serve.command": ["stand-in", "--flag"], "serve.device": "cpu"}
+QUIET_OF_FILE = {
+    "serve.port": "an address",
+    "serve.start_timeout_s": "patience",
+    "serve.stall_s": "patience",
+    "serve.stop_patience_s": "patience",
+    "serve.restarts": "patience",
+    "client.tries": "patience",
+    "client.deadline_s": "patience: what is late is a failure, and a failure is no answer",
+    "policy.tasks": "rules of single rows judge answers and move none",
+    "policy.averages": "likewise",
+}
+
+
+def option_of():
+    """Where a config keeps what each option says."""
+    found = {name: f"{'.'.join(config._FLAT.get(name, (name,)))}" for name in {**TOLD, **QUIET}}
+    return {**found, "config_file": "", "as_json": "", "debug": ""}
+
+
+def test_every_option_and_setting_stands_in_the_command_or_has_a_reason_not_to():
+    run = cli.get_command(click.Context(cli), "run")
+    assert {one.name for one in run.params} == {*TOLD, *QUIET}
+    known = set()
+    for one in fields(config.Config):
+        value = getattr(config.Config(config.ModelChoice("a", "a")), one.name)
+        inner = [f"{one.name}.{each.name}" for each in fields(value)] if is_dataclass(value) else []
+        known |= set(inner) or {one.name}
+    known = known - {"baseline.label", "baseline.source"} | {"baseline"}
+    assert known == {*option_of().values(), *TOLD_OF_FILE, *QUIET_OF_FILE} - {""}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_an_option_that_moves_answers_is_told(name):
+    given = {"baseline": ["--baseline", "org/base"], "candidates": ["--candidate", "org/cand"], name: TOLD[name]}
+    run = cli.get_command(click.Context(cli), "run")
+    params = run.make_context("run", [word for words in given.values() for word in words]).params
+    settled = config.resolved({}, "t", {key: value for key, value in params.items() if key not in QUIET})
+    one = report_of(settled)
+    numerics = server.numerics(replace(settled.serve, command=("stand-in",)))
+    contenders = [replace(each, engine=replace(each.engine, numerics=numerics)) for each in one.plan.contenders]
+    one = replace(one, plan=replace(one.plan, baseline=contenders[0], candidates=tuple(contenders[1:])))
+    text = shlex.join(TOLD[name]).replace("http://127.0.0.1:8000", "URL")
+    assert f" {text} " in f"{commands.evaluating(one)} "
+    plain = config.from_mapping({"baseline": "org/base", "candidates": ["org/cand"]}, "t")
+    assert name in {"baseline", "candidates"} or TOLD[name][0] not in commands.evaluating(report_of(plain))
+
+
+def test_a_setting_without_an_option_that_moves_answers_is_told_in_a_file_beside_the_command():
+    serve = {place.partition(".")[2]: value for place, value in TOLD_OF_FILE.items()}
+    settled = config.from_mapping({"baseline": "org/base", "candidates": ["org/cand"], "serve": serve}, "t")
+    one = report_of(settled)
+    assert "--config settings.toml" in commands.evaluating(one)
+    again = config.resolved(tomllib.loads(commands.settings_file(one)), "t", {"baseline": "org/base"})
+    assert (again.serve.command, again.serve.device) == (settled.serve.command, settled.serve.device)
+    assert '[serve]\ncommand = ["stand-in", "--flag"]' in report.model_card(one, "cand")
+
+
+def test_what_looks_like_a_secret_is_not_told(monkeypatch):
+    monkeypatch.setenv("VLLM_OTHER_TOKEN", "hidden")
+    found = server.numerics(config.Serving(command=("x",), env={"MY_PASSWORD": "hidden", "VLLM_X": "1"}))
+    assert {name for name in found if name.startswith("env:")} == {"env:VLLM_X"}
 
 
 def test_nothing_of_the_machine_is_told():
