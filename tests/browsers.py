@@ -1,15 +1,32 @@
-"""A real headless Chromium for a test, and windows that note all that their page asks for and says."""
+"""A real headless Chromium for a test, and windows that note all that their page asks for and says.
+
+``python tests/browsers.py`` finds the browser, or installs one where that can be done, and says so in one line.
+"""
 
 import os
 import shutil
-from contextlib import contextmanager
+import subprocess
+import sys
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
-import pytest
+import wants
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+WITHOUT = "EVALKIT_NO_BROWSER"
+NAMES = (
+    *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"),
+    *("microsoft-edge", "microsoft-edge-stable", "brave-browser"),
+)
+"""What Chromium and what is made of it are called on PATH."""
+APPLICATIONS = ("Google Chrome", "Chromium", "Google Chrome for Testing", "Microsoft Edge", "Brave Browser")
+ROOT = Path("/")
+PLACES = ("opt/google/chrome/chrome", "snap/bin/chromium", "usr/lib/chromium/chromium", "usr/lib64/chromium/chromium")
+FETCHED = ("chromium-*/chrome-linux*/chrome", "chromium-*/chrome-mac*/*.app/Contents/MacOS/*")
+"""Where ``playwright install chromium`` puts it, in its own cache."""
 FLAGS = [
     "--no-sandbox",  # the tests may run as root
     "--disable-gpu",
@@ -22,17 +39,40 @@ FLAGS = [
 ]
 
 
+def candidates():
+    """Programs that may be the browser, best first: on PATH, in usual places of the system and of the user."""
+    home = Path.home()
+    yield from filter(None, map(shutil.which, NAMES))
+    yield from (str(ROOT / place) for place in PLACES)
+    for above in (ROOT, home):
+        yield from (str(above / "Applications" / f"{name}.app/Contents/MacOS/{name}") for name in APPLICATIONS)
+    caches = [home / ".cache/ms-playwright", home / "Library/Caches/ms-playwright"]
+    if named := os.environ.get("PLAYWRIGHT_BROWSERS_PATH"):
+        caches.insert(0, Path(named))
+    for pattern in FETCHED:
+        for place in caches:
+            yield from (str(path) for path in sorted(place.glob(pattern), reverse=True))
+
+
+def starts(program):
+    """Whether a program is there and finds all that it is linked with."""
+    with suppress(OSError, subprocess.SubprocessError):
+        return subprocess.run([program, "--version"], capture_output=True, timeout=60, check=False).returncode == 0
+    return False
+
+
+@cache
+def found():
+    """The browser's program; without one, or where none is wanted, the test that asks is left out."""
+    if os.environ.get(WITHOUT) == "1":
+        wants.missing("a browser", f"{WITHOUT}=1")
+    return next(filter(starts, candidates()), None) or wants.missing("a browser")
+
+
 @contextmanager
 def launched():
-    """The browser. Without one the tests fail: a page that was never opened is not tested.
-
-    As long as it is open, its event loop stands in the way of every test that runs one of its own.
-    """
-    if os.environ.get("EVALKIT_NO_BROWSER") == "1":
-        pytest.skip("EVALKIT_NO_BROWSER=1")
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        pytest.fail("no Chromium on PATH: apt-get install chromium, or set EVALKIT_NO_BROWSER=1 to do without")
+    """The browser. As long as it is open, its event loop stands in the way of every test that runs one of its own."""
+    program = found()
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -91,3 +131,32 @@ def frontier():
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}", asked
         server.shutdown()
+
+
+def install():
+    """Have the system install a Chromium, or Playwright fetch one; the words of what failed, or "" for success."""
+    ways = [[[sys.executable, "-m", "playwright", "install", "chromium"]]]
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        ways.insert(0, [["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "chromium"]])
+    said = []
+    for way in ways:
+        done = None
+        for words in way:
+            done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if done.returncode == 0 and any(map(starts, candidates())):
+            return ""
+        last = (done.stderr.strip() or done.stdout.strip() or "it cannot be started").splitlines()[-1]
+        said.append(f"{' '.join(way[-1][:4])}: {last.strip()}")
+    return "; ".join(said)
+
+
+def main():
+    if os.environ.get(WITHOUT) == "1" or any(map(starts, candidates())):
+        return
+    print("no Chromium here: installing one for the tests", flush=True)
+    if failed := install():
+        print(f"no Chromium, and none can be installed: the browser tests are left out ({failed})")
+
+
+if __name__ == "__main__":
+    main()

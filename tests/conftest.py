@@ -3,19 +3,8 @@
 import pytest
 import realserver
 from longestfirst import REAL_VLLM, TOGETHER, LongestFirst
+from wants import pytest_configure, pytest_runtest_makereport, pytest_terminal_summary  # noqa: F401
 from workplaces import fitted_out
-
-
-def pytest_addoption(parser):
-    parser.addoption("--skipped-fails", action="store_true", help="a test that is skipped has failed")
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item):
-    report = yield
-    if report.skipped and item.config.getoption("--skipped-fails"):
-        report.outcome, report.longrepr = "failed", f"skipped: {report.longrepr}"
-    return report
 
 
 @pytest.hookimpl(optionalhook=True)

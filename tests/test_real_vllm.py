@@ -20,6 +20,7 @@ import offline
 import psutil
 import pytest
 import viewers
+import wants
 from demopages import drawn, files, fits_its_window, ids, percent, quiet, show, shows
 from demoruns import BASELINE, FOREIGN, PLANTED, QUANTIZED, Left, Place, Told, answered, events
 from platformdirs import user_cache_path
@@ -74,7 +75,7 @@ def complaint(words):
 
 def test_the_network_is_really_cut_off(apart):
     if not apart:
-        pytest.skip("this machine gives no network namespace")
+        wants.missing("a network namespace")
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:
         try_it = f"import socket; socket.create_connection(('127.0.0.1', {listening.getsockname()[1]}), 5)"
         words = [sys.executable, "-c", try_it]

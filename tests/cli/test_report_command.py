@@ -10,6 +10,7 @@ import sys
 import xml.etree.ElementTree as ET
 
 import pytest
+import wants
 from commands import evalkit
 from workplaces import fitted_out
 
@@ -120,7 +121,7 @@ def test_a_store_in_a_folder_that_cannot_be_written_is_read(runs, tmp_path):
     out.mkdir()
     walls = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--bind", str(out), str(out)]
     if os.geteuid() == 0 and shutil.which("bwrap") is None:
-        pytest.skip("root may write anywhere, and there is no bubblewrap to forbid it")
+        wants.missing("bubblewrap", "root may write anywhere, and only it forbids that: apt-get install bubblewrap")
     runs.chmod(0o555)
     for command in (["report", "latest", "-o", out], ["export", "latest", "--format", "csv", "-o", out / "a.csv"]):
         words = [sys.executable, "-m", "evalkit", *map(str, command), "--runs", str(runs)]

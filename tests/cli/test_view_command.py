@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import sys
 
 import pytest
 from click.testing import CliRunner
@@ -52,7 +51,6 @@ def test_a_port_that_is_taken(runs, tmp_path):
     assert f"port {port}" in found.exception.message
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_in_order(runs, tmp_path, sign):
     with started(runs, tmp_path / "cache") as visit:

@@ -7,11 +7,13 @@ import subprocess
 import sys
 import tempfile
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
 import psutil
 import pytest
+import wants
 
 from evalkit.errors import SandboxError
 from evalkit.sandbox import Limits
@@ -39,6 +41,7 @@ while True:
 """
 
 
+@cache
 def interpreter_for_others():
     """A Python that an ordinary user may run and that has what evalkit's sandbox imports; None when there is none."""
     paths = os.pathsep.join([str(REPOSITORY), *(path for path in sys.path if path.endswith("site-packages"))])
@@ -66,6 +69,11 @@ class Elsewhere:
         self.process = process
         self.name = name
 
+    def runner(self, code):
+        """A process of the same user that runs this code."""
+        python, environment = interpreter_for_others()
+        return subprocess.Popen([python, "-c", code], env=environment, **as_nobody())
+
     def run(self, program, stdin, limits):
         pickle.dump((self.name, (program, stdin, limits)), self.process.stdin)
         self.process.stdin.flush()
@@ -86,15 +94,16 @@ class Here:
     def run(self, program, stdin, limits):
         return self.kind.run(program, stdin, limits)
 
+    def runner(self, code):
+        return subprocess.Popen([sys.executable, "-c", code])
+
 
 @pytest.fixture(scope="session")
 def nobody():
     """A process of an ordinary user that runs sandboxes on demand."""
-    if os.getuid() != 0:
-        pytest.skip("the tests run as an ordinary user already")
     found = interpreter_for_others()
     if found is None:
-        pytest.skip("no interpreter that another user may run")
+        wants.missing("a Python for other users")
     name, environment = found
     with subprocess.Popen(
         [name, "-c", SERVE], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **as_nobody()
@@ -107,11 +116,16 @@ def nobody():
 def box_of(request):
     kind, _, user = request.param.partition(" by ")
     if kind == "bubblewrap" and shutil.which("bwrap") is None:
-        pytest.skip("bubblewrap is not installed")
+        wants.missing("bubblewrap")
     return Elsewhere(request.getfixturevalue("nobody"), kind) if user else Here(kind)
 
 
-WALLED = ["namespaces", "bubblewrap", "namespaces by nobody", "bubblewrap by nobody"]
+WALLED = ["namespaces", "bubblewrap"]
+BARE = ["none"]
+if os.getuid() == 0:
+    # Whoever is an ordinary user already has no other to become.
+    WALLED += ["namespaces by nobody", "bubblewrap by nobody"]
+    BARE += ["none by nobody"]
 
 
 @pytest.fixture(params=WALLED)
@@ -120,9 +134,15 @@ def walled(request):
     return box_of(request)
 
 
-@pytest.fixture(params=[*WALLED, "none", "none by nobody"])
+@pytest.fixture(params=[*WALLED, *BARE])
 def box(request):
     """Every kind."""
+    return box_of(request)
+
+
+@pytest.fixture(params=[*WALLED, BARE[-1]])
+def bounded_box(request):
+    """Every kind that refuses a fork: nothing but walls refuses one to root."""
     return box_of(request)
 
 

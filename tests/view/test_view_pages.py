@@ -1,11 +1,11 @@
 """The pages, over a real socket and in a real browser, on data that mean harm."""
 
 import re
-import shutil
 import subprocess
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+import browsers
 import pytest
 from colours import contrast, palettes
 from pastruns import failed, recovery, sample, write_run
@@ -112,7 +112,7 @@ def test_a_sample_is_found_by_its_id(visit):
     assert (reply.status_code, reply.headers["location"]) == (303, f"{RUN}/samples/0")
 
 
-@pytest.mark.skipif(not shutil.which("chromium"), reason="there is no chromium on this machine")
+@pytest.mark.browser
 def test_in_a_browser_nothing_runs_and_nothing_leaves(tmp_path):
     asked = []
 
@@ -157,7 +157,7 @@ def browser(address, profile):
     words = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
     words += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
     words += [f"--user-data-dir={profile}", "--virtual-time-budget=3000", "--dump-dom"]
-    done = subprocess.run(["chromium", *words, address], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run([browsers.found(), *words, address], capture_output=True, text=True, timeout=120, check=True)
     return done.stdout
 
 

@@ -1,6 +1,7 @@
 from itertools import islice
 
 import pytest
+import wants
 
 from evalkit.demo.train import tokens
 from evalkit.demo.train.rows import corpus
@@ -21,7 +22,7 @@ def coder(tokenizer_file):
 @pytest.fixture
 def one_thread():
     """Threads that wait for each other on a busy machine take many times as long as one alone."""
-    torch = pytest.importorskip("torch")
+    torch = wants.imported("torch")
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -6,6 +6,7 @@ import json
 from itertools import islice
 
 import pytest
+import wants
 
 from evalkit import registry
 from evalkit.benchmarks import BENCHMARKS
@@ -14,7 +15,7 @@ from evalkit.demo.train import agree
 from evalkit.errors import DataError
 from evalkit.types import Text
 
-torch = pytest.importorskip("torch")
+torch = wants.imported("torch")
 
 
 def samples(name, count) -> list:

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import wants
 
-torch = pytest.importorskip("torch")
+torch = wants.imported("torch")
 
 from evalkit.demo.train import chunks, export, model, optim, step, training  # noqa: E402
 from evalkit.demo.train.feed import Pool  # noqa: E402
