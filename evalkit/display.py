@@ -15,10 +15,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from evalkit.events import Notice, Progress, ServerState, Stage
+from evalkit.events import Notice, Outset, Progress, ServerState, Stage
+from evalkit.pace import Whole
 from evalkit.printable import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self, TextIO
 
     from rich.console import RenderableType
@@ -29,6 +31,8 @@ PACE_OVER_S = 30.0
 """The rate and the time left are those of the last half minute: a server's loading is not part of them."""
 PLAIN_EVERY_S = 15.0
 """Plain lines go into logs: one a task now and then is enough."""
+WHOLE_EVERY_S = 30.0
+"""So is one of the whole run."""
 
 
 class Display:
@@ -70,16 +74,21 @@ class JsonLines(Display):
 class PlainLines(Display):
     """One line for each thing that changes, and progress now and then."""
 
-    def __init__(self, stream: TextIO) -> None:
-        """Write to ``stream``."""
-        self._stream = stream
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        """Write to ``stream``; ``clock`` tells seconds."""
+        self._stream, self._clock = stream, clock
         self._last: dict[tuple[str, str], float] = {}
         self._server: dict[str, str] = {}
+        self._whole = Whole(clock)
+        self._whole_told = clock()
 
     def __call__(self, event: Event) -> None:
         """Write a line, unless it would only repeat the last one."""
+        self._whole(event)
         if isinstance(event, Progress):
             self._progress(event)
+        elif isinstance(event, Outset):
+            self._line(_outset(event))
         elif isinstance(event, ServerState):
             # The detail of a state is a log line; only a change of state is worth a line of ours.
             if self._server.get(event.model) != event.state:
@@ -87,9 +96,12 @@ class PlainLines(Display):
                 self._line(f"{event.model}: {event.state}{f' ({event.detail})' if event.detail else ''}")
         else:
             self._line(event.text)
+        if self._whole.planned and self._clock() - self._whole_told >= WHOLE_EVERY_S:
+            self._whole_told = self._clock()
+            self._line(f"all: {_whole(self._whole)}")
 
     def _progress(self, event: Progress) -> None:
-        key, now = (event.model, event.task), time.monotonic()
+        key, now = (event.model, event.task), self._clock()
         complete = event.scored + event.failed == event.planned
         if complete or now - self._last.get(key, 0.0) >= PLAIN_EVERY_S:
             self._last[key] = now
@@ -106,13 +118,14 @@ class PlainLines(Display):
 class LiveTable(Display):
     """A table that redraws itself: server state, a bar for each task, score, failures, rate and time left."""
 
-    def __init__(self, console: Console) -> None:
-        """Draw on ``console``."""
-        self._console = console
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        """Draw on ``console``; ``clock`` tells seconds."""
+        self._console, self._clock = console, clock
         self._stage = ""
         self._servers: dict[str, ServerState] = {}
         self._tasks: dict[tuple[str, str], Progress] = {}
         self._lately: dict[str, deque[tuple[float, int]]] = {}
+        self._whole = Whole(clock)
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4, transient=False)
 
     def __enter__(self) -> Self:
@@ -127,6 +140,7 @@ class LiveTable(Display):
 
     def __call__(self, event: Event) -> None:
         """Keep the event for the next picture."""
+        self._whole(event)
         if isinstance(event, Progress):
             self._tasks[event.model, event.task] = event
             self._note_pace(event.model)
@@ -134,6 +148,8 @@ class LiveTable(Display):
             self._servers[event.model] = event
         elif isinstance(event, Notice):
             self._console.print(Text(f"note: {one_line(event.text)}", style="yellow"))
+        elif isinstance(event, Outset):
+            self._console.print(Text(_outset(event)))
         elif isinstance(event, Stage):
             self._stage = one_line(event.text)
 
@@ -141,16 +157,26 @@ class LiveTable(Display):
         parts: list[RenderableType] = [self._server_line(state) for state in self._servers.values()]
         if self._tasks:
             parts.append(self._table())
+        if self._whole.planned:
+            parts.append(self._whole_line())
         if self._stage:
             parts.append(Text(f"{self._stage} ...", style="dim"))
         return Group(*parts)
 
     def _server_line(self, state: ServerState) -> Text:
+        starting_s = self._whole.starting_s(state.model)
+        detail = state.detail if starting_s is None else f"{_minutes(starting_s)} {state.detail}"
         width = max(20, self._console.width - len(state.model) - len(state.state) - 6)
-        detail = one_line(state.detail)[:width]
+        detail = one_line(detail)[:width]
         return Text.assemble(
             (state.model, "bold"), "  ", (state.state, "cyan"), "  ", (detail, "dim"), overflow="ellipsis", no_wrap=True
         )
+
+    def _whole_line(self) -> Table:
+        line = Table.grid(padding=(0, 1))
+        bar = ProgressBar(total=self._whole.planned, completed=self._whole.answered, width=16)
+        line.add_row(Text("all", style="bold"), bar, Text(_whole(self._whole)))
+        return line
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, expand=True)
@@ -176,7 +202,7 @@ class LiveTable(Display):
 
     def _note_pace(self, model: str) -> None:
         """Remember how far a model was when, over the last half minute."""
-        now = time.monotonic()
+        now = self._clock()
         lately = self._lately.setdefault(model, deque())
         lately.append((now, sum(one.scored + one.failed for one in self._of(model))))
         while lately[0][0] < now - PACE_OVER_S:
@@ -195,7 +221,27 @@ class LiveTable(Display):
             return "", ""
         rate = (after - before) / (until - since)
         seconds = int(sum(other.planned - other.scored - other.failed for other in open_tasks) / rate)
-        return f"{rate:.1f}", f"{seconds // 60}:{seconds % 60:02d}"
+        return f"{rate:.1f}", _minutes(seconds)
+
+
+def _outset(event: Outset) -> str:
+    """What a run will do, in a line."""
+    missing = sum(event.owed.values())
+    servers = "no server" if not event.starts else f"{event.starts} server{'s' if event.starts > 1 else ''}"
+    stored = f" of {event.planned:,}; the store has the others" if missing < event.planned else ""
+    return f"{servers} to start, {missing:,} answers to get{stored}"
+
+
+def _whole(whole: Whole) -> str:
+    """How far the whole run is: answers, time gone, time left."""
+    left = "" if whole.left_s is None else f", about {_minutes(whole.left_s)} left"
+    return f"{whole.answered:,} of {whole.planned:,} answers, {_minutes(whole.elapsed_s)} gone{left}"
+
+
+def _minutes(seconds: float) -> str:
+    """``1:05``, ``2:03:00``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
 def _score(event: Progress) -> str:

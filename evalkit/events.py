@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -32,6 +32,18 @@ class ServerState:
 
 
 @dataclass(frozen=True, slots=True)
+class Outset:
+    """What lies before a run, told before its first model is asked."""
+
+    planned: int
+    """Answers of all models to all tasks."""
+    owed: Mapping[str, int]
+    """Model label to how many of them the store lacks, in the order in which the models are asked."""
+    starts: int
+    """Servers that will be started."""
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """Where one model stands on one task."""
 
@@ -46,5 +58,5 @@ class Progress:
     """Mean headline score so far."""
 
 
-Event: TypeAlias = Stage | Notice | ServerState | Progress
+Event: TypeAlias = Stage | Notice | ServerState | Outset | Progress
 Say: TypeAlias = Callable[[Event], None]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from evalkit import elsewhere
-from evalkit.events import Notice, Progress
+from evalkit.events import Notice, Outset, Progress
 from evalkit.score import Tally
 from evalkit.store import FINAL, settled
 from evalkit.types import Answer, FailureKind
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from evalkit.checks import Checks
     from evalkit.events import Say
-    from evalkit.plan import Contender
+    from evalkit.plan import Contender, Plan
     from evalkit.prepare import Source
     from evalkit.store import Store
     from evalkit.types import Json, Outcome, Replies, Sample, Task
@@ -55,8 +55,7 @@ class Ledger:
     def __post_init__(self) -> None:
         """Look every planned sample up in the store."""
         fingerprint = self.contender.fingerprint()
-        # A server that evalkit did not start may be started again with other flags: what it refused is asked again.
-        final = (FailureKind.BAD_ROW,) if self.contender.model.endpoint else FINAL
+        final = _final(self.contender)
         for number, source in enumerate(self.sources):
             tally = Tally(source.part.task, self.contender.model.label)
             reused = 0
@@ -183,6 +182,38 @@ class Ledger:
             if key in owed:
                 owed.remove(key)
                 yield key, sample
+
+
+def outset(plan: Plan, sources: Sequence[Source], repeated: Sequence[Source], store: Store) -> Outset:
+    """What all models of a plan are owed before the first of them is asked.
+
+    Args:
+        plan: The run's.
+        sources: Of the planned tasks.
+        repeated: What the baseline is asked a second time.
+        store: Holds what was answered before.
+    """
+    asked = [(one, sources) for one in plan.contenders]
+    asked += [(plan.repeat, repeated)] if plan.repeat is not None else []
+    owed = {one.model.label: _owed(one, some, store) for one, some in asked}
+    starts = sum(owed[one.model.label] > 0 and not one.model.endpoint for one, _ in asked)
+    return Outset(plan.planned, owed, starts)
+
+
+def _owed(contender: Contender, sources: Sequence[Source], store: Store) -> int:
+    """Planned samples that a model has to be asked for."""
+    fingerprint, final, count = contender.fingerprint(), _final(contender), 0
+    for source in sources:
+        keys = [fingerprint(entry.request) for entry in source.entries if entry.request]
+        settled = store.settled_of(keys, final)
+        count += sum(key not in settled for key in keys)
+    return count
+
+
+def _final(contender: Contender) -> tuple[FailureKind, ...]:
+    """Failures that are not asked again."""
+    # A server that evalkit did not start may be started again with other flags: what it refused is asked again.
+    return (FailureKind.BAD_ROW,) if contender.model.endpoint else FINAL
 
 
 def with_earlier(before: Mapping[str, Json], now: Mapping[str, Json], counts: Sequence[str]) -> dict[str, Json]:

@@ -20,7 +20,7 @@ from evalkit.errors import EvalkitError, FullDiskError, NothingScoredError, Outp
 from evalkit.events import Notice, Stage
 from evalkit.harnesses.chat import Chat
 from evalkit.identity import file_name
-from evalkit.ledger import Ledger, with_earlier
+from evalkit.ledger import Ledger, outset, with_earlier
 from evalkit.plan import Plan, averages
 from evalkit.store import RunRow, Store
 from evalkit.types import Failure
@@ -109,6 +109,7 @@ class _Run:
         self._keep(row, folder)
         with Checks(sources, self._store, self.say, unsafe=self._config.unsafe_exec) as checks:
             checks.start(plan.asked)
+            self.say(outset(plan, sources, repeated, self._store))
             ledgers = self._each(plan, lambda one: self._answer(one, sources, checks, row.id, folder))
             if plan.repeat is not None:
                 ledgers.append(self._answer(plan.repeat, repeated, checks, row.id, folder))

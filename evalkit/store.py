@@ -21,7 +21,7 @@ from evalkit.identity import digest
 from evalkit.types import WHOLE, Answer, Elsewhere, Failure, FailureKind, Image, Record, Sample, Text, ended
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from evalkit.types import Json, Outcome
@@ -31,6 +31,8 @@ FILE = "store.sqlite3"
 _OTHER = "name the folder of earlier runs with --runs"
 _OWN_FAULTS = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.NotSupportedError)
 """What SQLite says of the code that uses it; it says nothing of the store, and is no reason to touch that."""
+_AT_ONCE = 500
+"""Fingerprints that one query asks for; SQLite took 999 variables at most for long."""
 FINAL = (FailureKind.REFUSED, FailureKind.BAD_ROW)
 """Failures that asking again would not change: they are reused like answers."""
 
@@ -209,6 +211,20 @@ class Store:
         elsewhere = Elsewhere(*json.loads(beside)) if beside else None
         return Answer(text, finish, prompt, completion, latency, tries, elsewhere=elsewhere)
 
+    def settled_of(self, fingerprints: Sequence[str], final: Iterable[FailureKind] = FINAL) -> set[str]:
+        """Those of ``fingerprints`` that are ``settled``, without reading what is stored under them."""
+        kinds = [kind.value for kind in final]
+        found: set[str] = set()
+        for first in range(0, len(fingerprints), _AT_ONCE):
+            part = fingerprints[first : first + _AT_ONCE]
+            rows = self._connection.execute(
+                f"SELECT fingerprint FROM response WHERE fingerprint IN ({_marks(part)})"  # noqa: S608 - marks alone
+                f" AND (failure IS NULL OR failure IN ({_marks(kinds)}))",
+                (*part, *kinds),
+            )
+            found.update(fingerprint for (fingerprint,) in rows)
+        return found
+
     def put(self, fingerprint: str, outcome: Outcome, run: str) -> None:
         """Commit one outcome. An answer is never replaced by a failure."""
         if isinstance(outcome, Answer):
@@ -335,6 +351,10 @@ def _store_errors(path: Path) -> Iterator[None]:
 def settled(outcome: Outcome | None, final: Container[FailureKind] = FINAL) -> bool:
     """Whether asking again would bring nothing: an answer, or a failure that is final."""
     return isinstance(outcome, Answer) or (outcome is not None and outcome.kind in final)
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def verdict_key(checker: str, sample: Sample, answer: Answer) -> str:

@@ -58,7 +58,7 @@ def serving(folder, able):
     """Such an interpreter with a stand-in for vLLM that refuses what the int8 kernel of that processor refuses."""
     python = interpreter(folder, able)
     package = folder / "site/vllm/entrypoints/openai"
-    package.mkdir(parents=True)
+    package.mkdir(parents=True, exist_ok=True)
     for place in (package, package.parent, package.parent.parent):
         place.joinpath("__init__.py").write_text("")
     says = {"amx": able == AMX, "tests": str(Path(__file__).parent)}

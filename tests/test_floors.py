@@ -58,7 +58,7 @@ FLOORS = [
         "history",
         "run",
     },
-    {"cli", "display", "view", "__main__"},
+    {"cli", "display", "pace", "view", "__main__"},
 ]
 PURE = {name for floor in FLOORS[:3] for name in floor}
 WORLD = {

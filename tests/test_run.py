@@ -102,6 +102,7 @@ def test_a_finished_run_has_nothing_to_do_and_starts_no_server(asked):
     words = [word for word in asked.comparison(*fast()) if word != "--json"]
     done = asked.evalkit(*words, check=0)
     assert "nothing to do" in done.stdout
+    assert "no server to start, 0 answers to get of 140; the store has the others" in done.stderr.splitlines()
     assert len(asked.journal()) == BOTH
     assert asked.results() == before
 
@@ -112,6 +113,8 @@ def test_a_new_candidate_reuses_the_baseline(asked):
     assert len(asked.journal()) == BOTH + SAMPLES
     assert len(asked.runs()) == 2
     events = [json.loads(line) for line in done.stderr.splitlines()]
+    (outset,) = [event for event in events if event["event"] == "Outset"]
+    assert outset == {"event": "Outset", "planned": 140, "owed": {"base": 0, "cand": 70}, "starts": 1}
     assert {event["reused"] for event in events if event["event"] == "Progress" and event["model"] == "base"} == {
         40,
         30,

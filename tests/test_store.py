@@ -269,3 +269,17 @@ def test_a_fault_of_the_code_around_it_is_not_told_as_one_of_the_store(tmp_path,
     with Store(tmp_path) as store, ThreadPoolExecutor(1) as other:
         fault = other.submit(use, store).exception()
     assert isinstance(fault, sqlite3.ProgrammingError)
+
+
+def test_settled_ones_are_found_among_many(tmp_path):
+    with Store(tmp_path) as store:
+        for number in range(0, 1200, 3):
+            store.put(f"key{number}", ANSWER, "run")
+        store.put("key1", Failure(FailureKind.REFUSED, "no"), "run")
+        store.put("key2", Failure(FailureKind.SERVER_ERROR, "no"), "run")
+        keys = [f"key{number}" for number in range(1200)]
+        found = store.settled_of(keys)
+        assert found == {key for key in keys if settled(store.outcome(key))}
+        assert len(found) == 401
+        assert store.settled_of(keys, (FailureKind.BAD_ROW,)) == found - {"key1"}
+        assert store.settled_of([]) == set()

@@ -11,6 +11,8 @@ _SERVE = {
     "enforce-eager": True,
     "max-num-seqs": 16,
 }
+_TAKES = "about 3 minutes on two quiet cores, 4 where vLLM starts for the first time"
+"""The whole of it, as measured: docs/speed.md."""
 
 
 @click.command(
@@ -39,6 +41,7 @@ def command(output: str, vllm_python: str, *, as_json: bool, unsafe_exec: bool, 
     from evalkit.demo import pair, rows, texts  # noqa: PLC0415
 
     click.echo("demo: a small model trained on drawn pictures; its scores say nothing about any real model", err=True)
+    click.echo(f"demo: {'a part of it' if given['limit'] else 'all of it'}; the whole takes {_TAKES}", err=True)
     place = user_cache_path("evalkit") / "demo"
     baseline, candidate = pair.trained()
     files = rows.write(place / "rows")

@@ -34,11 +34,22 @@ def test_both_models_are_served_in_what_the_processors_kernels_take(folder, able
     assert done.code == 0, done.err
     engines = [model["engine"]["numerics"]["dtype"] for model in done.json["models"].values()]
     assert engines == [dtype] * 2
+    (outset,) = [json.loads(line) for line in done.err.splitlines() if '"Outset"' in line]
+    # Five questions about pictures, ten attempts at a problem, and one question of MMLU.
+    assert outset == {"event": "Outset", "planned": 32, "owed": {"demo-8m": 16, "demo-8m.w8a8": 16}, "starts": 2}
     record, page = left(folder)
     served = record["provenance"]["serving"]
     assert served["dtype"] == dtype
     assert served["processor"] in page
     assert f"{dtype}: {served['dtype_reason']}" in page
+
+
+def test_what_it_will_take_is_said_at_the_beginning(folder):
+    done = demo(folder, AVX2)
+    assert done.code == 0, done.err
+    said = done.err.splitlines()
+    assert "minutes on two quiet cores" in said[1]
+    assert "2 servers to start, 32 answers to get" in said
 
 
 def test_the_users_dtype_wins_and_the_report_says_what_would_have_suited(folder):

@@ -1,0 +1,131 @@
+"""How far a whole run has come, and how long it will still take, over all models and tasks: from its events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from evalkit.events import Outset, Progress, ServerState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from evalkit.events import Event
+
+_ENOUGH: Final = 16
+"""New answers of a model from which on its own rate counts; until then that of the models before it."""
+_BEGINS: Final = frozenset({"starting", "already running"})
+_SPEAKS: Final = frozenset({"ready", "already running", "answering"})
+_ENDED: Final = frozenset({"stopping", "stopped", "not stopped"})
+
+
+@dataclass(slots=True)
+class _Model:
+    """What one model was owed, and when its server did what; times are the clock's."""
+
+    owed: int
+    began: float | None = None
+    """When its server was last started."""
+    ready: float | None = None
+    """When it last got ready; None while it starts."""
+    starts: list[float] = field(default_factory=list)
+    """Seconds that each start took."""
+    answering_s: float = 0.0
+    """Seconds that its earlier servers answered for."""
+    before: dict[str, int] = field(default_factory=dict)
+    """Answers to each task that were there when the run came to it."""
+    now: dict[str, int] = field(default_factory=dict)
+    """Answers to each task that are there."""
+
+    @property
+    def new(self) -> int:
+        """Answers that it has given in this run."""
+        return min(self.owed, sum(self.now.values()) - sum(self.before.values()))
+
+    @property
+    def left(self) -> int:
+        """Answers that it still owes."""
+        return self.owed - self.new
+
+    def spoke_s(self, now: float) -> float:
+        """Seconds for which it has been answering."""
+        return self.answering_s + (now - self.ready if self.ready is not None else 0.0)
+
+
+class Whole:
+    """Listens to a run's events; tells where the whole run stands."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """Begin to count time, in the clock's seconds."""
+        self._clock = clock
+        self._began = clock()
+        self._models: dict[str, _Model] = {}
+        self.planned = 0
+        """Answers of all models to all tasks, those that the store has included; 0 before that is known."""
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        if isinstance(event, Outset):
+            self.planned = event.planned
+            self._models = {label: _Model(owed) for label, owed in event.owed.items()}
+        elif isinstance(event, Progress) and event.model in self._models:
+            one, count = self._models[event.model], event.scored + event.failed
+            one.before.setdefault(event.task, count)
+            one.now[event.task] = count
+        elif isinstance(event, ServerState) and event.model in self._models:
+            self._turn(self._models[event.model], event.state)
+
+    def _turn(self, one: _Model, state: str) -> None:
+        now = self._clock()
+        if state in _BEGINS:
+            one.began = now
+        if state in _SPEAKS and one.ready is None:
+            one.ready = now
+            if state == "ready" and one.began is not None:
+                one.starts.append(now - one.began)
+        if state in _ENDED and one.ready is not None:
+            one.answering_s, one.ready = one.spoke_s(now), None
+        if state in _ENDED:
+            one.began = None
+
+    @property
+    def answered(self) -> int:
+        """Answers that are there, of ``planned``."""
+        return self.planned - sum(one.left for one in self._models.values())
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the run began."""
+        return self._clock() - self._began
+
+    def starting_s(self, model: str) -> float | None:
+        """Seconds for which a model's server has been starting; None when it is not."""
+        one = self._models.get(model)
+        return self._clock() - one.began if one and one.began is not None and one.ready is None else None
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds that the rest will take, starts of servers included, at the rates seen so far; None before any."""
+        now, rest = self._clock(), [one for one in self._models.values() if one.left]
+        seconds = 0.0
+        for one in rest:
+            rate = self._rate(one, now)
+            if rate is None:
+                return None
+            seconds += one.left / rate + self._start_s(one, now)
+        return seconds
+
+    def _rate(self, one: _Model, now: float) -> float | None:
+        """Answers a second: the model's own, or until it has given some, that of all models together."""
+        for some in ([one] if one.new >= _ENOUGH else []), list(self._models.values()):
+            answers, seconds = sum(model.new for model in some), sum(model.spoke_s(now) for model in some)
+            if answers and seconds > 0.0:
+                return answers / seconds
+        return None
+
+    def _start_s(self, one: _Model, now: float) -> float:
+        """Seconds until a model's server is ready: as long as starts have taken, less what has passed of this one."""
+        starts = [seconds for other in self._models.values() for seconds in other.starts]
+        if one.ready is not None or not starts:
+            return 0.0
+        return max(0.0, sum(starts) / len(starts) - (now - one.began if one.began is not None else 0.0))
