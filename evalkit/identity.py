@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,22 @@ def decoded(text: str | bytes) -> Json:
         return json.loads(text)
     except RecursionError:
         raise ValueError("nested too deep") from None
+
+
+def own_id(value: Json) -> str | None:
+    """The id that a data set gives something, as text; None where it gives none.
+
+    Whole numbers are whole however they are written: a table of pandas holds 7.0 in place of 7 as soon as one id of
+    the column is missing, and NaN for that one.
+
+    Raises:
+        TypeError: It is neither a text nor a whole number.
+    """
+    if isinstance(value, float) and (math.isnan(value) or value.is_integer()):
+        value = None if math.isnan(value) else int(value)
+    if isinstance(value, bool) or not (value is None or isinstance(value, str | int)):
+        raise TypeError(f"{type(value).__name__} is no id")
+    return None if value is None or value == "" else str(value)
 
 
 def file_name(label: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from evalkit.answers import folders
 from evalkit.answers.reading import Choice, Found, identity, no_metric, score
 from evalkit.errors import DataError
-from evalkit.identity import digest
+from evalkit.identity import digest, own_id
 from evalkit.pairs import Side
 from evalkit.textfile import objects, shown
 from evalkit.types import SampleScore
@@ -91,6 +91,7 @@ def _value(line: dict[str, Json], place: str, metric: str | None) -> float | Non
 
 def _cluster(line: dict[str, Json], place: str) -> str | None:
     value = line.get("cluster")
-    if value is None or type(value) in {str, int}:
-        return None if value in {None, ""} else str(value)
-    raise DataError(f"{place}: cluster is {shown(value)}", fix="a cluster is a text or a whole number")
+    try:
+        return own_id(value)
+    except TypeError as error:
+        raise DataError(f"{place}: cluster is {shown(value)}", fix="a cluster is a text or a whole number") from error

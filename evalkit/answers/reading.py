@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from evalkit import stats, textfile
 from evalkit.errors import DataError, near_miss
+from evalkit.identity import own_id
 from evalkit.textfile import shown
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ def document(path: Path) -> Json:
 
 
 def identity(line: Mapping[str, Json], key: str, place: str) -> str:
-    """The id under ``key``: a text or a whole number.
+    """The id under ``key``: a text or a whole number, 7.0 being 7.
 
     Raises:
         DataError: There is none, or it is something else.
@@ -76,8 +78,9 @@ def identity(line: Mapping[str, Json], key: str, place: str) -> str:
             fix += "; a file holds lines of one format only"
         raise DataError(f"{place}: no key '{key}'", fix=fix)
     value = line[key]
-    if type(value) is int or (type(value) is str and value):
-        return str(value)
+    with suppress(TypeError):
+        if (found := own_id(value)) is not None:
+            return found
     raise DataError(f"{place}: {key} is {shown(value)}", fix="an id is a text or a whole number, unique in the file")
 
 

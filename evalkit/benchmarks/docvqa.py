@@ -25,4 +25,6 @@ def _sample(cells: Mapping[str, Json], prompt: str, position: int) -> Sample:
     )
 
 
-DOCVQA = Benchmark(columns=("image", "question", "answers"), image_columns=("image",), sample=_sample)
+DOCVQA = Benchmark(
+    columns=("image", "question", "answers"), image_columns=("image",), sample=_sample, more_columns=("questionId",)
+)

@@ -36,5 +36,8 @@ def _reference(row: Row) -> str:
 
 
 MATHVISTA = Benchmark(
-    columns=("decoded_image", "query", "choices", "answer"), image_columns=("decoded_image",), sample=_sample
+    columns=("decoded_image", "query", "choices", "answer"),
+    image_columns=("decoded_image",),
+    sample=_sample,
+    more_columns=("pid",),
 )

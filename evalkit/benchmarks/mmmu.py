@@ -83,5 +83,8 @@ def _literal_list(row: Row, column: str) -> list[str | int | float]:
 _IMAGES = tuple(f"image_{number}" for number in range(1, 8))
 
 MMMU = Benchmark(
-    columns=("question", "options", "question_type", "answer", "image_1"), image_columns=_IMAGES, sample=_sample
+    columns=("question", "options", "question_type", "answer", "image_1"),
+    image_columns=_IMAGES,
+    sample=_sample,
+    more_columns=("id",),
 )

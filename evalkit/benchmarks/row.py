@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import NoReturn
 
 from evalkit.errors import DataError
+from evalkit.identity import own_id
 from evalkit.types import Image, Json, Sample, Text
 
 
@@ -21,6 +22,8 @@ class Benchmark:
     """Columns that hold images, to be read as stored bytes; those outside ``columns`` may be missing."""
     sample: Callable[[Mapping[str, Json], str, int], Sample]
     """``(row, prompt, position) -> Sample``, or `DataError` for a row that cannot be made into a question."""
+    more_columns: tuple[str, ...] = ()
+    """Columns beside ``columns`` that are read where they are there, such as that of the ids; no others are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,13 @@ class Row:
         order between two runs: the place alone would pair them.
         """
         own = self.cells.get(column) if column else None
-        if own is None or own == "":
-            return f"{self.position:06d}-{sha256(question.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
-        if isinstance(own, bool) or not isinstance(own, str | int):
+        try:
+            name = own_id(own)
+        except TypeError:
             self.refuse(f"{column} holds {type(own).__name__}, not an id")
-        return str(own)
+        if name is None:
+            return f"{self.position:06d}-{sha256(question.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+        return name
 
 
 def one_image(image: Image, question: str, prompt: str) -> tuple[Image, Text]:

@@ -25,4 +25,6 @@ def _sample(cells: Mapping[str, Json], prompt: str, position: int) -> Sample:
     )
 
 
-VQAV2 = Benchmark(columns=("image", "question", "answers"), image_columns=("image",), sample=_sample)
+VQAV2 = Benchmark(
+    columns=("image", "question", "answers"), image_columns=("image",), sample=_sample, more_columns=("question_id",)
+)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 
 from evalkit import textfile
 from evalkit.errors import DataError
+from evalkit.rows import cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -130,34 +130,32 @@ class Parquet:
         path = self.path()
         with _damage(self.name), pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as file:
             columns = [field.name for field in file.schema_arrow if self._wanted(field)]
+            position = 0
             for group in range(file.num_row_groups):
                 batches = file.iter_batches(_BATCH, row_groups=[group], columns=columns, use_threads=False)
                 for batch in batches:
                     for row in batch.to_pylist():
-                        yield self._with_images(row, path.parent)
+                        yield self._with_images(row, path.parent, f"{self.name}: row {position}")
+                        position += 1
                 # Otherwise the allocator keeps the largest group's memory, and that of several side by side.
                 pa.default_memory_pool().release_unused()
 
     def _wanted(self, field: pa.Field) -> bool:
-        return field.name in self.benchmark.image_columns or not _is_binary(field.type)
+        """Whether the benchmark reads the column: a fault in any other is nobody's concern."""
+        asked = self.benchmark
+        is_named = field.name in (*asked.columns, *asked.more_columns)
+        return field.name in asked.image_columns or (is_named and not _is_binary(field.type))
 
-    def _with_images(self, row: dict[str, Json], folder: Path) -> dict[str, Json]:
+    def _with_images(self, row: dict[str, Json], folder: Path, where: str) -> dict[str, Json]:
         for column in self.benchmark.image_columns:
-            cell = row.get(column)
-            if isinstance(cell, bytes):
-                row[column] = {"bytes": cell, "path": None}
-            elif isinstance(cell, str) or (isinstance(cell, dict) and not cell.get("bytes") and cell.get("path")):
-                path = cell if isinstance(cell, str) else cell["path"]
-                row[column] = {"bytes": _inside(folder, path, self.name).read_bytes(), "path": path}
+            if column in row:
+                row[column] = cells.image(row[column], folder, f"{where}: {column}")
         return row
 
 
 @dataclass(frozen=True, slots=True)
 class JsonLines:
-    """A file with one JSON object in each line.
-
-    An image is a path relative to the file's folder, or ``{"bytes": "<base64>"}``.
-    """
+    """A file with one JSON object in each line; images as ``cells`` reads them."""
 
     path: Path
     benchmark: Benchmark
@@ -170,30 +168,15 @@ class JsonLines:
         """The objects in stored order, images read."""
         for place, row in textfile.objects(self.path):
             for column in self.benchmark.image_columns:
-                if row.get(column) is not None:
-                    row[column] = self._image(row[column], place, column)
+                if column in row:
+                    row[column] = cells.image(row[column], self.path.parent, f"{place}: {column}")
             yield row
 
     def _looks_right(self, place: str, row: dict[str, Json]) -> bool:
         _check(place, row, self.benchmark)
         for column in self.benchmark.image_columns:
-            cell = row.get(column)
-            if isinstance(cell, str):
-                _inside(self.path.parent, cell, place)
-            elif cell is not None:
-                self._image(cell, place, column)
+            cells.located(row.get(column), self.path.parent, f"{place}: {column}")
         return True
-
-    def _image(self, cell: Json, place: str, column: str) -> dict[str, Json]:
-        if isinstance(cell, str):
-            return {"bytes": _inside(self.path.parent, cell, place).read_bytes(), "path": cell}
-        try:
-            return {"bytes": b64decode(cell["bytes"], validate=True), "path": cell.get("path")}
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
-            raise DataError(
-                f"{place}: {column} is not an image: {error}",
-                fix="write an image as a relative path, or as {'bytes': '<base64>'}",
-            ) from error
 
 
 def _matches(folder: Path, patterns: Iterable[str]) -> list[Path]:
@@ -211,16 +194,6 @@ def _check(name: str, columns: Iterable[str], benchmark: Benchmark) -> None:
         raise DataError(
             f"{name}: column {', '.join(missing)} is missing", fix=f"the columns found are {', '.join(found) or 'none'}"
         )
-
-
-def _inside(folder: Path, name: str, where: str) -> Path:
-    """A file that a data file names; what it names must lie in the data file's own folder."""
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()):
-        raise DataError(f"{where}: image {name!r} is outside the folder of the data", fix="put the images beside it")
-    if not path.is_file():
-        raise DataError(f"{where}: image {name!r} is not there", fix=f"put it into {folder}")
-    return path
 
 
 def _is_binary(kind: Any) -> bool:

@@ -7,7 +7,6 @@ sha256 of what is found there must be the one that the run has noted.
 from __future__ import annotations
 
 import re
-from base64 import b64decode
 from collections import OrderedDict
 from dataclasses import dataclass
 from hashlib import sha256
@@ -25,7 +24,7 @@ from PIL import Image
 from evalkit import images, textfile
 from evalkit.benchmarks import BENCHMARKS
 from evalkit.errors import DataError
-from evalkit.rows import local
+from evalkit.rows import cells, local
 from evalkit.types import Dataset
 
 if TYPE_CHECKING:
@@ -203,16 +202,9 @@ def _images(spot: Spot) -> Iterator[bytes]:
     """The images of the row."""
     row = _line(spot) if spot.group is None else _record(spot)
     for column in spot.columns:
-        cell = row.get(column)
-        stored = cell.get("bytes") if isinstance(cell, dict) else cell
-        if isinstance(stored, bytes):
-            yield stored
-        elif isinstance(cell, dict) and isinstance(stored, str):
-            yield b64decode(stored, validate=True)
-        else:
-            name = cell.get("path") if isinstance(cell, dict) else cell
-            if isinstance(name, str):
-                yield _beside(spot.path.parent, name).read_bytes()
+        found = cells.image(row.get(column), spot.path.parent, spot.path.name)
+        if found is not None:
+            yield found["bytes"]
 
 
 def _record(spot: Spot) -> dict[str, Json]:
@@ -226,14 +218,6 @@ def _record(spot: Spot) -> dict[str, Json]:
 
 def _line(spot: Spot) -> dict[str, Json]:
     return next(islice((row for _, row in textfile.objects(spot.path)), spot.row, None))
-
-
-def _beside(folder: Path, name: str) -> Path:
-    """A file that a data file names; what it names must lie in the data file's own folder."""
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()):
-        raise DataError(f"image {name!r} is outside the folder of the data", fix="put the images beside the data")
-    return path
 
 
 def _shown(data: bytes) -> Picture:

@@ -22,6 +22,7 @@ LATER = "fedcba9876543210fedcba9876543210fedcba98"
 DOCS = Benchmark(
     columns=("image", "question", "answers"),
     image_columns=("image", "image_2"),
+    more_columns=("questionId",),
     sample=lambda row, prompt, position: pytest.fail("rows are not made into samples here"),
 )
 
