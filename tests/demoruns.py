@@ -76,6 +76,28 @@ class Told:
     second: subprocess.CompletedProcess
 
 
+def with_flips(place, folder):
+    """The finished run once more in ``folder``, with answers of the candidate to charts that changed on purpose.
+
+    Which answers change by themselves, and whether any does, is the processor's affair; pages are read with these.
+    Three become wrong that both models had right, one becomes right that both had wrong.
+    """
+    shutil.copytree(place.folder / "runs", folder / "runs")
+    again = Place(folder, place.words, place.env)
+    pairs = zip(*(Left(again.run).lines(label, "demo-chartqa") for label in (BASELINE, QUANTIZED)), strict=True)
+    equal = [candidate for baseline, candidate in pairs if baseline["score"] == candidate["score"]]
+    changed = [(line, "The bars say. Final Answer: nothing at all") for line in equal if line["score"] == 1][:3]
+    changed += [(line, f"Final Answer: {line['references']}") for line in equal if line["score"] == 0][:1]
+    assert len(changed) == 4, "the models are better or worse than they were: choose another task"
+    with closing(sqlite3.connect(folder / "runs/store.sqlite3")) as store, store:
+        for line, text in changed:
+            wanted = (text, line["latency_s"], line["answer"])
+            done = store.execute("UPDATE response SET text = ? WHERE latency_s = ? AND text = ?", wanted)
+            assert done.rowcount == 1
+    again.finish()
+    return Left(again.run)
+
+
 def events(text):
     return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 

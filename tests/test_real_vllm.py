@@ -1,7 +1,8 @@
 """The main job on real vLLM, as the README's first command runs it: the trained pair, all seven tasks, no network.
 
-`evalkit demo --limit N` is killed while the baseline answers, continued, and run once more when it is finished. Then a
-browser opens its report, and `evalkit view` over it: what they show has to be what the run's own files say.
+`evalkit demo --limit N` is killed while the baseline answers, continued, and run once more when it is finished. Then
+some of the candidate's answers are changed in its store, the report is made again, and a browser opens it, and `evalkit
+view` over it: what they show has to be what the run's own files say.
 """
 
 import json
@@ -22,7 +23,7 @@ import pytest
 import viewers
 import wants
 from demopages import drawn, files, fits_its_window, ids, percent, quiet, show, shows
-from demoruns import BASELINE, FOREIGN, PLANTED, QUANTIZED, Left, Place, Told, answered, events
+from demoruns import BASELINE, FOREIGN, PLANTED, QUANTIZED, Place, Told, answered, events, with_flips
 from platformdirs import user_cache_path
 
 LIMIT = 24
@@ -35,7 +36,9 @@ PLANNED = {
 KILLED_AFTER = 3 * LIMIT
 """Answers of the baseline: some tasks are then complete, one is under way, others have not begun."""
 LEAST_SAME = 0.9
-"""Share of the answers at temperature 0 that score the same on every machine: the table's own rounding of the truth."""
+"""Share of the answers at temperature 0 that score as in the table, on every processor and in every dtype. On an AMD
+EPYC 0.990 did in float32, 0.990 in bfloat16 and 0.986 in float16: batches differ from run to run, and rounding with
+them. A candidate that lost one answer in ten, or a processor that computes nonsense, does not pass."""
 
 pytestmark = pytest.mark.vllm
 
@@ -151,8 +154,8 @@ def test_the_server_reports_what_it_read(told):
 
 
 @pytest.fixture(scope="module")
-def left(told):
-    return Left(told.place.run)
+def left(told, tmp_path_factory):
+    return with_flips(told.place, tmp_path_factory.mktemp("flips"))
 
 
 @pytest.fixture(scope="module")
