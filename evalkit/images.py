@@ -13,8 +13,9 @@ from __future__ import annotations
 import struct
 import zlib
 from contextlib import contextmanager
+from functools import cache
 from io import BytesIO
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import PIL
 from PIL import Image, ImageOps
@@ -29,15 +30,21 @@ if TYPE_CHECKING:
 
 _Way: TypeAlias = Literal["stored", "saved again", "upright"]
 
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
-"""What vLLM reads. Pillow knows more, and would start another program for one of them (EPS)."""
+_FORMATS: Final = (
+    "AVIF", "BLP", "BMP", "CUR", "DCX", "DDS", "DIB", "FITS", "FLI", "FTEX",
+    "GBR", "GIF", "ICNS", "ICO", "IM", "IMT", "IPTC", "JPEG", "JPEG2000", "MCIDAS",
+    "MSP", "PCD", "PCX", "PIXAR", "PNG", "PPM", "PSD", "QOI", "SGI", "SPIDER",
+    "SUN", "TGA", "TIFF", "WEBP", "XBM", "XPM", "XVTHUMB",
+)  # fmt: skip
+"""What vLLM 0.32 opens. Pillow knows more: stubs, and formats for which it would start another program (EPS)."""
+_USUAL: Final = "JPEG, PNG, WEBP, GIF, BMP, TIFF, AVIF, JPEG 2000 or another one that vLLM reads"
 
 _LOSSLESS = frozenset({"PNG", "GIF", "BMP"})
 _LOSSY_TIFF = frozenset({"jpeg", "tiff_jpeg", "webp"})
 """Compressions that Pillow keeps when it saves a TIFF again, and that lose something each time."""
 
-_MOST_PIXELS = 89_478_485
-"""Where Pillow begins to suspect a decompression bomb: a quarter of a gibibyte once decoded to RGB."""
+_MOST_PIXELS = 178_956_970
+"""Where Pillow refuses a decompression bomb, and vLLM too (``VLLM_MAX_IMAGE_PIXELS``): half a GiB decoded to RGB."""
 
 _BROKEN = (
     OSError,
@@ -76,8 +83,20 @@ def sendable(data: bytes, handling: ImageHandling) -> tuple[str, bytes]:
         if way == "upright":
             picture, name = ImageOps.exif_transpose(image), "PNG"
         saved = BytesIO()
-        picture.save(saved, format=name)
+        _save(picture, saved, name)
         return name.lower(), saved.getvalue()
+
+
+def png(data: bytes) -> bytes:
+    """A PNG of the pixels, for a program that does not know the stored format.
+
+    Raises:
+        DataError: As for `sendable`.
+    """
+    with _read(data) as image:
+        saved = BytesIO()
+        image.convert("RGB").save(saved, format="PNG")
+        return saved.getvalue()
 
 
 def encoder(data: bytes, handling: ImageHandling) -> str:
@@ -124,11 +143,32 @@ def small(data: bytes, longest_edge: int) -> bytes:
         return saved.getvalue()
 
 
+def _save(picture: Image.Image, saved: BytesIO, name: str) -> None:
+    """Save as the published program does, in the format that the picture came in.
+
+    Raises:
+        DataError: Pillow only reads that format: the published program fails at such a picture.
+    """
+    if name not in Image.SAVE:
+        raise DataError(
+            f"image of format {name}: the published protocol saves pictures again, and Pillow cannot write this one",
+            fix="send it as stored with --images original, or convert it",
+        )
+    picture.save(saved, format=name)
+
+
+@cache
+def _opened() -> tuple[str, ...]:
+    """The formats that the installed Pillow knows; older ones lack some."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
 @contextmanager
 def _read(data: bytes) -> Iterator[Image.Image]:
     """The image with its header read; whatever goes wrong with it becomes a DataError."""
     try:
-        image = Image.open(BytesIO(data), formats=_FORMATS)
+        image = Image.open(BytesIO(data), formats=_opened())
         width, height = image.size
         if width * height > _MOST_PIXELS:
             raise DataError(
@@ -142,7 +182,7 @@ def _read(data: bytes) -> Iterator[Image.Image]:
         reason = "no known format" if unknown else f"{type(error).__name__}: {error}"
         raise DataError(
             f"unreadable image of {len(data)} bytes: {reason}",
-            fix=f"replace it with a whole file in one of the formats {', '.join(_FORMATS)}",
+            fix=f"replace it with a whole file in a usual format: {_USUAL}",
         ) from error
 
 

@@ -73,6 +73,18 @@ SAVED_AGAIN = {
     "tiff of jpeg": stored("TIFF", compression="jpeg"),
     "phone picture": stored("MPO", save_all=True, append_images=[picture()], quality=97),
 }
+OTHER = {
+    "avif": stored("AVIF"),
+    "jpeg 2000": stored("JPEG2000"),
+    "icon": stored("ICO", "RGBA"),
+    "netpbm": stored("PPM"),
+    "netpbm grey": stored("PPM", "L"),
+    "targa": stored("TGA"),
+    "paintbrush": stored("PCX"),
+    "dib": stored("DIB"),
+    "dds": stored("DDS"),
+    "sgi": stored("SGI"),
+}
 TURNED = {f"{form.lower()} {turn}": stored(form, turned=turn) for form in ("JPEG", "PNG") for turn in (1, 3, 6)} | {
     "webp 8": stored("WEBP", turned=8),
     "phone picture 6": stored("MPO", turned=6, save_all=True, append_images=[picture()]),
@@ -96,6 +108,47 @@ def test_what_saving_again_changes_is_sent_as_the_protocol_saves_it(name):
     assert sent == published(data)
     assert pixels(sent[1]) != pixels(data)
     assert images.encoder(data, "reencode") == f"pillow-{PIL.__version__}-{sent[0]}"
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_every_format_that_the_protocol_and_vllm_read_is_sent_as_the_protocol_saves_it(name):
+    data = OTHER[name]
+    assert images.sendable(data, "reencode") == published(data)
+    assert images.sendable(data, "original") == (published(data)[0], data)
+    assert images.encoder(data, "reencode") == f"pillow-{PIL.__version__}-{published(data)[0]}"
+    assert min(images.weight(data)) > 0
+    assert Image.open(BytesIO(images.png(data))).format == "PNG"
+    assert images.small(data, 16)
+
+
+def test_the_formats_are_those_of_vllm():
+    vllm = pytest.importorskip("vllm.multimodal.image")
+    assert tuple(images._FORMATS) == vllm.ALLOWED_IMAGE_FORMATS
+
+
+def test_what_the_protocol_cannot_save_again_is_refused_with_a_way_out():
+    header = b"8BPS" + struct.pack(">H6xHIIHH", 1, 3, 4, 4, 8, 3) + bytes(4) + bytes(4) + bytes(4)
+    photoshop = header + bytes(2) + bytes(48)
+    assert images.sendable(photoshop, "original") == ("psd", photoshop)
+    with pytest.raises(DataError, match="format PSD: the published protocol") as caught:
+        images.sendable(photoshop, "reencode")
+    assert "--images original" in caught.value.fix
+
+
+def sized(width: int, height: int) -> bytes:
+    """The beginning of a PNG of this size."""
+    data = bytearray(stored("PNG"))
+    data[16:24] = struct.pack(">II", width, height)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    return bytes(data)
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_as_many_pixels_as_vllm_takes():
+    assert images.weight(sized(9_500, 9_500)) == (9_500, 9_500)
+    assert images.weight(sized(178_956_970, 1)) == (178_956_970, 1)
+    with pytest.raises(DataError, match="pixels"):
+        images.weight(sized(178_956_971, 1))
 
 
 def test_a_jpeg_is_saved_at_quality_75():
@@ -165,22 +218,24 @@ def test_a_turned_cmyk_image_that_the_protocol_cannot_save_is_refused():
         images.sendable(stored("JPEG", "CMYK", turned=6), "reencode")
 
 
-@pytest.mark.parametrize("side", [9_500, 65_000])
+@pytest.mark.parametrize("side", [13_500, 65_000])
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_a_decompression_bomb_is_refused_unopened(side):
-    bomb = bytearray(stored("PNG"))
-    bomb[16:24] = struct.pack(">II", side, side)
-    bomb[29:33] = struct.pack(">I", zlib.crc32(bomb[12:29]))
+    bomb = sized(side, side)
     for ask in (images.weight, lambda data: images.encoder(data, "original")):
         with pytest.raises(DataError, match="pixels"):
-            ask(bytes(bomb))
+            ask(bomb)
 
 
 damage = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8)
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.sampled_from([*SAVED_AGAIN.values(), *TURNED.values(), *KEPT.values()]), damage, st.floats(0.1, 1))
+@given(
+    st.sampled_from([*SAVED_AGAIN.values(), *OTHER.values(), *TURNED.values(), *KEPT.values()]),
+    damage,
+    st.floats(0.1, 1),
+)
 @pytest.mark.filterwarnings("ignore")
 def test_a_damaged_image_is_sent_or_refused_but_never_a_crash(data, places, length):
     broken = bytearray(data[: int(len(data) * length)])

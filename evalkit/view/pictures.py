@@ -10,7 +10,6 @@ import re
 from collections import OrderedDict
 from dataclasses import dataclass
 from hashlib import sha256
-from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -19,7 +18,6 @@ from typing import TYPE_CHECKING, Final
 import pyarrow.parquet as pq
 from huggingface_hub import constants
 from huggingface_hub.file_download import repo_folder_name
-from PIL import Image
 
 from evalkit import images, textfile
 from evalkit.benchmarks import BENCHMARKS
@@ -227,11 +225,4 @@ def _shown(data: bytes) -> Picture:
             return Picture(data, kind)
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return Picture(data, "webp")
-    images.weight(data)
-    saved = BytesIO()
-    try:
-        with Image.open(BytesIO(data), formats=("BMP", "TIFF")) as image:
-            image.convert("RGB").save(saved, format="PNG")
-    except (OSError, ValueError, SyntaxError) as error:
-        raise DataError("the stored bytes are no image that can be shown", fix="look at the data set") from error
-    return Picture(saved.getvalue(), "png")
+    return Picture(images.png(data), "png")
