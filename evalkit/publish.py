@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from evalkit import (
@@ -23,7 +23,7 @@ from evalkit.identity import file_name
 from evalkit.pairs import Side
 from evalkit.report import Evidence, Terms
 from evalkit.score import scores, tally
-from evalkit.types import Answer, Text
+from evalkit.types import Answer, Failure, FailureKind, Text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from evalkit.store import Store
     from evalkit.types import Json, Record
 
+_NOT_ASKED = Failure(FailureKind.NOT_ASKED, "the model could not be served, or was given up before")
 FORMATS = ("html", "md", "card", "junit", "json", "summary")
 """What a report can be rendered as."""
 
@@ -48,7 +49,7 @@ def terms(config: Config, plan: Plan, facts: Mapping[str, Json]) -> Terms:
     Args:
         config: Its policy, accepted differences and suite.
         plan: Its models; their files are read as far as they are on this machine.
-        facts: ``exams`` and ``checks``, as the run has remembered them.
+        facts: ``exams``, ``checks`` and ``missing``, as the run has remembered them.
     """
     return Terms(
         policy=config.policy,
@@ -58,6 +59,7 @@ def terms(config: Config, plan: Plan, facts: Mapping[str, Json]) -> Terms:
         checkpoints=checkpoints(plan),
         exams=facts.get("exams", {}),
         checks=facts.get("checks", {}),
+        missing=facts.get("missing", {}),
     )
 
 
@@ -89,11 +91,16 @@ def build(
     """The report of a plan, scored again from the store."""
     tallies = {
         (one.model.label, part.task.name): tally(
-            part.task, one.model.label, store.records(part.listing, one.fingerprint(), part.checker)
+            part.task, one.model.label, map(_settled, store.records(part.listing, one.fingerprint(), part.checker))
         )
         for one, part in plan.asked
     }
     return report.build(plan, tallies, terms, notices=notices, provenance=provenance)
+
+
+def _settled(record: Record) -> Record:
+    """A record as a report counts it: a planned sample that was not asked has no answer, and says why."""
+    return record if record.outcome is not None else replace(record, outcome=_NOT_ASKED)
 
 
 def write(folder: Path, built: Report, store: Store, sources: Sequence[Source] = ()) -> None:
@@ -237,6 +244,5 @@ def _line(part: PlannedTask, record: Record) -> dict[str, Json]:
             **({"verdict": dict(outcome.verdict)} if outcome.verdict is not None else {}),
             **({"elsewhere": asdict(outcome.elsewhere)} if outcome.elsewhere is not None else {}),
         }
-    if outcome is None:
-        return {**line, "failure": {"kind": "not_asked", "message": ""}}
+    outcome = outcome or _NOT_ASKED
     return {**line, "failure": {"kind": outcome.kind.value, "message": outcome.message}, "tries": outcome.tries}

@@ -16,7 +16,15 @@ from evalkit import __version__, ask, environment, moved, prepare, publish, regi
 from evalkit.checks import FROM_STORE, Checks
 from evalkit.client import Policy
 from evalkit.config import check_policy
-from evalkit.errors import EvalkitError, FullDiskError, NothingScoredError, OutputError, ServerFailedError
+from evalkit.errors import (
+    EvalkitError,
+    FullDiskError,
+    InfrastructureError,
+    NothingScoredError,
+    OutputError,
+    SandboxError,
+    StoreError,
+)
 from evalkit.events import Notice, Stage
 from evalkit.harnesses.chat import Chat
 from evalkit.identity import file_name
@@ -51,6 +59,8 @@ class Finished:
     """Samples whose outcome was in the store."""
     nothing_to_do: bool
     """Every answer was in the store, and the same command had finished before."""
+    lost: InfrastructureError | None = None
+    """Why models are missing from the report; None when every model could be asked."""
 
 
 def run(config: Config, say: Say) -> Finished:
@@ -81,6 +91,8 @@ class _Run:
         self._stores_in = get_ident()
         self._unkept = False
         """A notice has come that the store does not have yet."""
+        self._missing: dict[str, InfrastructureError] = {}
+        """Why a model did not answer everything, by label."""
 
     def say(self, event: Event) -> None:
         """Pass an event on, and keep notices for the report. Any thread may call it: they take turns."""
@@ -111,7 +123,7 @@ class _Run:
             checks.start(plan.asked)
             self.say(outset(plan, sources, repeated, self._store))
             ledgers = self._each(plan, lambda one: self._answer(one, sources, checks, row.id, folder))
-            if plan.repeat is not None:
+            if plan.repeat is not None and plan.baseline.model.label not in self._missing:
                 ledgers.append(self._answer(plan.repeat, repeated, checks, row.id, folder))
             checks.finish()
             self._remember_checks(checks)
@@ -119,14 +131,17 @@ class _Run:
         row = self._remember_terms(row.id, plan)
         built = reopen.report(row, self._store)
         if not any(score.scored for line in built.rows for score in line.scores.values()):
+            if self._missing:
+                raise next(iter(self._missing.values()))
             raise NothingScoredError(
                 f"run {row.id}: no sample was answered by any model", fix=_commonest_failure(plan, self._store)
             )
         self.say(Stage("writing the report"))
         publish.write(folder, built, self._store, sources)
-        self._keep(replace(row, finished=True), folder)
+        self._keep(replace(row, finished=not self._missing), folder)
         reused = sum(ledger.reused for ledger in ledgers)
-        return Finished(row.id, folder, built, asked, reused, nothing_to_do=finished_before and not asked)
+        idle = finished_before and not asked and not self._missing
+        return Finished(row.id, folder, built, asked, reused, nothing_to_do=idle, lost=self._lost())
 
     def _clear_orphans(self) -> None:
         """Stop servers that a killed evalkit left behind; that it is dead is proved by the store's lock."""
@@ -198,21 +213,26 @@ class _Run:
             self.say(Notice(moved.sentence(before.id, found)))
 
     def _each(self, plan: Plan, answer: Callable[[Contender], Ledger]) -> list[Ledger]:
-        """Every model in turn; a candidate that cannot be served ends the run only when the others have answered."""
-        found, lost = [], []
+        """Every model in turn; one that cannot be served never costs the others their report."""
+        found = []
         for one in plan.contenders:
             try:
                 found.append(answer(one))
-            except ServerFailedError as error:
-                if one is plan.baseline or len(plan.candidates) == 1:
-                    raise
-                self.say(Stage(f"warning: {error.message}; the other candidates go on"))
-                lost.append((one.model.label, error))
-        if lost:
-            labels, first = ", ".join(label for label, _ in lost), lost[0][1]
-            fix = f"{first.fix}; the others have answered: without {labels} the same command reports at once"
-            raise ServerFailedError(first.message, fix=fix, evidence=first.evidence)
+            except (StoreError, SandboxError):
+                raise
+            except InfrastructureError as error:
+                self._missing[one.model.label] = error
+                if one is not plan.contenders[-1]:
+                    self.say(Stage(f"warning: {error.message}; the other models go on"))
         return found
+
+    def _lost(self) -> InfrastructureError | None:
+        """One error for all models that are missing: the first one's, with what the report holds instead."""
+        if not self._missing:
+            return None
+        labels, (first, *_) = ", ".join(self._missing), self._missing.values()
+        fix = f"{first.fix}; the report of what there is is written, missing: {labels}"
+        return type(first)(first.message, fix=fix, evidence=first.evidence)
 
     def _answer(self, one: Contender, sources: Sequence[Source], checks: Checks, run_id: str, folder: Path) -> Ledger:
         """Let one model answer what it owes."""
@@ -264,7 +284,8 @@ class _Run:
     def _remember_terms(self, run_id: str, plan: Plan) -> RunRow:
         """Keep what the report is judged by; returns the run as any later look at it will find it."""
         if self._row is not None:
-            body = {**self._row.body, "notices": self._notices}
+            missing = {label: error.message for label, error in self._missing.items()}
+            body = {**self._row.body, "notices": self._notices, "missing": missing}
             terms = runfile.terms_json(publish.terms(self._config, plan, body))
             self._store.keep_run(replace(self._row, body={**body, "terms": terms}))
         return reopen.find(run_id, self._store)

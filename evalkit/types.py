@@ -159,6 +159,8 @@ class FailureKind(StrEnum):
     """A filter of the server's took the answer or a part of it."""
     KILLED_SERVER = "killed_server"
     """The server that evalkit started died of this request, twice."""
+    NOT_ASKED = "not_asked"
+    """The model could not be served, or was given up before this sample; never in the store."""
     BAD_ROW = "bad_row"
     """The data set's row cannot be made into a question."""
 

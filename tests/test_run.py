@@ -281,19 +281,68 @@ def test_a_server_that_always_dies_ends_the_run_and_keeps_what_it_answered(workp
     assert stored[0] >= 18
 
 
-def test_a_candidate_that_cannot_be_served_does_not_keep_the_others_from_answering(workplace):
+def unservable(workplace, name):
+    (workplace.folder / name).mkdir(exist_ok=True)
+    (workplace.folder / name / "unservable.txt").write_text("ValueError: unknown quantization")
+
+
+def test_a_candidate_that_cannot_be_served_does_not_cost_the_others_their_report(workplace):
     model_folder(workplace.folder / "broken", b"broken")
-    (workplace.folder / "broken/unservable.txt").write_text("ValueError: unknown quantization")
+    unservable(workplace, "broken")
     words = workplace.comparison(*fast())
     at = words.index("--candidate")
-    done = workplace.evalkit(*words[:at], "--candidate", "broken", *words[at:], check=5)
+    words = [*words[:at], "--candidate", "broken", *words[at:]]
+    done = workplace.evalkit(*words, check=5)
     assert "broken: the server did not start" in done.stderr
-    assert "without broken the same command reports at once" in done.stderr
-    asked = workplace.journal()
-    assert len(asked) == BOTH
-    done = workplace.evalkit(*words, check=0)
-    assert workplace.journal() == asked
-    assert list(json.loads(done.stdout)["candidates"]) == ["cand"]
+    assert "missing: broken" in done.stderr
+    found = json.loads(done.stdout)
+    row = found["tasks"][0]["recovery"]
+    assert row["cand"]["percent"] is not None
+    assert (row["broken"]["percent"], row["broken"]["verdict"]) == (None, "incomplete")
+    assert "missing: broken: the server did not start" in row["broken"]["sentence"]
+    assert found["tasks"][0]["scores"]["broken"]["failures"] == {"not_asked": 40}
+    (folder,) = workplace.runs()
+    for name in ("report.html", "report.md", "junit.xml", "summary.md", "results.json"):
+        assert "broken: the server did not start" in (folder / name).read_text(), name
+    assert len(workplace.journal()) == BOTH
+    # The same command asks nothing again of those that have answered, and can be rendered again meanwhile.
+    workplace.evalkit(*words, check=5)
+    assert len(workplace.journal()) == BOTH
+    assert workplace.runs() == [folder]
+    before = (folder / "report.md").read_text()
+    workplace.evalkit("report", folder.name, check=0)
+    assert (folder / "report.md").read_text() == before
+
+
+@pytest.mark.parametrize("name", ["base", "cand"])
+def test_one_of_two_models_that_cannot_be_served_leaves_what_the_other_answered(workplace, name):
+    unservable(workplace, name)
+    other = {"base": "cand", "cand": "base"}[name]
+    done = workplace.evalkit(*workplace.comparison(*fast()), check=5)
+    assert f"{name}: the server did not start" in done.stderr
+    found = json.loads(done.stdout)
+    for row in found["tasks"]:
+        assert row["scores"][other]["scored"] == row["planned"]
+        assert row["scores"][name]["scored"] == 0
+        assert row["recovery"]["cand"]["percent"] is None
+    assert any(text.startswith(f"missing: {name}: the server did not start") for text in found["warnings"])
+    (folder,) = workplace.runs()
+    assert json.loads((folder / "run.json").read_text())["finished"] is False
+    assert f"missing: {name}" in (folder / "summary.md").read_text()
+    assert f"missing: {name}" in (folder / "junit.xml").read_text()
+    assert "errors=" in (folder / "junit.xml").read_text()
+    assert len(workplace.journal()) == SAMPLES
+    workplace.evalkit("report", folder.name, check=0)
+
+
+def test_a_run_under_nohup_outlives_its_terminal(workplace):
+    words = ["nohup", *workplace.command(*workplace.comparison(*fast("delay-s=0.05"), "--window", "2"))]
+    process = subprocess.Popen(words, cwd=workplace.folder, env=workplace.env, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: len(workplace.journal()) >= 5)
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert len(workplace.journal()) == BOTH
 
 
 def test_ctrl_c_stops_in_order_and_the_same_command_continues(workplace):

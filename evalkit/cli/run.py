@@ -145,8 +145,10 @@ def carry_out(settled: Config, *, as_json: bool) -> int:
     from evalkit.run import run  # noqa: PLC0415
 
     # A scheduler's SIGTERM and a closed terminal deserve the same orderly end as Ctrl-C.
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # What came ignored, as under nohup, stays ignored.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
     try:
         with display(as_json=as_json) as say:
             finished = run(settled, say)
@@ -154,6 +156,8 @@ def carry_out(settled: Config, *, as_json: bool) -> int:
         stopped("stopped; every answer so far is stored: run the same command again to continue")
         return ExitCode.INTERRUPTED
     _show(finished, as_json=as_json)
+    if finished.lost is not None:
+        raise finished.lost
     return report.exit_code(finished.report)
 
 

@@ -39,7 +39,7 @@ def results(report: Report) -> dict[str, Json]:
         "models": {one.model.label: _model(one, report) for one in report.plan.contenders},
         "tasks": [_row(row) for row in report.rows],
         "averages": [_average(one) for one in report.averages],
-        "warnings": list(report.warnings),
+        "warnings": [*report.missing, *report.warnings],
     }
 
 

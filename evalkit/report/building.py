@@ -12,6 +12,7 @@ from evalkit.errors import ExitCode
 from evalkit.pairs import Attempts, Side
 from evalkit.policy import Policy
 from evalkit.report.facts import Average, Comparability, NoiseFloor, Published, Report, Row
+from evalkit.types import FailureKind
 from evalkit.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     from evalkit.checkpoint import Checkpoint
     from evalkit.pairs import Comparison
     from evalkit.plan import Contender, Plan, PlannedTask
+    from evalkit.policy import Rule
     from evalkit.score import Tally
     from evalkit.stats import Flips, RecoveryInterval
     from evalkit.types import Json
+    from evalkit.verdict import Judgement
 
     Tallies = Mapping[tuple[str, str], Tally]
 
@@ -44,6 +47,8 @@ class Terms:
     """Model label -> task -> how the exam was held."""
     checks: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     """Task -> how answers were judged."""
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Model label -> why it did not answer everything: it could not be served, or was given up."""
 
 
 def build(
@@ -91,6 +96,7 @@ class _Building:
             warnings=tuple(
                 checkpoint.warnings(plan.baseline.model.label, [*self._labels], terms.checkpoints),
             ),
+            missing=tuple(map(self._missing, terms.missing)),
         )
 
     @property
@@ -103,8 +109,10 @@ class _Building:
         base, *others = [self._side(part, one) for one in plan.contenders]
         rule = terms.policy.for_task(name, averaged=averaged)
         judgements = {
-            side.label: verdict.judge(
-                pairs.compare(part.task.title, base, side, terms.accepted), rule, terms.policy.max_failed
+            side.label: self._judged(
+                pairs.compare(part.task.title, base, side, terms.accepted),
+                rule,
+                [label for label in (base.label, side.label) if self._lacks(label, name)],
             )
             for side in others
         }
@@ -152,10 +160,14 @@ class _Building:
         own = [row.scores[self.plan.baseline.model.label].score for row in members]
         policy = self.terms.policy
         judgements = {
-            label: verdict.judge(
+            label: self._judged(
                 pairs.average(category, [row.judgements[label].comparison for row in members]),
                 policy.for_average(category),
-                policy.max_failed,
+                [
+                    one
+                    for one in (self.plan.baseline.model.label, label)
+                    if any(self._lacks(one, row.part.task.name) for row in members)
+                ],
             )
             for label in self._labels
         }
@@ -169,6 +181,21 @@ class _Building:
                 if (row := table.average(category)) is not None and _same_rows(table, category, members)
             },
         )
+
+    def _judged(self, one: Comparison, rule: Rule, missing: Sequence[str]) -> Judgement:
+        """The verdict on a row; where a model is missing, that is the first of its reasons."""
+        found = verdict.judge(one, rule, self.terms.policy.max_failed)
+        told = tuple(map(self._missing, missing))
+        return replace(found, reasons=(*told, *found.reasons)) if told else found
+
+    def _lacks(self, label: str, task: str) -> bool:
+        """Whether a model could not be asked everything of a task."""
+        score = self.tallies[label, task].task_score()
+        return label in self.terms.missing and FailureKind.NOT_ASKED in score.failures
+
+    def _missing(self, label: str) -> str:
+        why = self.terms.missing[label]
+        return f"missing: {why if why.startswith(f'{label}: ') else f'{label}: {why}'}"
 
     def _tables(self) -> dict[str, PublishedTable]:
         """The published table of each candidate that has one for this very pair of models."""

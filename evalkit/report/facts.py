@@ -123,6 +123,8 @@ class Report:
     """Model label to what its files say; a model whose files are not on this machine is left out."""
     warnings: tuple[str, ...] = ()
     """What the files say against the comparison being what it claims to be."""
+    missing: tuple[str, ...] = ()
+    """A sentence for each model that did not answer everything, with the reason: it could not be served."""
 
     @property
     def baseline(self) -> str:

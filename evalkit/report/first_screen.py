@@ -270,6 +270,8 @@ def _again(report: Report) -> Iterator[Ground]:
 
 def _weights(report: Report) -> Iterator[Ground]:
     """What the models' files say against the comparison being what it claims to be."""
+    for text in report.missing:
+        yield Ground("Missing", text.removeprefix("missing: "), "unsure", "answers")
     if report.warnings:
         more = f" (and {len(report.warnings) - 1} more)" if len(report.warnings) > 1 else ""
         yield Ground("Weights", report.warnings[0].removesuffix(".") + more, "unsure", "answers")
