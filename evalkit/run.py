@@ -113,7 +113,7 @@ class _Run:
         self._clear_orphans()
         self._tell_of_withdrawn()
         plan, sources, repeated = self._plan()
-        for text in publish.forewarnings(plan, self._config.accept_differences):
+        for text in publish.forewarnings(plan, self._config.accept_differences, self._config.serve.python):
             self.say(Stage(f"warning: {text}"))
         row, finished_before = self._begin(plan)
         folder = self._output / row.id

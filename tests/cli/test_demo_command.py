@@ -37,6 +37,7 @@ def test_both_models_are_served_in_what_the_processors_kernels_take(folder, able
     (outset,) = [json.loads(line) for line in done.err.splitlines() if '"Outset"' in line]
     # Five questions about pictures, ten attempts at a problem, and one question of MMLU.
     assert outset == {"event": "Outset", "planned": 32, "owed": {"demo-8m": 16, "demo-8m.w8a8": 16}, "starts": 2}
+    assert "int8 kernel" not in done.err
     record, page = left(folder)
     served = record["provenance"]["serving"]
     assert served["dtype"] == dtype
@@ -64,6 +65,12 @@ def test_float32_on_amx_ends_as_it_does_there(folder):
     done = demo(folder, AMX, "--serve-arg", "dtype=float32")
     assert done.code == 5
     assert "expect A to be bfloat16 or half" in done.err
+    warned = (
+        "warning: demo-8m.w8a8: the int8 kernel of this processor (x86-64 with AMX) does not take float32; serve all "
+        "models with --serve-arg dtype=bfloat16"
+    )
+    assert warned in done.err.splitlines()
+    assert not [line for line in done.err.splitlines() if line.startswith("warning: demo-8m:")]
 
 
 @pytest.mark.parametrize(("able", "dtype"), [(AMX, "bfloat16"), (AVX512_BF16, "float32"), (AVX2, "float32")])
