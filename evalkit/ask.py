@@ -163,7 +163,8 @@ class _Talk:
         for source in sources:
             task = source.part.task
             self.exams[task.name] = await asyncio.to_thread(source.harness.exam, task, served, self._tell)
-        async with Client(self.url, self.model, self.way.policy) as client, self._telling_of_silence(client):
+        names = self.ledger.contender.model.names
+        async with Client(self.url, self.model, self.way.policy, names) as client, self._telling_of_silence(client):
             for source in sources:
                 await self._exam(source).rehearse(client, self.ledger.some(source))
             await self._ask_suspects(client, sources, death)
@@ -224,8 +225,12 @@ class _Talk:
             self.ledger.held(name, exam.facts)
 
     def _served(self) -> Served:
-        longest = _max_model_len(self.url, self.model)
-        return Served(self.url, self.model, self.ledger.contender.model, longest)
+        patience_s = self.way.policy.patience_s
+        longest = None
+        for entry in control.patiently(self.url, patience_s, self._tell):
+            if entry["id"] == self.model and isinstance(entry.get("max_model_len"), int):
+                longest = int(entry["max_model_len"])
+        return Served(self.url, self.model, self.ledger.contender.model, longest, patience_s)
 
     def _tell(self, text: str) -> None:
         self.ledger.say(Notice(f"{self.ledger.contender.model.label}: {text}"))
@@ -312,10 +317,15 @@ class _Talk:
 
     def _count_refusal(self, failure: Failure) -> None:
         self.refused += failure.kind in _REFUSALS
+        label = self.ledger.contender.model.label
+        if failure.kind is FailureKind.WRONG_MODEL and not self.ledger.answered:
+            raise InfrastructureError(
+                f"{label}: {failure.message}",
+                fix=f"if that is the same model, add --served-as {label}=NAME with the name that answered",
+            )
         if self.refused >= _HOPELESS and not self.ledger.answered:
             raise InfrastructureError(
-                f"{self.ledger.contender.model.label}: the server refused the first {self.refused} requests "
-                f"({failure.message})",
+                f"{label}: the server refused the first {self.refused} requests ({failure.message})",
                 fix="see that the server serves this model and accepts its images and lengths",
             )
 
@@ -346,11 +356,3 @@ class _Talk:
             room = f"{longest - first.prompt_tokens} of {task.decoding.max_tokens} answer tokens"
             text = f"{place} ({first.prompt_tokens} tokens) leaves {room} within max-model-len {longest}"
             self.ledger.say(Notice(text))
-
-
-def _max_model_len(url: str, model: str) -> int | None:
-    """The context length that the server states, if it does."""
-    for entry in control.served_models(url):
-        if entry["id"] == model and isinstance(entry.get("max_model_len"), int):
-            return int(entry["max_model_len"])
-    return None

@@ -104,6 +104,8 @@ class Client:
     """Requests under way at once; None for twice the server's batch size, at most 256."""
     tries: int = 4
     """How often a request is sent at most, the first time included."""
+    patience_s: float = 600.0
+    """How long a server that is not there yet, or refuses for now (429, 503, no connection), is asked again."""
     deadline_s: float = 600.0
     """From the start of a try to the last byte of its response."""
 
@@ -144,6 +146,10 @@ class Config:
     """What a candidate has to hold."""
     endpoints: Mapping[str, str] = field(default_factory=dict)
     """Label to the URL of a server that already runs."""
+    endpoint_is: Mapping[str, str] = field(default_factory=dict)
+    """Label to what the user vouches that its server is, such as a revision: answers of the same one are used again."""
+    served_as: Mapping[str, str] = field(default_factory=dict)
+    """Label to another name by which its server may speak of the model."""
     serve: Serving = Serving()
     client: Client = Client()
 
@@ -162,11 +168,14 @@ _FLAT = {
     "min_recovery": ("policy", "min_recovery"),
     "max_failed": ("policy", "max_failed"),
     "window": ("client", "window"),
+    "patience": ("client", "patience_s"),
 }
 """Options whose key in the file stands in a table; every other option is named as its key."""
 _PAIRS = {
     "data": "--data TASK=FILE",
     "endpoints": "--endpoint MODEL=URL",
+    "endpoint_is": "--endpoint-is MODEL=REVISION",
+    "served_as": "--served-as MODEL=NAME",
     "serve_args": "--serve-arg FLAG=VALUE",
     "serve_env": "--serve-env NAME=VALUE",
 }
@@ -211,7 +220,12 @@ def from_mapping(mapping: Mapping[str, Any], source: schema.Source) -> Config:
     schema.refuse([*_ranges(config), *_policy(config.policy), *_labels(config), *_endpoints(config)], source)
     labels = {choice.source: choice.label for choice in config.models}
     labels |= {choice.label: choice.label for choice in config.models}
-    return replace(config, endpoints={labels[name]: _root(url) for name, url in config.endpoints.items()})
+    return replace(
+        config,
+        endpoints={labels[name]: _root(url) for name, url in config.endpoints.items()},
+        endpoint_is={labels[name]: revision for name, revision in config.endpoint_is.items()},
+        served_as={labels[name]: other for name, other in config.served_as.items()},
+    )
 
 
 def check_tasks(config: Config, names: Iterable[str]) -> None:
@@ -307,7 +321,13 @@ def _ranges(config: Config) -> Iterator[Problem]:
     serve, client = config.serve, config.client
     yield from schema.at_least(1, {"limit": config.limit, "client.window": client.window, "client.tries": client.tries})
     yield from schema.at_least(
-        0, {"serve.restarts": serve.restarts, "serve.port": serve.port, "noise_floor": config.noise_floor}
+        0,
+        {
+            "serve.restarts": serve.restarts,
+            "serve.port": serve.port,
+            "noise_floor": config.noise_floor,
+            "client.patience_s": client.patience_s,
+        },
     )
     yield from schema.above(
         0,
@@ -359,6 +379,16 @@ def _endpoints(config: Config) -> Iterator[Problem]:
         fault = _url_fault(url)
         if fault:
             yield Problem(place, f"{fault}: {url!r}", "write it like http://127.0.0.1:8000")
+    running = [{choice.label, choice.source} for choice in config.models]
+    running = [both for both in running if both & config.endpoints.keys()]
+    for key, given in (("endpoint_is", config.endpoint_is), ("served_as", config.served_as)):
+        for name, value in given.items():
+            place = schema.under(key, name)
+            yield from schema.known(place, name, names, "model")
+            if name in names and not any(name in both for both in running):
+                yield Problem(place, "this model has no endpoint", "name its server with --endpoint MODEL=URL")
+            if not value.strip():
+                yield Problem(place, "is empty", "leave it out, or say what it is")
 
 
 def _url_fault(url: str) -> str:

@@ -67,7 +67,7 @@ def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlo
     tasks = prepare.tasks(config)
     check_policy(config.policy, [task.name for task in tasks], averages(tasks, prepare.averaged(config)))
     with TemporaryDirectory() as empty, Store(Path(empty)) as store:
-        contenders = [prepare.contender(choice, config, store) for choice in config.models]
+        contenders = [prepare.contender(choice, config, store, say, patience_s=0.0) for choice in config.models]
     window = config.client.window or server.window(config.serve)
     commands = {
         one.model.label: shlex.join(server.command(config.serve, one.model, _PORT))

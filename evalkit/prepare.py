@@ -15,13 +15,13 @@ from evalkit.plan import Contender, PlannedTask
 from evalkit.types import Engine, Image, Model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from evalkit.config import Config, ModelChoice
     from evalkit.events import Say
     from evalkit.harnesses import Harness, Questions
     from evalkit.store import Listed, Store
-    from evalkit.types import Sample, Task
+    from evalkit.types import Json, Sample, Task
 
 _PATCH = 16
 """Pixels on a side of one image token, as in Pixtral: good enough to find the heaviest sample of a task."""
@@ -65,15 +65,22 @@ def averaged(config: Config) -> tuple[str, ...] | None:
     return registry.averages(config.tasks, config.suite, [Path(folder) for folder in config.tasks_dir])
 
 
-def contender(choice: ModelChoice, config: Config, store: Store) -> Contender:
-    """A model with its identity and the engine that will serve it."""
+def contender(
+    choice: ModelChoice, config: Config, store: Store, say: Say, *, patience_s: float | None = None
+) -> Contender:
+    """A model with its identity and the engine that will serve it.
+
+    A server that already runs is waited for, for ``patience_s`` or as long as the config says.
+    """
     control.authorization()  # a key that cannot be sent is told before a model is loaded
-    url = config.endpoints.get(choice.label)
-    if url is None:
+    if choice.label not in config.endpoints:
         model = environment.model(choice.source, choice.label)
         engine = environment.engine(config.serve, model)
     else:
-        model, engine = _running(choice, url)
+        url = config.endpoints[choice.label]
+        patience_s = config.client.patience_s if patience_s is None else patience_s
+        served = control.patiently(url, patience_s, lambda text: say(Stage(f"{choice.label}: {text}")))
+        model, engine = _running(choice, url, config, served)
     found = Contender(model, engine)
     return replace(found, epoch=store.epoch(found.identity))
 
@@ -150,18 +157,24 @@ def prompt_weight(sample: Sample) -> int:
     return weight
 
 
-def _running(choice: ModelChoice, url: str) -> tuple[Model, Engine]:
+def _running(
+    choice: ModelChoice, url: str, config: Config, served: Sequence[Mapping[str, Json]]
+) -> tuple[Model, Engine]:
     """A model on a server that evalkit did not start: its weights are known only as far as its name tells."""
-    served = control.served_models(url)
-    names = {choice.source, choice.label}
-    entry = next((one for one in served if one["id"] in names or one.get("root") in names), None)
+    alias, revision = config.served_as.get(choice.label), config.endpoint_is.get(choice.label)
+    names = [choice.source, choice.label, *([alias] if alias else [])]
+    fitting = (one for key in ("id", "root") for name in names for one in served if one.get(key) == name)
+    entry = next(fitting, None)
     if entry is None:
         raise InfrastructureError(
             f"{url} serves {', '.join(one['id'] for one in served) or 'no model'}, not {choice.source}",
-            fix="check --endpoint, or name the model as the server does",
+            fix=f"check --endpoint, name the model as the server does, or add --served-as {choice.label}=NAME",
         )
-    identity = digest([choice.label, entry["id"], entry.get("root")])
-    model = Model(choice.label, entry["id"], f"name:{identity}", url)
-    return model, Engine(
-        "endpoint", control.version(url) or "unknown", "unknown", {"max_model_len": entry.get("max_model_len")}
-    )
+    root = entry.get("root")
+    # vLLM lists every name of one model, and its responses give the first of them.
+    same = [one["id"] for one in served if isinstance(root, str) and one.get("root") == root]
+    also = dict.fromkeys(name for name in [*same, *([alias] if alias else [])] if name != entry["id"])
+    identity = digest([choice.label, entry["id"], root, *([revision] if revision else [])])
+    model = Model(choice.label, entry["id"], f"name:{identity}", url, names=tuple(also))
+    stated = control.version(url) or "unknown"
+    return model, Engine("endpoint", stated, "unknown", {"max_model_len": entry.get("max_model_len")})

@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import RLock, get_ident
 from typing import TYPE_CHECKING
 
-from evalkit import __version__, ask, environment, moved, prepare, publish, registry, reopen, runfile, server
+from evalkit import __version__, ask, environment, moved, prepare, publish, registry, reopen, runfile, server, vouching
 from evalkit.checks import FROM_STORE, Checks
 from evalkit.client import Policy
 from evalkit.config import check_policy
@@ -30,6 +30,7 @@ from evalkit.harnesses.chat import Chat
 from evalkit.identity import file_name
 from evalkit.ledger import Ledger, outset, with_earlier
 from evalkit.plan import Plan, averages
+from evalkit.report import words
 from evalkit.store import RunRow, Store
 from evalkit.types import Failure
 
@@ -89,6 +90,8 @@ class _Run:
         self._row: RunRow | None = None
         self._turn = RLock()
         self._stores_in = get_ident()
+        self._standings: dict[str, Json] = {}
+        """Label of a server that evalkit did not start to what its stored answers are worth."""
         self._unkept = False
         """A notice has come that the store does not have yet."""
         self._missing: dict[str, InfrastructureError] = {}
@@ -164,7 +167,7 @@ class _Run:
         config = self._config
         tasks = prepare.tasks(config)
         check_policy(config.policy, [task.name for task in tasks], averages(tasks, prepare.averaged(config)), "policy")
-        contenders = [prepare.contender(choice, config, self._store) for choice in config.models]
+        contenders = [prepare.contender(choice, config, self._store, self.say) for choice in config.models]
         again = replace(contenders[0], model=replace(contenders[0].model, label=config.baseline.again.label))
         *contenders, again = _numbered([*contenders, again])
         for name, file in registry.replaced([Path(folder) for folder in config.tasks_dir]).items():
@@ -175,15 +178,38 @@ class _Run:
         repeated = [prepare.shortened(one, config.noise_floor, self._store) for one in sources if config.noise_floor]
         if repeated:
             plan = replace(plan, repeat=again, repeated=tuple(source.part for source in repeated))
-        return self._afresh(plan) if config.fresh else plan, sources, repeated
+        return self._afresh(plan) if config.fresh else self._vouched(plan, sources), sources, repeated
+
+    def _vouched(self, plan: Plan, sources: Sequence[Source]) -> Plan:
+        """The plan, with the stored answers of servers set aside that may have become others since."""
+        row = self._store.latest_run(plan.key)
+        if row is not None and not row.finished:
+            self._standings = row.body.get("provenance", {}).get("endpoints", {})
+            return plan
+        stale = set()
+        for one in (one for one in plan.contenders if one.model.endpoint):
+            label = one.model.label
+            revision = self._config.endpoint_is.get(label, "")
+            found = vouching.standing(one, sources, self._store, revision, self._policy)
+            self._standings[label] = found.facts
+            if found.how == "afresh":
+                stale.add(one.identity)
+                self.say(Notice(f"{label}: {words.standing(found.facts)}"))
+            elif found.how == "compared":
+                self.say(Stage(f"{label}: {words.standing(found.facts)}"))
+        return self._in_next_epoch(plan, stale)
 
     def _afresh(self, plan: Plan) -> Plan:
         """The plan with its models' stored answers set aside, unless it continues a run that did so."""
         row = self._store.latest_run(plan.key)
         if row is not None and row.body.get("fresh") and not row.finished:
             return plan
-        epochs = {key: self._store.next_epoch(key) for key in {one.identity for one in plan.contenders}}
-        baseline, *candidates = [replace(one, epoch=epochs[one.identity]) for one in plan.contenders]
+        return self._in_next_epoch(plan, {one.identity for one in plan.contenders})
+
+    def _in_next_epoch(self, plan: Plan, identities: Iterable[str]) -> Plan:
+        """The plan with the stored answers of some of its models set aside."""
+        epochs = {key: self._store.next_epoch(key) for key in identities}
+        baseline, *candidates = [replace(one, epoch=epochs.get(one.identity, one.epoch)) for one in plan.contenders]
         again = plan.repeat and replace(plan.repeat, epoch=baseline.epoch)
         return replace(plan, baseline=baseline, candidates=tuple(candidates), repeat=again)
 
@@ -245,16 +271,18 @@ class _Run:
 
     def _ask(self, ledger: Ledger, folder: Path) -> None:
         config, one = self._config, ledger.contender
-        window = config.client.window or server.window(config.serve)
-        way = ask.Way(
-            Policy(window=window, tries=config.client.tries, deadline_s=config.client.deadline_s),
-            allow_overlong=config.allow_overlong,
-        )
+        way = ask.Way(self._policy, allow_overlong=config.allow_overlong)
         if one.model.endpoint:
             ask.on_endpoint(ledger, one.model.endpoint, one.model.source, way)
         else:
             log = folder / "server" / f"{file_name(one.model.label)}.log"
             ask.on_own_server(ledger, config.serve, way, log)
+
+    @property
+    def _policy(self) -> Policy:
+        client = self._config.client
+        window = client.window or server.window(self._config.serve)
+        return Policy(window=window, tries=client.tries, deadline_s=client.deadline_s, patience_s=client.patience_s)
 
     def _remember_exams(self, ledger: Ledger) -> None:
         """Keep how the exams were held: a later look at the run asks nothing, and still has to say it."""
@@ -301,6 +329,7 @@ class _Run:
         """What ran, and how to run it again."""
         return {
             **environment.provenance(self._config.serve),
+            "endpoints": self._standings,
             "config": {
                 **asdict(self._config),
                 "serve": {**asdict(self._config.serve), "env": server.shown(self._config.serve)},

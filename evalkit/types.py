@@ -255,6 +255,8 @@ class Model:
     """Identity of the weights and files: a hub commit, or a sha256 over a local folder."""
     endpoint: str | None = None
     """URL of a server that already runs; None when evalkit starts one."""
+    names: tuple[str, ...] = ()
+    """Other names by which that server may speak of the model in its responses."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 from commands import evalkit
-from servers import ModelServer, chat
+from servers import ModelServer, as_json, chat, error
 from workplaces import fitted_out
 
 ROWS = 40
@@ -110,3 +110,142 @@ def test_text_in_another_field_is_told_in_the_run_and_in_the_report_with_the_fla
     assert "text in another field" in text
     line = json.loads((run / "samples/cand/pages.jsonl").read_text().splitlines()[0])
     assert line["elsewhere"] == {"place": "reasoning_content", "text": "... so seven"}
+
+
+# --- what is used again, and what says that it may be ---
+
+
+def other(asked):
+    """Another model behind the same name: a word is wrong now and then."""
+    return right(asked) if question(asked) % 3 else chat(asked, "another")
+
+
+def told(ended, label="base"):
+    return ended.json["models"][label]["stored_answers"]
+
+
+def test_within_the_run_that_asked_answers_are_used_again(folder):
+    with endpoints(cand="status:500") as (one, two, words):
+        assert evalkit(*words).code == 5  # the candidate's server is lost
+        two.part = right
+        ended = evalkit(*words)
+    assert (ended.code, told(ended)["how"]) == (0, "own")
+    assert one.asked.total() == ROWS
+
+
+def test_the_same_command_on_the_same_servers_asks_a_few_again_and_then_nothing(folder):
+    with endpoints() as (one, two, words):
+        evalkit(*words)
+        ended = evalkit(*words)
+    assert (one.asked.total(), two.asked.total()) == (ROWS + 8, ROWS + 8)
+    assert told(ended) == {"how": "compared", "revision": "", "asked": 8, "same": 8}
+    assert "came back the same" in (next((folder / "runs").glob("*/report.md"))).read_text()
+    assert len(list((folder / "runs").glob("*/results.json"))) == 1
+
+
+def test_another_model_behind_the_same_label_is_noticed_and_everything_is_asked_again(folder):
+    with endpoints() as (_, two, words):
+        assert scores(evalkit(*words))["cand"]["score"] == 1.0
+        two.part = other
+        ended = evalkit(*words)
+        assert scores(ended)["cand"]["score"] < 1.0
+        assert told(ended, "cand")["how"] == "afresh"
+        assert told(ended, "base")["how"] == "compared"
+        assert "it may be another model or server than before" in ended.err
+        again = evalkit(*words)
+    assert (told(again, "cand")["how"], scores(again)["cand"]) == ("compared", scores(ended)["cand"])
+    assert len(list((folder / "runs").glob("*/results.json"))) == 2
+
+
+def test_who_vouches_has_answers_used_again_without_a_question_and_only_for_the_same_revision(folder):
+    vouched = ("--endpoint-is", "base=abc", "--endpoint-is", "cand=d")
+    with endpoints() as (one, two, words):
+        evalkit(*words, *vouched)
+        two.part = other  # the user says that it is not
+        ended = evalkit(*words, *vouched)
+        assert (one.asked.total(), two.asked.total()) == (ROWS, ROWS)
+        assert told(ended) == {"how": "vouched", "revision": "abc", "asked": 0, "same": 0}
+        evalkit(*words, "--endpoint-is", "base=abc", "--endpoint-is", "cand=e")
+        assert (one.asked.total(), two.asked.total()) == (ROWS, 2 * ROWS)
+    card = next((folder / "runs").glob("*/model_card.md")).read_text()
+    assert "--endpoint-is base=abc" in card
+
+
+def test_answers_that_were_drawn_by_chance_vouch_for_nothing(folder):
+    file = folder / "tasks/pages.toml"
+    file.write_text(file.read_text() + "temperature = 0.7\n")
+    with endpoints() as (one, _, words):
+        evalkit(*words)
+        ended = evalkit(*words)
+    assert one.asked.total() == 2 * ROWS
+    assert told(ended) == {"how": "afresh", "revision": "", "asked": 0, "same": 0}
+
+
+def test_a_server_that_is_gone_costs_no_stored_answer(folder):
+    with endpoints() as (one, _, words):
+        evalkit(*words)
+        one.part = lambda _: error(500, "the engine is dead")
+        ended = evalkit(*words)
+        assert (ended.code, "none of 8 stored answers could be asked again" in ended.err) == (5, True)
+        one.part = right
+        assert told(evalkit(*words))["how"] == "compared"
+
+
+@pytest.mark.parametrize(
+    ("option", "fault"),
+    [
+        (("--endpoint-is", "bse=1"), "did you mean 'base'?"),
+        (("--endpoint-is", "base="), "is empty"),
+        (("--served-as", "base"), "MODEL=NAME"),
+    ],
+)
+def test_a_mistake_in_what_is_vouched_for_is_one_line(folder, option, fault):
+    with endpoints() as (_, _, words):
+        ended = evalkit(*words, *option)
+    assert (ended.code, fault in ended.err) == (2, True)
+
+
+def test_only_a_server_that_runs_already_can_be_vouched_for(folder):
+    ended = evalkit("run", "--baseline", "base", "--endpoint-is", "base=1")
+    assert (ended.code, "has no endpoint" in ended.err) == (2, True)
+
+
+# --- the model's names ---
+
+
+class Named(ModelServer):
+    """A server that lists several names."""
+
+    def __init__(self, part, *listed):
+        super().__init__("base", part)
+        self.listed = [{"id": name, "root": root, "max_model_len": 4096} for name, root in listed]
+
+    async def other(self, path, body):
+        return as_json({"data": self.listed}) if path == "/v1/models" else await super().other(path, body)
+
+
+def run_of_one(server, *more):
+    words = ["run", "--baseline", "base", "--tasks-dir", "tasks", "--task", "pages", "--json"]
+    return evalkit(*words, "--endpoint", f"base={server.url}", "--config", "quick.toml", *more)
+
+
+def dated(asked):
+    return right(asked, model="first")
+
+
+def test_names_with_one_root_are_one_model(folder):
+    with Named(dated, ("first", "/m/x"), ("base", "/m/x")) as server:
+        ended = run_of_one(server)
+    assert (ended.code, scores(ended)["base"]["score"]) == (0, 1.0)
+
+
+@pytest.mark.parametrize("roots", [("/m/x", "/m/y"), (None, None), (["/m/x"], ["/m/x"])])
+def test_another_name_is_told_before_the_first_sample_and_can_be_accepted(folder, roots):
+    with Named(dated, ("first", roots[0]), ("base", roots[1])) as server:
+        ended = run_of_one(server)
+        assert ended.code == 5
+        assert "asked base, but first answered" in ended.err
+        assert "--served-as base=NAME" in ended.err
+        assert server.asked.total() == 1
+        ended = run_of_one(server, "--served-as", "base=first")
+    assert (ended.code, scores(ended)["base"]["score"]) == (0, 1.0)

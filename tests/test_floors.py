@@ -46,6 +46,7 @@ FLOORS = [
     },
     {
         "prepare",
+        "vouching",
         "checks",
         "ledger",
         "deaths",

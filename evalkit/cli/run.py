@@ -87,6 +87,20 @@ OPTIONS = (
         help="Run generated code without a sandbox, on a machine that has none.",
     ),
     click.option("--endpoint", "endpoints", multiple=True, metavar="MODEL=URL", help="Use a server that already runs."),
+    click.option(
+        "--endpoint-is",
+        "endpoint_is",
+        multiple=True,
+        metavar="MODEL=REVISION",
+        help="Vouch for what that server serves: its answers are used again by every run that names the same revision.",
+    ),
+    click.option(
+        "--served-as",
+        "served_as",
+        multiple=True,
+        metavar="MODEL=NAME",
+        help="Another name by which that server may speak of the model, such as a gateway's dated one.",
+    ),
     click.option("--vllm-python", metavar="PYTHON", help="The interpreter that has vLLM, if not this one."),
     click.option(
         "--profile",
@@ -107,6 +121,12 @@ OPTIONS = (
         "--trust-remote-code", is_flag=True, default=None, help="Let the model repository run code of its own."
     ),
     click.option("--window", type=click.IntRange(min=1), metavar="N", help="Requests under way at once."),
+    click.option(
+        "--patience",
+        type=click.FloatRange(min=0),
+        metavar="SECONDS",
+        help="How long a server that refuses for now (429, 503, no connection) is asked again; 600 by default.",
+    ),
     click.option(
         "--json",
         "as_json",

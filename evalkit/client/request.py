@@ -50,6 +50,9 @@ class Policy:
     """The longest wait before the second try; it doubles with every further try."""
     longest_wait_s: float = 30.0
     """No wait is longer, whatever ``Retry-After`` says."""
+    patience_s: float = 600.0
+    """How long a request is sent again while the server refuses it for now (429, 503, no connection), and a server that
+    refuses everything is borne."""
     deadline_s: float = 600.0
     """From the start of a try to the last byte of its response, where one answer is asked for."""
     slowest_tokens_per_s: float = 16.0
@@ -74,7 +77,7 @@ class Policy:
         for name in ("deadline_s", "connect_s", "slowest_tokens_per_s"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"{name} = {getattr(self, name)}", fix="it must be more than 0")
-        for name in ("first_wait_s", "longest_wait_s"):
+        for name in ("first_wait_s", "longest_wait_s", "patience_s"):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"{name} = {getattr(self, name)}", fix="it must be 0 or more")
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from evalkit.client import Asks
     from evalkit.harnesses.harness import Questions, Served
-    from evalkit.types import Json, Task
+    from evalkit.types import Answer, Json, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,10 @@ class ChatExam:
         """Nothing: no reply leaves a sample owed."""
         del owed
         yield from ()
+
+    def same(self, stored: Answer, found: Answer) -> bool:
+        """Whether the texts are equal."""
+        return stored.text == found.text
 
     @property
     def facts(self) -> Mapping[str, Json]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evalkit.client import Asks, Request
-    from evalkit.types import Json, Model, Sample, Task
+    from evalkit.types import Answer, Json, Model, Sample, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,9 @@ class Exam(Protocol):
 
     def alone(self, owed: Iterable[tuple[str, Sample]]) -> Iterator[Request]:
         """What asks the samples that ``requests`` left owed; nothing of another kind is under way meanwhile."""
+
+    def same(self, stored: Answer, found: Answer) -> bool:
+        """Whether a model that gave ``stored`` may have given ``found`` to the same request, asked without chance."""
 
     @property
     def facts(self) -> Mapping[str, Json]:

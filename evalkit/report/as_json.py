@@ -81,7 +81,9 @@ def comparison_json(one: Comparison) -> dict[str, Json]:
 
 def _model(one: Contender, report: Report) -> dict[str, Json]:
     files = report.checkpoints.get(one.model.label)
+    reuse = report.provenance.get("endpoints", {}).get(one.model.label)
     return {
+        **({"stored_answers": reuse} if reuse else {}),
         "source": one.model.source,
         "digest": one.model.digest,
         "engine": {**asdict(one.engine), "numerics": dict(one.engine.numerics)},

@@ -94,6 +94,9 @@ def _asked(config: Mapping[str, Json], *, shared: bool) -> Iterator[str]:
     yield from _each("--tasks-dir", config["tasks_dir"])
     # Whose machine it was is nobody's business; whoever repeats this has an address of their own.
     yield from _each("--endpoint", (f"{name}={'URL' if shared else url}" for name, url in config["endpoints"].items()))
+    for key in ("endpoint_is", "served_as"):
+        option = f"--{key.replace('_', '-')}"
+        yield from _each(option, (f"{name}={value}" for name, value in config.get(key, {}).items()))
     yield from _each("--data", (f"{name}={file}" for name, file in config["data"].items()))
 
 

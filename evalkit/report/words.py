@@ -10,12 +10,13 @@ from evalkit.report import held
 from evalkit.report.facts import AVERAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from evalkit.drift import Change
     from evalkit.pairs import Comparison
     from evalkit.report.facts import Average, Published, Report, Row
     from evalkit.stats import Flips
+    from evalkit.types import Json
     from evalkit.verdict import Judgement, Verdict
 
 DASH = "–"
@@ -102,8 +103,28 @@ def _how_served(report: Report) -> Iterator[str]:
         label = one.model.label
         if one.model.endpoint:
             yield f"{label} was asked on a server that evalkit did not start; its weights are known by name only."
+            if found := report.provenance.get("endpoints", {}).get(label):
+                yield f"{label}: {standing(found)}."
         if one.engine.numerics.get("trust-remote-code"):
             yield f"{label}: code from the model's repository was allowed to run (trust_remote_code)."
+
+
+def standing(found: Mapping[str, Json]) -> str:
+    """What the stored answers of a server that evalkit did not start were worth, as ``vouching`` has found it."""
+    asked, same = found["asked"], found["same"]
+    if found["how"] == "vouched":
+        return f"its answers are those of '{found['revision']}', as the user vouches (--endpoint-is)"
+    if found["how"] == "compared":
+        return f"answers of earlier runs are used again: {asked} of them, asked again, came back the same"
+    if found["how"] == "own":
+        return "every answer was asked for by this run"
+    if not asked:
+        return "none of its stored answers can be compared (they were drawn by chance), so everything is asked again"
+    other = asked - same
+    return (
+        f"{other} of {asked} stored answers, asked again, came back otherwise: it may be another model or server than "
+        "before, so everything is asked again (--endpoint-is MODEL=REVISION vouches for a server)"
+    )
 
 
 def _unknown(report: Report) -> Iterator[str]:

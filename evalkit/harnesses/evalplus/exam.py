@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from evalkit.client.completions import Choice
     from evalkit.harnesses.evalplus.prompts import Texts
     from evalkit.harnesses.evalplus.render import Renderer
-    from evalkit.types import Decoding, Json, Outcome, Replies, Sample
+    from evalkit.types import Answer, Decoding, Json, Outcome, Replies, Sample
 
 PATH = "/v1/completions"
 
@@ -66,6 +66,10 @@ class EvalPlusExam:
         """Nothing: no reply leaves a sample owed."""
         del owed
         yield from ()
+
+    def same(self, stored: Answer, found: Answer) -> bool:
+        """Whether the texts are equal."""
+        return stored.text == found.text
 
     @property
     def facts(self) -> Mapping[str, Json]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from evalkit.client import Request
 from evalkit.errors import DataError
 from evalkit.harnesses.lm_eval import wire
-from evalkit.harnesses.lm_eval.canary import QUESTIONS, SEED, judge
+from evalkit.harnesses.lm_eval.canary import QUESTIONS, SEED, STEP, judge
 from evalkit.types import Answer
 
 if TYPE_CHECKING:
@@ -167,6 +167,14 @@ class LikelihoodExam:
         if isinstance(outcome, Answer):
             self._alone[key] = self._fast and tokens.single is not None
         return outcome
+
+    def same(self, stored: Answer, found: Answer) -> bool:
+        """Whether no log-probability differs by more than one step of the numbers, and the likeliest is the same."""
+        one, other = (wire.parsed(each.text or "") for each in (stored, found))
+        if len(one.values) != len(other.values):
+            return False
+        apart = max(abs(a - b) for a, b in zip(one.values, other.values, strict=True))
+        return one.best == other.best and apart <= STEP
 
     @property
     def facts(self) -> Mapping[str, Json]:
