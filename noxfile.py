@@ -68,7 +68,13 @@ def types(session: nox.Session) -> None:
     session.run("mypy")
 
 
-_BENCHES = {"client": ".[test]", "mmlu": ".[cpu,test]", "view": ".[test]", "humaneval": ".[test]"}
+_BENCHES = {
+    "client": ".[test]",
+    "mmlu": ".[cpu,test]",
+    "view": ".[test]",
+    "demo": ".[cpu]",
+    "humaneval": ".[test]",
+}
 """What can be measured, and what that needs; the last asks a server that runs (``--url``)."""
 
 
