@@ -53,6 +53,13 @@ def tests(session: nox.Session) -> None:
         session.warn(f"NOT CLEAN: failed beside others and passed alone: {', '.join(names)}")
 
 
+@nox.session(python=["3.11", "3.12", "3.13", "3.14"], download_python="never")
+def wheel(session: nox.Session) -> None:
+    """Build the wheel, have plain pip install it on each Python that this machine has, and use it there."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "tests/test_wheel.py", *session.posargs)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style."""
