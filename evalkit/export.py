@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from evalkit.errors import OutputError, unwritable
-from evalkit.score import scores
+from evalkit.score import grouped, scores
 from evalkit.types import Answer
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ COLUMNS = {
     "failure": "string",
     "failure_message": "string",
     "cluster": "string",
+    "stratum": "string",
 }
 """Column to its pandas type; every one of them can be empty. ``metric`` names the headline metric, ``score`` and
 ``parsed`` are what it says; ``scores`` is a JSON object with every metric's value, parsed text and note. ``verdict`` is
@@ -105,7 +106,7 @@ def _line(part: PlannedTask, label: str, record: Record) -> dict[str, Json]:
         "task": part.task.name,
         "model": _text(label),
         "metric": part.task.headline,
-        "cluster": _text(sample.cluster),
+        **{name: _text(group) for name, group in grouped(sample, part.task).items()},
     }
     if isinstance(outcome, Answer):
         found = scores(outcome, sample.references, part.task)

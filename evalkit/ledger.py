@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from evalkit import elsewhere
 from evalkit.events import Notice, Outset, Progress
 from evalkit.score import Tally
-from evalkit.store import FINAL, settled
-from evalkit.types import Answer, FailureKind
+from evalkit.store import settled
+from evalkit.types import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -54,8 +54,7 @@ class Ledger:
 
     def __post_init__(self) -> None:
         """Look every planned sample up in the store."""
-        fingerprint = self.contender.fingerprint()
-        final = _final(self.contender)
+        fingerprint, final = self.contender.fingerprint(), self.contender.final
         for number, source in enumerate(self.sources):
             tally = Tally(source.part.task, self.contender.model.label)
             reused = 0
@@ -202,18 +201,12 @@ def outset(plan: Plan, sources: Sequence[Source], repeated: Sequence[Source], st
 
 def _owed(contender: Contender, sources: Sequence[Source], store: Store) -> int:
     """Planned samples that a model has to be asked for."""
-    fingerprint, final, count = contender.fingerprint(), _final(contender), 0
+    fingerprint, final, count = contender.fingerprint(), contender.final, 0
     for source in sources:
         keys = [fingerprint(entry.request) for entry in source.entries if entry.request]
         settled = store.settled_of(keys, final)
         count += sum(key not in settled for key in keys)
     return count
-
-
-def _final(contender: Contender) -> tuple[FailureKind, ...]:
-    """Failures that are not asked again."""
-    # A server that evalkit did not start may be started again with other flags: what it refused is asked again.
-    return (FailureKind.BAD_ROW,) if contender.model.endpoint else FINAL
 
 
 def with_earlier(before: Mapping[str, Json], now: Mapping[str, Json], counts: Sequence[str]) -> dict[str, Json]:

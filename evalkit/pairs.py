@@ -14,11 +14,13 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from evalkit import stats
+from evalkit import losses, stats
+from evalkit.losses import Lost
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+    from evalkit.losses import Range
     from evalkit.stats import Flips, PairTotals, RecoveryInterval
     from evalkit.types import Json, SampleScore
 
@@ -70,6 +72,10 @@ class Side:
     """What a reader should hold against these scores."""
     attempts: Attempts | None = None
     """Of samples that are asked several times; a sample with some attempts left still has a score."""
+    several: int = 1
+    """How often each sample was to be asked."""
+    final: frozenset[str] | None = None
+    """Ids of answers that are lost and that asking again will not bring; None where the source does not tell."""
 
     @property
     def known(self) -> set[str]:
@@ -106,8 +112,10 @@ class Comparison:
     recovery: RecoveryInterval
     flips: Flips | None
     """None when nothing could be paired."""
-    ranges: tuple[tuple[float, float], tuple[float, float]] | None = None
+    ranges: tuple[Range, Range] | None = None
     """Baseline's and candidate's score if all that is lost were wrong, and right; None when nothing is lost."""
+    losses: Lost | None = None
+    """What has no answer; None when nothing is lost."""
     available: int | None = None
     """How many samples the task's data has; None when unknown."""
     smoke: bool = False
@@ -122,6 +130,8 @@ class Comparison:
     """Of the parts: what the average's interval is combined from."""
     attempts: Attempts | None = None
     """Of the side, or the task of an average, that lost the largest share; None without several attempts."""
+    repeated: RecoveryInterval | None = None
+    """What asking the same questions once more could change, where the answers tell; answers "if repeated"."""
 
     @property
     def bounds(self) -> tuple[float, float] | None:
@@ -156,6 +166,7 @@ def compare(task: str, baseline: Side, candidate: Side, accepted: Collection[str
     missing = planned - len(baseline.known & candidate.known)
     mean = _mean(baseline.scores.values()), _mean(candidate.scores.values())
     totals = pairs.totals() if n and not open_ones else None
+    lost = None if open_ones else _lost(baseline, candidate, planned - n)
     if totals is not None:
         mean = pairs.means
         cautions += _pairing_cautions(totals, baseline, candidate)
@@ -170,13 +181,15 @@ def compare(task: str, baseline: Side, candidate: Side, accepted: Collection[str
         candidate=mean[1],
         recovery=_undefined("the two are not comparable", n) if open_ones else pairs.recovery(totals),
         flips=stats.flips(pairs.baseline, pairs.candidate) if totals else None,
-        ranges=(_range(baseline, planned), _range(candidate, planned)) if n < planned and not open_ones else None,
+        ranges=(_range(baseline, planned), _range(candidate, planned)) if lost else None,
+        losses=lost,
         available=max((size for size in (baseline.available, candidate.available) if size is not None), default=None),
         smoke=baseline.smoke or candidate.smoke,
         differences=open_ones,
         cautions=tuple(cautions),
         totals=totals,
         attempts=_worst(baseline.attempts, candidate.attempts),
+        repeated=pairs.repeated() if totals is not None else None,
     )
 
 
@@ -199,6 +212,7 @@ def average(name: str, parts: Sequence[Comparison]) -> Comparison:
         recovery=stats.average_recovery(totals) if whole else _undefined("a task of the average has no recovery", n),
         flips=_flips_of(parts) if whole else None,
         ranges=_average_ranges(parts) if whole and any(part.ranges for part in parts) else None,
+        losses=losses.together([part.losses for part in parts if part.losses is not None]),
         available=_average_available(parts),
         smoke=any(part.smoke for part in parts),
         differences=tuple(
@@ -235,9 +249,11 @@ def _unlike_parts(key: str, baseline: Side, candidate: Side) -> Iterator[str]:
         if other.get(part, digest) != digest:
             yield part
     if key in baseline.scores and key in candidate.scores:
-        clusters = {baseline.scores[key].cluster, candidate.scores[key].cluster} - {None}
-        if len(clusters) > 1:
+        one, two = baseline.scores[key], candidate.scores[key]
+        if one.cluster and two.cluster and one.cluster != two.cluster:
             yield "cluster"
+        if one.stratum and two.stratum and one.stratum != two.stratum:
+            yield "stratum"
 
 
 def _content_text(part: str, ids: Sequence[str]) -> str:
@@ -256,24 +272,36 @@ class _Pairs:
     """The samples that both sides scored, in the order of their ids."""
 
     ids: tuple[str, ...]
-    baseline: tuple[float, ...]
-    candidate: tuple[float, ...]
-    clusters: tuple[str | None, ...] | None
+    first: tuple[SampleScore, ...]
+    second: tuple[SampleScore, ...]
 
     @classmethod
     def of(cls, baseline: Side, candidate: Side) -> _Pairs:
         # Sorted, so that shuffling a file cannot change even the last digit of a result.
         ids = tuple(sorted(baseline.scores.keys() & candidate.scores.keys()))
-        clusters = tuple(baseline.scores[key].cluster or candidate.scores[key].cluster for key in ids)
-        return cls(
-            ids,
-            tuple(baseline.scores[key].value for key in ids),
-            tuple(candidate.scores[key].value for key in ids),
-            clusters if any(clusters) else None,
-        )
+        return cls(ids, tuple(baseline.scores[key] for key in ids), tuple(candidate.scores[key] for key in ids))
+
+    @property
+    def baseline(self) -> tuple[float, ...]:
+        return tuple(score.value for score in self.first)
+
+    @property
+    def candidate(self) -> tuple[float, ...]:
+        return tuple(score.value for score in self.second)
 
     def totals(self) -> PairTotals:
-        return stats.pair_totals(self.baseline, self.candidate, self.clusters)
+        both = list(zip(self.first, self.second, strict=True))
+        clusters = [one.cluster or two.cluster for one, two in both]
+        strata = [one.stratum or two.stratum for one, two in both]
+        groups = stats.Grouping(clusters if any(clusters) else None, strata if any(strata) else None)
+        fewest = min(score.attempts for score in (*self.first, *self.second))
+        return stats.pair_totals(self.baseline, self.candidate, groups, attempts=fewest)
+
+    def repeated(self) -> RecoveryInterval | None:
+        """What the chance of the attempts alone leaves open; None where samples are asked once."""
+        base, cand = ([(score.value, score.attempts) for score in side] for side in (self.first, self.second))
+        several = all(max(count for _, count in side) > 1 for side in (base, cand))
+        return stats.repeated_attempts(base, cand) if several else None
 
     def recovery(self, totals: PairTotals | None) -> RecoveryInterval:
         found = stats.recovery_of(totals) if totals else stats.recovery((), ())
@@ -307,9 +335,18 @@ def _mean(scores: Iterable[SampleScore]) -> float | None:
     return math.fsum(values) / len(values) if values else None
 
 
-def _range(side: Side, planned: int) -> tuple[float, float]:
-    total, lost = math.fsum(score.value for score in side.scores.values()), planned - len(side.scores)
-    return total / planned, (total + lost) / planned
+def _range(side: Side, planned: int) -> Range:
+    return losses.score_range(side.scores.values(), planned, side.several)
+
+
+def _lost(baseline: Side, candidate: Side, samples: int) -> Lost | None:
+    """What has no answer; None when that is nothing."""
+    several = max(baseline.several, candidate.several) > 1
+    count = sum(one.failed for one in (baseline.attempts, candidate.attempts) if one) if several else samples
+    if not max(count, samples):
+        return None
+    final = losses.final_count([baseline.final, candidate.final], apart=several)
+    return Lost(max(count, samples), "attempts" if several else "samples", final)
 
 
 def _worst(*found: Attempts | None) -> Attempts | None:
@@ -322,7 +359,7 @@ def _average_available(parts: Sequence[Comparison]) -> int | None:
     return int(min(room) * sum(part.n for part in parts)) if parts and len(room) == len(parts) else None
 
 
-def _average_ranges(parts: Sequence[Comparison]) -> tuple[tuple[float, float], tuple[float, float]]:
+def _average_ranges(parts: Sequence[Comparison]) -> tuple[Range, Range]:
     """The mean of the tasks' ranges; a task that lost nothing has its score for both ends."""
     columns: list[tuple[float, float, float, float]] = []
     for part in parts:

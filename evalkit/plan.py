@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalkit.identity import digest
+from evalkit.types import FINAL, FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,6 +51,12 @@ class Contender:
         """What of the model and its engine can move an answer."""
         engine = self.engine
         return digest([self.model.digest, engine.name, engine.version, engine.accelerator, dict(engine.numerics)])
+
+    @property
+    def final(self) -> tuple[FailureKind, ...]:
+        """Failures of this model that asking again would not change."""
+        # A server that evalkit did not start may be started again with other flags: what it refused is asked again.
+        return (FailureKind.BAD_ROW,) if self.model.endpoint else FINAL
 
     def fingerprint(self) -> Callable[[str], str]:
         """A function from a request digest to the key of this model's answer in the store."""

@@ -23,7 +23,7 @@ from evalkit.errors import unwritable
 from evalkit.identity import file_name
 from evalkit.pairs import Side
 from evalkit.report import Evidence, Terms
-from evalkit.score import scores, tally
+from evalkit.score import grouped, scores, tally
 from evalkit.types import Answer, Failure, FailureKind, Text
 
 if TYPE_CHECKING:
@@ -245,7 +245,7 @@ def _line(part: PlannedTask, record: Record) -> dict[str, Json]:
             {"text": item.text} if isinstance(item, Text) else {"image_sha256": item.sha256} for item in sample.content
         ],
         "references": sample.references,
-        "cluster": sample.cluster,
+        **grouped(sample, part.task),
     }
     if isinstance(outcome, Answer):
         found = scores(outcome, sample.references, part.task)

@@ -9,13 +9,13 @@ from math import fsum
 from statistics import fmean
 from typing import TYPE_CHECKING, cast
 
-from evalkit import metrics, stats
+from evalkit import benchmarks, metrics, stats
 from evalkit.types import Answer, Failure, SampleScore, Score, TaskScore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from evalkit.types import Dialect, Json, Outcome, Record, Sample, Task
+    from evalkit.types import Dialect, FailureKind, Json, Outcome, Record, Sample, Task
 
 _PASS = re.compile(metrics.PASS_AT_K)
 
@@ -60,6 +60,12 @@ def _passed(verdict: Mapping[str, Json] | None, tests: str) -> Score:
     return Score(float(word == "pass"), parsed, verdict.get("note"))
 
 
+def grouped(sample: Sample, task: Task) -> dict[str, str | None]:
+    """The ``cluster`` that a sample was drawn in, or the ``stratum`` that it is of; both None where it is alone."""
+    fixed = benchmarks.groups(task.benchmark, task.groups) == "fixed"
+    return {"cluster": None if fixed else sample.cluster, "stratum": sample.cluster if fixed else None}
+
+
 def unit(sample: Sample, task: Task) -> str:
     """Id of what is paired: the sample, or the problem that the sample is one attempt at (``HumanEval/0#7``)."""
     return paired_id(sample.id, task.decoding.n)
@@ -82,7 +88,7 @@ class Tally:
         self.groups: dict[str, tuple[str, ...]] = {}
         """By id of what is paired: the groups that it belongs to, the widest first (MMLU: category, subject)."""
         self._values: dict[str, dict[str, list[float]]] = {name: {} for name in task.metrics}
-        self._clusters: dict[str, str | None] = {}
+        self._hangs: dict[str, dict[str, str | None]] = {}
         self._failed: dict[str, Failure] = {}
         self._units: set[str] = set()
         self._running, self._scored = 0.0, 0
@@ -102,7 +108,8 @@ class Tally:
         headline = found[self.task.headline]
         self._running += headline.value
         self._scored += 1
-        self._clusters[key] = sample.cluster if key == sample.id else None
+        # Attempts at one problem are averaged: that they share it is no group any more.
+        self._hangs[key] = grouped(sample, self.task) if sample.cluster != key else {}
         if isinstance(sample.references, dict) and "subject" in sample.references:
             self.groups[key] = (sample.references["category"], sample.references["subject"])
         self.behaviour[sample.id] = Behaviour(
@@ -122,14 +129,24 @@ class Tally:
     def paired(self) -> dict[str, SampleScore]:
         """Headline scores by id of what is paired; attempts at one problem are averaged first."""
         return {
-            key: SampleScore(key, fmean(values), self._clusters[key])
+            key: SampleScore(
+                key,
+                fmean(values),
+                attempts=len(values),
+                **self._hangs[key],
+            )
             for key, values in self._values[self.task.headline].items()
         }
 
     @property
+    def failures(self) -> Mapping[str, FailureKind]:
+        """Why each sample without an answer has none, by sample id."""
+        return {key: failure.kind for key, failure in self._failed.items()}
+
+    @property
     def unanswered(self) -> frozenset[str]:
         """Ids of what would be paired but has no answer at all."""
-        return frozenset(self._units - self._clusters.keys())
+        return frozenset(self._units - self._hangs.keys())
 
     @property
     def running(self) -> float | None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 
 from evalkit.errors import FullDiskError, OutputError, StoreError, is_full, unwritable
 from evalkit.identity import digest
-from evalkit.types import WHOLE, Answer, Elsewhere, Failure, FailureKind, Image, Record, Sample, Text, ended
+from evalkit.types import FINAL, WHOLE, Answer, Elsewhere, Failure, FailureKind, Image, Record, Sample, Text, ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -33,8 +33,6 @@ _OWN_FAULTS = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.NotSupp
 """What SQLite says of the code that uses it; it says nothing of the store, and is no reason to touch that."""
 _AT_ONCE = 500
 """Fingerprints that one query asks for; SQLite took 999 variables at most for long."""
-FINAL = (FailureKind.REFUSED, FailureKind.BAD_ROW)
-"""Failures that asking again would not change: they are reused like answers."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sample (digest TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;

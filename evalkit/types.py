@@ -16,6 +16,9 @@ Json: TypeAlias = Any
 
 ImageHandling: TypeAlias = Literal["reencode", "original"]
 Dialect: TypeAlias = Literal["neuralmagic", "mistral", "official"]
+Groups: TypeAlias = Literal["sampled", "fixed"]
+"""What groups of samples are: some of many, such as pictures, so that another draw would bring others (clusters); or
+all that there are, such as the subjects of an exam (strata)."""
 
 
 # --- what a task says ---------------------------------------------------------------------------
@@ -82,6 +85,8 @@ class Task:
     images: ImageHandling = "reencode"
     settings: Mapping[str, Json] = field(default_factory=dict)
     """What only the harness of this benchmark understands: the ``[settings]`` table."""
+    groups: Groups | None = None
+    """What its groups of samples are; None for what ``evalkit.benchmarks.groups`` says of the benchmark."""
     source: str = ""
     """The file that the task was read from."""
 
@@ -118,7 +123,7 @@ class Sample:
     content: tuple[Text | Image, ...]
     references: Json
     cluster: str | None = None
-    """Samples that share it are not independent (several questions on one page)."""
+    """The group that it belongs to: a picture, a page, a subject. ``Task.groups`` says what sharing one means."""
 
     @property
     def text(self) -> str:
@@ -163,6 +168,10 @@ class FailureKind(StrEnum):
     """The model could not be served, or was given up before this sample; never in the store."""
     BAD_ROW = "bad_row"
     """The data set's row cannot be made into a question."""
+
+
+FINAL = (FailureKind.REFUSED, FailureKind.BAD_ROW)
+"""Failures that asking again would not change: they are reused like answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,11 +286,16 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class SampleScore:
-    """One scored sample in a comparison: its id, cluster and headline score."""
+    """One scored sample in a comparison: its id, its headline score, and what it hangs together with."""
 
     id: str
     value: float
     cluster: str | None = None
+    """Samples that share it are not independent (several questions on one page)."""
+    stratum: str | None = None
+    """A fixed group that it belongs to (a subject, a category): what differs between groups is no chance."""
+    attempts: int = 1
+    """How many answers ``value`` is the average of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,20 @@
 Verdicts of a row, against a threshold in percent of recovery:
 
 - recovered: the whole interval is at or above the threshold. Never for a smoke run.
-- degraded: the whole interval is below it.
+- degraded: the whole interval is below it, and stays so when all rows of the candidate are tested together.
 - undecided: the interval holds the threshold, or there is none.
 - incomplete: more samples than allowed have no pair, or all of them.
 - not comparable: the two sides did not answer the same questions in the same way.
+
+What has no answer may not be a random part: it can be exactly what a candidate cannot do. So recovered and degraded
+hold only if they still do with the interval's end moved as far as the lost answers can move the recovery, all of the
+candidate's wrong and all of the baseline's right, or the other way round.
+
+"Degraded" is said of a candidate by any of its rows, and each of several rows at the threshold comes out so by chance
+in 2.5 of 100 runs. So the rows of a candidate are held to Holm's rule (1979): the chance that any of them is called
+degraded without being so stays 2.5 %. All rows that have a threshold and an interval are one family, averages included,
+since a gate fails at any of them. "Recovered" needs no such rule: a candidate that passes has to show it in every row.
+The printed intervals stay those of 95 %.
 
 What a row does to the exit code depends on its tier:
 
@@ -23,7 +33,7 @@ By default rows are critical, except that tasks which an average covers are supp
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -31,10 +41,15 @@ from evalkit import stats
 from evalkit.errors import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from evalkit.losses import Lost
     from evalkit.pairs import Attempts, Comparison
     from evalkit.policy import Rule
+    from evalkit.stats import MoreSamples
+
+
+_SMOKE = "a smoke run covers a part of the task and cannot show recovery"
 
 
 class Verdict(StrEnum):
@@ -57,12 +72,16 @@ class Judgement:
     """None when no threshold was set, and nothing else stands in the way."""
     reasons: tuple[str, ...]
     """Why this verdict, then what a reader should hold against it."""
-    more: int | None = None
-    """How many more samples would decide an undecided row; None when no number would, or none is known."""
+    more: MoreSamples | None = None
+    """How many more samples would decide an undecided row; None when it is not samples that it lacks."""
+    p: float | None = None
+    """One-sided p of a row whose interval lies below its threshold, lost answers at their best; otherwise None."""
+    tested: int = 1
+    """How many rows of the candidate were held to the level of ``p`` together."""
 
 
 def judge(comparison: Comparison, rule: Rule, max_failed: float = 0.01) -> Judgement:
-    """The verdict on one row.
+    """The verdict on one row alone; ``together`` holds it against the candidate's other rows.
 
     Args:
         comparison: The row.
@@ -72,7 +91,34 @@ def judge(comparison: Comparison, rule: Rule, max_failed: float = 0.01) -> Judge
     verdict, reason, more = _verdict(comparison, rule.min_recovery, max_failed)
     # An undecided row without an interval has told one of them already, as why nothing can be decided.
     cautions = [text for text in _cautions(comparison, rule.min_recovery) if not reason.endswith(f": {text}")]
-    return Judgement(comparison, rule, verdict, (reason, *cautions), more)
+    p = _p_of_loss(comparison, rule.min_recovery) if verdict is Verdict.DEGRADED else None
+    return Judgement(comparison, rule, verdict, (reason, *cautions), more, p)
+
+
+def together(rows: Sequence[Judgement]) -> list[Judgement]:
+    """The rows of one candidate, each judged alone, with "degraded" left only where Holm's rule leaves it."""
+    family = sum(map(_tested, rows))
+    found = [row.p for row in rows if row.p is not None]
+    stand = iter(stats.holm(found, family))
+    return [
+        replace(row, tested=family)
+        if row.p is None or next(stand)
+        else _not_beyond_chance(row, family)
+        if _tested(row)
+        else row
+        for row in rows
+    ]
+
+
+def family_sentence(rows: Sequence[Judgement]) -> str | None:
+    """How many rows of one candidate were tested for a loss together; None where it was one at most."""
+    family = max((row.tested for row in rows), default=0)
+    if family < 2:
+        return None
+    return (
+        f"{family} rows were tested for a loss together (Holm): the chance that any of them is called degraded without "
+        f"being so is at most {stats.ONE_SIDED * 100:g} %"
+    )
 
 
 def exit_code(judgements: Iterable[Judgement]) -> ExitCode:
@@ -96,7 +142,9 @@ def sentence(judgement: Judgement) -> str:
     return f"{' '.join(words)} ({'; '.join([_counts(one), *_closing(judgement)])})"
 
 
-def _verdict(one: Comparison, threshold: float | None, max_failed: float) -> tuple[Verdict | None, str, int | None]:
+def _verdict(
+    one: Comparison, threshold: float | None, max_failed: float
+) -> tuple[Verdict | None, str, MoreSamples | None]:
     """Verdict, its reason, and how many more samples would decide."""
     if one.differences:
         return Verdict.NOT_COMPARABLE, "; ".join(difference.what for difference in one.differences), None
@@ -112,22 +160,69 @@ def _verdict(one: Comparison, threshold: float | None, max_failed: float) -> tup
     return _against(one, threshold)
 
 
-def _against(one: Comparison, threshold: float) -> tuple[Verdict, str, int | None]:
+def _against(one: Comparison, threshold: float) -> tuple[Verdict, str, MoreSamples | None]:
     """The verdict of an interval on a threshold."""
     low, high = one.recovery.low, one.recovery.high
     if low is None or high is None:
         return Verdict.UNDECIDED, f"the task cannot decide: {one.recovery.reason}", None
-    if high < threshold:
+    down, up = _moves(one)
+    if high < threshold and high + up < threshold:
         return Verdict.DEGRADED, f"the whole 95 % interval is below {threshold:g} %", None
     if low >= threshold and one.smoke:
-        return Verdict.UNDECIDED, "a smoke run covers a part of the task and cannot show recovery", None
-    if low >= threshold:
+        return Verdict.UNDECIDED, _SMOKE, None
+    if low >= threshold and low - down >= threshold:
         return Verdict.RECOVERED, f"the whole 95 % interval is at or above {threshold:g} %", None
+    if one.losses is not None and not low < threshold <= high:
+        return Verdict.UNDECIDED, _could_decide(one.losses), None
     more = _more(one, threshold)
     return Verdict.UNDECIDED, f"the 95 % interval reaches to both sides of {threshold:g} %", more
 
 
-def _more(one: Comparison, threshold: float) -> int | None:
+def _moves(one: Comparison) -> tuple[float, float]:
+    """How far what is lost can move the recovery down and up, in points."""
+    if one.bounds is None or one.recovery.percent is None:
+        return 0.0, 0.0
+    worst, best = one.bounds
+    return max(0.0, one.recovery.percent - worst), max(0.0, best - one.recovery.percent)
+
+
+def _could_decide(lost: Lost) -> str:
+    """What a row lacks whose interval alone would decide, and how to get it."""
+    one = lost.count == 1
+    text = f"the {lost.count:,} lost {lost.unit[:-1] if one else lost.unit} could decide"
+    if lost.final is None:
+        return f"{text}: ask {'it' if one else 'them'} again"
+    if lost.final == 0:
+        return f"{text}: the same command asks {'it' if one else 'them'} again"
+    if lost.final >= lost.count:
+        return f"{text}, but asking again brings none of them: the server refuses the request, or the row is damaged"
+    return f"{text}: the same command asks again all but {lost.final:,}, which are refused or damaged for good"
+
+
+def _p_of_loss(one: Comparison, threshold: float | None) -> float | None:
+    """One-sided p of a loss, against the threshold less what lost answers can add to the recovery."""
+    if threshold is None:
+        return None
+    tasks = (one.totals,) if one.totals is not None else one.tasks
+    return stats.p_of_loss(tasks, threshold - _moves(one)[1])
+
+
+def _tested(row: Judgement) -> bool:
+    """Whether a row could have come out degraded."""
+    kinds = {Verdict.RECOVERED, Verdict.DEGRADED, Verdict.UNDECIDED}
+    return row.rule.min_recovery is not None and row.verdict in kinds and row.comparison.recovery.high is not None
+
+
+def _not_beyond_chance(row: Judgement, family: int) -> Judgement:
+    """A row whose interval lies below its threshold, but no farther than one of so many may by chance."""
+    reason = (
+        f"the 95 % interval is below {row.rule.min_recovery:g} %, but {family} rows were tested, and one of so many "
+        f"comes out so by chance more often than in {stats.ONE_SIDED * 100:g} of 100 runs (p = {row.p:.2g}, Holm)"
+    )
+    return replace(row, verdict=Verdict.UNDECIDED, reasons=(reason, *row.reasons[1:]), tested=family)
+
+
+def _more(one: Comparison, threshold: float) -> MoreSamples | None:
     """How many more samples would decide; of an average, when all its tasks grow alike."""
     if one.totals is not None:
         return stats.samples_to_decide(one.totals, threshold)
@@ -156,6 +251,10 @@ def _cautions(one: Comparison, threshold: float | None) -> Iterator[str]:
         least, most = _digits((low, high), threshold)
         end = "without end" if math.isinf(high) else f"{most} %"
         yield f"counting what is lost as worst and best puts recovery between {least} % and {end}"
+    again = one.repeated
+    if again is not None and again.low is not None and again.high is not None:
+        ends = ", ".join(_digits((again.low, again.high), threshold))
+        yield f"the same problems attempted once more would give [{ends}] by the chance of the attempts alone"
     yield from one.cautions
 
 
@@ -206,19 +305,30 @@ def _closing(judgement: Judgement) -> Iterator[str]:
         yield judgement.reasons[0]
     elif one.recovery.percent is None:
         yield str(one.recovery.reason)
-    elif verdict is Verdict.UNDECIDED and judgement.more:
-        alike = ", spread over the tasks as now" if one.parts else ""
-        text = f"about {_about(judgement.more):,} more samples would decide{alike}"
-        short = one.available is not None and one.n + judgement.more > one.available
-        yield text + (f", but {_room(one)}" if short else "")
-    elif verdict is Verdict.UNDECIDED and judgement.more is None and (one.totals or one.tasks) and not one.smoke:
-        yield "more samples would not decide: the recovery found is the threshold itself"
+    elif verdict is Verdict.UNDECIDED and judgement.more is not None:
+        yield _would_decide(one, judgement.more, f"{judgement.rule.min_recovery:g} %")
+    elif verdict is Verdict.UNDECIDED and judgement.reasons[0] != _SMOKE:
+        yield judgement.reasons[0]
 
 
-def _room(one: Comparison) -> str:
-    if not one.parts:
-        return f"the task has only {one.available:,}"
-    return f"the tasks have no more than {one.available:,}" if one.available != one.n else "the tasks have no more"
+def _would_decide(one: Comparison, more: MoreSamples, threshold: str) -> str:
+    """How many more samples would decide, as far as that is known and as far as there are any."""
+    room = None if one.available is None else max(0, one.available - one.n)
+    kind = "average" if one.parts else "task"
+    if room is not None and more.fewest > room:
+        has = (
+            f"all {one.n:,} samples are asked"
+            if room == 0
+            else f"it has {room:,} more, and would need {_about(more.fewest):,} at least"
+        )
+        return f"this {kind} cannot decide at {threshold}: {has}"
+    alike = ", spread over the tasks as now" if one.parts else ""
+    fewest = f"{_about(max(1, more.fewest)):,}"
+    if room is not None and (more.most is None or more.most > room):
+        return f"between {fewest} and all {room:,} samples that are left might decide{alike}"
+    if more.most is None:
+        return f"{fewest} more samples at least would decide, and no number surely{alike}"
+    return f"about {fewest} to {_about(more.most):,} more samples would decide{alike}"
 
 
 def _about(count: int) -> int:

@@ -49,6 +49,8 @@ def test_with_a_threshold_the_verdict_is_the_exit_code(tmp_path, pair, code, ver
     ended = evalkit("compare", *files(tmp_path, *pair), "--min-recovery", 99, "--json")
     assert (ended.code, ended.json["verdict"]) == (code, verdict)
     assert (ended.json["more_samples"] is not None) == (verdict == "undecided")
+    assert (ended.json["p"] is not None) == (verdict == "degraded")
+    assert (ended.json["question"], ended.json["tested"]) == ("for questions like these", 1)
 
 
 def test_the_words_lead_with_the_answer(tmp_path):
@@ -56,7 +58,7 @@ def test_the_words_lead_with_the_answer(tmp_path):
     first, *rest = ended.out.splitlines()
     assert re.fullmatch(
         r"RECOVERY 98\.0 % \[\d+\.\d, \d+\.\d\] undecided at >= 99 % "
-        r"\(n = 900; about [\d,]+ more samples would decide\)",
+        r"\(n = 900; [\d,]+ more samples at least would decide, and no number surely\)",
         first,
     )
     text = "\n".join(rest)
@@ -346,3 +348,34 @@ def test_scores_with_a_rounding_error_beyond_their_bounds_are_compared(tmp_path)
     ended = evalkit("compare", base, base, "--json")
     assert ended.code == 0, ended.err
     assert (ended.json["baseline"], ended.json["recovery"]) == (0.625, 100.0)
+
+
+def subjects(values):
+    return [{"id": f"q{at}", "score": value, "stratum": f"subject {at % 57}"} for at, value in enumerate(values)]
+
+
+@pytest.mark.parametrize("flips", [0, 1])
+def test_two_identical_models_on_all_of_mmlu_recover_at_99(tmp_path, flips):
+    base = [int(at % 3 > 0) for at in range(14_042)]
+    cand = [0 if 0 < at <= flips else score for at, score in enumerate(base)]
+    pair = [write_lines(tmp_path / name, subjects(values)) for name, values in (("a.jsonl", base), ("b.jsonl", cand))]
+    ended = evalkit("compare", *pair, "--min-recovery", 99, "--json")
+    low, high = ended.json["interval"]
+    assert (ended.code, ended.json["verdict"]) == (0, "recovered")
+    assert 99.9 <= low < 100.0 <= high <= 100.1
+
+
+def test_rows_of_a_folder_are_tested_together(tmp_path):
+    """Six tasks that kept everything, and one that is barely below: p = 0.01 is not beyond the chance of seven rows."""
+    for name, lost in [("a", 75), *((letter, 10) for letter in "bcdefg")]:
+        base = [1] * 4000 + [0] * 1000
+        cand = [0] * lost + [1] * (4000 - lost) + [1] * (15 if lost == 75 else 10) + [0] * (985 if lost == 75 else 990)
+        for side, values in (("base", base), ("cand", cand)):
+            write_lines(tmp_path / f"samples/{side}/{name}.jsonl", scored(values))
+    folders = tmp_path / "samples/base", tmp_path / "samples/cand"
+    alone = evalkit("compare", *folders, "--task", "a", "--min-recovery", 99, "--json")
+    assert (alone.json["verdict"], alone.json["tested"]) == ("degraded", 1)
+    ended = evalkit("compare", *folders, "--min-recovery", 99)
+    assert "8 rows were tested for a loss together (Holm)" in ended.out
+    assert "below 99 %, but 8 rows were tested" in ended.out
+    assert ended.code == 0

@@ -14,6 +14,7 @@ FLOORS = [
         "chat",
         "plan",
         "score",
+        "losses",
         "pairs",
         "verdict",
         "drift",

@@ -215,3 +215,24 @@ def test_the_side_that_lost_more_attempts_is_named():
 def test_an_average_can_grow_as_far_as_its_smallest_task(sizes, room):
     parts = [pairs.compare("t", side([1] * n, available=available), side([1] * n)) for n, available in sizes]
     assert pairs.average("all", parts).available == room
+
+
+def in_subjects(values):
+    """Ids 0, 1, ... in six subjects in turn."""
+    return Side(
+        "m", {str(at): SampleScore(str(at), float(value), stratum=str(at % 6)) for at, value in enumerate(values)}
+    )
+
+
+def test_strata_reach_the_interval_and_are_no_clusters():
+    """Three subjects lose half of their answers, the others none: between subjects there is no chance."""
+    base, cand = [1] * 600, [int(at % 2 or at % 4 > 0) for at in range(600)]
+    found = pairs.compare("t", in_subjects(base), in_subjects(cand))
+    assert (found.recovery.clusters, found.totals.strata) == (600, 6)
+    plain = pairs.compare("t", side(base), side(cand)).recovery
+    assert found.recovery.method == plain.method == "fieller"
+    narrower = (found.recovery.high - found.recovery.low) / (plain.high - plain.low)
+    assert narrower == pytest.approx(math.sqrt(0.125 / 0.1875), rel=0.02)
+    other = in_subjects(cand)
+    other.scores["0"] = SampleScore("0", 0.0, stratum="elsewhere")
+    assert [one.key for one in pairs.compare("t", in_subjects(base), other).differences] == ["stratum"]

@@ -93,7 +93,7 @@ def test_a_threshold_adds_the_verdict():
     assert body[0][-1] == "undecided"
     (sentence,) = report.sentences(one)
     assert sentence.startswith("RECOVERY 75.0 % [")
-    assert "undecided at >= 99 % (n = 4; about" in sentence
+    assert "undecided at >= 99 % (n = 4; this task cannot decide at 99 %: all 4 samples are asked)" in sentence
     assert sentence.endswith(": DocVQA (val), cand beside base")
     assert "at >= 99 %" in report.markdown(one)
     assert "undecided" in report.html(one, templates())
@@ -177,9 +177,8 @@ def test_the_average_says_how_many_more_samples_would_decide():
     one = built({"base": [[True] * 100] * 2, "cand": [mixed, mixed]}, tasks=two, terms=Terms(policy=Policy(96)))
     judged = one.averages[0].judgements["cand"]
     assert judged.verdict == "undecided"
-    assert judged.more > 0
-    assert "more samples would decide, spread over the tasks as now" in report.sentences(one)[0]
-    assert "the tasks have no more" in report.sentences(one)[0]
+    assert judged.more.fewest > 0
+    assert "this average cannot decide at 96 %: all 200 samples are asked" in report.sentences(one)[0]
 
 
 ATTEMPTS = dataclasses.replace(task("code"), decoding=Decoding(10, n=5))

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from evalkit.score import Tally, scores, tally
+from evalkit.score import Tally, grouped, scores, tally
 from evalkit.types import Answer, Dataset, Decoding, Failure, FailureKind, Record, Sample, Task, Text
 
 TASK = Task(
@@ -100,3 +100,38 @@ def test_the_mean_is_rounded_once():
         total.add(sample(str(number), "a" * 10), answer("a"))
     # Added one after the other in floating point, ten equal values do not give their own mean.
     assert total.task_score().score == scores(Answer("a", "stop", 1, 1, 0.1), ["a" * 10], TASK)["anls"].value
+
+
+# --- what groups of samples are ---
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "stated", "kind"),
+    [
+        ("docvqa", None, "cluster"),
+        ("vqav2", None, "cluster"),
+        ("humaneval", None, "cluster"),
+        ("mmlu", None, "stratum"),
+        ("a benchmark of somebody's own", None, "stratum"),
+        ("a benchmark of somebody's own", "sampled", "cluster"),
+        ("docvqa", "fixed", "stratum"),
+    ],
+)
+def test_groups_are_what_the_benchmark_or_its_task_says(benchmark, stated, kind):
+    part = dataclasses.replace(TASK, benchmark=benchmark, groups=stated)
+    total = Tally(part, "m")
+    total.add(sample("1"), answer("right"))
+    one = total.paired["1"]
+    assert {"cluster": one.cluster, "stratum": one.stratum} == {"cluster": None, "stratum": None, kind: "page"}
+    assert grouped(sample("1"), part) == {"cluster": one.cluster, "stratum": one.stratum}
+
+
+def test_attempts_are_counted_and_keep_the_group_of_their_problem():
+    part = dataclasses.replace(TASK, decoding=Decoding(10, n=3))
+    total = Tally(part, "m")
+    for number, text in enumerate(["right", "#####"]):
+        total.add(dataclasses.replace(sample(f"p#{number}"), cluster="p"), answer(text))
+        total.add(sample(f"q#{number}"), answer(text))
+    total.add(sample("q#2"), Failure(FailureKind.REFUSED, "400"))
+    assert [(one.attempts, one.cluster) for one in total.paired.values()] == [(2, None), (2, "page")]
+    assert total.failures == {"q#2": FailureKind.REFUSED}

@@ -6,12 +6,13 @@ extra tests as well.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from evalkit import stats
 from evalkit.answers.reading import Choice, Found, no_metric
 from evalkit.errors import DataError
-from evalkit.pairs import Side
+from evalkit.pairs import Attempts, Side
 from evalkit.textfile import shown
 from evalkit.types import SampleScore
 
@@ -49,9 +50,15 @@ def read(path: Path, whole: dict[str, Json], choice: Choice) -> Found:
     settings: dict[str, Json] = {"metric": metric}
     if whole.get("hash"):
         settings["data hash"] = whole["hash"]
+    counts = Counter(problem for problem, _ in attempts)
+    several, asked = max(counts.values()), max(counts.values()) * len(counts)
     side = Side(
         label=str(path),
-        scores={key: SampleScore(key, value) for key, value in stats.within_sample(attempts).items()},
+        scores={
+            key: SampleScore(key, value, attempts=counts[key]) for key, value in stats.within_sample(attempts).items()
+        },
+        attempts=Attempts(str(path), asked - len(attempts), asked) if several > 1 else None,
+        several=several,
         planned=size or 0,
         available=size,
         settings=settings,

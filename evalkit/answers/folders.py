@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from evalkit import textfile
+from evalkit import benchmarks, textfile
 from evalkit.errors import DataError
 from evalkit.identity import file_name
 from evalkit.pairs import SAMPLES
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evalkit.answers.reading import Choice
-    from evalkit.types import Json
+    from evalkit.types import Groups, Json
 
 _LM_EVAL = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.-]+)\.jsonl")
 
@@ -41,6 +41,8 @@ class RunOf:
     available: int | None = None
     smoke: bool = False
     settings: Mapping[str, Json] = field(default_factory=dict)
+    groups: Groups = "sampled"
+    """What its groups of samples are; without a run, what lines call a cluster is one."""
 
 
 def files(folder: Path, choice: Choice) -> list[Part]:
@@ -92,7 +94,17 @@ def run_of(path: Path) -> RunOf:
         available=row.get("available"),
         smoke=bool(results.get("smoke")),
         settings=_settings(row, results, label),
+        groups=_groups_of(path.parent.parent.parent, path.stem),
     )
+
+
+def _groups_of(run: Path, name: str) -> Groups:
+    """What the groups of a run's task are, by the task as the run kept it."""
+    plan = object_in(run / "run.json").get("plan")
+    parts = plan.get("tasks") if isinstance(plan, dict) else None
+    tasks = [part.get("task") or {} for part in parts or [] if isinstance(part, dict)]
+    found = next((task for task in tasks if task.get("name") == name), None)
+    return "sampled" if found is None else benchmarks.groups(str(found.get("benchmark")), found.get("groups"))
 
 
 def object_in(path: Path) -> dict[str, Json]:

@@ -1,9 +1,9 @@
 """JSON lines with ``id`` and ``score``: made by hand, or ``samples/<model>/<task>.jsonl`` of an evalkit run.
 
 Of each line: ``id``; ``score``, 0-1, or null or a ``failure`` for a planned sample without one; optional ``cluster``
-(samples that share it are not independent); optional ``question`` or ``content``, ``prompt``, ``reference`` or
-``references``, which are compared between the two sides; ``scores`` by metric. An id stands in one line only: nothing
-here tells attempts from mistakes.
+(samples that share it are not independent) and ``stratum`` (a fixed group, such as a subject); optional ``question`` or
+``content``, ``prompt``, ``reference`` or ``references``, which are compared between the two sides; ``scores`` by
+metric. An id stands in one line only: nothing here tells attempts from mistakes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from evalkit.types import SampleScore
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from evalkit.types import Json
+    from evalkit.types import Groups, Json
 
 _CONTENT = ("content", "question", "prompt", "references", "reference")
 
@@ -32,6 +32,7 @@ def read(path: Path, choice: Choice) -> Found:
     Raises:
         DataError: With ``FILE:LINE``.
     """
+    run = folders.run_of(path)
     seen: dict[str, str] = {}
     scores: dict[str, SampleScore] = {}
     failed: set[str] = set()
@@ -48,11 +49,11 @@ def read(path: Path, choice: Choice) -> Found:
         if value is None:
             failed.add(key)
         else:
-            scores[key] = SampleScore(key, value, _cluster(line, place))
+            cluster, stratum = _groups(line, place, run.groups)
+            scores[key] = SampleScore(key, value, cluster, stratum)
         parts = {name: digest(line[name]) for name in _CONTENT if line.get(name) is not None}
         if parts:
             content[key] = parts
-    run = folders.run_of(path)
     settings = dict(run.settings)
     if choice.metric:
         settings["metric"] = choice.metric
@@ -89,9 +90,15 @@ def _value(line: dict[str, Json], place: str, metric: str | None) -> float | Non
     return None if line["score"] is None else score(line["score"], place, "score")
 
 
-def _cluster(line: dict[str, Json], place: str) -> str | None:
-    value = line.get("cluster")
+def _groups(line: dict[str, Json], place: str, groups: Groups) -> tuple[str | None, str | None]:
+    """A line's cluster and stratum. Runs wrote a subject as a cluster once: what a run's groups are, its task says."""
+    cluster, stratum = (_group(line, place, name) for name in ("cluster", "stratum"))
+    return (None, stratum or cluster) if groups == "fixed" else (cluster, stratum)
+
+
+def _group(line: dict[str, Json], place: str, name: str) -> str | None:
+    value = line.get(name)
     try:
         return own_id(value)
     except TypeError as error:
-        raise DataError(f"{place}: cluster is {shown(value)}", fix="a cluster is a text or a whole number") from error
+        raise DataError(f"{place}: {name} is {shown(value)}", fix=f"a {name} is a text or a whole number") from error

@@ -6,7 +6,7 @@ it has them; a cluster is the sha256 of the image wherever several questions can
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from evalkit.benchmarks.chartqa import CHARTQA
 from evalkit.benchmarks.docvqa import DOCVQA
@@ -15,7 +15,10 @@ from evalkit.benchmarks.mmmu import MMMU
 from evalkit.benchmarks.row import Benchmark
 from evalkit.benchmarks.vqav2 import VQAV2
 
-__all__ = ["BENCHMARKS", "HARNESSED", "Benchmark"]
+if TYPE_CHECKING:
+    from evalkit.types import Groups
+
+__all__ = ["BENCHMARKS", "HARNESSED", "Benchmark", "groups"]
 
 BENCHMARKS: Final[dict[str, Benchmark]] = {
     "chartqa": CHARTQA,
@@ -26,3 +29,14 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
 }
 HARNESSED: Final = ("humaneval", "mmlu")
 """Benchmarks whose questions come from a harness of their own (``evalkit.harnesses``), rules included."""
+_SAMPLED: Final = ("chartqa", "docvqa", "humaneval", "mathvista", "vqav2")
+"""Benchmarks whose groups are pictures, pages or problems: some of many."""
+
+
+def groups(benchmark: str, stated: Groups | None = None) -> Groups:
+    """What the groups of a benchmark's samples are: what its task states, or what is known of the benchmark.
+
+    Of a benchmark that nothing is known of, groups are fixed: subjects and categories are what people group by, and
+    whoever drew groups at random knows it and can state it.
+    """
+    return stated or ("sampled" if benchmark in _SAMPLED else "fixed")

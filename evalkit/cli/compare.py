@@ -162,12 +162,12 @@ def _expecting(side: Side, expected: int) -> Side:
 
 
 def _judged(compared: Sequence[Comparison], category: str, rules: Policy) -> list[Judgement]:
-    """Every task, and after several of them their average."""
+    """Every task, and after several of them their average; tested together."""
     several = len(compared) > 1
     rows = [verdict.judge(one, rules.for_task(one.task, averaged=several), rules.max_failed) for one in compared]
     if several:
         rows.append(verdict.judge(pairs.average(category, compared), rules.for_average(category), rules.max_failed))
-    return rows
+    return verdict.together(rows)
 
 
 def _notes(base: Path, cand: Path, rules: Policy, rows: Sequence[Judgement]) -> list[str]:
@@ -179,7 +179,8 @@ def _notes(base: Path, cand: Path, rules: Policy, rows: Sequence[Judgement]) -> 
     unused = [name for name in (*rules.tasks, *rules.averages) if name not in names]
     if unused:
         found.append(f"the policy names what was not compared: {', '.join(unused)}")
-    return found
+    family = verdict.family_sentence(rows)
+    return found if family is None else [*found, family]
 
 
 # --- writing ---
@@ -208,6 +209,7 @@ def _row_object(row: Judgement) -> dict[str, Json]:
         "recovery": one.recovery.percent,
         "interval": None if low is None or high is None else [low, high],
         "interval_method": one.recovery.method,
+        "question": one.recovery.question,
         "bounds": None if one.bounds is None else [_finite(value) for value in one.bounds],
         "regressed": flips.regressed if flips else None,
         "improved": flips.improved if flips else None,
@@ -215,7 +217,10 @@ def _row_object(row: Judgement) -> dict[str, Json]:
         "threshold": row.rule.min_recovery,
         "tier": row.rule.tier,
         "verdict": row.verdict,
-        "more_samples": row.more,
+        "more_samples": row.more.likely if row.more else None,
+        "more_samples_range": [row.more.fewest, row.more.most] if row.more else None,
+        "p": row.p,
+        "tested": row.tested,
         "differences": [difference.key for difference in one.differences],
         "reasons": list(row.reasons),
     }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from evalkit.pairs import Comparison
     from evalkit.plan import Contender
     from evalkit.report.facts import Average, Comparability, NoiseFloor, Published, Report, Row
-    from evalkit.stats import Flips
+    from evalkit.stats import Flips, RecoveryInterval
     from evalkit.types import Json, TaskScore
     from evalkit.verdict import Judgement
 
@@ -52,7 +52,10 @@ def judgement_json(one: Judgement) -> dict[str, Json]:
         "min_recovery": one.rule.min_recovery,
         "sentence": verdict.sentence(one),
         "reasons": list(one.reasons),
-        "more": one.more,
+        "more": one.more.likely if one.more else None,
+        "more_range": [one.more.fewest, one.more.most] if one.more else None,
+        "p": one.p,
+        "tested": one.tested,
     }
 
 
@@ -63,6 +66,8 @@ def comparison_json(one: Comparison) -> dict[str, Json]:
         "percent": found.percent,
         "interval": None if found.low is None or found.high is None else [found.low, found.high],
         "interval_method": found.method,
+        "question": found.question,
+        "if_repeated": None if one.repeated is None else _repeated(one.repeated),
         "reason": found.reason,
         "baseline": one.baseline,
         "candidate": one.candidate,
@@ -72,10 +77,20 @@ def comparison_json(one: Comparison) -> dict[str, Json]:
         "missing": one.missing,
         "clusters": found.clusters,
         "bounds": None if one.bounds is None else [None if math.isinf(end) else end for end in one.bounds],
+        "lost": None if one.losses is None else asdict(one.losses),
         "regressed": flips.regressed if flips else None,
         "improved": flips.improved if flips else None,
         "mcnemar_p": flips.mcnemar_p if flips else None,
         "differences": [difference.key for difference in one.differences],
+    }
+
+
+def _repeated(one: RecoveryInterval) -> dict[str, Json]:
+    """What asking the same questions again could change."""
+    return {
+        "interval": None if one.low is None or one.high is None else [one.low, one.high],
+        "interval_method": one.method,
+        "reason": one.reason,
     }
 
 

@@ -85,7 +85,7 @@ class _Building:
         plan, terms = self.plan, self.terms
         averaged = plan.averages(terms.averaged)
         rows = tuple(self._row(part, averaged=part.task.category in averaged) for part in plan.tasks)
-        return Report(
+        found = Report(
             plan=plan,
             rows=rows,
             averages=tuple(self._average(category, rows) for category in averaged),
@@ -98,6 +98,7 @@ class _Building:
             ),
             missing=tuple(map(self._missing, terms.missing)),
         )
+        return _tested_together(found)
 
     @property
     def _labels(self) -> tuple[str, ...]:
@@ -153,6 +154,8 @@ class _Building:
             smoke=self.plan.smoke,
             settings=comparability.settings(part, one, self.terms.checkpoints.get(label)),
             attempts=Attempts(label, score.failed, score.planned) if several > 1 else None,
+            several=several,
+            final=frozenset(key for key, kind in tally.failures.items() if kind in one.final),
         )
 
     def _average(self, category: str, rows: Sequence[Row]) -> Average:
@@ -221,6 +224,16 @@ class _Building:
         )
 
 
+def _tested_together(found: Report) -> Report:
+    """The same with every candidate's rows held against each other."""
+    held = [(label, iter(verdict.together(found.rows_of(label)))) for label in found.candidates]
+    return replace(
+        found,
+        averages=tuple(replace(one, judgements={label: next(rest) for label, rest in held}) for one in found.averages),
+        rows=tuple(replace(row, judgements={label: next(rest) for label, rest in held}) for row in found.rows),
+    )
+
+
 def _groups(
     groups: Mapping[str, tuple[str, ...]], base: Side, side: Side, accepted: tuple[str, ...]
 ) -> dict[str, Comparison]:
@@ -243,7 +256,7 @@ def _groups(
 
 def _only(side: Side, keys: set[str]) -> Side:
     scores = {key: score for key, score in side.scores.items() if key in keys}
-    return replace(side, scores=scores, failed=frozenset(), planned=0, available=None)
+    return replace(side, scores=scores, failed=frozenset(), planned=0, available=None, final=None)
 
 
 def _flips(first: Tally, other: Tally, ids: set[str]) -> Flips:

@@ -141,6 +141,10 @@ class Report:
         """Whether any planned sample of any model has no answer."""
         return any(score.failed for row in self.rows for score in row.scores.values())
 
+    def rows_of(self, label: str) -> list[Judgement]:
+        """Every average and task of one candidate."""
+        return [*(one.judgements[label] for one in self.averages), *(row.judgements[label] for row in self.rows)]
+
     @property
     def judgements(self) -> Iterator[Judgement]:
         """Of every task and average, of every candidate."""

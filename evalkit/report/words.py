@@ -64,7 +64,7 @@ def sentences(report: Report) -> list[str]:
 def completeness(report: Report) -> list[str]:
     """One sentence for each thing that limits what the table says."""
     found = [*report.missing, *report.notices, *report.warnings, *_how_served(report)]
-    found += [*_unknown(report), *_accepted_in_vain(report)]
+    found += [*_unknown(report), *_accepted_in_vain(report), *_tested(report)]
     for row in report.rows:
         found += _failures(row)
         found += held.cautions(row)
@@ -125,6 +125,14 @@ def standing(found: Mapping[str, Json]) -> str:
         f"{other} of {asked} stored answers, asked again, came back otherwise: it may be another model or server than "
         "before, so everything is asked again (--endpoint-is MODEL=REVISION vouches for a server)"
     )
+
+
+def _tested(report: Report) -> Iterator[str]:
+    """How many rows of each candidate were tested."""
+    for label in report.candidates:
+        family = verdict.family_sentence(report.rows_of(label))
+        if family is not None:
+            yield f"{label}: {family}."
 
 
 def _unknown(report: Report) -> Iterator[str]:

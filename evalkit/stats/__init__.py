@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
-from evalkit.stats.attempts import pass_at_k, within_sample
+from evalkit.stats.attempts import pass_at_k, repeated_attempts, within_sample
 from evalkit.stats.flips import SAME_WITHIN, Flips, flips
 from evalkit.stats.mean import Estimate, difference, mean, proportion_interval, unbounded_difference
-from evalkit.stats.power import minimum_detectable_drop, samples_to_decide, samples_to_decide_average
+from evalkit.stats.power import MoreSamples, minimum_detectable_drop, samples_to_decide, samples_to_decide_average
 from evalkit.stats.recovery import (
     PublishedScore,
+    Question,
     RecoveryInterval,
     average_recovery,
     recovery,
     recovery_of,
     unpaired_recovery,
 )
+from evalkit.stats.several import ONE_SIDED, holm, p_of_loss
 from evalkit.stats.shares import ROUNDING, share
-from evalkit.stats.totals import PairTotals, pair_totals
+from evalkit.stats.totals import Grouping, PairTotals, pair_totals
 
 __all__ = [
+    "ONE_SIDED",
     "ROUNDING",
     "SAME_WITHIN",
     "Estimate",
     "Flips",
+    "Grouping",
+    "MoreSamples",
     "PairTotals",
     "PublishedScore",
+    "Question",
     "RecoveryInterval",
     "average_recovery",
     "difference",
     "flips",
+    "holm",
     "mean",
     "minimum_detectable_drop",
+    "p_of_loss",
     "pair_totals",
     "pass_at_k",
     "proportion_interval",
     "recovery",
     "recovery_of",
+    "repeated_attempts",
     "samples_to_decide",
     "samples_to_decide_average",
     "share",

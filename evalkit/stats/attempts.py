@@ -1,4 +1,4 @@
-"""Several attempts at one sample: their average, and pass@k."""
+"""Several attempts at one sample: their average, pass@k, and what the chance of the attempts alone leaves open."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from evalkit.errors import DataError
+from evalkit.stats.interval import fieller
+from evalkit.stats.quantiles import two_sided
+from evalkit.stats.recovery import ZERO_BASELINE, Question, RecoveryInterval
+from evalkit.stats.totals import Covariance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 def within_sample(attempts: Iterable[tuple[str, float]]) -> dict[str, float]:
@@ -40,3 +44,48 @@ def pass_at_k(n: int, c: int, k: int) -> float:
     if n - c < k:
         return 1.0
     return 1.0 - math.prod(1.0 - k / i for i in range(n - c + 1, n + 1))
+
+
+def repeated_attempts(
+    baseline: Sequence[tuple[float, int]], candidate: Sequence[tuple[float, int]], confidence: float = 0.95
+) -> RecoveryInterval:
+    """The recovery if the same attempts were drawn once more at the same problems: "if repeated".
+
+    With c_i of n_i attempts of the candidate passing at problem i, and b_i of m_i of the baseline's, the two means are
+    independent given the problems, and c_i (1 - c_i) / (n_i - 1) estimates the variance of c_i without bias:
+
+        Var(mean(c) - r * mean(b)) = N^-2 sum_i [c_i (1 - c_i) / (n_i - 1) + r^2 b_i (1 - b_i) / (m_i - 1)]
+
+    put into Fieller's quadratic. It says nothing of other problems.
+
+    Args:
+        baseline: Of every problem that both models attempted: the share of attempts that pass, and their number.
+        candidate: The same, problem by problem.
+        confidence: Of the interval.
+    """
+    n = len(baseline)
+    x, y = (math.fsum(share for share, _ in side) / n if n else 0.0 for side in (baseline, candidate))
+    if x == 0.0:
+        return _repeated(None, None, n, ZERO_BASELINE if n else "no problem was attempted by both models")
+    percent = 100.0 * y / x
+    if min(count for _, count in (*baseline, *candidate)) < 2:
+        return _repeated(percent, None, n, "a problem with one attempt says nothing of the chance of attempts")
+    spread = Covariance(_within(baseline), 0.0, _within(candidate))
+    if spread.x + spread.y == 0.0:
+        return _repeated(percent, None, n, "all attempts at a problem came out alike, so their chance cannot be seen")
+    ends = fieller(x, y, spread, two_sided(confidence))
+    if ends is None:
+        return _repeated(percent, None, n, "the baseline is within its error of 0: any recovery is possible")
+    return _repeated(percent, ends, n, None)
+
+
+def _within(side: Sequence[tuple[float, int]]) -> float:
+    """Variance of the mean over the problems that comes from the attempts alone."""
+    return math.fsum(share * (1.0 - share) / (count - 1) for share, count in side) / len(side) ** 2
+
+
+def _repeated(percent: float | None, ends: tuple[float, float] | None, n: int, reason: str | None) -> RecoveryInterval:
+    if ends is None:
+        return RecoveryInterval(percent, None, None, None, n, n, reason, Question.REPEATED)
+    low, high = 100.0 * max(0.0, ends[0]), 100.0 * ends[1]
+    return RecoveryInterval(percent, low, high, "attempts", n, n, reason, Question.REPEATED)

@@ -10,8 +10,12 @@ than so many would change", not "nothing changes". For 0/1 scores this is a well
 one share, Tango (1998) for a paired difference, Nam and Blackwelder (2002) for a paired ratio. Clusters enter
 through the design effect (Rao and Scott 1992).
 
-Which of the two: Fieller when at least ``FIELLER_FROM`` clusters carry the variance, and the score otherwise. The
-simulation study in ``tests/calibration`` chose the methods and the number.
+Which of the two: Fieller when at least ``FIELLER_FROM`` clusters carry the variance, and the score otherwise. Averages
+of many attempts are nearly normal sample by sample and need fewer, ``FIELLER_FROM_ATTEMPTS``. The simulation study in
+``tests/calibration`` chose the methods and the numbers.
+
+Strata enter through the covariance (``PairTotals``). The score interval passes them over: what they take from the
+variance is less than what few changed samples leave open.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from evalkit.stats.quantiles import t_quantile, two_sided
+from evalkit.stats.quantiles import normal_below, t_below, t_quantile, two_sided
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +35,9 @@ Method: TypeAlias = Literal["fieller", "score"]
 
 FIELLER_FROM = 100
 """``PairTotals.carriers`` from which the normal approximation of Fieller's interval holds."""
+FIELLER_FROM_ATTEMPTS = 40
+"""The same where every score is the average of ``MANY_ATTEMPTS`` or more."""
+MANY_ATTEMPTS = 10
 
 _ROUNDING = 1e-12
 
@@ -80,7 +87,8 @@ def interval(totals: PairTotals, support: Support, confidence: float = 0.95) -> 
 
 def method(totals: PairTotals) -> Method:
     """Which interval holds for these totals."""
-    return "fieller" if totals.carriers >= FIELLER_FROM else "score"
+    enough = FIELLER_FROM_ATTEMPTS if totals.attempts >= MANY_ATTEMPTS else FIELLER_FROM
+    return "fieller" if totals.carriers >= enough else "score"
 
 
 def quantile(totals: PairTotals, confidence: float) -> float:
@@ -88,7 +96,7 @@ def quantile(totals: PairTotals, confidence: float) -> float:
 
     Normal where the variance is known under the tested ratio (score, no clusters), otherwise Student's t with
     Satterthwaite's degrees of freedom from the clusters' own deviations: 3 * carriers - 2 (each squared deviation
-    estimates its variance with one degree of freedom), at most clusters - 1.
+    estimates its variance with one degree of freedom), at most clusters - strata.
     """
     return _widening(totals, confidence)[0]
 
@@ -96,20 +104,50 @@ def quantile(totals: PairTotals, confidence: float) -> float:
 def _widening(totals: PairTotals, confidence: float) -> tuple[float, float]:
     """The quantile, and the design effect that it is for.
 
-    One or two changed clusters estimate a design effect so badly that Student's t would reach to absurd lengths. But
-    the effect is known to be at most the size of a cluster, whose samples can do no worse than change together: with
-    that bound the variance is known and the normal quantile holds. The narrower of the two is taken.
+    Few changed clusters estimate a design effect so badly that Student's t would reach to absurd lengths. But the
+    effect is bounded (``largest_effect``): with that bound the variance is known and the normal quantile holds. The
+    narrower of the two is taken.
     """
     normal = two_sided(confidence)
     if method(totals) == "score" and not totals.clustered:
         return normal, 1.0
-    most = totals.clusters - 1
-    own = 3.0 * totals.carriers - 2.0 if totals.carriers else most
-    student = t_quantile((1.0 + confidence) / 2.0, max(1, min(most, int(own))))
+    student = t_quantile((1.0 + confidence) / 2.0, degrees(totals))
     effect = design_effect(totals)
-    if method(totals) == "score" and student**2 * effect > normal**2 * totals.cluster_size:
-        return normal, totals.cluster_size
+    bound = largest_effect(totals)
+    if method(totals) == "score" and student**2 * effect > normal**2 * bound:
+        return normal, bound
     return student, effect
+
+
+def degrees(totals: PairTotals) -> int:
+    """Satterthwaite's degrees of freedom of the variance of mean(y) - r * mean(x)."""
+    most = totals.clusters - totals.strata
+    own = 3.0 * totals.carriers - 2.0 if totals.carriers else most
+    return max(1, min(most, int(own)))
+
+
+def p_below(totals: PairTotals, ratio: float, support: Support) -> float:
+    """One-sided p of what was found if the true ratio were ``ratio``: small when the samples say that it is lower.
+
+    It is below (1 - confidence) / 2 if and only if the two-sided interval of that confidence lies below ``ratio``.
+    """
+    if _bounded(totals):
+        return t_below((totals.y - ratio * totals.x) / _error(totals, ratio), degrees(totals))
+    score = score_statistic(totals, ratio, support)
+    if not totals.clustered:
+        return normal_below(score)
+    # The interval takes the narrower of two widenings, so the smaller p.
+    student = t_below(score / math.sqrt(design_effect(totals)), degrees(totals))
+    return min(student, normal_below(score / math.sqrt(largest_effect(totals))))
+
+
+def _bounded(totals: PairTotals, confidence: float = 0.95) -> bool:
+    """Whether the interval is Fieller's, and has ends."""
+    return method(totals) == "fieller" and totals.x**2 > quantile(totals, confidence) ** 2 * totals.covariance.x
+
+
+def _error(totals: PairTotals, ratio: float) -> float:
+    return math.sqrt(totals.covariance.of_difference(ratio))
 
 
 def statistic(totals: PairTotals, ratio: float, support: Support, confidence: float = 0.95) -> float:
@@ -118,7 +156,7 @@ def statistic(totals: PairTotals, ratio: float, support: Support, confidence: fl
     To be compared with ``quantile`` of the same confidence.
     """
     if method(totals) == "fieller":
-        return (totals.y - ratio * totals.x) / math.sqrt(totals.covariance.of_difference(ratio))
+        return (totals.y - ratio * totals.x) / _error(totals, ratio)
     return score_statistic(totals, ratio, support) / math.sqrt(_widening(totals, confidence)[1])
 
 
@@ -137,8 +175,8 @@ def fieller(x: float, y: float, covariance: Covariance, q: float) -> tuple[float
 def design_effect(totals: PairTotals) -> float:
     """By what factor clusters multiply the variance of mean(y) - r * mean(x), r being the ratio found.
 
-    Never below 1: a smaller factor is the luck of few clusters. Where nothing varies no factor can be seen, and a
-    cluster counts as one sample.
+    Never below 1: a smaller factor is the luck of few clusters. Where nothing varies no factor can be seen: it is the
+    largest.
     """
     if not totals.clustered:
         return 1.0
@@ -146,8 +184,18 @@ def design_effect(totals: PairTotals) -> float:
     plain = totals.plain_variance(ratio)
     clustered = totals.covariance.of_difference(ratio)
     if min(plain, clustered) < _ROUNDING / totals.n**2:
-        return totals.cluster_size
+        return largest_effect(totals)
     return max(1.0, clustered / plain)
+
+
+def largest_effect(totals: PairTotals) -> float:
+    """The most that clusters can multiply the variance by.
+
+    Samples of a cluster can do no worse than change together, which makes it the size of the cluster in which an
+    average sample sits. Where one cluster at most has changed, no large one was seen to: every cluster counts as one
+    sample, however many it holds.
+    """
+    return totals.n / totals.clusters if degrees(totals) == 1 or not totals.carriers else totals.cluster_size
 
 
 def score_statistic(totals: PairTotals, ratio: float, support: Support) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalkit.errors import DataError
@@ -50,28 +51,44 @@ def minimum_detectable_drop(
     return min(1.0, errors * math.sqrt(changed / samples))
 
 
-def samples_to_decide(totals: PairTotals, threshold: float, confidence: float = 0.95, power: float = 0.8) -> int | None:
-    """How many more samples would put the whole interval on one side of ``threshold`` (a recovery in percent).
+@dataclass(frozen=True, slots=True)
+class MoreSamples:
+    """How many more samples would put the whole interval on one side of a threshold, and how badly that is known.
 
-    Taken for granted is that the recovery found is the true one and that further samples are like these; ``power``
-    is then the probability that the larger sample decides. 0 when these samples decide already, None when no
-    number would: the recovery found is the threshold itself, or it is undefined.
+    The number that decides with a given power goes with the square of the distance between the recovery and the
+    threshold, in standard errors. That distance is itself known to one standard error, so the number has a range: its
+    ends are for a distance 1.28 standard errors larger and smaller, between which the true one is in 80 of 100 cases at
+    least.
+    """
+
+    fewest: int
+    likely: int | None
+    """Were the recovery found the true one; None when it is the threshold itself."""
+    most: int | None
+    """None when the true recovery may as well be the threshold itself, which no number of samples decides."""
+
+
+_SURE = 1.2816
+"""Normal quantile of the range: 80 of 100."""
+
+
+def samples_to_decide(
+    totals: PairTotals, threshold: float, confidence: float = 0.95, power: float = 0.8
+) -> MoreSamples | None:
+    """How many more samples like these would decide on ``threshold`` (a recovery in percent).
+
+    ``power`` is the probability that the larger sample decides. None when the recovery is undefined, or all samples
+    share a cluster. All 0 when these samples decide already.
     """
     if totals.x == 0.0 or (totals.clustered and totals.clusters == 1):
         return None
     errors = abs(statistic(totals, threshold / 100.0, RATIO, confidence))
-    needed = quantile(totals, confidence)
-    if errors > needed:
-        return 0
-    if errors < 1e-9:  # the threshold itself, but for rounding
-        return None
-    # The statistic grows with the root of the number of samples.
-    return math.ceil(totals.n * ((needed + normal_quantile(power)) / errors) ** 2) - totals.n
+    return _more(totals.n, errors, quantile(totals, confidence), power)
 
 
 def samples_to_decide_average(
     tasks: Sequence[PairTotals], threshold: float, confidence: float = 0.95, power: float = 0.8
-) -> int | None:
+) -> MoreSamples | None:
     """The same for the average of several tasks, over all of them, when every task grows by one common factor.
 
     The average's interval has no quantile of its own: its reach towards the threshold, divided by the normal
@@ -81,12 +98,19 @@ def samples_to_decide_average(
     found = average_recovery(tasks, confidence)
     if found.percent is None or found.low is None or found.high is None:
         return None
-    distance = abs(found.percent - threshold)
     reach = found.percent - found.low if found.percent > threshold else found.high - found.percent
-    if distance > reach:
-        return 0
-    if distance < 1e-9 * max(1.0, threshold):  # the threshold itself, but for rounding
-        return None
     needed = two_sided(confidence)
-    errors = distance / reach * needed
-    return math.ceil(found.n * ((needed + normal_quantile(power)) / errors) ** 2) - found.n
+    return _more(found.n, abs(found.percent - threshold) / reach * needed, needed, power)
+
+
+def _more(n: int, errors: float, needed: float, power: float) -> MoreSamples:
+    """The statistic, ``errors``, grows with the root of the number of samples."""
+    if errors > needed:
+        return MoreSamples(0, 0, 0)
+
+    def at(distance: float) -> int | None:
+        if distance < 1e-9:  # the threshold itself, but for rounding
+            return None
+        return max(0, math.ceil(n * ((needed + normal_quantile(power)) / distance) ** 2) - n)
+
+    return MoreSamples(at(errors + _SURE) or 0, at(errors), at(errors - _SURE))

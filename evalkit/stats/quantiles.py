@@ -21,6 +21,11 @@ def two_sided(confidence: float) -> float:
     return normal_quantile((1.0 + confidence) / 2.0)
 
 
+def normal_below(value: float) -> float:
+    """P(Z <= ``value``) of a standard normal variable, right to the last digits in either tail."""
+    return 0.5 * math.erfc(-value / math.sqrt(2.0))
+
+
 @lru_cache(maxsize=4096)
 def t_quantile(probability: float, degrees: int) -> float:
     """The value that Student's t with ``degrees`` (>= 1) of freedom stays below with ``probability``.
@@ -34,18 +39,22 @@ def t_quantile(probability: float, degrees: int) -> float:
     if degrees > _EXACT_UP_TO:
         return _expanded(z, degrees)
     low, high = 0.0, 1.0
-    while _t_below(high, degrees) < probability:
+    while t_below(high, degrees) < probability:
         low, high = high, 2.0 * high
     while high - low > 1e-13 * high:
         middle = (low + high) / 2.0
         if middle in (low, high):
             break
-        low, high = (middle, high) if _t_below(middle, degrees) < probability else (low, middle)
+        low, high = (middle, high) if t_below(middle, degrees) < probability else (low, middle)
     return (low + high) / 2.0
 
 
-def _t_below(t: float, degrees: int) -> float:
-    """P(T <= t) for t >= 0 as the finite trigonometric sum."""
+def t_below(t: float, degrees: int) -> float:
+    """P(T <= ``t``) of Student's t with ``degrees`` (>= 1) of freedom, by the source of ``t_quantile``."""
+    if t < 0.0:
+        return 1.0 - t_below(-t, degrees)
+    if math.isinf(t):
+        return 1.0
     angle = math.atan2(t, math.sqrt(degrees))
     cosine, sine = math.cos(angle), math.sin(angle)
     odd = degrees % 2 == 1

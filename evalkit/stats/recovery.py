@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from evalkit.errors import DataError
@@ -14,12 +15,23 @@ from evalkit.stats.totals import Covariance, pair_totals, require_equal_lengths,
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalkit.stats.totals import Clusters, PairTotals
+    from evalkit.stats.totals import Clusters, Grouping, PairTotals
 
-RecoveryMethod: TypeAlias = Literal["fieller", "score", "combined", "unpaired"]
+RecoveryMethod: TypeAlias = Literal["fieller", "score", "combined", "unpaired", "attempts"]
 
 ZERO_BASELINE = "the baseline scored 0"
 _FEW_CLUSTERS = 10
+
+
+class Question(StrEnum):
+    """What the interval of a recovery is an answer to."""
+
+    LIKE_THESE = "for questions like these"
+    """Had other questions of the same kind been asked: the chance that lies in which samples the benchmark drew."""
+    THIS_BENCHMARK = "on this benchmark"
+    """Were all samples of the benchmark asked: the chance that lies in which of them were."""
+    REPEATED = "if repeated"
+    """Were the same questions asked of the same two models once more: the chance that lies in the answers alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +49,15 @@ class RecoveryInterval:
     clusters: int
     reason: str | None = None
     """Why something is None, or what a reader should hold against the interval."""
+    question: Question = Question.LIKE_THESE
+    """What the interval answers; two intervals of different questions do not stand for each other."""
 
 
 def recovery(
-    baseline: Sequence[float], candidate: Sequence[float], clusters: Clusters = None, confidence: float = 0.95
+    baseline: Sequence[float],
+    candidate: Sequence[float],
+    groups: Clusters | Grouping = None,
+    confidence: float = 0.95,
 ) -> RecoveryInterval:
     """Recovery on paired samples: ``candidate[i]`` answers the same question as ``baseline[i]``.
 
@@ -50,12 +67,12 @@ def recovery(
     Raises:
         DataError: a score outside 0 to 1, or sequences of different lengths.
     """
-    require_equal_lengths(baseline, candidate, clusters)
+    require_equal_lengths(baseline, candidate, None)
     require_scores(baseline, "baseline")
     require_scores(candidate, "candidate")
     if not baseline:
         return _without("no sample was answered by both models", None, 0, 0)
-    return recovery_of(pair_totals(baseline, candidate, clusters), confidence)
+    return recovery_of(pair_totals(baseline, candidate, groups), confidence)
 
 
 def recovery_of(totals: PairTotals, confidence: float = 0.95) -> RecoveryInterval:

@@ -35,6 +35,12 @@ class PairTotals:
     A mean alone has x = 1 throughout. The covariance of the two means is the delete-one-cluster jackknife (Bell and
     McCaffrey 2002, "CR3"): without clusters it is the textbook variance over n, and with few clusters of unequal
     size it does not come out too small as the plain cluster sum does.
+
+    Clusters are groups of which other samples would bring others (pictures, pages). Strata are groups that are there
+    in any case (the subjects of an exam): what differs between them is no chance, so only what varies within them
+    counts, V = sum_h (n_h / n)^2 s_h^2 / n_h (Cochran 1977, "Sampling Techniques", 5.6). A stratum of one cluster has
+    no variance of its own: such strata are taken together, a lone one with the smallest of the others, which can only
+    make V too large (Cochran's collapsed strata, 5A.12).
     """
 
     n: int
@@ -54,6 +60,10 @@ class PairTotals:
     """
     cluster_size: float
     """Of the cluster in which an average sample sits: sum of squared sizes over n; 1 without clusters."""
+    strata: int = 1
+    """Groups within which the variance was taken, after lone ones were taken together; 1 without strata."""
+    attempts: int = 1
+    """The fewest attempts that a score is the average of, over both sides of all pairs."""
 
     @property
     def clustered(self) -> bool:
@@ -67,42 +77,48 @@ class PairTotals:
         return squares / self.n**2
 
 
-def pair_totals(x: Sequence[float], y: Sequence[float], clusters: Clusters = None) -> PairTotals:
-    """The totals of at least one pair.
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """How samples hang together, each field with one entry for each sample."""
+
+    clusters: Clusters = None
+    strata: Clusters = None
+    """The stratum of each sample; those with None are a stratum of their own. Where a cluster reaches into several
+    strata there are none: that samples of one picture go together matters more."""
+
+
+def pair_totals(
+    x: Sequence[float], y: Sequence[float], groups: Clusters | Grouping = None, *, attempts: int = 1
+) -> PairTotals:
+    """The totals of at least one pair; ``groups`` are clusters unless they are a ``Grouping``.
 
     Raises:
-        DataError: the three sequences differ in length.
+        DataError: the sequences differ in length.
     """
-    require_equal_lengths(x, y, clusters)
+    grouping = groups if isinstance(groups, Grouping) else Grouping(groups)
+    require_equal_lengths(x, y, grouping.clusters)
+    require_equal_lengths(x, y, grouping.strata, "strata")
     n = len(x)
     mean_x, mean_y = math.fsum(x) / n, math.fsum(y) / n
     cells = Counter(zip(x, y, strict=True))
-    groups = _groups(x, y, clusters, cells)
-    count = sum(repeats for *_, repeats in groups)
-    # A cluster's deviation is how far the means move, up to sign, when the cluster is left out.
-    moved = (
-        [
-            ((sx - size * mean_x) / (n - size), (sy - size * mean_y) / (n - size), repeats)
-            for size, sx, sy, repeats in groups
-        ]
-        if count > 1
-        else []
-    )
-    shrink = (count - 1) / count
+    strata = _collapsed(_strata(x, y, grouping))
+    moved = [deviation for one in strata for deviation in _deviations(one, n)]
     ratio = mean_y / mean_x if mean_x else 0.0
     return PairTotals(
         n=n,
-        clusters=count,
+        clusters=sum(one.total() for one in strata),
         x=mean_x,
         y=mean_y,
         covariance=Covariance(
-            x=shrink * math.fsum(repeats * ex * ex for ex, _, repeats in moved),
-            xy=shrink * math.fsum(repeats * ex * ey for ex, ey, repeats in moved),
-            y=shrink * math.fsum(repeats * ey * ey for _, ey, repeats in moved),
+            x=math.fsum(repeats * ex * ex for ex, _, repeats in moved),
+            xy=math.fsum(repeats * ex * ey for ex, ey, repeats in moved),
+            y=math.fsum(repeats * ey * ey for _, ey, repeats in moved),
         ),
         cells=tuple((a, b, times) for (a, b), times in sorted(cells.items())),
         carriers=carriers([(ey - ratio * ex, repeats) for ex, ey, repeats in moved]),
-        cluster_size=sum(repeats * size * size for size, _, _, repeats in groups) / n,
+        cluster_size=sum(times * unit.size**2 for one in strata for unit, times in one.items()) / n,
+        strata=len(strata),
+        attempts=attempts,
     )
 
 
@@ -117,17 +133,17 @@ def carriers(deviations: Sequence[tuple[float, int]]) -> float:
     return second * second / fourth
 
 
-def require_equal_lengths(x: Sequence[float], y: Sequence[float], clusters: Clusters) -> None:
-    """Raise ``DataError`` unless there is one y, and one cluster where clusters are given, for every x."""
+def require_equal_lengths(x: Sequence[float], y: Sequence[float], groups: Clusters, kind: str = "clusters") -> None:
+    """Raise ``DataError`` unless there is one y, and one group where groups are given, for every x."""
     if len(x) != len(y):
         raise DataError(
             f"{len(x)} baseline scores cannot be paired with {len(y)} candidate scores",
             fix="pass only the samples that both answered, in the same order",
         )
-    if clusters is not None and len(clusters) != len(x):
+    if groups is not None and len(groups) != len(x):
         raise DataError(
-            f"{len(clusters)} clusters were given for {len(x)} samples",
-            fix="give each sample one cluster, or None for a sample that stands alone",
+            f"{len(groups)} {kind} were given for {len(x)} samples",
+            fix="give each sample one, or None for a sample that stands alone",
         )
 
 
@@ -141,16 +157,58 @@ def require_scores(values: Sequence[float], what: str) -> None:
             )
 
 
-def _groups(
-    x: Sequence[float], y: Sequence[float], clusters: Clusters, cells: Counter[tuple[float, float]]
-) -> list[tuple[int, float, float, int]]:
-    """Size, sum of x, sum of y of each cluster, and how many clusters are alike in these."""
-    if clusters is None:
-        return [(1, a, b, times) for (a, b), times in sorted(cells.items())]
+class _Unit(NamedTuple):
+    """A cluster: its size and its sums."""
+
+    size: int
+    x: float
+    y: float
+
+
+def _strata(x: Sequence[float], y: Sequence[float], grouping: Grouping) -> list[Counter[_Unit]]:
+    """The clusters of each stratum, alike ones counted together."""
+    clusters, strata = grouping.clusters, grouping.strata
     members: defaultdict[str | int, list[int]] = defaultdict(list)
-    for position, cluster in enumerate(clusters):
-        members[position if cluster is None else cluster].append(position)
-    alike = Counter(
-        (len(rows), math.fsum(x[i] for i in rows), math.fsum(y[i] for i in rows)) for rows in members.values()
-    )
-    return [(size, sx, sy, times) for (size, sx, sy), times in sorted(alike.items())]
+    for position in range(len(x)):
+        own = None if clusters is None else clusters[position]
+        members[position if own is None else own].append(position)
+    if strata is None or any(len({strata[i] for i in rows}) > 1 for rows in members.values()):
+        strata = [None] * len(x)
+    found: defaultdict[str, Counter[_Unit]] = defaultdict(Counter)
+    for rows in members.values():
+        unit = _Unit(len(rows), math.fsum(x[i] for i in rows), math.fsum(y[i] for i in rows))
+        found[strata[rows[0]] or ""][unit] += 1
+    return [found[name] for name in sorted(found)]
+
+
+def _collapsed(strata: list[Counter[_Unit]]) -> list[Counter[_Unit]]:
+    """Strata of several clusters each, as far as there are several."""
+    several = [one for one in strata if one.total() > 1]
+    lone = sum((one for one in strata if one.total() == 1), Counter[_Unit]())
+    if lone.total() == 1 and several:
+        smallest = min(several, key=Counter.total)
+        several = [one for one in several if one is not smallest]
+        lone = lone + smallest
+    return [*several, lone] if lone else several
+
+
+def _deviations(stratum: Counter[_Unit], n: int) -> list[tuple[float, float, int]]:
+    """How far leaving a cluster out moves the two means of ``n`` samples, up to sign, and how many clusters do so.
+
+    Scaled so that the squares add up to the variance. The stratum keeps its weight.
+    """
+    count = stratum.total()
+    if count == 1:
+        return []
+    size = sum(unit.size * times for unit, times in stratum.items())
+    mean_x = math.fsum(unit.x * times for unit, times in stratum.items()) / size
+    mean_y = math.fsum(unit.y * times for unit, times in stratum.items()) / size
+    weight = size / n * math.sqrt((count - 1) / count)
+    return [
+        (
+            weight * (unit.x - unit.size * mean_x) / (size - unit.size),
+            weight * (unit.y - unit.size * mean_y) / (size - unit.size),
+            times,
+        )
+        for unit, times in sorted(stratum.items())
+    ]

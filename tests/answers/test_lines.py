@@ -178,3 +178,24 @@ def test_a_run_says_what_its_lines_are(tmp_path):
         "accelerator": "cpu",
         "numerics.dtype": "float16",
     }
+
+
+def test_a_stratum_is_a_fixed_group(tmp_path):
+    side = read(write_lines(tmp_path / "f.jsonl", [{"id": "a", "score": 1, "stratum": "law", "cluster": 4}]))
+    assert side.scores["a"] == SampleScore("a", 1.0, "4", "law")
+    with pytest.raises(DataError, match=r"stratum is 0\.5") as caught:
+        read(write_lines(tmp_path / "f.jsonl", [{"id": "a", "score": 1, "stratum": 0.5}]))
+    assert "a stratum is a text" in caught.value.fix
+
+
+@pytest.mark.parametrize(("benchmark", "groups"), [("mmlu", None), ("docvqa", None), ("docvqa", "fixed")])
+def test_a_subject_that_a_run_called_a_cluster_is_a_stratum(tmp_path, benchmark, groups):
+    """Runs of earlier versions wrote MMLU's subjects so."""
+    path = write_lines(tmp_path / "samples/m/exam.jsonl", [{"id": "a", "score": 1, "cluster": "law"}])
+    write_json(
+        tmp_path / "results.json", {"baseline": "m", "candidates": [], "tasks": [{"task": "exam", "planned": 1}]}
+    )
+    task = {"name": "exam", "benchmark": benchmark, **({"groups": groups} if groups else {})}
+    write_json(tmp_path / "run.json", {"plan": {"tasks": [{"task": task}]}})
+    fixed = benchmark == "mmlu" or groups == "fixed"
+    assert read(path).scores["a"] == SampleScore("a", 1.0, *((None, "law") if fixed else ("law", None)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import random
 from itertools import combinations
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.errors import DataError
-from evalkit.stats import pass_at_k, within_sample
+from evalkit.stats import pass_at_k, repeated_attempts, within_sample
 
 
 def test_ragged_attempts_are_averaged_within_a_sample_first():
@@ -37,3 +39,46 @@ def test_pass_at_k_of_many_attempts_neither_overflows_nor_cancels():
 def test_impossible_counts_are_refused(n, c, k):
     with pytest.raises(DataError):
         pass_at_k(n, c, k)
+
+
+# --- the chance of the attempts alone ---
+
+
+def shares(passes, attempts):
+    return [(passed / attempts, attempts) for passed in passes]
+
+
+def test_the_variance_is_that_of_drawing_attempts_at_the_same_problems():
+    base, cand = [40, 25, 50, 3], [35, 30, 50, 0]
+    found = repeated_attempts(shares(base, 50), shares(cand, 50))
+    assert (found.percent, found.question, found.method) == (pytest.approx(11500 / 118), "if repeated", "attempts")
+    ratio, width = 115 / 118, (found.high - found.low) / 200
+    var = sum(c / 50 * (1 - c / 50) + ratio**2 * b / 50 * (1 - b / 50) for b, c in zip(base, cand, strict=True)) / 49
+    assert width == pytest.approx(1.96 * math.sqrt(var) / 118 * 50, rel=0.03)
+
+
+def test_it_holds_the_recovery_of_the_same_problems_95_times_in_100():
+    rng = random.Random(2)
+    chances = [rng.betavariate(1.4, 0.6) for _ in range(164)]
+    held = 0
+    for _ in range(300):
+        sides = ([sum(rng.random() < p for _ in range(10)) for p in chances] for _ in range(2))
+        found = repeated_attempts(*(shares(side, 10) for side in sides))
+        held += found.low <= 100.0 <= found.high
+    assert held / 300 == pytest.approx(0.95, abs=0.035)
+
+
+@pytest.mark.parametrize(
+    ("base", "cand", "words"),
+    [
+        ([], [], "no problem was attempted by both"),
+        ([(0.0, 9)], [(0.5, 9)], "the baseline scored 0"),
+        ([(1.0, 1)], [(1.0, 9)], "one attempt says nothing"),
+        ([(1.0, 9), (0.0, 9)], [(1.0, 9), (0.0, 9)], "came out alike"),
+        ([(0.1, 5)], [(0.5, 5)], "any recovery is possible"),
+    ],
+)
+def test_where_attempts_tell_nothing_there_is_a_reason_and_no_interval(base, cand, words):
+    found = repeated_attempts(base, cand)
+    assert (found.low, found.high, found.question) == (None, None, "if repeated")
+    assert words in found.reason

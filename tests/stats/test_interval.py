@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from evalkit.stats import pair_totals
+from evalkit.stats import Grouping, pair_totals
 from evalkit.stats.interval import (
     DIFFERENCE,
     RATIO,
@@ -20,7 +20,7 @@ from evalkit.stats.interval import (
     score_statistic,
     statistic,
 )
-from evalkit.stats.quantiles import two_sided
+from evalkit.stats.quantiles import t_quantile, two_sided
 from evalkit.stats.totals import Covariance
 
 counts = st.tuples(st.integers(0, 40), st.integers(0, 8), st.integers(0, 8), st.integers(0, 40))
@@ -167,3 +167,50 @@ def test_a_lucky_few_clusters_cannot_make_the_interval_narrower_than_independenc
     alone = interval(pair_totals(baseline, candidate), RATIO)
     found = interval(mixed, RATIO)
     assert found.low < alone.low < alone.high < found.high
+
+
+# --- where nothing, or next to nothing, varies ---
+
+SUBJECTS = [str(at % 57) for at in range(14_042)]
+
+
+def nearly_identical(n, changed, groups):
+    baseline = [float(at % 3 > 0) for at in range(n)]
+    candidate = list(baseline)
+    for at in range(1, 1 + 3 * changed, 3):
+        candidate[at] = 0.0
+    found = interval(pair_totals(baseline, candidate, groups), RATIO)
+    return 100 * found.low, 100 * found.high
+
+
+@pytest.mark.parametrize("changed", [0, 1])
+def test_identical_answers_to_all_of_mmlu_are_within_a_tenth_of_100(changed):
+    low, high = nearly_identical(14_042, changed, Grouping(strata=SUBJECTS))
+    assert 99.9 <= low < 100.0 <= high <= 100.1
+
+
+def test_456_questions_and_one_flip():
+    low, high = nearly_identical(456, 1, Grouping(strata=SUBJECTS[:456]))
+    assert (low, high) == (pytest.approx(98.2, abs=0.2), pytest.approx(100.9, abs=0.1))
+
+
+@pytest.mark.parametrize("size", [4, 100, 1337])
+@pytest.mark.parametrize("changed", [0, 1])
+def test_where_at_most_one_cluster_changed_every_cluster_counts_as_one_sample(size, changed):
+    """And one that holds half of all samples does not make one of a thousand others."""
+    clusters = [str(at // 4) for at in range(5348)]
+    even = nearly_identical(5348, changed, clusters)
+    low, high = nearly_identical(5348, changed, ["big"] * size + clusters[size:])
+    count = 1 + (5348 - size) // 4
+    assert high - low == pytest.approx((even[1] - even[0]) * 1337 / count, rel=0.15)
+
+
+def test_averages_of_many_attempts_are_fiellers_from_forty_carriers():
+    base = [0.2, 0.5, 0.9, 0.7] * 15
+    cand = [0.3, 0.4, 1.0, 0.6] * 15
+    few, many = (pair_totals(base, cand, attempts=attempts) for attempts in (1, 50))
+    assert 40 <= few.carriers < 100
+    assert (method(few), method(many)) == ("score", "fieller")
+    assert quantile(many, 0.95) == pytest.approx(t_quantile(0.975, 59))
+    broken = pair_totals(base, [0.0, 0.0, *cand[2:]], attempts=50)
+    assert method(broken) == "score"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from evalkit.errors import DataError
 from evalkit.stats import (
+    MoreSamples,
     average_recovery,
     minimum_detectable_drop,
     pair_totals,
@@ -72,7 +73,7 @@ def scores(copies):
 
 @pytest.mark.parametrize(("copies", "threshold"), [(3, 97.0), (3, 99.5), (60, 99.0), (60, 98.0)])
 def test_that_many_more_samples_decide_and_fewer_do_not(copies, threshold):
-    more = samples_to_decide(pair_totals(*scores(copies)), threshold, power=0.5)
+    more = samples_to_decide(pair_totals(*scores(copies)), threshold, power=0.5).likely
     enough = copies + more / 100
 
     def decided(number):
@@ -87,19 +88,44 @@ def test_that_many_more_samples_decide_and_fewer_do_not(copies, threshold):
 
 def test_asking_for_certainty_costs_more():
     totals = pair_totals(*scores(9))
-    assert samples_to_decide(totals, 99.0, power=0.9) > samples_to_decide(totals, 99.0, power=0.5) > 0
+    sure, even = (samples_to_decide(totals, 99.0, power=power).likely for power in (0.9, 0.5))
+    assert sure > even > 0
+
+
+def test_the_range_holds_the_number_that_the_true_recovery_needs_at_least_four_times_in_five():
+    """900 samples of which 6 % change, at a true recovery of 98 %: against 99 % some 6,000 are needed."""
+    baseline, discordance, lost, n = 0.6, 0.06, 0.02, 900
+    variance = discordance / baseline**2
+    needed = (1.96 + 0.842) ** 2 * variance / (lost - 0.01) ** 2 - n
+    worse, better = (discordance + lost * baseline) / 2, (discordance - lost * baseline) / 2
+    rng = np.random.default_rng(5)
+    held = unbounded = 0
+    for both, down, up, _ in rng.multinomial(
+        n, [baseline - worse, worse, better, 1 - baseline - better], size=400
+    ).tolist():
+        right = [1.0] * both
+        base = [*right, *[1.0] * down, *[0.0] * (n - both - down)]
+        cand = [*right, *[0.0] * down, *[1.0] * up, *[0.0] * (n - both - down - up)]
+        more = samples_to_decide(pair_totals(base, cand), 99.0)
+        held += more.fewest <= needed and (more.most is None or needed <= more.most) and more.likely != 0
+        unbounded += more.most is None
+    assert held / 400 >= 0.8 - 0.06
+    assert unbounded > 200  # one number would mostly have been noise
 
 
 def test_decided_already():
-    assert samples_to_decide(pair_totals(*scores(9)), 80.0) == 0
+    assert samples_to_decide(pair_totals(*scores(9)), 80.0) == MoreSamples(0, 0, 0)
 
 
 def test_no_number_decides_at_the_threshold_itself():
-    assert samples_to_decide(pair_totals([1.0] * 50, [1.0] * 50), 100.0) is None
+    more = samples_to_decide(pair_totals([1.0] * 50, [1.0] * 50), 100.0)
+    assert (more.likely, more.most) == (None, None)
+    # Were the truth as far away as it may be: (2.80 / 1.28)^2 times as many samples.
+    assert more.fewest == pytest.approx(50 * (2.8016 / 1.2816) ** 2 - 50, abs=1)
 
 
 def test_identical_answers_decide_below_100_in_the_end():
-    more = samples_to_decide(pair_totals([1.0] * 50, [1.0] * 50), 99.0, power=0.5)
+    more = samples_to_decide(pair_totals([1.0] * 50, [1.0] * 50), 99.0, power=0.5).likely
     assert recovery([1.0] * (50 + more), [1.0] * (50 + more)).low == pytest.approx(99.0, abs=0.01)
 
 
@@ -116,7 +142,7 @@ def half_lost(n, lost):
 
 def test_growing_every_task_alike_decides_an_average_four_times_in_five():
     tasks, threshold = [half_lost(4000, 160), half_lost(9000, 90)], 97.3
-    factor = 1 + samples_to_decide_average(tasks, threshold) / 13_000
+    factor = 1 + samples_to_decide_average(tasks, threshold).likely / 13_000
     rng = np.random.default_rng(7)
     decided = 0
     for _ in range(300):
@@ -128,11 +154,12 @@ def test_growing_every_task_alike_decides_an_average_four_times_in_five():
 
 def test_an_average_of_one_task_needs_about_what_the_task_needs():
     one = half_lost(900, 30)
-    assert samples_to_decide_average([one], 96.0) == pytest.approx(samples_to_decide(one, 96.0), rel=0.25)
+    likely = samples_to_decide_average([one], 96.0).likely
+    assert likely == pytest.approx(samples_to_decide(one, 96.0).likely, rel=0.25)
 
 
 def test_an_average_that_is_decided_needs_no_more_and_one_on_the_threshold_never_has_enough():
     tasks = [half_lost(400, 16), half_lost(900, 9)]
-    assert samples_to_decide_average(tasks, 90.0) == 0
-    assert samples_to_decide_average(tasks, average_recovery(tasks).percent) is None
+    assert samples_to_decide_average(tasks, 90.0) == MoreSamples(0, 0, 0)
+    assert samples_to_decide_average(tasks, average_recovery(tasks).percent).likely is None
     assert samples_to_decide_average([pair_totals([0.0] * 9, [0.0] * 9)], 99.0) is None

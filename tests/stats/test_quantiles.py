@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.stats.quantiles import normal_quantile, sign_test, t_quantile, two_sided
+from evalkit.stats.quantiles import normal_below, normal_quantile, sign_test, t_below, t_quantile, two_sided
 
 # Two-sided 95 % points of Student's t, as every printed table has them.
 TABLE = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 10: 2.228, 29: 2.045, 30: 2.042, 60: 2.000, 120: 1.980}
@@ -51,3 +51,15 @@ def test_sign_test_of_many_events():
     # 21,000 against 20,000: 4.938 standard errors, with the continuity correction 4.934.
     assert sign_test(20_000, 21_000) == pytest.approx(math.erfc(999 / math.sqrt(41_000) / math.sqrt(2)), rel=0.01)
     assert sign_test(0, 100_000) == 0.0
+
+
+@pytest.mark.parametrize("degrees", [1, 4, 57, 300])
+@pytest.mark.parametrize("probability", [0.001, 0.025, 0.4, 0.5, 0.9999])
+def test_t_below_is_the_inverse_of_its_quantile(degrees, probability):
+    assert t_below(t_quantile(probability, degrees), degrees) == pytest.approx(probability, rel=1e-6)
+
+
+def test_probabilities_at_the_ends():
+    assert (t_below(math.inf, 3), t_below(-math.inf, 3)) == (1.0, 0.0)
+    assert normal_below(normal_quantile(0.025)) == pytest.approx(0.025)
+    assert normal_below(-9.0) == pytest.approx(1.1286e-19, rel=1e-3)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from statistics import fmean, variance
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evalkit.errors import DataError
-from evalkit.stats import pair_totals
+from evalkit.stats import Grouping, pair_totals
 from evalkit.stats.totals import carriers
 
 
@@ -71,3 +73,56 @@ def test_lengths_must_agree(x, y, clusters, words):
     with pytest.raises(DataError, match=words) as caught:
         pair_totals(x, y, clusters)
     assert caught.value.fix
+
+
+def in_strata(x, y, strata, clusters=None):
+    return pair_totals(x, y, Grouping(clusters, strata))
+
+
+def test_the_stratified_covariance_is_the_textbook_one():
+    x, y, strata = [1, 0, 1, 1, 0, 1, 0], [1, 0, 0, 1, 1, 1, 0], list("aaabbbb")
+    totals = in_strata(x, y, strata)
+    expected = sum(
+        (size / 7) ** 2 * variance([b - 0.5 * a for a, b, own in zip(x, y, strata, strict=True) if own == name]) / size
+        for name, size in (("a", 3), ("b", 4))
+    )
+    assert totals.covariance.of_difference(0.5) == pytest.approx(expected)
+    assert (totals.n, totals.clusters, totals.clustered, totals.strata) == (7, 7, False, 2)
+    assert (totals.x, totals.y) == (pytest.approx(4 / 7), pytest.approx(4 / 7))
+
+
+def test_what_differs_between_strata_is_no_chance():
+    """Half of the subjects lose everything: that is what happened to these subjects, and no others are meant."""
+    x = [1] * 40
+    y = [0] * 20 + [1] * 20
+    assert in_strata(x, y, ["a"] * 20 + ["b"] * 20).covariance.of_difference(0.5) == 0.0
+    assert pair_totals(x, y).covariance.of_difference(0.5) == pytest.approx(0.25 / 39)
+
+
+def test_strata_of_one_sample_are_taken_together_and_a_lone_one_with_the_smallest():
+    x, y = [1, 0, 1, 1, 0, 1, 0], [1, 0, 0, 1, 1, 1, 0]
+    pairs_of_one = in_strata(x, y, list("aaabbcd"))
+    assert pairs_of_one.strata == 3
+    assert pairs_of_one == in_strata(x, y, list("aaabbcc"))
+    one = in_strata(x, y, list("aaaabbc"))
+    assert one.strata == 2
+    assert one == in_strata(x, y, list("aaaabbb"))
+    assert in_strata([1, 0], [1, 1], ["a", "b"]).covariance == pair_totals([1, 0], [1, 1]).covariance
+
+
+def test_clusters_within_strata_and_clusters_across_them():
+    x, y, clusters = [1, 0, 1, 1, 0, 1, 1, 0], [1, 0, 0, 1, 1, 1, 0, 0], list("aabbccdd")
+    within = in_strata(x, y, list("ssssuuuu"), clusters)
+    assert (within.clusters, within.strata) == (4, 2)
+    # A picture whose questions are of two categories: the pictures count, the categories do not.
+    assert in_strata(x, y, list("sssuuuuu"), clusters) == pair_totals(x, y, clusters)
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.0, 0.5, 1.0]), st.sampled_from([0.0, 1.0])), min_size=2, max_size=30))
+def test_one_stratum_is_none_and_strata_never_exceed_their_samples(rows):
+    x, y = (list(side) for side in zip(*rows, strict=True))
+    assert in_strata(x, y, ["all"] * len(x)) == pair_totals(x, y)
+    totals = in_strata(x, y, [str(at % 5) for at in range(len(x))])
+    assert totals.covariance.x >= 0.0
+    assert totals.covariance.y >= 0.0
+    assert totals.clusters - totals.strata >= 1
