@@ -114,7 +114,7 @@ def _line(part: PlannedTask, label: str, record: Record) -> dict[str, Json]:
         return {
             **line,
             "answer": _text(outcome.text),
-            "score": headline.value,
+            "score": None if headline.left_out else headline.value,
             "parsed": _text(headline.parsed),
             "scores": json.dumps({name: asdict(score) for name, score in found.items()}),
             "verdict": None if outcome.verdict is None else json.dumps(dict(outcome.verdict)),

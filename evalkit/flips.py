@@ -174,7 +174,10 @@ def _flip(attempts: Sequence[Pair], task: Task) -> Flip | None:
 
 def _scored(record: Record, task: Task) -> tuple[Answer, Mapping[str, Score]] | None:
     outcome = record.outcome
-    return (outcome, scores(outcome, record.sample.references, task)) if isinstance(outcome, Answer) else None
+    if not isinstance(outcome, Answer):
+        return None
+    found = scores(outcome, record.sample.references, task)
+    return None if found[task.headline].left_out else (outcome, found)
 
 
 def _in_turn(lists: Iterable[Sequence[T]]) -> Iterator[T]:

@@ -136,7 +136,7 @@ class Ledger:
                 task=part.task.name,
                 planned=part.planned,
                 reused=self._reused[number],
-                scored=tally.scored,
+                scored=tally.scored + len(tally.left_out),
                 failed=tally.failed,
                 score=tally.running,
             )

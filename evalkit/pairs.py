@@ -58,6 +58,8 @@ class Side:
     """By sample id; several attempts are averaged already."""
     failed: frozenset[str] = frozenset()
     """Planned samples without a score."""
+    left_out: frozenset[str] = frozenset()
+    """Answered samples that cannot be scored, because their references are at fault: neither side counts them."""
     planned: int = 0
     """How many samples were to be answered, where that is known beyond ``scores`` and ``failed``."""
     available: int | None = None
@@ -80,7 +82,7 @@ class Side:
     @property
     def known(self) -> set[str]:
         """Ids of all samples that the source mentions."""
-        return {*self.failed, *self.scores}
+        return {*self.failed, *self.scores, *self.left_out}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,12 @@ def compare(task: str, baseline: Side, candidate: Side, accepted: Collection[str
     open_ones = tuple(one for one in found if one.key not in accepted or one.key == SAMPLES)
     cautions = [*baseline.cautions, *(text for text in candidate.cautions if text not in baseline.cautions)]
     cautions += [f"accepted difference: {one.what}" for one in found if one not in open_ones]
+    left_out = baseline.left_out | candidate.left_out
+    baseline, candidate = _without(baseline, left_out), _without(candidate, left_out)
+    if left_out:
+        cautions.append(
+            f"{len(left_out):,} samples are left out on both sides, their references are at fault: {_some(left_out)}"
+        )
     known = baseline.known | candidate.known
     sizes = (len(known), baseline.planned, candidate.planned)
     pairs = _Pairs.of(baseline, candidate)
@@ -190,6 +198,19 @@ def compare(task: str, baseline: Side, candidate: Side, accepted: Collection[str
         totals=totals,
         attempts=_worst(baseline.attempts, candidate.attempts),
         repeated=pairs.repeated() if totals is not None else None,
+    )
+
+
+def _without(side: Side, left_out: frozenset[str]) -> Side:
+    """The side as if these samples were no part of the task."""
+    return replace(
+        side,
+        scores={key: score for key, score in side.scores.items() if key not in left_out},
+        failed=side.failed - left_out,
+        final=None if side.final is None else side.final - left_out,
+        left_out=frozenset(),
+        planned=max(0, side.planned - len(left_out)),
+        available=None if side.available is None else max(0, side.available - len(left_out)),
     )
 
 
@@ -259,8 +280,12 @@ def _unlike_parts(key: str, baseline: Side, candidate: Side) -> Iterator[str]:
 def _content_text(part: str, ids: Sequence[str]) -> str:
     verb = "differ" if part == "references" else "differs"
     count = "1 sample" if len(ids) == 1 else f"{len(ids):,} samples"
-    more = ", ..." if len(ids) > _NAMED else ""
-    return f"the {part} of {count} with the same id {verb}: {', '.join(ids[:_NAMED])}{more}"
+    return f"the {part} of {count} with the same id {verb}: {_some(ids)}"
+
+
+def _some(ids: Iterable[str]) -> str:
+    named = sorted(ids)
+    return ", ".join(named[:_NAMED]) + (", ..." if len(named) > _NAMED else "")
 
 
 def _shown(value: Json) -> str:

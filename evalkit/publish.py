@@ -252,7 +252,8 @@ def _line(part: PlannedTask, record: Record) -> dict[str, Json]:
         return {
             **line,
             "answer": outcome.text,
-            "score": found[part.task.headline].value,
+            "score": None if found[part.task.headline].left_out else found[part.task.headline].value,
+            **({"left_out": found[part.task.headline].note} if found[part.task.headline].left_out else {}),
             "scores": {name: asdict(score) for name, score in found.items()},
             "finish_reason": outcome.finish_reason,
             "prompt_tokens": outcome.prompt_tokens,

@@ -136,9 +136,7 @@ class _Run:
         if not any(score.scored for line in built.rows for score in line.scores.values()):
             if self._missing:
                 raise next(iter(self._missing.values()))
-            raise NothingScoredError(
-                f"run {row.id}: no sample was answered by any model", fix=_commonest_failure(plan, self._store)
-            )
+            raise _nothing_scored(row.id, built, _commonest_failure(plan, self._store))
         self.say(Stage("writing the report"))
         publish.write(folder, built, self._store, sources)
         self._keep(replace(row, finished=not self._missing), folder)
@@ -370,6 +368,16 @@ def _judged(before: Mapping[str, Json], now: Mapping[str, Json]) -> dict[str, Js
     # A run that only looks again at what it has judged itself has nothing new to say of how that was done.
     now = {name: value for name, value in now.items() if name != "verdicts" or not before}
     return with_earlier(before, now, ("answers", "programs", "retried"))
+
+
+def _nothing_scored(run: str, built: Report, failure: str) -> NothingScoredError:
+    faults = {fault for row in built.rows for score in row.scores.values() for fault in score.left_out}
+    if faults:
+        return NothingScoredError(
+            f"run {run}: every answer was left out, the data's references are at fault: {', '.join(sorted(faults))}",
+            fix="correct the data; the same command then scores the stored answers",
+        )
+    return NothingScoredError(f"run {run}: no sample was answered by any model", fix=failure)
 
 
 def _commonest_failure(plan: Plan, store: Store) -> str:

@@ -93,6 +93,7 @@ class Tally:
         self._units: set[str] = set()
         self._running, self._scored = 0.0, 0
         self._notes: Counter[str] = Counter()
+        self._left_out: dict[str, dict[str, str]] = {}
         self._elsewhere: Counter[str] = Counter()
 
     def add(self, sample: Sample, outcome: Outcome) -> None:
@@ -104,8 +105,12 @@ class Tally:
             return
         found = scores(outcome, sample.references, self.task)
         for name, score in found.items():
-            self._values[name].setdefault(key, []).append(score.value)
+            if not score.left_out:
+                self._values[name].setdefault(key, []).append(score.value)
         headline = found[self.task.headline]
+        if headline.left_out:
+            self._left_out.setdefault(headline.note or "", {})[sample.id] = key
+            return
         self._running += headline.value
         self._scored += 1
         # Attempts at one problem are averaged: that they share it is no group any more.
@@ -146,7 +151,12 @@ class Tally:
     @property
     def unanswered(self) -> frozenset[str]:
         """Ids of what would be paired but has no answer at all."""
-        return frozenset(self._units - self._hangs.keys())
+        return frozenset(self._units - self._hangs.keys() - self.left_out)
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Ids of what would be paired, was answered, and cannot be scored: its references are at fault."""
+        return frozenset(key for found in self._left_out.values() for key in found.values()) - self._hangs.keys()
 
     @property
     def running(self) -> float | None:
@@ -179,17 +189,17 @@ class Tally:
     def task_score(self) -> TaskScore:
         """The result; ``planned`` is what was added, so add every planned sample first."""
         total = fsum(value for values in self._values[self.task.headline].values() for value in values)
-        planned = self.scored + self.failed
+        counted = self.scored + self.failed
         tokens = [one.tokens for one in self.behaviour.values() if one.tokens is not None]
         return TaskScore(
             task=self.task.name,
             model=self.model,
-            planned=planned,
+            planned=counted + sum(map(len, self._left_out.values())),
             scored=self.scored,
             failed=self.failed,
             score=self._mean(self.task.headline),
             metrics={name: self._mean(name) for name in self.task.metrics},
-            bounds=(total / planned, (total + self.failed) / planned) if self.scored else None,
+            bounds=(total / counted, (total + self.failed) / counted) if self.scored else None,
             failures=dict(sorted(Counter(failure.kind.value for failure in self._failed.values()).items())),
             truncated=sum(one.truncated for one in self.behaviour.values()),
             empty=sum(one.empty for one in self.behaviour.values()),
@@ -197,6 +207,7 @@ class Tally:
             notes=dict(sorted(self._notes.items())),
             mean_completion_tokens=fmean(tokens) if tokens else None,
             elsewhere=dict(sorted(self._elsewhere.items())),
+            left_out={fault: tuple(found) for fault, found in sorted(self._left_out.items())},
         )
 
 

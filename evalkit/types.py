@@ -236,7 +236,10 @@ class Score:
     parsed: str | None = None
     """What was read from the response; None when the metric found nothing to read."""
     note: str | None = None
-    """Why the value is 0 where the published code raises, or what else a reader should know."""
+    """Why the value is 0 although nothing was compared, or what else a reader should know."""
+    left_out: bool = False
+    """The references are at fault, not the answer, which counts in no mean: the published code raises there, and the
+    fork behind the published tables then passes the row over. ``note`` says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +303,7 @@ class SampleScore:
 
 @dataclass(frozen=True, slots=True)
 class TaskScore:
-    """One model's result on one task. ``planned == scored + failed`` always holds."""
+    """One model's result on one task. ``planned == scored + failed + left out`` always holds."""
 
     task: str
     model: str
@@ -326,3 +329,5 @@ class TaskScore:
     mean_completion_tokens: float | None = None
     elsewhere: Mapping[str, int] = field(default_factory=dict)
     """Field of the response to the count of answers whose text stood there and not in the content."""
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Fault of the references to the ids of the answered samples that count in no mean because of it."""

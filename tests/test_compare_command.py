@@ -379,3 +379,21 @@ def test_rows_of_a_folder_are_tested_together(tmp_path):
     assert "8 rows were tested for a loss together (Holm)" in ended.out
     assert "below 99 %, but 8 rows were tested" in ended.out
     assert ended.code == 0
+
+
+def test_samples_whose_references_are_at_fault_count_on_neither_side(tmp_path):
+    faulty = [{"id": "q9", "score": None, "left_out": "reference is not text"}]
+    base = write_lines(tmp_path / "base.jsonl", [*scored([1, 1, 0, 1, 1]), *faulty])
+    cand = write_lines(tmp_path / "cand.jsonl", [*scored([1, 1, 0, 1, 1]), {"id": "q9", "score": 0}])
+    found = evalkit("compare", base, cand, "--json").json
+    assert (found["n"], found["planned"], found["failed"], found["missing"]) == (5, 5, 0, 0)
+    assert found["candidate"] == found["baseline"] == 0.8
+    assert any("left out on both sides" in reason and "q9" in reason for reason in found["reasons"])
+
+
+def test_score_leaves_faulty_references_out(tmp_path):
+    lines = [{"answer": "seven", "reference": ["seven"]}, {"answer": "seven", "reference": ["seven", None]}]
+    path = write_lines(tmp_path / "a.jsonl", lines)
+    found = evalkit("score", "--metric", "anls", path, "--json").json
+    assert (found["n"], found["left_out"], found["mean"], found["scores"]) == (1, 1, 1.0, [1.0, None])
+    assert "line 2: left out, reference is not text" in evalkit("score", "--metric", "anls", path).out

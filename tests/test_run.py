@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from workplaces import charts, fitted_out, model_folder, picture, write_parquet
+from workplaces import charts, fitted_out, model_folder, pages, picture, write_parquet
 
 SAMPLES = 70
 JOURNAL = 'journal=["journal"]'
@@ -425,3 +425,21 @@ def wait_for(condition, timeout_s=60):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_references_at_fault_are_left_out_counted_and_named(workplace):
+    rows = [{**row, "answers": [*row["answers"], None]} if at in {3, 5} else row for at, row in enumerate(pages(20))]
+    write_parquet(workplace.folder / "tasks" / "pages.parquet", rows)
+    words = ["run", "--baseline", "base", "--candidate", "cand", "--tasks-dir", "tasks", "--task", "pages", "--json"]
+    workplace.evalkit(*words, *fast(), check=0)
+    (row,) = json.loads(workplace.results())["tasks"]
+    for found in row["scores"].values():
+        assert (found["planned"], found["scored"], found["failed"]) == (20, 18, 0)
+        assert found["left_out"] == {"reference is not text": ["3", "5"]}
+    assert (row["recovery"]["cand"]["paired"], row["recovery"]["cand"]["planned"]) == (18, 18)
+    (folder,) = workplace.runs()
+    said = "2 of 20 samples count in no mean: reference is not text (3, 5)"
+    assert said in (folder / "report.md").read_text()
+    assert said in (folder / "summary.md").read_text()
+    lines = [json.loads(line) for line in (folder / "samples/base/pages.jsonl").read_text().splitlines()]
+    assert [(line["id"], line["score"]) for line in lines if "left_out" in line] == [("3", None), ("5", None)]

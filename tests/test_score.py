@@ -135,3 +135,18 @@ def test_attempts_are_counted_and_keep_the_group_of_their_problem():
     total.add(sample("q#2"), Failure(FailureKind.REFUSED, "400"))
     assert [(one.attempts, one.cluster) for one in total.paired.values()] == [(2, None), (2, "page")]
     assert total.failures == {"q#2": FailureKind.REFUSED}
+
+
+def test_a_fault_of_the_references_is_no_fault_of_the_answer():
+    total = Tally(TASK, "m")
+    total.add(sample("1"), answer("right"))
+    total.add(Sample("2", (Text("q"),), ["right", None]), answer("right"))
+    total.add(Sample("3", (Text("q"),), [7]), answer("7"))
+    total.add(sample("4"), Failure(FailureKind.DEADLINE, "slow"))
+    found = total.task_score()
+    assert (found.planned, found.scored, found.failed) == (4, 1, 1)
+    assert found.left_out == {"reference is not text": ("2", "3")}
+    assert found.planned == found.scored + found.failed + sum(map(len, found.left_out.values()))
+    assert (found.score, found.metrics["anls"], found.bounds) == (1.0, 1.0, (0.5, 1.0))
+    assert (total.left_out, total.unanswered) == ({"2", "3"}, {"4"})
+    assert found.notes == {}

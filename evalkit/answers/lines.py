@@ -1,9 +1,10 @@
 """JSON lines with ``id`` and ``score``: made by hand, or ``samples/<model>/<task>.jsonl`` of an evalkit run.
 
-Of each line: ``id``; ``score``, 0-1, or null or a ``failure`` for a planned sample without one; optional ``cluster``
-(samples that share it are not independent) and ``stratum`` (a fixed group, such as a subject); optional ``question`` or
-``content``, ``prompt``, ``reference`` or ``references``, which are compared between the two sides; ``scores`` by
-metric. An id stands in one line only: nothing here tells attempts from mistakes.
+Of each line: ``id``; ``score``, 0-1, or null or a ``failure`` for a planned sample without one, or ``left_out`` for one
+that is not to count, because its references are at fault; optional ``cluster`` (samples that share it are not
+independent) and ``stratum`` (a fixed group, such as a subject); optional ``question`` or ``content``, ``prompt``,
+``reference`` or ``references``, which are compared between the two sides; ``scores`` by metric. An id stands in one
+line only: nothing here tells attempts from mistakes.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ def read(path: Path, choice: Choice) -> Found:
     seen: dict[str, str] = {}
     scores: dict[str, SampleScore] = {}
     failed: set[str] = set()
+    left_out: set[str] = set()
     content: dict[str, dict[str, str]] = {}
     for place, line in objects(path):
         key = identity(line, "id", place)
@@ -45,8 +47,9 @@ def read(path: Path, choice: Choice) -> Found:
                 fix="keep one line for each sample; average several attempts at one sample first",
             )
         seen[key] = place
-        value = _value(line, place, choice.metric)
-        if value is None:
+        if _is_left_out(line, choice.metric):
+            left_out.add(key)
+        elif (value := _value(line, place, choice.metric)) is None:
             failed.add(key)
         else:
             cluster, stratum = _groups(line, place, run.groups)
@@ -61,6 +64,7 @@ def read(path: Path, choice: Choice) -> Found:
         label=run.label,
         scores=scores,
         failed=frozenset(failed),
+        left_out=frozenset(left_out),
         planned=run.planned,
         available=run.available,
         smoke=run.smoke,
@@ -68,6 +72,13 @@ def read(path: Path, choice: Choice) -> Found:
         settings=settings,
     )
     return Found("lines", {run.task: side}, run.category)
+
+
+def _is_left_out(line: dict[str, Json], metric: str | None) -> bool:
+    """Whether a line says that the metric (None: the one of ``score``) could not be applied to its references."""
+    named = line.get("scores")
+    found = named.get(metric) if metric is not None and isinstance(named, dict) else line
+    return isinstance(found, dict) and bool(found.get("left_out"))
 
 
 def _value(line: dict[str, Json], place: str, metric: str | None) -> float | None:

@@ -46,15 +46,20 @@ def read(path: Path, whole: dict[str, Json], choice: Choice) -> Found:
             f"{path}: answers without scores",
             fix=f"name the metric that fits the task: --metric {', '.join(sorted(metrics.METRICS))}",
         )
-    attempts = []
+    attempts, left_out = [], set[str]()
     for number, row in whole.items():
         messages, answer, reference = _row(row, f"{path}: row {number}")
-        value = metrics.score(choice.metric, answer, reference, choice.dialect).value
-        attempts.append((digest([messages, reference])[:16], value))
+        found = metrics.score(choice.metric, answer, reference, choice.dialect)
+        key = digest([messages, reference])[:16]
+        if found.left_out:
+            left_out.add(key)
+        else:
+            attempts.append((key, found.value))
     scores = {key: SampleScore(key, value) for key, value in stats.within_sample(attempts).items()}
     side = Side(
         label=str(path),
         scores=scores,
+        left_out=frozenset(left_out - scores.keys()),
         content={key: {"question": key} for key in scores},
         settings={"metric": choice.metric, "dialect": choice.dialect},
     )

@@ -53,7 +53,8 @@ def _by_metric(file: Path, metric: str, dialect: Dialect, *, as_json: bool) -> N
     found = [metrics.score(metric, line["answer"], line["reference"], dialect) for line in _lines(file)]
     if not found:
         raise DataError(f"{file}: no lines", fix="write one JSON object a line, with `answer` and `reference`")
-    mean = fmean(score.value for score in found)
+    counted = [score.value for score in found if not score.left_out]
+    mean = fmean(counted) if counted else None
     notes = {at: score.note for at, score in enumerate(found, 1) if score.note}
     if as_json:
         click.echo(
@@ -61,17 +62,19 @@ def _by_metric(file: Path, metric: str, dialect: Dialect, *, as_json: bool) -> N
                 {
                     "metric": metric,
                     "dialect": dialect,
-                    "n": len(found),
+                    "n": len(counted),
+                    "left_out": len(found) - len(counted),
                     "mean": mean,
-                    "scores": [score.value for score in found],
+                    "scores": [None if score.left_out else score.value for score in found],
                     "notes": notes,
                 }
             )
         )
         return
-    click.echo(f"{metric} ({dialect}): {mean * 100:.2f} % of {len(found)} answers")
+    shown = "no score" if mean is None else f"{mean * 100:.2f} %"
+    click.echo(f"{metric} ({dialect}): {shown} of {len(counted)} answers")
     for at, note in notes.items():
-        click.echo(f"  line {at}: scored 0, {note}")
+        click.echo(f"  line {at}: {'left out' if found[at - 1].left_out else 'scored 0'}, {note}")
 
 
 def _lines(file: Path) -> Iterator[dict[str, Json]]:

@@ -42,8 +42,11 @@ NO_CONTENT: Final = "no content"
 def score(metric: str, answer: str | None, references: Json, dialect: Dialect = "neuralmagic") -> Score:
     """What ``metric`` says of ``answer``; never an exception for any answer or any references.
 
-    Where the published program raises, the value is 0 and ``note`` says why: ``no content`` (the answer is
-    None), ``no references``, ``reference is not text``, ``reference is infinite``.
+    Where the published program raises, the value is 0 and ``note`` says why. ``no content`` (the answer is None) counts
+    as wrong. Where the references are at fault (``no references``, ``reference is not text``, ``reference is
+    infinite``) the score is ``left_out``, exactly where the fork's metric raises and the fork passes the row over:
+    vqa_match and anls of no references are 0 there, and so is an answer in which the relaxed metrics find nothing
+    to compare.
 
     Args:
         metric: a key of ``METRICS``.

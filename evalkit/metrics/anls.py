@@ -30,7 +30,7 @@ def anls(answer: str, references: list[Json], dialect: Dialect) -> Score:
     if not references:
         return Score(0.0, parsed, NO_REFERENCES)
     if not all(isinstance(reference, str) for reference in references):
-        return Score(0.0, parsed, NOT_TEXT)
+        return Score(0.0, parsed, NOT_TEXT, left_out=True)
     if official:
         best = max(_official_similarity(answer, reference) for reference in references)
         return Score(best if best >= 0.5 else 0.0, parsed)

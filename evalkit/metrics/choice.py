@@ -27,7 +27,7 @@ def acc(answer: str, references: list[Json], dialect: Dialect) -> Score:
     del dialect
     gold = references[0].get("gold") if references and isinstance(references[0], dict) else None
     if not isinstance(gold, int):
-        return Score(0.0, note="no references")
+        return Score(0.0, note="no references", left_out=True)
     try:
         values = [float(value) for value in json.loads(answer)["loglikelihoods"]]
         place = max(range(len(values)), key=lambda at: (values[at], -at))

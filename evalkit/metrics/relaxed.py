@@ -28,11 +28,11 @@ def explicit(answer: str, references: list[Json], _dialect: Dialect) -> Score:
     """1 if the text after the last ``answer:`` is right, otherwise 0; the same in every dialect."""
     final = _final_answer(answer)
     if not references:
-        return Score(0.0, final, NO_REFERENCES)
+        return Score(0.0, final, NO_REFERENCES, left_out=bool(final))
     if not final:
         return Score(0.0)
     if not all(isinstance(reference, str) for reference in references):
-        return Score(0.0, final, NOT_TEXT)
+        return Score(0.0, final, NOT_TEXT, left_out=True)
     right = any(_agrees(_readable(final), _readable(reference)) for reference in references)
     return Score(float(right), final)
 
@@ -49,13 +49,13 @@ def anywhere(answer: str, references: list[Json], dialect: Dialect) -> Score:
 def _sought(answer: str, references: list[Json]) -> Score:
     for reference in references:
         if not isinstance(reference, str | int | float):
-            return Score(0.0, note=NOT_TEXT)
+            return Score(0.0, note=NOT_TEXT, left_out=True)
         number = _plain_number(reference)
         if number is None or isnan(number):
             # The first reference that is no number has all of them sought as words, the numbers included.
             found = any(_states(answer, str(each)) for each in references)
         elif isinf(number):
-            return Score(0.0, note=INFINITE)
+            return Score(0.0, note=INFINITE, left_out=True)
         else:
             found = _shows(answer, number)
         if found:

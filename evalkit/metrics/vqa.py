@@ -74,7 +74,7 @@ def vqa_match(answer: str, references: list[Json], dialect: Dialect) -> Score:
     if not given:
         return Score(0.0, parsed, NO_REFERENCES)
     if len(texts) < len(given):
-        return Score(0.0, parsed, NOT_TEXT)
+        return Score(0.0, parsed, NOT_TEXT, left_out=True)
     if dialect == "official":
         return Score(_leave_one_out(answer, texts), parsed)
     return Score(min(1.0, texts.count(answer) / 3), parsed)

@@ -158,8 +158,9 @@ def _average(one: Average) -> dict[str, Json]:
 
 
 def _score(score: TaskScore) -> dict[str, Json]:
-    left_out = {"task", "model"} if score.elsewhere else {"task", "model", "elsewhere"}
-    return {key: value for key, value in asdict(score).items() if key not in left_out}
+    # What most runs have nothing to say of is told where there is something.
+    silent = {name for name in ("elsewhere", "left_out") if not getattr(score, name)}
+    return {key: value for key, value in asdict(score).items() if key not in {"task", "model", *silent}}
 
 
 def _comparability(one: Comparability) -> dict[str, Json]:

@@ -94,7 +94,7 @@ def _case(group: str, name: str, one: Judgement, *, gated: bool) -> _Case:
 def _alone(row: Row, report: Report) -> _Case:
     """A baseline without a candidate: nothing is judged but whether it answered."""
     task, score = row.part.task, row.scores[report.baseline]
-    text = f"{score.scored} of {score.planned} samples have an answer"
+    text = f"{score.planned - score.failed} of {score.planned} samples have an answer"
     if score.failed > report.policy.max_failed * score.planned:
         return _Case(task.category, task.title, text, "error", Verdict.INCOMPLETE.value, text)
     return _Case(task.category, task.title, text, "skipped", "not_judged", "there is no candidate to judge")

@@ -149,6 +149,7 @@ class _Building:
             label,
             tally.paired,
             failed=tally.unanswered,
+            left_out=tally.left_out,
             planned=-(-part.planned // several),
             available=-(-part.available // several),
             smoke=self.plan.smoke,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from evalkit.verdict import Judgement, Verdict
 
 DASH = "–"
+_NAMED: Final = 5
 _TRAITS: Final = {"tokens": "long (mean tokens)", "elsewhere": "text in another field"}
 
 
@@ -85,6 +86,9 @@ def _failures(row: Row) -> Iterator[str]:
                 f"{place}: {score.failed} of {score.planned} samples have no answer ({kinds}); "
                 "they are not scored as wrong."
             )
+        for fault, ids in score.left_out.items():
+            some = ", ".join(ids[:_NAMED]) + (", ..." if len(ids) > _NAMED else "")
+            yield f"{place}: {len(ids)} of {score.planned} samples count in no mean: {fault} ({some})."
         if score.truncated:
             share = score.truncated / score.scored
             yield f"{place}: {score.truncated} of {score.scored} answers ({share:.1%}) ended at the token limit."

@@ -142,3 +142,24 @@ def test_one_text_stands_for_a_list_of_one(metric, dialect, answer, reference):
 def test_the_relaxed_metrics_are_the_same_in_every_dialect(metric, answer, references):
     first, *others = [score(metric, answer, references, dialect) for dialect in DIALECTS]
     assert others == [first] * len(others)
+
+
+EXPLICIT, ANYWHERE = "explicit_prompt_relaxed_correctness", "anywhere_in_answer_relaxed_correctness"
+
+
+@pytest.mark.parametrize("fault", [None, 7, {"x": 1}, {"answer": None}, ["seven"]])
+@pytest.mark.parametrize("metric", ["vqa_match", "anls", EXPLICIT, ANYWHERE])
+def test_what_the_fork_passes_over_is_left_out(metric, fault):
+    assert score(metric, "Final Answer: seven", ["seven", fault]).left_out
+    assert not score(metric, "Final Answer: seven", ["seven", "7"]).left_out
+    assert not score(metric, None, ["seven", fault]).left_out
+
+
+def test_what_the_fork_counts_as_zero_is_counted():
+    assert not score("anls", "seven", []).left_out
+    assert not score("vqa_match", "seven", []).left_out
+    # Nothing was found in the answer, so nothing is compared.
+    assert not score(EXPLICIT, "seven", [None]).left_out
+    assert not score(ANYWHERE, "seven", [7, 7.5]).left_out
+    assert score(EXPLICIT, "Final Answer: seven", []).left_out
+    assert score(ANYWHERE, "seven", ["inf"]).left_out
