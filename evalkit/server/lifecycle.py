@@ -14,6 +14,7 @@ from evalkit import control
 from evalkit.errors import EvalkitError, InfrastructureError, ServerFailedError, UsageError
 from evalkit.server import diagnosis, launch, orphans, ports, process, stages
 from evalkit.server.gpus import gpus
+from evalkit.server.watcher import Watcher
 
 if TYPE_CHECKING:
     import subprocess
@@ -55,6 +56,7 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
         self._group: process.Group | None = None
         self._engines: list[psutil.Process] = []
+        self._watcher: Watcher | None = None
         self._gpu_before: dict[str, int] = {}
         self._stopping = threading.Event()
         self._ending = threading.Lock()
@@ -134,6 +136,7 @@ class Server:
         self._stopping.set()
         with self._ending:
             if self._group is None or self._process is None:
+                self._stop_watching()
                 return
             self._say("stopping", f"pid {self._process.pid}")
             left = self._group.end(self._serving.stop_patience_s)
@@ -145,8 +148,14 @@ class Server:
                     fix="end them as root, or wait: they hang in a system call (a GPU driver, a network disk)",
                 )
             orphans.remove_note(self.log)
+            self._stop_watching()
             self._group = None
             self._say("stopped", self._wait_for_memory())
+
+    def _stop_watching(self) -> None:
+        if self._watcher is not None:
+            self._watcher.close()
+            self._watcher = None
 
     def _stop_quietly(self) -> None:
         """Stop while another error is on its way; what cannot be stopped is said, not raised."""
@@ -169,6 +178,7 @@ class Server:
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
         self._say("starting", "")
         mark = process.new_mark()
+        self._watcher = Watcher(self.log, mark)
         # A note before the start and one after it: whenever evalkit is killed, its server can be found.
         orphans.write_note(self.log, self.command, mark)
         try:
@@ -182,6 +192,7 @@ class Server:
         except psutil.Error:
             leader, created = None, time.time()  # It has ended already; the group may still have members.
         self._group = process.Group(self._process.pid, created, mark)
+        self._watcher.tell(self._process.pid, created)
         orphans.write_note(self.log, self.command, mark, leader)
 
     def _wait_until_ready(self) -> None:

@@ -33,7 +33,7 @@ def gone(pid):
 
 @pytest.fixture
 def killed_evalkit(serving, tmp_path):
-    """A function: start a server through an evalkit that is then killed with SIGKILL; gives the server's pid."""
+    """A function: start a server through an evalkit that is then killed, and its watcher with it; gives the pid."""
 
     def kill(**play):
         command = [sys.executable, "-c", SCRIPT, json.dumps(serving().command), str(tmp_path / "runs" / "tiny.log")]
@@ -41,6 +41,9 @@ def killed_evalkit(serving, tmp_path):
             command, env={**os.environ, "FAKE": json.dumps(play)}, stdout=subprocess.PIPE, text=True
         ) as evalkit:
             pid = int(evalkit.stdout.readline())
+            for other in psutil.Process(evalkit.pid).children():
+                if other.pid != pid:
+                    other.kill()
             evalkit.kill()
         return pid
 
