@@ -273,6 +273,9 @@ class _Run:
         if one.model.endpoint:
             ask.on_endpoint(ledger, one.model.endpoint, one.model.source, way)
         else:
+            left_out = server.dropped(config.serve.env)
+            if left_out and (text := server.not_passed_on(left_out)) not in self._notices:
+                self.say(Notice(text))
             log = folder / "server" / f"{file_name(one.model.label)}.log"
             ask.on_own_server(ledger, config.serve, way, log)
 

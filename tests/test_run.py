@@ -335,6 +335,17 @@ def test_one_of_two_models_that_cannot_be_served_leaves_what_the_other_answered(
     workplace.evalkit("report", folder.name, check=0)
 
 
+def test_what_the_environment_says_of_other_servers_is_not_passed_on(workplace):
+    others = {"VLLM_API_KEY": "not-to-be-seen", "VLLM_LOGGING_LEVEL": "ERROR"}
+    words = workplace.comparison(*fast(), "--limit", "2")
+    done = workplace.evalkit(*words, check=0, **others)
+    (told,) = [line for line in done.stderr.splitlines() if "not passed on" in line]
+    assert all(name in told for name in others)
+    assert "not-to-be-seen" not in done.stderr + done.stdout
+    done = workplace.evalkit(*words, "--serve-env", "VLLM_API_KEY=k", check=2)
+    assert "serve.env.VLLM_API_KEY" in done.stderr
+
+
 def test_a_run_under_nohup_outlives_its_terminal(workplace):
     words = ["nohup", *workplace.command(*workplace.comparison(*fast("delay-s=0.05"), "--window", "2"))]
     process = subprocess.Popen(words, cwd=workplace.folder, env=workplace.env, stderr=subprocess.PIPE, text=True)
@@ -407,6 +418,8 @@ def kill_when(workplace, words, due):
     wait_for(lambda: due(began) or process.poll() is not None)
     process.kill()
     assert process.wait() in {-signal.SIGKILL, 0}
+    # Nothing is left of its server, long before the next run looks for it.
+    wait_for(lambda: servers_of(workplace.folder) == [], timeout_s=15)
 
 
 def stored(workplace):

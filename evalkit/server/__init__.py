@@ -9,6 +9,8 @@ from evalkit.config import Serving
 from evalkit.server.bytecode import kept as bytecode_kept
 from evalkit.server.diagnosis import Diagnosis, classify
 from evalkit.server.gpus import Gpu, gpus
+from evalkit.server.inherited import dropped
+from evalkit.server.inherited import sentence as not_passed_on
 from evalkit.server.installed import DISTRIBUTIONS, Installed, installed
 from evalkit.server.launch import command, device, gpus_used, numerics, served_name, shown, window
 from evalkit.server.lifecycle import Server
@@ -28,9 +30,11 @@ __all__ = [
     "classify",
     "command",
     "device",
+    "dropped",
     "gpus",
     "gpus_used",
     "installed",
+    "not_passed_on",
     "numerics",
     "orphans",
     "processor",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import psutil
 
 from evalkit.errors import UsageError
-from evalkit.server import bytecode
+from evalkit.server import bytecode, inherited
 from evalkit.server.installed import installed
 from evalkit.server.ports import HOST
 
@@ -194,8 +194,13 @@ def command(serving: Serving, model: Model, port: int) -> list[str]:
     """The exact command that serves ``model`` on ``port``.
 
     Raises:
-        UsageError: A flag is evalkit's own, or the serving interpreter does not run.
+        UsageError: A flag is evalkit's own, a variable contradicts what evalkit does with its servers, or the serving
+            interpreter does not run.
     """
+    for name in serving.env:
+        reason = inherited.refusal(name)
+        if reason is not None:
+            raise UsageError(f"serve.env.{name}: evalkit cannot work with this variable", fix=f"leave it out: {reason}")
     start = list(serving.command) or [serving.python or sys.executable, *_PROGRAM]
     address = {"model": model.source, "served-model-name": served_name(model), "host": HOST, "port": port}
     if _COMMIT.fullmatch(model.digest):
@@ -225,6 +230,11 @@ def variables(serving: Serving) -> dict[str, str]:
     return {**ours, **serving.env}
 
 
+def surroundings(serving: Serving) -> dict[str, str]:
+    """Every variable that the server is started with."""
+    return {**inherited.inherited(), **variables(serving)}
+
+
 def _kv_cache_gib() -> int:
     """A sixth of the machine's memory, within bounds."""
     least, most = _KV_CACHE_GIB
@@ -238,8 +248,8 @@ def numerics(serving: Serving, model: Model | None = None) -> dict[str, Json]:
     vLLM's own; those of ``Serving.env`` all do. Nothing that looks like a secret is ever included.
     """
     found = {name: value for name, value in flags(serving, model).items() if name not in QUIET_FLAGS}
-    inherited = {name: value for name, value in os.environ.items() if name.startswith("VLLM_")}
-    for name, value in {**inherited, **serving.env}.items():
+    passed_on = {name: value for name, value in inherited.inherited().items() if name.startswith("VLLM_")}
+    for name, value in {**passed_on, **serving.env}.items():
         if name not in QUIET_VARIABLES and not name.startswith(_QUIET_STARTS) and not _SECRET.search(name):
             found[f"env:{name}"] = value
     return dict(sorted(found.items()))

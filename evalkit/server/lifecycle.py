@@ -12,7 +12,7 @@ import psutil
 
 from evalkit import control
 from evalkit.errors import EvalkitError, InfrastructureError, ServerFailedError, UsageError
-from evalkit.server import diagnosis, launch, orphans, ports, process, stages
+from evalkit.server import diagnosis, inherited, launch, orphans, ports, process, stages
 from evalkit.server.gpus import gpus
 from evalkit.server.watcher import Watcher
 
@@ -34,6 +34,7 @@ _LAST_LINES: Final = 20
 _LONGEST_LINE: Final = 400
 _RELEASE_PATIENCES: Final = 3
 """A driver may need longer to take memory back than a process needs to stop: so many times the patience for that."""
+_REFUSES: Final = "see serve.args, serve.env and serve.command for what asks for a key or moves its addresses"
 _RELEASE_TOLERANCE_MIB: Final = 256
 
 
@@ -122,7 +123,8 @@ class Server:
             lines = [*lines[:-_LAST_LINES], quote, "...", *lines[-_LAST_LINES + 2 :]]
         shown = [line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} ..." for line in lines[-_LAST_LINES:]]
         variables = [f"{name}={value}" for name, value in launch.shown(self._serving).items()]
-        by_hand = shlex.join(["env", *variables, *self.command])
+        left_out = [word for name in inherited.dropped(self._serving.env) for word in ("-u", name)]
+        by_hand = shlex.join(["env", *left_out, *variables, *self.command])
         return "\n".join([*(shown or ["(the log is empty)"]), "", f"log: {self.log}", f"by hand: {by_hand}"])
 
     def stop(self) -> None:
@@ -182,7 +184,7 @@ class Server:
         # A note before the start and one after it: whenever evalkit is killed, its server can be found.
         orphans.write_note(self.log, self.command, mark)
         try:
-            self._process = process.spawn(self.command, {**launch.variables(serving), process.MARK: mark}, self.log)
+            self._process = process.spawn(self.command, {**launch.surroundings(serving), process.MARK: mark}, self.log)
         except UsageError:
             orphans.remove_note(self.log)
             raise
@@ -237,8 +239,11 @@ class Server:
             )
         try:
             names = [entry["id"] for entry in control.served_models(self.url, timeout_s=5.0)]
-        except InfrastructureError:
+        except control.NotNowError:
             return False
+        except InfrastructureError as error:
+            # It is up, and ours, and says no: waiting changes nothing.
+            self._fail(f"it is up but refuses to be asked: {error.message}", _REFUSES)
         if self.served_name not in names:
             self._fail(
                 f"it serves {', '.join(names) or 'no model'}, not {self.served_name}",

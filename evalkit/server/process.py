@@ -32,7 +32,9 @@ def new_mark() -> str:
 
 
 def spawn(command: Sequence[str], env: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
-    """Start ``command`` in a session of its own; it appends its output to ``log`` itself, so nobody has to read along.
+    """Start ``command`` in a session of its own, with the variables ``env`` and no others.
+
+    It appends its output to ``log`` itself, so nobody has to read along.
 
     A session of its own also keeps Ctrl-C from reaching the server before evalkit has finished its writing.
 
@@ -47,7 +49,7 @@ def spawn(command: Sequence[str], env: Mapping[str, str], log: Path) -> subproce
     try:
         return subprocess.Popen(
             command,
-            env={**os.environ, **env},
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

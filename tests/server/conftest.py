@@ -1,5 +1,6 @@
 import json
 import sys
+import time
 from pathlib import Path
 from uuid import uuid4
 
@@ -41,10 +42,26 @@ def nothing_left_behind(monkeypatch):
     run = uuid4().hex
     monkeypatch.setenv("TEST_RUN", run)
     yield
-    left = [process for process in psutil.process_iter() if _belongs(process, run)]
+    deadline = time.monotonic() + 10
+    # Who watched a server that was ended in a hurry goes a moment after it.
+    while (left := [process for process in psutil.process_iter() if _belongs(process, run)]) and _watchers_alone(left):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.1)
     for process in left:
         process.kill()
     assert not left
+
+
+def _watchers_alone(processes):
+    return all("evalkit.server.watcher" in " ".join(_words(process)) for process in processes)
+
+
+def _words(process):
+    try:
+        return process.cmdline() or ["evalkit.server.watcher"]
+    except psutil.Error:
+        return ["evalkit.server.watcher"]
 
 
 def _belongs(process, run):

@@ -23,6 +23,9 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(PLAY.get("health", 200), b"")
         elif self.path == "/v1/models":
             name = PLAY.get("name") or flag("--served-model-name")
+            if "page" in PLAY or "models" in PLAY:
+                self.answer(PLAY.get("models", 200), PLAY.get("page", "no").encode())
+                return
             self.answer(200, json.dumps({"data": [{"id": name, "max_model_len": 128}]}).encode())
         else:
             self.answer(404, b"")

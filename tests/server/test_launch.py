@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.errors import UsageError
-from evalkit.server import Serving, command, gpus_used, numerics, window
-from evalkit.server.launch import QUIET_FLAGS, flags, shown, variables
+from evalkit.server import Serving, command, dropped, gpus_used, not_passed_on, numerics, window
+from evalkit.server.launch import QUIET_FLAGS, flags, shown, surroundings, variables
 from evalkit.types import Model
 
 TINY = Model(label="tiny", source="org/tiny", digest="a" * 64)
@@ -192,3 +192,29 @@ def test_the_profiles_context_is_lowered_to_the_models(tmp_path, config, length)
     assert flags(gpu(), model)["max-model-len"] == length
     assert numerics(gpu(), model)["max-model-len"] == length
     assert flags(gpu(args={"max-model-len": 30000}), model)["max-model-len"] == 30000
+
+
+CONTRADICTING = {"VLLM_API_KEY": "anything", "VLLM_PORT": "9000", "VLLM_LOGGING_LEVEL": "ERROR", "VLLM_DP_RANK": "1"}
+
+
+def test_variables_that_contradict_what_is_assumed_are_not_inherited(monkeypatch):
+    for name, value in {**CONTRADICTING, "VLLM_ATTENTION_BACKEND": "x", "OTHER": "y"}.items():
+        monkeypatch.setenv(name, value)
+    found = surroundings(gpu())
+    assert CONTRADICTING.keys().isdisjoint(found)
+    assert (found["VLLM_ATTENTION_BACKEND"], found["OTHER"]) == ("x", "y")
+    assert dropped({}) == sorted(CONTRADICTING)
+    assert dropped({"VLLM_PORT": "1"}) == ["VLLM_API_KEY", "VLLM_DP_RANK", "VLLM_LOGGING_LEVEL"]
+    told = not_passed_on(dropped({}))
+    assert all(name in told for name in CONTRADICTING)
+    assert "anything" not in told
+    assert not any(name.removeprefix("env:") in CONTRADICTING for name in numerics(gpu()))
+
+
+def test_a_user_s_own_variable_is_passed_on_or_refused_with_the_reason(monkeypatch):
+    monkeypatch.setenv("VLLM_LOGGING_LEVEL", "ERROR")
+    assert surroundings(gpu(env={"VLLM_LOGGING_LEVEL": "DEBUG"}))["VLLM_LOGGING_LEVEL"] == "DEBUG"
+    for name in ("VLLM_API_KEY", "VLLM_MODEL_REDIRECT_PATH", "VLLM_USE_MODELSCOPE", "VLLM_DP_SIZE"):
+        with pytest.raises(UsageError, match=f"serve.env.{name}") as caught:
+            command(gpu(env={name: "x"}), TINY, 1)
+        assert caught.value.fix

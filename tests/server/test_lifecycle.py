@@ -136,6 +136,13 @@ def test_only_the_log_of_this_start_is_read(serving, model, tmp_path):
         ({"listens": False, "chatters": True}, {"stall_s": 0.6, "start_timeout_s": 1.5}, "not ready after 1.5 s"),
         ({"health": 503, "chatters": True}, {"start_timeout_s": 1.5}, "not ready after 1.5 s"),
         ({"name": "another"}, {}, "it serves another, not tiny"),
+        ({"models": 401}, {}, "refuses to be asked: .*HTTP 401"),
+        ({"models": 403}, {}, "refuses to be asked: .*HTTP 403"),
+        ({"models": 404}, {}, "refuses to be asked: .*HTTP 404"),
+        ({"models": 500}, {}, "refuses to be asked: .*HTTP 500"),
+        ({"page": "<html>hello</html>"}, {}, "refuses to be asked: .*no JSON"),
+        ({"page": '{"data": "none"}'}, {}, "refuses to be asked: .*not a list of models"),
+        ({"models": 503, "chatters": True}, {"start_timeout_s": 1.5}, "not ready after 1.5 s"),
         ({"exit": 5}, {}, "exit status 5"),
     ],
 )
@@ -266,7 +273,7 @@ def test_the_loss_of_an_engine_process_is_noticed_at_once(serving, model, tmp_pa
             assert time.monotonic() - begun < 0.5
             return server.diagnose().reason
 
-    assert "vanished without a word" in asyncio.run(wait("VLLM::Worker"))
+    assert "left no reason in the log" in asyncio.run(wait("VLLM::Worker"))
     assert asyncio.run(wait("tracker")) is None
 
 

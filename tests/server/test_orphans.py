@@ -56,7 +56,7 @@ def run(tmp_path):
     started = []
 
     def start(command, mark="", log="log"):
-        started.append(spawn(command, {MARK: mark}, tmp_path / log))
+        started.append(spawn(command, {**os.environ, MARK: mark}, tmp_path / log))
         return started[-1]
 
     yield start

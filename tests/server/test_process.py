@@ -22,7 +22,7 @@ def start(tmp_path):
 
     def run(code):
         mark = new_mark()
-        process = spawn([sys.executable, "-uc", code], {MARK: mark}, tmp_path / "log")
+        process = spawn([sys.executable, "-uc", code], {**os.environ, MARK: mark}, tmp_path / "log")
         started.append(process)
         return process, Group(process.pid, psutil.Process(process.pid).create_time(), mark)
 
