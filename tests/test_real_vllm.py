@@ -56,7 +56,7 @@ def apart():
 def place(tmp_path_factory, apart):
     folder = tmp_path_factory.mktemp("demo")
     env = {name: value for name, value in os.environ.items() if not name.startswith(("EVALKIT_", "HF_", "VLLM_"))}
-    env |= {"XDG_CACHE_HOME": str(folder / "cache"), "HF_HOME": str(folder / "hub"), "VLLM_CPU_KVCACHE_SPACE": "1"}
+    env |= {"XDG_CACHE_HOME": str(folder / "cache"), "HF_HOME": str(folder / "hub")}
     # What vLLM has once found out about its own model classes takes it half a minute to find out again.
     env |= {"VLLM_CACHE_ROOT": str(user_cache_path("vllm"))}
     if not apart:
