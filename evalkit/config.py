@@ -6,7 +6,6 @@ which evalkit runs, whether they stand in a file or on the command line.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from evalkit import policy, schema
+from evalkit import options, policy, schema
 from evalkit.errors import UsageError, near_miss
 from evalkit.identity import file_name
 from evalkit.policy import Policy
@@ -22,10 +21,12 @@ from evalkit.schema import Problem
 from evalkit.types import Dialect, ImageHandling, Json  # noqa: TC001 - the schema reads the annotations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
 COMMAND_LINE = "command line"
 
+RELEASE = re.compile(r"\d+(\.\d+)*((a|b|rc|\.post|\.dev)\d+)*(\+[a-z0-9.]+)?")
+"""A release of a distribution, as in ``0.32.0`` or ``0.33.0rc1``."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
@@ -69,11 +70,25 @@ class ModelChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelServing:
+    """What one model is served with, where it is not what the others are served with."""
+
+    python: str = ""
+    """As `Serving.python`."""
+    vllm: str = ""
+    """As `Serving.vllm`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Serving:
     """How models are served. Times are in seconds."""
 
     python: str = ""
-    """Interpreter that has vLLM; empty for the one that runs evalkit."""
+    """Interpreter that has vLLM; empty for the one that runs evalkit, or for an environment that evalkit made."""
+    vllm: str = ""
+    """Release of vLLM, in an environment that is made when it is missing; empty for what there is."""
+    models: Mapping[str, ModelServing] = field(default_factory=dict)
+    """By label: models with a vLLM of their own, which is a difference that has to be accepted."""
     profile: Literal["published", "throughput"] = "throughput"
     args: Mapping[str, Json] = field(default_factory=dict)
     """More vLLM flags without their dashes; they win over the profile's."""
@@ -158,29 +173,10 @@ class Config:
         """The baseline, then the candidates."""
         return (self.baseline, *self.candidates)
 
-
-_FLAT = {
-    "vllm_python": ("serve", "python"),
-    "profile": ("serve", "profile"),
-    "serve_args": ("serve", "args"),
-    "serve_env": ("serve", "env"),
-    "trust_remote_code": ("serve", "trust_remote_code"),
-    "min_recovery": ("policy", "min_recovery"),
-    "max_failed": ("policy", "max_failed"),
-    "window": ("client", "window"),
-    "patience": ("client", "patience_s"),
-}
-"""Options whose key in the file stands in a table; every other option is named as its key."""
-_PAIRS = {
-    "data": "--data TASK=FILE",
-    "endpoints": "--endpoint MODEL=URL",
-    "endpoint_is": "--endpoint-is MODEL=REVISION",
-    "served_as": "--served-as MODEL=NAME",
-    "serve_args": "--serve-arg FLAG=VALUE",
-    "serve_env": "--serve-env NAME=VALUE",
-}
-_BARE = "serve_args"
-"""The one kind of pair that may lack its value: a flag that is only switched on."""
+    def serving(self, label: str) -> Serving:
+        """How the model with this label is served; a repetition of the baseline as the baseline is."""
+        own = self.serve.models.get(self.baseline.label if label == self.baseline.again.label else label)
+        return self.serve if own is None else replace(self.serve, python=own.python, vllm=own.vllm)
 
 
 def resolved(mapping: Mapping[str, Any], source: str, given: Mapping[str, Any]) -> Config:
@@ -198,16 +194,19 @@ def resolved(mapping: Mapping[str, Any], source: str, given: Mapping[str, Any]) 
         ConfigError: With one line for each key or value that is wrong.
         UsageError: No baseline is named, or a pair has no ``=``.
     """
-    options = _options(given)
+    used = options.as_mapping(given)
     file = dict(mapping)
-    if options.keys() & {"tasks", "suite"}:
+    if used.keys() & {"tasks", "suite"}:
         file = {key: value for key, value in file.items() if key not in {"tasks", "suite"}}
-    merged = _over(file, options)
+    if "vllm" in used.get("serve", {}) and isinstance(file.get("serve"), Mapping):
+        # A release on the command line takes the place of an interpreter in the file.
+        file["serve"] = {key: value for key, value in file["serve"].items() if key != "python"}
+    merged = options.over(file, used)
     if "baseline" not in merged:
         raise UsageError(
             "no baseline is named", fix="add --baseline MODEL, or baseline = 'MODEL' to a file given with --config"
         )
-    return from_mapping(merged, lambda place: COMMAND_LINE if not mapping or _has(options, place) else source)
+    return from_mapping(merged, lambda place: COMMAND_LINE if not mapping or options.has(used, place) else source)
 
 
 def from_mapping(mapping: Mapping[str, Any], source: schema.Source) -> Config:
@@ -217,14 +216,17 @@ def from_mapping(mapping: Mapping[str, Any], source: schema.Source) -> Config:
         ConfigError: With one line for each key or value that is wrong.
     """
     config = schema.read(Config, mapping, source)
-    schema.refuse([*_ranges(config), *_policy(config.policy), *_labels(config), *_endpoints(config)], source)
+    found = [*_ranges(config), *_policy(config.policy), *_labels(config), *_endpoints(config), *_releases(config)]
+    schema.refuse(found, source)
     labels = {choice.source: choice.label for choice in config.models}
     labels |= {choice.label: choice.label for choice in config.models}
+    models = {labels[name]: one for name, one in config.serve.models.items()}
     return replace(
         config,
         endpoints={labels[name]: _root(url) for name, url in config.endpoints.items()},
         endpoint_is={labels[name]: revision for name, revision in config.endpoint_is.items()},
         served_as={labels[name]: other for name, other in config.served_as.items()},
+        serve=replace(config.serve, models=models),
     )
 
 
@@ -259,61 +261,6 @@ def check_policy(one: Policy, tasks: Iterable[str], averaged: Iterable[str], sou
         else:
             found += schema.known(place, name, averaged, "average of this run")
     schema.refuse(found, source)
-
-
-def _options(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that were used, in the shape of the file."""
-    found: dict[str, Any] = {}
-    for name, value in given.items():
-        if value is None or value is False or value == ():
-            continue
-        written = list(value) if isinstance(value, tuple) else value
-        if name in _PAIRS:
-            written = _pairs(name, value)
-        table, _, key = ".".join(_FLAT.get(name, (name,))).rpartition(".")
-        (found.setdefault(table, {}) if table else found)[key] = written
-    return found
-
-
-def _pairs(name: str, values: Sequence[str]) -> dict[str, Json]:
-    """``KEY=VALUE`` options as a mapping. A flag's value is JSON where it can be, as in the file it would be TOML."""
-    found: dict[str, Json] = {}
-    for text in values:
-        key, sign, value = text.partition("=")
-        if not key or not (sign or name == _BARE):
-            option, form = _PAIRS[name].split()
-            raise UsageError(f"{option} {text}: is not of the form {form}", fix=f"write {option} {form}")
-        found[key] = value if name != _BARE else _flag(value) if sign else True
-    return found
-
-
-def _flag(value: str) -> Json:
-    try:
-        # NaN and Infinity are no JSON, whatever Python's reader says: they stay text.
-        return json.loads(value, parse_constant=str)
-    except ValueError:
-        return value
-
-
-def _over(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
-    """``low`` with what ``high`` says in its place, table by table."""
-    merged = dict(low)
-    for key, value in high.items():
-        below = merged.get(key)
-        merged[key] = _over(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
-    return merged
-
-
-def _has(options: Mapping[str, Any], place: str) -> bool:
-    """Whether the value at a dotted place, or something around it, was given on the command line."""
-    found: Any = options
-    for key in re.sub(r"\[\d+\]", "", place).split("."):
-        if not isinstance(found, Mapping):
-            return True
-        if key not in found:
-            return False
-        found = found[key]
-    return True
 
 
 def _ranges(config: Config) -> Iterator[Problem]:
@@ -389,6 +336,21 @@ def _endpoints(config: Config) -> Iterator[Problem]:
                 yield Problem(place, "this model has no endpoint", "name its server with --endpoint MODEL=URL")
             if not value.strip():
                 yield Problem(place, "is empty", "leave it out, or say what it is")
+
+
+def _releases(config: Config) -> Iterator[Problem]:
+    """Releases that are none, and models that are not in this comparison or that nobody here serves."""
+    releases = {"serve.vllm": config.serve.vllm}
+    names = {name for choice in config.models for name in (choice.label, choice.source)}
+    for name, one in config.serve.models.items():
+        place = schema.under("serve.models", name)
+        releases[f"{place}.vllm"] = one.vllm
+        yield from schema.known(place, name, names, "model")
+        if not one.vllm and not one.python:
+            yield Problem(place, "names neither a release nor an interpreter", "write vllm = '0.32.0'")
+    for place, release in releases.items():
+        if release and not RELEASE.fullmatch(release):
+            yield Problem(place, f"is {release!r}, which is no release of vLLM", "write it like 0.32.0")
 
 
 def _url_fault(url: str) -> str:

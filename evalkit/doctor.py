@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final, Literal
 import requests
 from platformdirs import user_cache_path
 
-from evalkit import environment, sandbox, server
+from evalkit import environment, sandbox, server, tools
+from evalkit.config import Serving
 from evalkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ _OUTPUT_GIB: Final = 1
 """Answers, logs and reports of a run of the five vision tasks."""
 _CACHE_GIB: Final = 80
 """A 12 B model in 16 bit is 24 GB, the five vision tasks are 40 GB, most of them VQAv2."""
-_INSTALL: Final = {"gpu": "uv pip install -e '.[vllm]'", "cpu": "uv pip install -e '.[cpu]'"}
 _IMPORT: Final = """
 import json, torch, torchvision
 versions = {"torch": torch.__version__, "torchvision": torchvision.__version__}
@@ -47,17 +47,22 @@ class Finding:
     """What to do; empty when nothing needs doing."""
 
 
-def examine(python: str = "", output: Path = Path("runs"), prompts: Mapping[str, bool] | None = None) -> list[Finding]:
+def examine(
+    python: str = "", output: Path = Path("runs"), prompts: Mapping[str, bool] | None = None, vllm: str = ""
+) -> list[Finding]:
     """Look at everything that a run needs.
 
     Args:
-        python: The serving interpreter; empty for this one.
+        python: The serving interpreter; empty for the one that a run would find.
         output: The folder of the store and the reports.
         prompts: Task name to whether its published prompt is in the prompt cache; None leaves the finding out.
+        vllm: The release to serve with; empty for what there is.
     """
+    python, serving = _serving(Serving(python=python, vllm=vllm))
     return [
         Finding("Python", "ok", f"{platform.python_version()} ({environment.cpu_name()})"),
-        *_serving(python),
+        *serving,
+        _tools(),
         *_gpus(python),
         _sandbox(),
         _disk("output", output, _OUTPUT_GIB),
@@ -67,23 +72,23 @@ def examine(python: str = "", output: Path = Path("runs"), prompts: Mapping[str,
     ]
 
 
-def _serving(python: str) -> list[Finding]:
-    """VLLM in the serving interpreter, and whether what it stands on can be loaded."""
-    wanted = "gpu" if server.gpus() else "cpu"
+def _serving(wanted: Serving) -> tuple[str, list[Finding]]:
+    """The interpreter that a run would serve with: its vLLM, and whether what that stands on can be loaded."""
     try:
+        python = tools.interpreter(wanted, lambda _: None, "nothing").python
         found = server.installed(python)
     except UsageError as error:
-        return [Finding("vLLM", "problem", error.message, error.fix)]
+        return wanted.python, [Finding("vLLM", "problem", error.message, error.fix)]
     if found.name is None:
         detail = f"not in {found.interpreter} (Python {found.python})"
-        fix = f"{_INSTALL[wanted]}, or name another Python with --vllm-python"
-        return [Finding("vLLM", "problem", detail, fix)]
+        fix = f"{server.MAKES_VLLM}; or name another Python with --vllm-python"
+        return python, [Finding("vLLM", "problem", detail, fix)]
     others = ", ".join(f"{name} {number}" for name, number in found.packages.items() if name != found.name)
     vllm = Finding(
         "vLLM", "ok", f"{found.name} {found.version} in {found.interpreter} (Python {found.python}; {others})"
     )
-    torch = _torch(found, _INSTALL[found.device])
-    return [vllm, torch, *([_dtype(python)] if found.device == "cpu" and torch.status == "ok" else [])]
+    torch = _torch(found)
+    return python, [vllm, torch, *([_dtype(python)] if found.device == "cpu" and torch.status == "ok" else [])]
 
 
 def _dtype(python: str) -> Finding:
@@ -93,7 +98,17 @@ def _dtype(python: str) -> Finding:
     return Finding("dtype", "ok", detail)
 
 
-def _torch(found: server.Installed, install: str) -> Finding:
+def _tools() -> Finding:
+    """The environments that evalkit has made."""
+    made = tools.environments()
+    if not made:
+        return Finding("environments", "ok", f"none made yet in {tools.home()}")
+    names = ", ".join(f"{one.distribution} {one.release}" for one in made)
+    size = tools.gigabytes(sum(one.size_bytes for one in made))
+    return Finding("environments", "ok", f"{names}: {size} in {tools.home()} (`evalkit tools` lists them)")
+
+
+def _torch(found: server.Installed) -> Finding:
     """Whether torch and torchvision belong together, which only importing them tells."""
     try:
         said = subprocess.run(
@@ -109,13 +124,14 @@ def _torch(found: server.Installed, install: str) -> Finding:
         return Finding("torch", "note", detail, "ask again when the machine is less busy")
     if said.returncode:
         last = (said.stderr.strip().splitlines() or [f"exit status {said.returncode}"])[-1]
-        fix = f"install the pair that evalkit's extras name: {install}"
+        fix = f"install the pair that this vLLM pins; or {server.MAKES_VLLM}"
         return Finding("torch", "problem", f"torch and torchvision cannot be loaded together: {last}", fix)
     versions = json.loads(said.stdout.strip().splitlines()[-1])
     detail = f"torch {versions['torch']} with torchvision {versions['torchvision']}"
     if found.device == "gpu" and not versions["cuda"]:
         fix = (
-            f"see that nvidia-smi works and that the driver is not older than torch; or without a GPU {_INSTALL['cpu']}"
+            "see that nvidia-smi works and that the driver is not older than torch; or without a GPU "
+            f"{server.MAKES_VLLM}"
         )
         return Finding("torch", "problem", f"{detail} sees no GPU", fix)
     return Finding("torch", "ok", detail)
@@ -133,7 +149,7 @@ def _gpus(python: str) -> Iterable[Finding]:
         yield Finding(f"GPU {gpu.index}", "note" if held else "ok", detail, fix)
     if found and _has_cpu_build(python):
         detail = "the serving interpreter has vLLM's CPU build, which leaves the GPU idle"
-        yield Finding("GPU use", "note", detail, _INSTALL["gpu"])
+        yield Finding("GPU use", "note", detail, server.MAKES_VLLM)
 
 
 def _has_cpu_build(python: str) -> bool:

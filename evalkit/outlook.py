@@ -11,7 +11,7 @@ from statistics import fmean
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from evalkit import harnesses, pairs, prepare, publish, server
+from evalkit import harnesses, pairs, prepare, publish, server, tools
 from evalkit.config import check_policy
 from evalkit.errors import StoreError
 from evalkit.events import Stage
@@ -64,13 +64,15 @@ def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlo
     Raises:
         EvalkitError: As a run would raise it before a server starts.
     """
+    config = tools.settled(config, say, "nothing")
     tasks = prepare.tasks(config)
     check_policy(config.policy, [task.name for task in tasks], averages(tasks, prepare.averaged(config)))
     with TemporaryDirectory() as empty, Store(Path(empty)) as store:
         contenders = [prepare.contender(choice, config, store, say, patience_s=0.0) for choice in config.models]
-    window = config.client.window or server.window(config.serve)
+    serving = config.serving(config.baseline.label)
+    window = config.client.window or server.window(serving)
     commands = {
-        one.model.label: shlex.join(server.command(config.serve, one.model, _PORT))
+        one.model.label: shlex.join(server.command(config.serving(one.model.label), one.model, _PORT))
         for one in contenders
         if not one.model.endpoint
     }
@@ -87,7 +89,7 @@ def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlo
         smoke=any(one.planned < one.available for one in found),
         warnings=tuple(
             publish.forewarnings(
-                Plan(contenders[0], tuple(contenders[1:]), ()), config.accept_differences, config.serve.python
+                Plan(contenders[0], tuple(contenders[1:]), ()), config.accept_differences, serving.python
             )
         ),
     )

@@ -75,7 +75,7 @@ def contender(
     control.authorization()  # a key that cannot be sent is told before a model is loaded
     if choice.label not in config.endpoints:
         model = environment.model(choice.source, choice.label)
-        engine = environment.engine(config.serve, model)
+        engine = environment.engine(config.serving(choice.label), model)
     else:
         url = config.endpoints[choice.label]
         patience_s = config.client.patience_s if patience_s is None else patience_s

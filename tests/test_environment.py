@@ -347,7 +347,7 @@ def test_an_interpreter_without_vllm_is_refused_with_the_ways_out(interpreter):
     python = interpreter(torch="2.13.0")
     with pytest.raises(UsageError, match=f"{python} has no vLLM") as caught:
         environment.engine(Serving(python=python))
-    for way in (".[vllm]", ".[cpu]", "--vllm-python", "--endpoint"):
+    for way in ("--vllm RELEASE", "evalkit tools make vllm", "--vllm-python", "--endpoint"):
         assert way in caught.value.fix
 
 

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "evalkit"
 
 FLOORS = [
     {"types", "errors", "events", "identity", "printable", "__init__"},
-    {"schema", "config", "policy", "taskfile", "benchmarks", "metrics", "stats", "images", "cards"},
+    {"schema", "config", "options", "policy", "taskfile", "benchmarks", "metrics", "stats", "images", "cards"},
     {
         "chat",
         "plan",
@@ -44,6 +44,7 @@ FLOORS = [
         "server",
         "store",
         "textfile",
+        "tools",
     },
     {
         "prepare",

@@ -34,7 +34,7 @@ def servers_of(folder):
     found = []
     for process in psutil.process_iter(["cmdline", "cwd"]):
         words = process.info["cmdline"] or []
-        if "vllm.entrypoints.openai.api_server" in words and process.info["cwd"] == str(folder):
+        if "vllm.entrypoints.cli.main" in words and process.info["cwd"] == str(folder):
             found.append(process.pid)
     return found
 

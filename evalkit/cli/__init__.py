@@ -28,6 +28,7 @@ COMMANDS = {
     "tasks": ("tasks", "List tasks, or show one."),
     "fetch": ("fetch", "Fill the caches ahead of time: prompts and data."),
     "doctor": ("doctor", "Examine this machine and say what is missing."),
+    "tools": ("tools", "The environments that evalkit has made: list, make, remove."),
     "completion": ("completion", "Print the shell completion script."),
 }
 

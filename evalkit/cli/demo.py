@@ -25,6 +25,7 @@ _TAKES = "about 3 minutes on two quiet cores, 4 where vLLM starts for the first 
 @click.option("--min-recovery", type=float, metavar="PERCENT", help="What the candidate has to keep.")
 @click.option("-o", "--output", default="runs", show_default=True, metavar="FOLDER", help="Where runs are written.")
 @click.option("--vllm-python", default="", metavar="PYTHON", help="The interpreter that has vLLM, if not this one.")
+@click.option("--vllm", default="", metavar="RELEASE", help="Serve with this release, in an environment made for it.")
 @click.option(
     "--serve-arg",
     "serve_args",
@@ -35,8 +36,8 @@ _TAKES = "about 3 minutes on two quiet cores, 4 where vLLM starts for the first 
 @click.option("--fresh", is_flag=True, help="Ask everything again.")
 @click.option("--unsafe-exec", is_flag=True, help="Run generated code without a sandbox, on a machine that has none.")
 @click.option("--json", "as_json", is_flag=True, help="Results as one JSON object on standard output.")
-def command(output: str, vllm_python: str, *, as_json: bool, unsafe_exec: bool, **given: Any) -> int:
-    """Write the data, then run the suite ``demo`` on the trained pair."""
+def command(output: str, vllm_python: str, vllm: str, *, as_json: bool, unsafe_exec: bool, **given: Any) -> int:
+    """Make a vLLM where there is none, write the data, then run the suite ``demo`` on the trained pair."""
     from platformdirs import user_cache_path  # noqa: PLC0415 - --help must not wait for these
 
     from evalkit import config  # noqa: PLC0415
@@ -44,6 +45,7 @@ def command(output: str, vllm_python: str, *, as_json: bool, unsafe_exec: bool, 
     from evalkit.demo import pair, rows, texts  # noqa: PLC0415
 
     click.echo("demo: a small model trained on drawn pictures; its scores say nothing about any real model", err=True)
+    python = _interpreter(vllm_python, vllm, as_json=as_json)
     click.echo(f"demo: {'a part of it' if given['limit'] else 'all of it'}; the whole takes {_TAKES}", err=True)
     place = user_cache_path("evalkit") / "demo"
     baseline, candidate = pair.trained()
@@ -57,9 +59,21 @@ def command(output: str, vllm_python: str, *, as_json: bool, unsafe_exec: bool, 
         "data": {f"demo-{name}": str(path) for name, path in files.items()},
         "output": output,
         "unsafe_exec": unsafe_exec,
-        "serve": {"python": vllm_python, "args": {**_SERVE, **_dtype(vllm_python)}},
+        "serve": {"python": python, "args": {**_SERVE, **_dtype(python)}},
     }
     return carry_out(config.resolved(settings, "evalkit demo", given), as_json=as_json)
+
+
+def _interpreter(python: str, release: str, *, as_json: bool) -> str:
+    """The interpreter that serves; where there is none, an environment with vLLM is made first."""
+    from evalkit import tools  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.cli.run import interruptible  # noqa: PLC0415
+    from evalkit.config import Serving  # noqa: PLC0415
+    from evalkit.display import display  # noqa: PLC0415
+
+    interruptible()
+    with display(as_json=as_json) as say:
+        return tools.interpreter(Serving(python=python, vllm=release), say, "default").python
 
 
 def _dtype(python: str) -> dict[str, str]:

@@ -11,14 +11,15 @@ from evalkit.errors import ExitCode
 
 @click.command("doctor", help="Examine this machine: Python, vLLM, GPUs, disk, network, prompts; say what is missing.")
 @click.option("--vllm-python", default="", metavar="PYTHON", help="The interpreter that has vLLM, if not this one.")
+@click.option("--vllm", default="", metavar="RELEASE", help="The release to serve with, in evalkit's own environment.")
 @click.option("-o", "--output", default="runs", type=click.Path(path_type=Path), help="Where runs would be written.")
-def command(vllm_python: str, output: Path) -> int:
+def command(vllm_python: str, vllm: str, output: Path) -> int:
     """Print one line a finding; exit with 5 when something stands in the way of a run."""
     from evalkit import prompts, registry  # noqa: PLC0415 - --help must not wait for them
     from evalkit.doctor import examine  # noqa: PLC0415
 
     published = {task.name: prompts.cached(task.prompt) for task in registry.tasks().values()}
-    findings = examine(vllm_python, output, published)
+    findings = examine(vllm_python, output, published, vllm)
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
         mark = {"ok": "ok", "note": "note", "problem": "MISSING"}[finding.status]

@@ -103,6 +103,12 @@ OPTIONS = (
     ),
     click.option("--vllm-python", metavar="PYTHON", help="The interpreter that has vLLM, if not this one."),
     click.option(
+        "--vllm",
+        multiple=True,
+        metavar="RELEASE",
+        help="Serve with this release, such as 0.32.0, in an environment that evalkit makes; MODEL=RELEASE for one.",
+    ),
+    click.option(
         "--profile",
         type=click.Choice(["throughput", "published"]),
         help="Serving flags: vLLM's own batch size, or the published card's.",
@@ -164,11 +170,7 @@ def carry_out(settled: Config, *, as_json: bool) -> int:
     from evalkit.display import display  # noqa: PLC0415
     from evalkit.run import run  # noqa: PLC0415
 
-    # A scheduler's SIGTERM and a closed terminal deserve the same orderly end as Ctrl-C.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        # What came ignored, as under nohup, stays ignored.
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _interrupt)
+    interruptible()
     try:
         with display(as_json=as_json) as say:
             finished = run(settled, say)
@@ -179,6 +181,14 @@ def carry_out(settled: Config, *, as_json: bool) -> int:
     if finished.lost is not None:
         raise finished.lost
     return report.exit_code(finished.report)
+
+
+def interruptible() -> None:
+    """Give a scheduler's SIGTERM and a closed terminal the same orderly end as Ctrl-C."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # What came ignored, as under nohup, stays ignored.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -50,8 +50,8 @@ def engine(serving: Serving, model: Model | None = None) -> Engine:
     if found.name is None or found.version is None:
         raise UsageError(
             f"{found.interpreter} has no vLLM (looked for {' and '.join(server.DISTRIBUTIONS)})",
-            fix="install it there (uv pip install -e '.[vllm]' with a GPU, '.[cpu]' without), or name a Python that "
-            "has it with --vllm-python; --endpoint LABEL=URL asks a server that already runs",
+            fix=f"{server.MAKES_VLLM}, or name a Python that has it with --vllm-python; --endpoint LABEL=URL asks a "
+            "server that already runs",
         )
     # A new transformers or torch under the same vLLM has moved published scores before.
     return Engine(found.name, found.version, accelerator, {**numerics, "packages": dict(found.packages)})

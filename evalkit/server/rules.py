@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from evalkit.server.installed import MAKES_VLLM
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -84,20 +86,18 @@ RULES: Final = (
     Rule(
         r"No module named '?vllm(?![\w-])",
         "vLLM is not installed in the serving interpreter",
-        "install it there (uv pip install -e '.[vllm]' with a GPU, '.[cpu]' without), or point --vllm-python at a "
-        "Python that has it",
+        f"{MAKES_VLLM}, or point --vllm-python at a Python that has it",
     ),
     Rule(
         r"operator torchvision::\w+ does not exist|torchvision\W.{0,80}undefined symbol"
         r"|(?:PyTorch|torch) and torchvision (?:were compiled|have been compiled|have different)",
         "torch and torchvision in the serving interpreter do not belong together",
-        "install the pair that evalkit's extras name: uv pip install -e '.[cpu]' (or '.[vllm]')",
+        f"install the pair that this vLLM pins, or {MAKES_VLLM}",
     ),
     Rule(
         r"error: unrecognized arguments: (?P<flags>.+)",
         "this vLLM does not know the flag {flags}",
-        "correct or remove it in serve.args (--serve-arg); `python -m vllm.entrypoints.openai.api_server --help=all` "
-        "lists all",
+        "correct or remove it in serve.args (--serve-arg); the command below with --help=all lists all",
     ),
     Rule(
         r"error: (?P<what>argument .+)",
@@ -146,7 +146,7 @@ RULES: Final = (
     Rule(
         r"Model architectures? (?P<names>\[[^\]]*\]|\w+) (?:are not supported for now|(?:was|is) .{0,60}not supported)",
         "this vLLM does not support the model's architecture {names}",
-        "serve with a vLLM that does (--vllm-python), or correct `architectures` in the model's config.json",
+        "serve with a vLLM that does (--vllm RELEASE), or correct `architectures` in the model's config.json",
     ),
     Rule(
         r"model type `(?P<name>[^`]+)` but Transformers does not recognize",
@@ -217,12 +217,12 @@ RULES: Final = (
     Rule(
         r"Failed to infer device type|No CUDA GPUs are available|Found no NVIDIA driver|libcuda\.so\.1: cannot open",
         "this build of vLLM found no GPU",
-        "serve on a machine with one, or without a GPU install the CPU build: uv pip install -e '.[cpu]'",
+        f"serve on a machine with one, or with the CPU build: {MAKES_VLLM}",
     ),
     Rule(
         r"no kernel image is available for execution|CUDA driver version is insufficient",
         "this build of vLLM does not fit the GPU or its driver",
-        "update the driver, or install a vLLM built for this GPU (--vllm-python)",
+        "update the driver, or serve with a vLLM built for this GPU (--vllm RELEASE, --vllm-python)",
     ),
     Rule(
         r"must be divisible by tensor parallel size \((?P<degree>\d+)\)",
@@ -247,7 +247,7 @@ RULES: Final = (
     Rule(
         r"There is no module or parameter named '|Following weights were not initialized from checkpoint",
         "the model's weights do not have the names that its architecture wants",
-        "check that config.json belongs to these weights, or serve with another vLLM (--vllm-python)",
+        "check that config.json belongs to these weights, or serve with another vLLM (--vllm RELEASE)",
     ),
     Rule(
         r"Couldn't instantiate the backend tokenizer|Can't load tokenizer for|Failed to load the tokenizer",

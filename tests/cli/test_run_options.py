@@ -44,7 +44,7 @@ def test_a_run_is_judged_and_the_next_one_is_foreseen(workplace):
 
 def test_plan_starts_and_writes_nothing(workplace):
     done = workplace.evalkit("plan", *WORDS, "--limit", 12, check=0)
-    assert "vllm.entrypoints.openai.api_server --model cand" in done.stdout
+    assert "vllm.entrypoints.cli.main serve cand" in done.stdout
     assert "12 of 40" in done.stdout
     assert "a smoke run" in done.stdout
     # 2.4865 ** 2 / 12: with twelve samples six of them have to be lost.

