@@ -14,10 +14,10 @@ from evalkit.score import Tally
 from evalkit.types import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from evalkit.types import Sample, Task
+    from evalkit.types import Json, Sample, Task
 
 _LOOK_EVERY_S = 0.5
 
@@ -41,14 +41,15 @@ def score_task(file: Path, name: str, *, data: Path | None, sanitize: bool, unsa
         fix = f"use --metric {task.headline} on JSON lines with `answer` and `reference`"
         raise UsageError(f"no other tool's answers to {name} can be read", fix=fix)
     tally = Tally(task, file.name)
+    judgements = []
     for sample, answer in answered:
         tally.add(sample, answer)
-    _show(task, tally, as_json=as_json)
+        if answer.verdict is not None:
+            judgements.append({"id": sample.id, **answer.verdict})
+    _show(task, tally, judgements, as_json=as_json)
 
 
-def _judged(
-    file: Path, task: Task, data: Path | None, *, sanitize: bool, unsafe: bool
-) -> Iterable[tuple[Sample, Answer]]:
+def _judged(file: Path, task: Task, data: Path | None, *, sanitize: bool, unsafe: bool) -> list[tuple[Sample, Answer]]:
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import Progress  # noqa: PLC0415
 
@@ -59,6 +60,7 @@ def _judged(
     questions = held.questions(task, data, lambda text: click.echo(text, err=True))
     checker = held.checker(task, questions, unsafe=unsafe)
     waiting: dict[str, tuple[Sample, Answer]] = {}
+    judged: dict[str, tuple[Sample, Answer]] = {}
     try:
         for number, (sample, text) in enumerate(attempts(file, questions, sanitize=sanitize)):
             waiting[str(number)] = (sample, Answer(text, "stop", None, None, 0.0))
@@ -70,18 +72,22 @@ def _judged(
                 for key, verdict in checker.ready(_LOOK_EVERY_S):
                     sample, answer = waiting.pop(key)
                     progress.advance(bar)
-                    yield sample, replace(answer, verdict=verdict)
+                    judged[key] = (sample, replace(answer, verdict=verdict))
     finally:
         checker.close()
+    # In the order of the file: they come as they are finished.
+    return [judged[key] for key in sorted(judged, key=int)]
 
 
-def _show(task: Task, tally: Tally, *, as_json: bool) -> None:
+def _show(task: Task, tally: Tally, judgements: Sequence[Mapping[str, Json]], *, as_json: bool) -> None:
     found = tally.task_score()
     if as_json:
-        problems = len(tally.paired)
-        click.echo(
-            json.dumps({"task": task.name, "n": found.scored, "problems": problems, "metrics": dict(found.metrics)})
-        )
+        told: dict[str, Json] = {"task": task.name, "n": found.scored, "problems": len(tally.paired)}
+        told["metrics"] = dict(found.metrics)
+        if judgements:
+            # ``id`` is the problem and the number of the attempt at it; a status is pass, fail or timeout.
+            told["judgements"] = list(judgements)
+        click.echo(json.dumps(told))
         return
     counted = f"{found.scored} answers to {len(tally.paired)} questions"
     for name, value in found.metrics.items():

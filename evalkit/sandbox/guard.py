@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         binds: list[tuple[str, str]]
         links: list[tuple[str, str]]
         devices: list[str]
+        shared: tuple[str, int]
         packages: list[str]
         folder: str
         environment: dict[str, str]
@@ -187,6 +188,9 @@ def _build_root(orders: Orders) -> None:
     private = _NEW_ROOT + orders["folder"]
     os.makedirs(private)
     _mount("tmpfs", private, "tmpfs", _NOSUID | _NODEV, f"mode=1777,size={orders['file_bytes']},nr_inodes={_INODES}")
+    place, size = orders["shared"]
+    os.makedirs(_NEW_ROOT + place)
+    _mount("tmpfs", _NEW_ROOT + place, "tmpfs", _NOSUID | _NODEV, f"mode=1777,size={size},nr_inodes=64")
     os.chdir(_NEW_ROOT)
     _check("pivot_root", _LIBC.pivot_root(b".", b"."))
     _check("umount2", _LIBC.umount2(b".", _DETACH))

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Final
 
 from evalkit.errors import SandboxError
 from evalkit.sandbox.limits import Ended, Limits, Sandbox
-from evalkit.sandbox.view import DEVICES, View, python, sites, view
+from evalkit.sandbox.view import DEVICES, SHARED, View, python, sites, view
 from evalkit.sandbox.watch import Watch
 
 if TYPE_CHECKING:
@@ -176,6 +176,7 @@ def _orders(kind: str, program: bytes, limits: Limits, seen: View, *, folder: st
         "binds": list(seen.binds),
         "links": list(seen.links),
         "devices": list(DEVICES),
+        "shared": SHARED,
         "packages": list(seen.packages),
         "folder": folder,
         "environment": _environment(folder),
@@ -223,7 +224,8 @@ def _walls(seen: View, limits: Limits, uid: int) -> list[str]:
         options += ["--unshare-user", "--uid", "1000", "--gid", "1000"]
     for target, place in seen.links:
         options += ["--symlink", target, place]
-    parents = {str(parent) for _, place in seen.binds for parent in Path(place).parents}
+    places = [*DEVICES, SHARED[0], *(place for _, place in seen.binds)]
+    parents = {str(parent) for place in places for parent in Path(place).parents}
     for parent in sorted(parents - {"/"}):
         # Left to itself, bwrap makes folders that only root may enter.
         options += ["--perms", "0755", "--dir", parent]
@@ -231,4 +233,6 @@ def _walls(seen: View, limits: Limits, uid: int) -> list[str]:
         options += ["--ro-bind", source, place]
     for device in DEVICES:
         options += ["--dev-bind", device, device]
-    return [*options, "--perms", "1777", "--size", str(limits.file_bytes), "--tmpfs", _FOLDER]
+    for place, size in (SHARED, (_FOLDER, limits.file_bytes)):
+        options += ["--perms", "1777", "--size", str(size), "--tmpfs", place]
+    return options

@@ -1,4 +1,4 @@
-"""What a program sees of this machine: the interpreter, its libraries and its installed packages, all read-only.
+"""What a program sees of this machine: the interpreter, its libraries, packages and time zones, all read-only.
 
 Nothing else of the file system exists inside: no ``/home``, ``/root``, ``/tmp``, ``/proc``, ``/sys``, ``/usr/bin``. The
 installed packages appear at ``/packages/N``, so that a virtual environment in the user's home shows nothing around it.
@@ -8,6 +8,7 @@ by it.
 
 from __future__ import annotations
 
+import os
 import sys
 import sysconfig
 from dataclasses import dataclass
@@ -16,9 +17,11 @@ from pathlib import Path
 from typing import Final
 
 _LIBRARIES: Final = ("/usr/lib", "/usr/lib32", "/usr/lib64", "/lib", "/lib32", "/lib64", "/nix/store", "/gnu/store")
-_FILES: Final = ("/etc/ld.so.cache", "/etc/alternatives")
-"""Where the loader finds libraries; Debian's BLAS is reached through ``/etc/alternatives``."""
+_FILES: Final = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
+"""Where the loader finds libraries (Debian's BLAS is reached through ``/etc/alternatives``), and what time it is."""
 DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
+SHARED: Final = ("/dev/shm", 2**20)  # noqa: S108 - the C library keeps named semaphores there and nowhere else
+"""An empty folder of its own, and its bytes: enough for the semaphores that ``multiprocessing`` makes for its locks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,8 @@ def view() -> View:
     homes = [prefix / name for prefix in sorted(prefixes) for name in ("lib", "lib64")]
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     homes = [path for path in homes if (path / version).is_dir() and not path.is_symlink()]
-    for path in [*homes, Path(sysconfig.get_path("stdlib")).resolve(), exe, *map(Path, _FILES)]:
+    zones = [path for path in (sysconfig.get_config_var("TZPATH") or "").split(os.pathsep) if path]
+    for path in [*homes, Path(sysconfig.get_path("stdlib")).resolve(), exe, *map(Path, (*_FILES, *zones))]:
         if path.exists() and not any(
             path.is_relative_to(seen) for seen in [*binds, *(Path(link) for _, link in links)]
         ):

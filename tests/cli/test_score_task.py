@@ -38,6 +38,12 @@ def test_attempts_of_a_file_are_averaged_within_their_problem(problems, tmp_path
     # A quarter of one problem and all of the other; not two of five.
     assert found["metrics"]["pass@1"] == pytest.approx((0.25 + 1) / 2)
     assert found["metrics"]["pass@10"] is None
+    right = {"base": "pass", "plus": "pass", "note": ""}
+    judged = {judgement.pop("id"): judgement for judgement in found["judgements"]}
+    assert list(judged) == [*(f"{one['task_id']}#{at}" for at in range(4)), f"{two['task_id']}#0"]
+    assert judged[f"{one['task_id']}#0"] == judged[f"{two['task_id']}#0"] == right
+    assert {judged[f"{one['task_id']}#{at}"]["base"] for at in range(1, 4)} == {"fail"}
+    assert judged[f"{one['task_id']}#1"]["note"].startswith("base: wrong output")
 
 
 def test_a_task_that_asks_once_scores_files_with_many_attempts_alike(problems, tmp_path):

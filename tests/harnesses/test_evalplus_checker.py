@@ -81,6 +81,52 @@ WRITTEN = {
 }
 
 
+# What a program finds: modules that evalplus has loaded before its guard, a folder for temporary files, time zones.
+FOUND = [
+    "import tempfile\nwith tempfile.NamedTemporaryFile() as file:\n    file.write(b'1')",
+    "import tempfile\nwith tempfile.TemporaryFile() as file:\n    file.write(b'1')",
+    "import tempfile\nwith tempfile.TemporaryDirectory():\n    pass",
+    "import tempfile, pathlib\npathlib.Path(tempfile.gettempdir(), 'x').write_text('1')",
+    "import pathlib\npathlib.Path('x').write_text('1')\npathlib.Path('x').unlink()",
+    "from tqdm import tqdm\nlist(tqdm([1]))",
+    "from tqdm.auto import tqdm\nlist(tqdm([1]))",
+    "import zoneinfo\nzoneinfo.ZoneInfo('UTC')",
+    "import zoneinfo\nassert zoneinfo.ZoneInfo('Europe/Berlin').key == 'Europe/Berlin'",
+    "import pandas\nassert pandas.DataFrame({'a': [1]}).a.sum() == 1",
+    "numpy = __import__('numpy')\nassert numpy.sum([1]) == 1",
+    "import scipy",
+    "import multiprocessing\nmultiprocessing.Value('i', 1)",
+    "import multiprocessing.pool\nmultiprocessing.pool.ThreadPool(1).map(int, ['1'])",
+    "import concurrent.futures\nconcurrent.futures.ThreadPoolExecutor(1).submit(int, '1').result()",
+    "import concurrent.futures\nconcurrent.futures.ProcessPoolExecutor(1).submit(int, '1').result()",
+    "import datetime\ndatetime.datetime.strptime('2024', '%Y')",
+    "import sqlite3\nsqlite3.connect(':memory:').execute('SELECT 1')",
+    "import asyncio\nasync def one():\n    return 1\nasyncio.run(one())",
+    "import subprocess\nsubprocess.run(['true'])",
+    "import subprocess\nsubprocess.Popen",
+    "import shutil\nshutil.rmtree('x')",
+    "import shutil\nshutil.copy('x', 'y')",
+    "import os\nos.getcwd()",
+    "import os\nos.remove",
+    "import os\nos.listdir('.')",
+    "import psutil",
+    "import resource",
+    "import joblib",
+    "import tkinter",
+    "import turtle",
+    "import sklearn",
+    "import pickle, io, random, secrets, uuid, hashlib, statistics, fractions, decimal\nuuid.uuid4()",
+    "import logging.handlers, xml.dom.minidom, email.mime.text, http.client, unittest.mock, ctypes.util",
+    "import os.path, json, csv, sched, this",
+    "exit()",
+    "help(int)",
+    "from os import *\nfork()",
+    "import locale\nlocale.localeconv()",
+    "import time\ntime.localtime()",
+]
+WRITTEN["HumanEval/92"] += [f"{text}\ndef kinds(x):\n    return (x, {{x}}, {{x: x}})" for text in FOUND]
+
+
 def generated(made):
     """A solution, a near miss, a wrong one and a broken one for each made problem."""
     for problem in made:
@@ -146,12 +192,15 @@ def evaluated(folder, samples):
 def test_every_verdict_is_evalplus_s(compared):
     (theirs, _), found, _, _ = compared
     assert sum(map(len, theirs.values())) == len(found)
-    for task_id, tries in theirs.items():
-        for number, attempt in enumerate(tries):
-            verdict = found[f"{task_id}#{number}"]
-            for kind in ("base", "plus"):
-                place = f"{task_id}#{number} {kind}: {attempt['solution']} {verdict['note']}"
-                assert (attempt[f"{kind}_status"] == "pass") == (verdict[kind] == "pass"), place
+    differing = [
+        f"{task_id}#{number} {kind}: {attempt[f'{kind}_status']} there: {attempt['solution']} {verdict['note']}"
+        for task_id, tries in theirs.items()
+        for number, attempt in enumerate(tries)
+        for verdict in [found[f"{task_id}#{number}"]]
+        for kind in ("base", "plus")
+        if (attempt[f"{kind}_status"] == "pass") != (verdict[kind] == "pass")
+    ]
+    assert differing == []
 
 
 def test_pass_at_k_is_evalplus_s_to_the_last_digit(compared):

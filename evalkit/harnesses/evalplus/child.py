@@ -13,13 +13,18 @@ it stopped, ``["broken", type]``, ``["raised", type]``, ``["timeout"]``.
 
 from __future__ import annotations
 
+import builtins
 import json
 import os
+import re
+import shutil
 import signal
+import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,13 +34,18 @@ _DEEPEST = 150
 """Levels of nesting that are written down; a list that contains itself has no end."""
 _MOST_PARTS = 2_000_000
 _PLAIN_INT = 2**63
-_PRELOADED = {
-    "multiprocessing": ("multiprocessing", "concurrent"),
-    "numpy": ("numpy", "pandas", "scipy", "sklearn"),
-    "pandas": ("pandas",),
-}
-"""Modules that evalplus has loaded before its guard takes away what they need to load, and the words in a program that
-ask for them."""
+_LIBRARIES = frozenset(
+    {
+        *("numpy", "pandas", "pyarrow", "datasets", "tqdm", "dateutil", "pytz", "six", "packaging", "yaml", "psutil"),
+        *("multiprocess", "dill", "xxhash", "fsspec", "filelock", "huggingface_hub", "termcolor", "appdirs", "wget"),
+        *("tempdir", "tree_sitter", "tree_sitter_python", "rich", "typing_extensions"),
+    }
+)
+"""What evalplus has loaded beside Python's own library before its guard takes away what loading it needs."""
+_UNFIT = frozenset({"imp", "tkinter", "turtle"})
+"""Of Python's own library, what cannot be loaded there either."""
+_UNGUARDED = (frozenset(sys.stdlib_module_names) - _UNFIT) | _LIBRARIES
+_ABSENT = object()
 _PATIENCE = 3
 _SLICE = slice(None)
 _TAGS: dict[type, str] = {list: "l", tuple: "t", set: "S", frozenset: "Z"}
@@ -150,6 +160,72 @@ def _limited(seconds: float, wall_factor: float, give_up: Callable[[], None]) ->
         setitimer(real, 0)
 
 
+class _Unguarded:
+    """Loads modules as they were loaded in evalplus's process, before its guard.
+
+    Most of Python's own library and some others are there when a program starts, whether it asks for them or not, with
+    what they took from ``os`` by then. Loading all of them for each program would take seconds.
+    """
+
+    def __init__(self, taken: list[tuple[dict[str, Any], str, Any]]) -> None:
+        """Take what the guard has taken away: where, its name, and what it was."""
+        self._taken = taken
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """Where a module is, with a loader that puts back what is missing while it works."""
+        if name.partition(".")[0] not in _UNGUARDED:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
+            loader: Any = spec.loader
+            execute = loader.exec_module
+
+            def unguarded(module: Any) -> None:
+                with self._lifted():
+                    execute(module)
+
+            loader.exec_module = unguarded
+        return spec
+
+    @contextmanager
+    def _lifted(self) -> Iterator[None]:
+        guarded = [(space, name, space.get(name)) for space, name, _ in self._taken]
+        for space, name, held in self._taken:
+            if held is _ABSENT:
+                space.pop(name, None)
+            else:
+                space[name] = held
+        try:
+            yield
+        finally:
+            for space, name, value in guarded:
+                space[name] = value
+
+
+def _put_on(guard: Callable[[None], None]) -> None:
+    """Carry out evalplus's guard: part of its semantics, by which a program that opens files fails.
+
+    It bounds no memory here; that is done from outside.
+    """
+    before = [(vars(module), dict(vars(module))) for module in (builtins, os, shutil, subprocess)]
+    guard(None)
+    taken = [
+        (space, name, held)
+        for space, known in before
+        for name, held in known.items()
+        if held is not None and space.get(name) is None
+    ]
+    # Both are loaded there when the guard hides them: what was loaded with them has them.
+    taken += [(sys.modules, name, _ABSENT) for name in ("psutil", "resource")]
+    sys.meta_path.insert(0, _Unguarded(taken))
+
+
+def _imported(program: str) -> set[str]:
+    """The words of all lines that may import something."""
+    lines = [line for line in program.splitlines() if "import" in line or "from" in line]
+    return set(re.findall(r"\w+", "\n".join(lines)))
+
+
 def perform(order: dict[str, Any], tell: Callable[[list[Any]], None]) -> None:
     """Run the program and its calls, telling each; the first call that fails is the last."""
     clock, leave = time.process_time, os._exit
@@ -161,12 +237,13 @@ def perform(order: dict[str, Any], tell: Callable[[list[Any]], None]) -> None:
     guard: dict[str, Any] = {}
     exec(order["guard"], guard)  # noqa: S102 - evalplus's own file, sent by evalkit
     swallow = guard["swallow_io"]
-    for name, words in _PRELOADED.items():
-        if any(word in order["program"] for word in words):
-            with suppress(Exception):
-                import_module(name)
-    # Memory is bounded from outside. The rest is part of evalplus's semantics: a program that opens files fails.
-    guard["reliability_guard"](None)
+    for name in sorted(_LIBRARIES & _imported(order["program"])):
+        with suppress(Exception):
+            import_module(name)
+    # As there, the folder comes before the guard: finding one is among what the guard takes away.
+    folder = guard["create_tempdir"]()
+    folder.__enter__()
+    _put_on(guard["reliability_guard"])
     try:
         space: dict[str, Any] = {}
         with swallow():
