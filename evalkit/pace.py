@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import dropwhile
 from typing import TYPE_CHECKING, Final
 
 from evalkit.events import Outset, Progress, ServerState
@@ -16,7 +17,7 @@ _ENOUGH: Final = 16
 """New answers of a model from which on its own rate counts; until then that of the models before it."""
 _BEGINS: Final = frozenset({"starting", "already running"})
 _SPEAKS: Final = frozenset({"ready", "already running", "answering"})
-_ENDED: Final = frozenset({"stopping", "stopped", "not stopped"})
+_ENDED: Final = frozenset({"died", "did not start", "stopping", "stopped", "not stopped"})
 
 
 @dataclass(slots=True)
@@ -60,6 +61,7 @@ class Whole:
         self._clock = clock
         self._began = clock()
         self._models: dict[str, _Model] = {}
+        self._ahead: list[_Model] = []
         self.planned = 0
         """Answers of all models to all tasks, those that the store has included; 0 before that is known."""
 
@@ -68,6 +70,7 @@ class Whole:
         if isinstance(event, Outset):
             self.planned = event.planned
             self._models = {label: _Model(owed) for label, owed in event.owed.items()}
+            self._ahead = list(self._models.values())
         elif isinstance(event, Progress) and event.model in self._models:
             one, count = self._models[event.model], event.scored + event.failed
             one.before.setdefault(event.task, count)
@@ -79,6 +82,8 @@ class Whole:
         now = self._clock()
         if state in _BEGINS:
             one.began = now
+            # Models are asked in their order: what those before this one have not answered, they will not.
+            self._ahead = list(dropwhile(lambda other: other is not one, self._ahead))
         if state in _SPEAKS and one.ready is None:
             one.ready = now
             if state == "ready" and one.began is not None:
@@ -106,7 +111,7 @@ class Whole:
     @property
     def left_s(self) -> float | None:
         """Seconds that the rest will take, starts of servers included, at the rates seen so far; None before any."""
-        now, rest = self._clock(), [one for one in self._models.values() if one.left]
+        now, rest = self._clock(), [one for one in self._ahead if one.left]
         seconds = 0.0
         for one in rest:
             rate = self._rate(one, now)

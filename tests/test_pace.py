@@ -96,3 +96,16 @@ def test_a_server_that_already_runs_needs_no_start():
 def test_a_silence_is_no_new_beginning(half):
     half.at(80).state("base", "silent").at(120).state("base", "answering")
     assert half.whole.left_s == pytest.approx(100 + 20 + 200)
+
+
+def test_what_a_model_that_was_given_up_owes_is_not_waited_for(half):
+    half.at(80).state("base", "died").state("base", "stopping").state("base", "stopped")
+    half.at(80).state("cand", "starting").at(90)
+    assert half.whole.answered == 100
+    # A start of 20 s, of which 10 have passed, and 200 answers at 100 in 60 s.
+    assert half.whole.left_s == pytest.approx(10 + 120)
+
+
+def test_a_start_that_fails_ends_its_clock():
+    run = Run().at(0).done("base", 0).state("base", "starting").at(10).state("base", "did not start")
+    assert run.whole.starting_s("base") is None
