@@ -41,26 +41,29 @@ _MORE_LINES: Final = 3
 _MARKS: Final = frozenset("~^ ")
 """Lines under a source line that point at a part of it."""
 
-HOLLOW: Final = re.compile(
-    r"root cause|initialization failed|encountered an issue|failed to be inspected|Error raised in subprocess"
-    r"|returned non-zero exit status|died unexpectedly|^\d+ validation errors? for|AsyncLLM output_handler|cancelled"
-    r"|WorkerProc hit an exception|EngineCore encountered|^Executor failed"
+_HOLLOW: Final = re.compile(
+    r"root cause|initialization failed|encountered an issue|Error raised in subprocess|died unexpectedly"
+    r"|AsyncLLM output_handler|WorkerProc hit an exception|EngineCore encountered|^Executor failed"
 )
-"""Complaints that another process, or another exception, is the cause."""
+"""Complaints that another process, or another exception, is the cause; they say nothing of it."""
 _HOLLOW_NAMES: Final = frozenset(
+    {"EngineDeadError", "EngineGenerateError", "CancelledError", "StopIteration", "GeneratorExit", "ContextTerminated"}
+)
+_WEAK: Final = re.compile(r"failed to be inspected|^\d+ validation errors? for|cancelled")
+_WEAK_NAMES: Final = frozenset(
     {
         *(
-            "EngineDeadError",
-            "EngineGenerateError",
-            "CancelledError",
+            "CalledProcessError",
+            "BrokenPipeError",
+            "ConnectionResetError",
+            "EOFError",
             "KeyboardInterrupt",
             "SystemExit",
-            "StopIteration",
         ),
-        *("CalledProcessError", "BrokenPipeError", "ConnectionResetError", "EOFError", "ContextTerminated"),
-        *("BrokenProcessPool", "ProcessRaisedException", "ProcessExitedException", "GeneratorExit"),
+        *("BrokenProcessPool", "ProcessRaisedException", "ProcessExitedException"),
     }
 )
+"""What mostly follows from something else, and is the cause where there is nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,12 @@ class Raised:
     @property
     def is_hollow(self) -> bool:
         """Whether it only says that something else went wrong."""
-        return self.name in _HOLLOW_NAMES or bool(HOLLOW.search(self.text))
+        return self.name in _HOLLOW_NAMES or bool(_HOLLOW.search(self.text))
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether it counts only where nothing better was raised."""
+        return self.name in _WEAK_NAMES or bool(_WEAK.search(self.text))
 
     @property
     def words(self) -> str:
@@ -123,6 +131,12 @@ def read(log: str) -> list[Line]:
 
 def candidates(lines: Sequence[Line]) -> list[Raised]:
     """The exceptions that may be the cause of the end, the likeliest first."""
+    found = _likely(lines)
+    return [one for one in found if not one.is_weak] or found
+
+
+def _likely(lines: Sequence[Line]) -> list[Raised]:
+    """What may have ended the server, going by who raised it and when."""
     every = [one for one in _exceptions(lines) if one.level not in SURVIVED and not one.is_hollow]
     started = max((at for at, line in enumerate(lines) if _STARTED in line.words), default=-1)
     if started < 0:

@@ -12,6 +12,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from evalkit.server.process import Group
 _POLL_S: Final = 0.5
 _PATIENCE_S: Final = 2.0
 """Between SIGTERM and SIGKILL: nobody waits for the answers of such a server any more."""
+_LOOKS: Final = 6
 _DONE: Final = b"done\n"
 _START: Final = "import sys; sys.path.append(sys.argv[1]); from evalkit.server.watcher import main; main(sys.argv[2:])"
 """``-m`` would look into the working folder first."""
@@ -82,5 +84,12 @@ def main(words: list[str]) -> None:
 def _end(log: Path, mark: str, said: bytes) -> None:
     """End the server, and take back the note about it when nothing is left."""
     known: dict[str, Any] = json.loads(said.splitlines()[0]) if b"\n" in said else {}
-    if not Group(known.get("pid"), known.get("created", 0.0), mark).end(_PATIENCE_S):
+    group = Group(known.get("pid"), known.get("created", 0.0), mark)
+    left = group.end(_PATIENCE_S)
+    if not known:
+        # evalkit may have died between the two halves of a start: the server carries its mark a moment later.
+        for _ in range(_LOOKS):
+            time.sleep(_POLL_S)
+            left = group.end(_PATIENCE_S)
+    if not left:
         orphans.remove_note(log)

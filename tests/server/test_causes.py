@@ -15,6 +15,10 @@ DEATHS = {
     "amx_int8_float32": (["expect A to be bfloat16 or half", "float32"], "--serve-arg dtype=bfloat16"),
     "engine_died_on_first_picture": (["processor_config.json", "vision_config", "1200", "154"], "patch_size"),
     "import_error": (["ImportError: cannot import name 'PixtralRotaryEmbedding'"], "--vllm-python"),
+    "hidden_size": (["does not fit", "(288) must match the size of tensor b (256)"], "config.json"),
+    "head_dim": (["does not fit", "exceeds dimension size (128)"], "config.json"),
+    "unknown_tensor": (["do not have the names"], "config.json"),
+    "missing_program": (["lscpu", "status 127"], "read the log"),
     "weight_loader_assertion": (["vocabulary size disagrees", "config.json", "org_vocab_size"], "config.json"),
 }
 
@@ -158,3 +162,18 @@ def test_what_only_a_terminal_understands_is_not_shown():
     assert found.reason == "FooError: 86%"
     log = died(*TRACE, "FooError: \x1b[31mred\x1b[0m \x1b]0;title\x07and \x08more") + HOLLOW
     assert classify(log, 1).reason == "FooError: red and \N{REPLACEMENT CHARACTER}more"
+
+
+def test_a_worker_that_was_killed_from_outside_is_not_blamed_on_memory():
+    found = classify((LOGS / "killed_worker.log").read_text(), 0)
+    assert "left no reason in the log" in found.reason
+
+
+def test_what_follows_from_something_else_is_the_cause_where_nothing_else_is():
+    weak = died(*TRACE, "subprocess.CalledProcessError: Command 'x' returned non-zero exit status 127.")
+    assert classify(weak + HOLLOW, 1).reason.startswith("CalledProcessError: Command 'x'")
+    assert classify(weak + died(*TRACE, "FooError: jammed") + HOLLOW, 1).reason == "FooError: jammed"
+    inspected = "ValidationError: 1 validation error for ModelConfig"
+    lines = (*TRACE, inspected, "  Value error, Model architectures ['X'] failed to be inspected. [type=value_error]")
+    found = classify(died(*lines, process="APIServer", level=""), 1)
+    assert found.reason == "ValidationError: Model architectures ['X'] failed to be inspected."
