@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from evalkit.client import Patience, Policy, Request
+    from evalkit.client import Gate, Patience, Policy, Request
     from evalkit.harnesses import Exam
     from evalkit.ledger import Ledger
     from evalkit.prepare import Source
@@ -48,6 +48,8 @@ _DEATH_SHOWS_S = 1.0
 _TOO_LONG = re.compile(r"context length|max_model_len|longer than the max", re.IGNORECASE)
 _SILENCE = 0.1
 """A server that has not said anything for this share of the deadline of a request is called silent."""
+_LONGEST_SILENCE_S = 15.0
+"""Or for so long."""
 _HOPELESS = 64
 """So many refusals without one answer are not about single samples."""
 
@@ -248,22 +250,28 @@ class _Talk:
 
     @asynccontextmanager
     async def _telling_of_silence(self, client: Client) -> AsyncIterator[None]:
-        telling = asyncio.create_task(self._tell_of_silence(client.patience))
+        telling = asyncio.create_task(self._tell_of_silence(client.patience, client.gate))
         try:
             yield
         finally:
             telling.cancel()
             await asyncio.wait({telling})
 
-    async def _tell_of_silence(self, patience: Patience) -> None:
+    async def _tell_of_silence(self, patience: Patience, gate: Gate) -> None:
         """Tell that nothing comes from the server, less often the longer it lasts, and that it speaks again."""
         label, first_s = self.ledger.contender.model.label, self.way.policy.deadline_s * _SILENCE
+        first_s = min(first_s, _LONGEST_SILENCE_S)
         due_s, heard = first_s, 0
         while True:
-            silent_s = patience.silent_s
+            silent_s = max(patience.silent_s, gate.refusing_s)
             if silent_s >= due_s:
-                waiting = f"no answer for {silent_s:.3g} s; requests under way: {patience.under_way}"
-                self.ledger.say(ServerState(label, "silent", waiting))
+                if gate.refusing_s:
+                    borne = f"it is asked again for up to {self.way.policy.patience_s:g} s (--patience)"
+                    told = ServerState(label, "refusing", f"for {silent_s:.3g} s ({gate.reason}); {borne}")
+                else:
+                    waiting = f"no answer for {silent_s:.3g} s; requests under way: {patience.under_way}"
+                    told = ServerState(label, "silent", waiting)
+                self.ledger.say(told)
                 due_s, heard = 2 * silent_s, patience.heard
             elif due_s > first_s and patience.heard > heard:
                 self.ledger.say(ServerState(label, "answering", self.url))

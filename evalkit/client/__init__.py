@@ -7,9 +7,10 @@ arrive. The iterator is pulled, and each body made, in a thread, never more than
 from __future__ import annotations
 
 from evalkit.client.completions import Names, read_chat
+from evalkit.client.gate import Gate
 from evalkit.client.lookahead import AHEAD
 from evalkit.client.patience import Patience
 from evalkit.client.request import Asks, Policy, Reader, Request
 from evalkit.client.sending import Client
 
-__all__ = ["AHEAD", "Asks", "Client", "Names", "Patience", "Policy", "Reader", "Request", "read_chat"]
+__all__ = ["AHEAD", "Asks", "Client", "Gate", "Names", "Patience", "Policy", "Reader", "Request", "read_chat"]

@@ -27,6 +27,11 @@ class Patience:
     _silent_since: float = 0.0
     _renewed: dict[asyncio.Timeout, float] = field(default_factory=dict)
     """Deadlines that a sign of life moves, each with its seconds."""
+    _waiting: set[asyncio.Timeout] = field(default_factory=set)
+    """Deadlines of the requests under way."""
+    _ended: set[asyncio.Timeout] = field(default_factory=set)
+    """Those that ``end_all`` has brought forward."""
+    _why: str = ""
 
     @property
     def silent_s(self) -> float:
@@ -53,20 +58,36 @@ class Patience:
 
         Raises:
             TimeoutError: It is over.
+            ConnectionAbortedError: ``end_all`` was called meanwhile.
         """
         if self._spoke and not self.under_way:
             self._spoke, self._silent_since = False, asyncio.get_running_loop().time()
         self.under_way += 1
         seconds = self.deadline_s(request)
         limit = asyncio.timeout(seconds)
+        self._waiting.add(limit)
         try:
             async with limit:
                 if request.more_tokens:
                     self._renewed[limit] = seconds
                 yield
+        except TimeoutError:
+            if limit in self._ended:
+                raise ConnectionAbortedError(self._why) from None
+            raise
         finally:
+            self._waiting.discard(limit)
+            self._ended.discard(limit)
             self._renewed.pop(limit, None)
             self.under_way -= 1
+
+    def end_all(self, why: str) -> None:
+        """Wait no longer for the responses to the requests under way."""
+        self._why = why
+        for limit in self._waiting:
+            if limit.when() is not None and not limit.expired():
+                self._ended.add(limit)
+                limit.reschedule(asyncio.get_running_loop().time())
 
     def note_response(self) -> None:
         """The server is alive: a request of many tokens may only be waiting in its queue, and has all its time again.

@@ -53,6 +53,8 @@ class Policy:
     patience_s: float = 600.0
     """How long a request is sent again while the server refuses it for now (429, 503, no connection), and a server that
     refuses everything is borne."""
+    look_s: float = 15.0
+    """After so long a silence ``/health`` is asked whether the server is still there."""
     deadline_s: float = 600.0
     """From the start of a try to the last byte of its response, where one answer is asked for."""
     slowest_tokens_per_s: float = 16.0
@@ -74,7 +76,7 @@ class Policy:
         for name, least in (("window", 1), ("tries", 1), ("response_bytes", 1), ("lost_windows", 1)):
             if getattr(self, name) < least:
                 raise UsageError(f"{name} = {getattr(self, name)}", fix=f"it must be at least {least}")
-        for name in ("deadline_s", "connect_s", "slowest_tokens_per_s"):
+        for name in ("look_s", "deadline_s", "connect_s", "slowest_tokens_per_s"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"{name} = {getattr(self, name)}", fix="it must be more than 0")
         for name in ("first_wait_s", "longest_wait_s", "patience_s"):

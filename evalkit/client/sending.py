@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import random
 import time
 from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import aiohttp
 
 from evalkit import __version__
+from evalkit.client.gate import Gate
 from evalkit.client.lookahead import LookAhead
 from evalkit.client.patience import Patience
 from evalkit.client.request import Policy
-from evalkit.client.responses import LONGEST_MESSAGE, error_message
+from evalkit.client.tries import ONLY_ONCE, Tried, broken, one_failure, refused, wait_before_try, with_history
 from evalkit.control import authorization, proxy_for, server_root
 from evalkit.errors import InfrastructureError
 from evalkit.types import Failure, FailureKind
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Iterable, Sequence
     from types import SimpleNamespace, TracebackType
 
     from aiohttp.abc import AbstractStreamWriter
@@ -44,25 +42,6 @@ _KEEPALIVE_S: Final = 3.0
 """Shorter than the 5 s after which vLLM closes an idle connection (``VLLM_HTTP_TIMEOUT_KEEP_ALIVE``)."""
 
 _ERROR_BODY_BYTES: Final = 64 * 2**10
-
-_ONLY_ONCE: Final = frozenset(
-    {FailureKind.REFUSED, FailureKind.NOT_SERVED, FailureKind.WRONG_MODEL, FailureKind.CONTENT_FILTER}
-)
-"""Failures that another try would not change."""
-
-_ABOUT_THE_REQUEST: Final = frozenset({400, 413, 422})
-"""Statuses that speak of the very request; other 4xx speak of the address, the key or the model's name."""
-
-# The first row that fits names the failure.
-_BROKEN: Final[tuple[tuple[tuple[type[Exception], ...], FailureKind], ...]] = (
-    (
-        (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError),
-        FailureKind.NOT_CONNECTED,
-    ),
-    ((TimeoutError,), FailureKind.DEADLINE),
-    ((aiohttp.ClientResponseError,), FailureKind.BAD_RESPONSE),  # not HTTP at all
-    ((Exception,), FailureKind.DISCONNECTED),
-)
 
 
 class Client:
@@ -90,6 +69,8 @@ class Client:
         self._names: Names = (model, *also)
         self._policy = policy or Policy()
         self._patience = Patience(self._policy)
+        self._gate = Gate(self._policy)
+        self._mute = ""
         self._kept: aiohttp.ClientSession
         self._new: aiohttp.ClientSession
         self._is_open = False
@@ -101,6 +82,7 @@ class Client:
         self._kept = self._open(aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S))
         self._new = self._open(aiohttp.TCPConnector(limit=0, force_close=True))
         self._is_open = True
+        self._looking = asyncio.create_task(self._look_after())
         return self
 
     def _open(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
@@ -120,10 +102,10 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._looking.cancel()
         for asking in self._askings:
             asking.cancel()
-        if self._askings:
-            await asyncio.wait(self._askings)
+        await asyncio.wait({*self._askings, self._looking})
         self._is_open = False
         await self._kept.close()
         await self._new.close()
@@ -167,6 +149,31 @@ class Client:
         """How long the server has said nothing, and how long that is borne."""
         return self._patience
 
+    @property
+    def gate(self) -> Gate:
+        """Whether the server refuses for now, and for how long it has."""
+        return self._gate
+
+    async def _look_after(self) -> None:
+        """Ask a silent server's ``/health`` beside the requests: one that is gone need not be waited for."""
+        while True:
+            await asyncio.sleep(self._policy.look_s / 3)
+            silent_s = self._patience.silent_s
+            if silent_s < self._policy.look_s:
+                continue
+            try:
+                asked = aiohttp.ClientTimeout(total=self._policy.look_s)
+                async with self._new.get(
+                    self._root + "/health", allow_redirects=False, timeout=asked, trace_request_ctx=_Wire()
+                ):
+                    pass
+            except (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError, ConnectionError):
+                self._patience.end_all(f"the server is gone: no answer for {silent_s:.0f} s, and no connection")
+            except (aiohttp.ClientError, OSError):  # as silent as the rest
+                if silent_s > self._policy.patience_s:
+                    self._mute = f"{self._root}: no answer for {silent_s:.0f} s, nor from /health"
+                    self._patience.end_all("the server says nothing at all")
+
     async def _ask_all(self, ahead: LookAhead, outbox: Outbox) -> None:
         """Send everything, then raise what ended it early."""
         try:
@@ -193,20 +200,31 @@ class Client:
     async def _answer(self, request: Request, body: bytes) -> Outcome | Replies:
         """Try until there is an outcome that stands."""
         earlier: list[FailureKind] = []
+        put_off = 0
+        first: float | None = None
         while True:
-            tried = await self._try(request, body, self._kept)
+            looks = await self._gate.enter()
+            try:
+                tried = await self._try(request, body, self._kept)
+            finally:
+                self._gate.leave(looked=looks)
             said = tried.outcome
             if isinstance(said, tuple):
                 return tuple(one and replace(one, latency_s=tried.seconds, tries=len(earlier) + 1) for one in said)
             outcome = replace(said, latency_s=tried.seconds, tries=len(earlier) + 1)
             if not isinstance(outcome, Failure):
                 return outcome
-            if not tried.again or outcome.tries >= self._policy.tries:
-                return _with_history(outcome, earlier)
+            first = first or asyncio.get_running_loop().time()
+            if tried.for_now and not self._gate.over(first):
+                put_off += 1
+                earlier.append(outcome.kind)
+                continue
+            if self._mute or not tried.again or outcome.tries - put_off >= self._policy.tries:
+                return with_history(outcome, earlier)
             earlier.append(outcome.kind)
             await asyncio.sleep(wait_before_try(len(earlier) + 1, tried.retry_after_s, self._policy))
 
-    async def _try(self, request: Request, body: bytes, session: aiohttp.ClientSession) -> _Tried:
+    async def _try(self, request: Request, body: bytes, session: aiohttp.ClientSession) -> Tried:
         """Send once; a kept connection that turns out to be closed does not count."""
         wire = _Wire()
         started = time.perf_counter()
@@ -216,14 +234,18 @@ class Client:
             if session is self._kept and wire.was_stale(error):
                 # The other kept connections may be closed as well, so the request goes out on a new one.
                 return await self._try(request, body, self._new)
-            failure = _broken(error, self._patience.words(request))
+            failure = broken(error, self._patience.words(request))
             # With many tokens it means that the server has answered nobody for long: so would the next try be.
             silent = failure.kind is FailureKind.DEADLINE and request.more_tokens > 0
-            tried = _Tried(failure, again=not silent)
+            tried = Tried(failure, again=not silent, for_now=failure.kind is FailureKind.NOT_CONNECTED)
+        if tried.for_now and isinstance(tried.outcome, Failure):
+            self._gate.note_refused(tried.outcome.message, tried.retry_after_s)
+        elif wire.answered:
+            self._gate.note_taken()
         tried.seconds = time.perf_counter() - started
         return tried
 
-    async def _exchange(self, request: Request, body: bytes, session: aiohttp.ClientSession, wire: _Wire) -> _Tried:
+    async def _exchange(self, request: Request, body: bytes, session: aiohttp.ClientSession, wire: _Wire) -> Tried:
         """One request and its response; network trouble is raised."""
         url = self._root + request.path
         connecting = aiohttp.ClientTimeout(total=None, sock_connect=self._policy.connect_s)
@@ -237,17 +259,21 @@ class Client:
             self._patience.note_response()
             if response.status != 200:
                 said, _ = await _read(response, _ERROR_BODY_BYTES)
-                return _refused(response, said)
+                return refused(response, said)
             said, whole = await _read(response, self._policy.response_bytes)
             if not whole:
                 message = f"the response is longer than {self._policy.response_bytes} bytes"
-                return _Tried(Failure(FailureKind.BAD_RESPONSE, message), again=True)
-            outcome = _one_failure(request.read(said, self._names))
-            return _Tried(outcome, again=isinstance(outcome, Failure) and outcome.kind not in _ONLY_ONCE)
+                return Tried(Failure(FailureKind.BAD_RESPONSE, message), again=True)
+            outcome = one_failure(request.read(said, self._names))
+            return Tried(outcome, again=isinstance(outcome, Failure) and outcome.kind not in ONLY_ONCE)
 
     def _watch(self, outcome: Outcome | Replies) -> None:
         """Stop when the server is lost; without this, the rest of a data set would fail for hours."""
-        if not isinstance(outcome, Failure) or outcome.kind in _ONLY_ONCE:
+        if self._mute:
+            raise InfrastructureError(
+                self._mute, fix="see what the server is doing; the same command then continues where this one stopped"
+            )
+        if not isinstance(outcome, Failure) or outcome.kind in ONLY_ONCE:
             self._failed_in_a_row = 0
             return
         self._failed_in_a_row += 1
@@ -275,17 +301,6 @@ class _Wire:
             return isinstance(error.message, str)
         never_was = isinstance(error, (aiohttp.ClientConnectorError, TimeoutError))
         return isinstance(error, aiohttp.ClientConnectionError) and not never_was
-
-
-@dataclass(slots=True)
-class _Tried:
-    """How one try ended."""
-
-    outcome: Outcome | Replies
-    again: bool
-    """Whether another try may end otherwise."""
-    retry_after_s: float | None = None
-    seconds: float = 0.0
 
 
 class _Body(aiohttp.Payload):
@@ -328,71 +343,3 @@ async def _read(response: aiohttp.ClientResponse, most: int) -> tuple[bytes, boo
             response.close()
             return b"".join(parts)[:most], False
     return b"".join(parts), True
-
-
-def _one_failure(said: Outcome | Replies) -> Outcome | Replies:
-    """A failure in the place of replies that are all failures, as a server that is being stopped sends them."""
-    if isinstance(said, tuple) and said and all(isinstance(one, Failure) for one in said):
-        return said[0] or said
-    return said
-
-
-def _refused(response: aiohttp.ClientResponse, body: bytes) -> _Tried:
-    """What a status other than 200 means."""
-    status = response.status
-    message = f"HTTP {status}: {error_message(body) or response.reason or 'no reason given'}"
-    if status == 429:
-        kind, again = FailureKind.RATE_LIMITED, True
-    elif status >= 500:
-        kind, again = FailureKind.SERVER_ERROR, True
-    elif status >= 400:
-        kind, again = FailureKind.REFUSED if status in _ABOUT_THE_REQUEST else FailureKind.NOT_SERVED, False
-    else:
-        kind, again = FailureKind.BAD_RESPONSE, False
-        if target := response.headers.get("Location"):
-            message = f"HTTP {status}: redirected to {target[:LONGEST_MESSAGE]}, which is not followed"
-    return _Tried(Failure(kind, message), again, retry_after_s(response.headers) if again else None)
-
-
-def _broken(error: Exception, too_late: str) -> Failure:
-    """The name of a try that the network ended."""
-    kind = next(kind for types, kind in _BROKEN if isinstance(error, types))
-    if kind is FailureKind.DEADLINE:
-        return Failure(kind, too_late)
-    return Failure(kind, (str(error) or type(error).__name__)[:LONGEST_MESSAGE])
-
-
-def _with_history(failure: Failure, earlier: list[FailureKind]) -> Failure:
-    """The failure, naming the kinds of the tries before it where they were others."""
-    others = [str(kind) for kind in dict.fromkeys(earlier) if kind is not failure.kind]
-    return replace(failure, message=f"{failure.message} (before: {', '.join(others)})") if others else failure
-
-
-def wait_before_try(number: int, retry_after: float | None, policy: Policy) -> float:
-    """Seconds to wait before try ``number`` (2 or more).
-
-    Exponential backoff with full jitter: uniform between 0 and ``first_wait_s * 2 ** (number - 2)``, so that
-    a window of requests that failed together does not come back together. A ``Retry-After`` takes the place
-    of the growth: its seconds, and up to ``first_wait_s`` more. Never more than ``longest_wait_s``.
-    """
-    span = policy.first_wait_s * 2 ** min(number - 2, 60) if retry_after is None else policy.first_wait_s
-    wait = (retry_after or 0.0) + random.uniform(0, min(span, policy.longest_wait_s))  # noqa: S311 - not a secret
-    return min(wait, policy.longest_wait_s)
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a ``Retry-After`` (a number, or an HTTP date) asks for; None when there is no usable one.
-
-    A date is compared with the response's own ``Date`` where there is one: the two clocks need not agree.
-    """
-    text = headers.get("Retry-After", "").strip()
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            until = parsedate_to_datetime(text).timestamp()
-            now = parsedate_to_datetime(headers["Date"]).timestamp() if "Date" in headers else time.time()
-        except (ValueError, OverflowError):
-            return None
-        seconds = until - now
-    return None if math.isnan(seconds) else max(seconds, 0.0)

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from servers import Asked, ModelServer, Reply, chat, part_named
 
 from evalkit.client import AHEAD, Asks, Client, Policy, Request, read_chat
-from evalkit.client.sending import retry_after_s, wait_before_try
+from evalkit.client.tries import retry_after_s, wait_before_try
 from evalkit.errors import InfrastructureError, UsageError
 from evalkit.types import Answer, Failure, FailureKind
 
-QUICK = Policy(window=4, tries=3, first_wait_s=0.002, longest_wait_s=0.01, deadline_s=10)
+QUICK = Policy(window=4, tries=3, patience_s=0, first_wait_s=0.002, longest_wait_s=0.01, deadline_s=10)
 
 
 def body(number, size=0, model="tiny"):
