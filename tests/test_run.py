@@ -167,7 +167,8 @@ def test_a_smoke_run_says_so_and_its_answers_are_not_lost(workplace):
     ],
 )
 def test_when_everything_fails_there_is_no_score(workplace, part, kind):
-    (workplace.folder / "evalkit.toml").write_text("[client]\ntries = 2\ndeadline_s = 0.5\nwindow = 64\npatience_s = 1\n")
+    settings = "[client]\ntries = 2\ndeadline_s = 0.5\nwindow = 64\npatience_s = 1\n"
+    (workplace.folder / "evalkit.toml").write_text(settings)
     done = workplace.evalkit(*workplace.comparison(*fast(f"part={part}"), "--limit", "4", "--config", "evalkit.toml"))
     assert done.returncode in {4, 5}
     assert done.stdout == ""
