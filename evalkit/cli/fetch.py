@@ -34,15 +34,6 @@ def command(suite: str | None, tasks: tuple[str, ...], tasks_dir: tuple[Path, ..
 
 
 def _fetched(task: Task, *, rows: bool) -> str:
-    from evalkit import prompts  # noqa: PLC0415
-    from evalkit.benchmarks import BENCHMARKS  # noqa: PLC0415
-    from evalkit.rows import open_rows  # noqa: PLC0415
+    from evalkit import harnesses  # noqa: PLC0415
 
-    prompts.read(task.prompt)
-    if not rows:
-        return "prompt ready"
-    found = open_rows(
-        task.dataset, benchmark=BENCHMARKS[task.benchmark], base=Path(task.source).parent, tell=click.echo
-    )
-    count = sum(1 for _ in found)
-    return f"prompt and {count} rows ready"
+    return harnesses.harness(task).fetch(task, click.echo, rows=rows)

@@ -13,7 +13,7 @@ from evalkit.benchmarks import BENCHMARKS
 from evalkit.client import Request
 from evalkit.errors import DataError
 from evalkit.rows import Rows, open_rows
-from evalkit.types import Failure, FailureKind, Sample, Text
+from evalkit.types import Failure, FailureKind, PublishedPrompt, Sample, Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -99,6 +99,15 @@ class Chat:
         benchmark = BENCHMARKS[task.benchmark]
         rows = open_rows(task.dataset, benchmark=benchmark, data=data, base=Path(task.source).parent, tell=tell)
         return ChatQuestions(task, rows, prompt)
+
+    def fetch(self, task: Task, tell: Callable[[str], None], *, rows: bool) -> str:
+        """The published prompt, and with ``rows`` every row."""
+        prompts.read(task.prompt)
+        published = isinstance(task.prompt, PublishedPrompt)
+        if not rows:
+            return "prompt ready" if published else "its rows are all there is to fetch (--rows)"
+        count = sum(1 for _ in self.questions(task, None, tell).rows)
+        return f"{'prompt and ' if published else ''}{count:,} rows ready"
 
     def exam(self, task: Task, served: Served, tell: Callable[[str], None]) -> ChatExam:
         """The task for one model."""

@@ -110,6 +110,13 @@ class Harness(Protocol):
             DataError: The data cannot be read or do not fit.
         """
 
+    def fetch(self, task: Task, tell: Callable[[str], None], *, rows: bool) -> str:
+        """Bring what the task would take from the network, with ``rows`` its data as well; says what is ready now.
+
+        Raises:
+            EvalkitError: It cannot be had.
+        """
+
     def exam(self, task: Task, served: Served, tell: Callable[[str], None]) -> Exam:
         """The task for one model on its server; ``tell`` is for sentences that belong into the report."""
 

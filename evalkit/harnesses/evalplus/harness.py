@@ -47,6 +47,13 @@ class EvalPlus:
         request = request_facts(task.decoding, words, settings.bos)
         return Problems(problems, task.decoding.n, request, _identity(settings))
 
+    def fetch(self, task: Task, tell: Callable[[str], None], *, rows: bool) -> str:
+        """With ``rows`` the problems; the texts of the prompts come with evalplus."""
+        if not rows:
+            return "its problems are all there is to fetch (--rows)"
+        questions = self.questions(task, None, tell)
+        return f"{questions.available // task.decoding.n:,} problems ready"
+
     def exam(self, task: Task, served: Served, tell: Callable[[str], None]) -> EvalPlusExam:
         """The problems for one model on its server."""
         del tell

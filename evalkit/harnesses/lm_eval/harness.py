@@ -41,6 +41,13 @@ class LmEval:
         files = mirror(task, data, chosen.shots, tell)
         return GroupQuestions(chosen, files.revision, LoadedGroup(files, chosen.shots))
 
+    def fetch(self, task: Task, tell: Callable[[str], None], *, rows: bool) -> str:
+        """With ``rows`` the files of all subjects; the templates come with lm-eval."""
+        if not rows:
+            return "its data are all there is to fetch (--rows)"
+        questions = self.questions(task, None, tell)
+        return f"{questions.available:,} questions ready"
+
     def exam(self, task: Task, served: Served, tell: Callable[[str], None]) -> Exam:
         """MMLU for one model on its server.
 
