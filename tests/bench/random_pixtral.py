@@ -1,21 +1,35 @@
 """Writes a checkpoint of Pixtral-12B's architecture with random weights: the real one's speed, answers that are noise.
 
-``python tests/bench/random_pixtral.py FOLDER`` writes 25 GB; it needs torch and transformers 5.17 or newer.
+::
+
+    python tests/bench/random_pixtral.py FOLDER                  # bfloat16, 25 GB
+    python tests/bench/random_pixtral.py FOLDER --dtype float16 --w8a8 FOLDER2   # and the same model in 8 bits, 14 GB
+    python tests/bench/random_pixtral.py FOLDER --layers 2       # fewer layers, for a machine without a GPU
+
+It needs torch and transformers 5.12 or newer. vLLM 0.26 and 0.32 load what it writes as it is. The 8-bit model is the
+first one's language layers rounded to the nearest of 255 steps a row (W8A8, no calibration), in the layout of
+compressed-tensors.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import LlavaConfig, LlavaForConditionalGeneration
 
 from evalkit.demo.tiny import make
 from evalkit.demo.train.export import config
 
-VOCABULARY, POSITIONS = 131072, 32768
+if TYPE_CHECKING:
+    from torch import Tensor
+
+VOCABULARY, POSITIONS, LONGEST_EDGE = 131072, 32768, 1024
 TEXT = {
     "vocab_size": VOCABULARY,
     "hidden_size": 5120,
@@ -32,33 +46,126 @@ VISION = {
     "num_hidden_layers": 24,
     "num_attention_heads": 16,
     "head_dim": 64,
-    "image_size": 1024,
+    "image_size": LONGEST_EDGE,
     "patch_size": 16,
+}
+INDEX = "model.safetensors.index.json"
+SCHEME = {
+    "quant_method": "compressed-tensors",
+    "format": "int-quantized",
+    "quantization_status": "compressed",
+    "global_compression_ratio": None,
+    "kv_cache_scheme": None,
+    "ignore": ["lm_head", "re:.*lm_head", "re:.*vision_tower.*", "re:.*multi_modal_projector.*"],
+    "config_groups": {
+        "group_0": {
+            "targets": ["Linear"],
+            "weights": {"num_bits": 8, "type": "int", "strategy": "channel", "symmetric": True, "dynamic": False},
+            "input_activations": {
+                "num_bits": 8,
+                "type": "int",
+                "strategy": "token",
+                "symmetric": True,
+                "dynamic": True,
+            },
+        }
+    },
 }
 
 
-def main() -> None:
-    """The small random model's tokenizer and processor, with the large one's sizes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
+def write(folder: Path, layers: int, dtype: str, device: str) -> int:
+    """The large model in the small random model's folder: its tokenizer and processor, widened; returns parameters."""
     make(folder, seed=12)
+    # The small model's weights: a loader that takes every file of the folder would read them.
+    (folder / "model.safetensors").unlink()
+    _widen(folder)
+    wanted = config()
+    wanted.pop("architectures")
+    wanted["dtype"] = dtype
+    wanted["text_config"] |= {**TEXT, "num_hidden_layers": layers}
+    wanted["vision_config"] |= VISION
+    torch.manual_seed(12)
+    torch.set_default_dtype(getattr(torch, dtype))
+    with torch.device(device):
+        model = LlavaForConditionalGeneration(LlavaConfig(**wanted))
+    model.save_pretrained(folder, max_shard_size="4GB")
+    _spell_as_both_know(folder / "config.json")
+    return sum(each.numel() for each in model.parameters())
+
+
+def _widen(folder: Path) -> None:
+    """Every id that the model may say has a text, and pictures keep the size that the vision tower is built for."""
     tokenizer = folder / "tokenizer.json"
     written = json.loads(tokenizer.read_text(encoding="utf-8"))
     words = written["model"]["vocab"]
-    # Every id that the model may say has a text.
     words.update({f"<{number}>": number for number in range(len(words), VOCABULARY)})
     tokenizer.write_text(json.dumps(written), encoding="utf-8")
-    wanted = config()
-    wanted.pop("architectures")
-    wanted["text_config"] |= TEXT
-    wanted["vision_config"] |= VISION
-    torch.manual_seed(12)
-    torch.set_default_dtype(torch.bfloat16)
-    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
-        model = LlavaForConditionalGeneration(LlavaConfig(**wanted))
-    model.save_pretrained(folder, max_shard_size="4GB")
-    print(f"{sum(each.numel() for each in model.parameters()) / 1e9:.2f} billion parameters in {folder}")
+    named = folder / "tokenizer_config.json"
+    facts = json.loads(named.read_text(encoding="utf-8"))
+    named.write_text(json.dumps(facts | {"model_max_length": POSITIONS}), encoding="utf-8")
+    processor = folder / "processor_config.json"
+    facts = json.loads(processor.read_text(encoding="utf-8"))
+    facts["image_processor"]["size"] = {"longest_edge": LONGEST_EDGE}
+    processor.write_text(json.dumps(facts), encoding="utf-8")
+
+
+def _spell_as_both_know(path: Path) -> None:
+    """The vision tower's rotary embedding under the name that vLLM 0.26 and 0.32 both read."""
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    facts["vision_config"]["rope_parameters"]["rope_type"] = "default"
+    path.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+
+
+def round_to_w8a8(source: Path, target: Path, device: str) -> int:
+    """The same checkpoint with its language layers' matrices in 8 bits; returns how many matrices those are."""
+    target.mkdir(parents=True, exist_ok=True)
+    for path in source.iterdir():
+        if path.suffix != ".safetensors" and path.name != INDEX:
+            shutil.copy(path, target)
+    shards = sorted(source.glob("*.safetensors"))
+    places: dict[str, str] = {}
+    matrices, size = 0, 0
+    for shard in shards:
+        weights = load_file(shard, device=device)
+        kept = {name: each for name, each in weights.items() if not _is_quantized(name)}
+        for name in weights.keys() - kept.keys():
+            kept[name], kept[name.removesuffix("weight") + "weight_scale"] = _rounded(weights[name])
+            matrices += 1
+        save_file({name: each.cpu().contiguous() for name, each in kept.items()}, target / shard.name, {"format": "pt"})
+        places |= dict.fromkeys(kept, shard.name)
+        size += sum(each.numel() * each.element_size() for each in kept.values())
+    if len(shards) > 1:
+        index = {"metadata": {"total_size": size}, "weight_map": places}
+        (target / INDEX).write_text(json.dumps(index), encoding="utf-8")
+    described = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    text = json.dumps(described | {"quantization_config": SCHEME}, indent=1)
+    (target / "config.json").write_text(text, encoding="utf-8")
+    return matrices
+
+
+def _is_quantized(name: str) -> bool:
+    return "language_model" in name and name.endswith("_proj.weight")
+
+
+def _rounded(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """A matrix in 8 bits, and the step of each of its rows."""
+    step = (weight.float().abs().amax(dim=1, keepdim=True) / 127).clamp(min=1e-8)
+    return (weight.float() / step).round().clamp(-127, 127).to(torch.int8), step.to(weight.dtype)
+
+
+def main() -> None:
+    """Read the command line and write one folder or two."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--dtype", choices=["bfloat16", "float16"], default="bfloat16")
+    parser.add_argument("--layers", type=int, default=TEXT["num_hidden_layers"], help="of the language model")
+    parser.add_argument("--w8a8", type=Path, metavar="FOLDER", help="also write the same model in 8 bits")
+    given = parser.parse_args()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    parameters = write(given.folder, given.layers, given.dtype, device)
+    print(f"{parameters / 1e9:.2f} billion parameters in {given.folder}")
+    if given.w8a8:
+        print(f"{round_to_w8a8(given.folder, given.w8a8, device)} matrices in 8 bits in {given.w8a8}")
 
 
 if __name__ == "__main__":
