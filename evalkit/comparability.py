@@ -80,6 +80,9 @@ def of_model(one: Contender, files: Checkpoint | None) -> dict[str, Json]:
         if files is not None and files.dtype is not None:
             found["dtype"] = files.dtype
     found |= {"vllm": engine.version, "accelerator": engine.accelerator}
+    if isinstance(found.get("packages"), dict):
+        # vLLM's own release is an item by itself: whoever accepts that it differs has accepted this, too.
+        found["packages"] = {name: release for name, release in found["packages"].items() if name != engine.name}
     if engine.name not in {"endpoint", "command"}:
         found["engine"] = engine.name
     # A model's files may well say "nothing": then there is no chat template, which the other side may have.

@@ -67,10 +67,6 @@ def remove(name: str, *, as_json: bool) -> None:
 
 
 def _list(*, as_json: bool) -> None:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
     from evalkit import tools  # noqa: PLC0415
 
     made = tools.environments()
@@ -80,13 +76,19 @@ def _list(*, as_json: bool) -> None:
     if not made:
         click.echo(f"no environment has been made yet; `evalkit tools make {tools.VLLM}` makes one in {tools.home()}")
         return
-    table = Table("name", "tool", "Python", "size", "made", "last used", box=None, pad_edge=False)
-    for one in made:
-        cells = one.name, f"{one.distribution} {one.release}", one.python, tools.gigabytes(one.size_bytes)
-        table.add_row(*map(Text, (*cells, _day(one.made), _day(one.used))))
-    console = Console()
-    console.print(table)
-    console.print(Text(f"in {tools.home()}"), soft_wrap=True)
+    head = "name", "tool", "Python", "size", "made", "last used"
+    lines = [head, *map(_cells, made)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    click.echo(f"in {tools.home()}")
+
+
+def _cells(one: Environment) -> tuple[str, ...]:
+    from evalkit.tools import gigabytes  # noqa: PLC0415
+
+    size = gigabytes(one.size_bytes)
+    return one.name, f"{one.distribution} {one.release}", one.python, size, _day(one.made), _day(one.used)
 
 
 def _object(one: Environment) -> dict[str, Any]:

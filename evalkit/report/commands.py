@@ -106,6 +106,10 @@ def _each(option: str, values: Iterable[str]) -> Iterator[str]:
 
 
 def _serving(serve: Mapping[str, Json], usual: Config) -> Iterator[str]:
+    # A release moves answers; an interpreter is a place on one machine.
+    yield from _each("--vllm", [serve["vllm"]] if serve.get("vllm") else [])
+    own = {label: one["vllm"] for label, one in serve.get("models", {}).items() if one["vllm"]}
+    yield from _each("--vllm", (f"{label}={release}" for label, release in own.items()))
     if serve["profile"] != usual.serve.profile:
         yield from ("--profile", serve["profile"])
     for name, value in serve["args"].items():

@@ -69,7 +69,8 @@ def interpreter(serve: Serving, say: Say, making: Making = "named") -> Serving:
         found = make(wanted, say)
     else:
         raise _missing(serve.vllm)
-    return replace(serve, python=environment.use(found))
+    # Who only looks ahead does not use it.
+    return replace(serve, python=str(found.interpreter) if making == "nothing" else environment.use(found))
 
 
 def provenance(serve: Serving) -> dict[str, Json]:

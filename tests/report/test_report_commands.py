@@ -7,7 +7,7 @@ from dataclasses import asdict, fields, is_dataclass, replace
 import click
 import pytest
 
-from evalkit import config, report, server
+from evalkit import config, options, report, server
 from evalkit.cli import cli
 from evalkit.report import commands
 from reports import PROVENANCE, RIGHT, built
@@ -82,6 +82,9 @@ TOLD = {
     "accept_differences": ["--accept-difference", "tokenizer"],
     "noise_floor": ["--noise-floor", "9"],
     "endpoints": ["--endpoint", "org/cand=http://127.0.0.1:8000"],
+    "endpoint_is": ["--endpoint", "org/cand=http://127.0.0.1:8000", "--endpoint-is", "org/cand=v1"],
+    "served_as": ["--endpoint", "org/cand=http://127.0.0.1:8000", "--served-as", "org/cand=dated"],
+    "vllm": ["--vllm", "0.32.0", "--vllm", "org/cand=0.31.0"],
     "profile": ["--profile", "published"],
     "serve_args": ["--serve-arg", "max-model-len=512"],
     "serve_env": ["--serve-env", "VLLM_ATTENTION_BACKEND=TORCH_SDPA"],
@@ -93,6 +96,7 @@ QUIET = {
     "fresh": "whoever repeats it elsewhere has no answers yet",
     "unsafe_exec": "whether a sandbox is needed is the machine's; the report says what was used",
     "vllm_python": "a path of the machine; the card names vLLM's version",
+    "patience": "how long a server is waited for",
     "window": "how many requests are under way at once is no part of an answer's identity",
     "as_json": "how the result is printed",
     "debug": "how a crash is printed",
@@ -100,6 +104,7 @@ QUIET = {
 # The same for the settings that have no option.
 TOLD_OF_FILE = {"serve.command": ["stand-in", "--flag"], "serve.device": "cpu"}
 QUIET_OF_FILE = {
+    "serve.models": "told by --vllm MODEL=RELEASE, or else paths of the machine",
     "serve.port": "an address",
     "serve.start_timeout_s": "patience",
     "serve.stall_s": "patience",
@@ -114,8 +119,8 @@ QUIET_OF_FILE = {
 
 def option_of():
     """Where a config keeps what each option says."""
-    found = {name: f"{'.'.join(config._FLAT.get(name, (name,)))}" for name in {**TOLD, **QUIET}}
-    return {**found, "config_file": "", "as_json": "", "debug": ""}
+    found = {name: f"{'.'.join(options._FLAT.get(name, (name,)))}" for name in {**TOLD, **QUIET}}
+    return {**found, "vllm": "serve.vllm", "config_file": "", "as_json": "", "debug": ""}
 
 
 def test_every_option_and_setting_stands_in_the_command_or_has_a_reason_not_to():
