@@ -3,7 +3,7 @@
 ``python tests/expected_scores.py RUN`` writes ``demo/expected.json`` beside this file. RUN is the folder of a finished
 ``evalkit demo`` without ``--limit``: its ``samples/`` and its ``results.json`` are read.
 
-Answers at temperature 0 may differ between types of CPU, between dtypes (bfloat16 with AMX, float32 elsewhere) and, as
+Answers at temperature 0 may differ between types of CPU, between dtypes (the table is of float32) and, as
 batches differ, between runs; attempts at HumanEval are drawn anew in every run. A score of
 the first n samples therefore has to be within ``SIGMAS`` standard errors of what these very samples scored when the
 table was made; the standard error is that of the whole task, clustered, scaled to n.

@@ -57,7 +57,7 @@ _KINDS: Final = {
         "x86-64 with AMX", "bfloat16", "its int8 kernel takes 16-bit numbers alone", ("bfloat16", "float16")
     ),
     "_is_avx512_bf16_supported": Processor(
-        "x86-64 with AVX-512 and bfloat16", "float32", "the demonstration was measured in it there"
+        "x86-64 with AVX-512 and bfloat16", "bfloat16", "its int8 kernel takes every dtype, and float32 took more time"
     ),
     "_is_avx512_supported": Processor("x86-64 with AVX-512", "float32", _BY_WAY_OF_32),
     "_is_avx2_supported": Processor("x86-64 with AVX2", "float32", _BY_WAY_OF_32),

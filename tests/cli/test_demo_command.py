@@ -73,7 +73,7 @@ def test_float32_on_amx_ends_as_it_does_there(folder):
     assert not [line for line in done.err.splitlines() if line.startswith("warning: demo-8m:")]
 
 
-@pytest.mark.parametrize(("able", "dtype"), [(AMX, "bfloat16"), (AVX512_BF16, "float32"), (AVX2, "float32")])
+@pytest.mark.parametrize(("able", "dtype"), [(AMX, "bfloat16"), (AVX512_BF16, "bfloat16"), (AVX2, "float32")])
 def test_doctor_says_in_what_models_would_be_served(folder, able, dtype):
     done = evalkit("doctor", "--vllm-python", serving(folder, able))
     (line,) = [line for line in done.out.splitlines() if line.split()[1] == "dtype"]

@@ -17,7 +17,7 @@ def cache(tmp_path, monkeypatch):
     ("able", "kind", "dtype"),
     [
         (AMX, "x86-64 with AMX", "bfloat16"),
-        (AVX512_BF16, "x86-64 with AVX-512 and bfloat16", "float32"),
+        (AVX512_BF16, "x86-64 with AVX-512 and bfloat16", "bfloat16"),
         (AVX512, "x86-64 with AVX-512", "float32"),
         (AVX2, "x86-64 with AVX2", "float32"),
     ],
