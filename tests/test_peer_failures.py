@@ -1,13 +1,16 @@
 """Failures that comparison tools are known for, each shown to end well in ``evalkit compare`` on files and in a run."""
 
+import base64
+import io
 import json
 import random
 import re
 
 import pytest
 from commands import evalkit, scored, write_lines
+from PIL import Image
 from servers import ModelServer, chat, error
-from workplaces import pages, write_parquet
+from workplaces import pages, picture, write_parquet
 
 from evalkit import stats
 
@@ -112,6 +115,20 @@ def test_a_small_consistent_drop_of_a_fractional_metric_is_allowed(tmp_path):
     assert found["recovery"] == pytest.approx(99.87, abs=0.02)
 
 
+def test_fractional_scores_that_fall_and_stay_above_zero_are_degraded(tmp_path):
+    """Who counts a score above 0 as right sees 100 % on both sides."""
+    chance = random.Random(9)
+    base = [min(1.0, max(0.05, chance.gauss(0.65, 0.15))) for _ in range(1000)]
+    cand = [max(0.05, value - chance.uniform(0.25, 0.35)) for value in base]
+    ended = evalkit("compare", *lines(tmp_path, scored(base), scored(cand)), "--min-recovery", 99, "--json")
+    found = ended.json
+    assert min(cand) > 0
+    assert (found["baseline"], found["candidate"]) == (pytest.approx(0.65, abs=0.02), pytest.approx(0.35, abs=0.02))
+    assert (ended.code, found["verdict"], found["improved"]) == (1, "degraded", 0)
+    assert found["recovery"] == pytest.approx(54, abs=2)
+    assert found["interval"][1] < 60
+
+
 @pytest.mark.parametrize(
     ("ratio", "verdict", "code"), [(0.9549, "recovered", 0), (0.9451, "degraded", 1), (0.9499, "degraded", 1)]
 )
@@ -148,20 +165,28 @@ def knows(number):
     return f"word{number}" if number % 5 else "#####"
 
 
-def serving(label, lost=()):
-    """A server that answers the questions about pages, and refuses some of them."""
+REFUSED = error(400, "too long")
+
+
+def number_in(asked):
+    """Which question a request asks."""
+    return int(re.search(rb"What is number (\d+)\?", asked.body)[1])
+
+
+def serving(label, lost=(), instead=REFUSED):
+    """A server that answers the questions about pages, and some of them always with something else."""
 
     def part(asked):
-        number = int(re.search(rb"What is number (\d+)\?", asked.body)[1])
-        return error(400, "too long") if number in lost else chat(asked, knows(number))
+        number = number_in(asked)
+        return instead if number in lost else chat(asked, knows(number))
 
     return ModelServer(label, part)
 
 
-def run_of(workplace, lost, *more, rows=100):
-    """A run on two such servers; ``lost`` are the questions that the candidate's refuses."""
+def run_of(workplace, lost, *more, rows=100, instead=REFUSED):
+    """A run on two such servers; ``lost`` are the questions that the candidate's answers with ``instead``."""
     write_parquet(workplace.folder / "tasks/pages.parquet", pages(rows))
-    with serving("base") as base, serving("cand", lost) as cand:
+    with serving("base") as base, serving("cand", lost, instead) as cand:
         servers = ("--endpoint", f"base={base.url}", "--endpoint", f"cand={cand.url}")
         words = ["run", "--baseline", "base", "--candidate", "cand", "--tasks-dir", "tasks", "--task", "pages"]
         done = workplace.evalkit(*words, *servers, "--json", *more)
@@ -211,3 +236,43 @@ def test_a_resumed_run_never_keeps_another_model_s_scores(workplace):
     assert answers_of(workplace, before, "cand") == {"as before"}
     assert answers_of(workplace, after, "cand") == {"as other weights would"}
     assert answers_of(workplace, after, "base") == {"as before"}
+
+
+def test_one_request_that_fails_for_ever_costs_no_other_sample(workplace):
+    code, row = run_of(workplace, {7}, "--min-recovery", 50, rows=40, instead=error(500, "out of luck"))
+    found, scores = row["recovery"]["cand"], row["scores"]
+    assert (scores["base"]["scored"], scores["cand"]["scored"], scores["cand"]["failed"]) == (40, 39, 1)
+    assert scores["cand"]["failures"] == {"server_error": 1}
+    assert (found["paired"], found["planned"], found["percent"], found["regressed"]) == (39, 40, 100.0, 0)
+    # One of 40 is more than may be lost: the row says so, and judges nothing by what it does not have.
+    assert (code, found["verdict"]) == (4, "incomplete")
+    answers = [json.loads(line) for line in sample_lines(workplace, "cand")]
+    assert [line["id"] for line in answers if "failure" in line] == ["7"]
+
+
+def sample_lines(workplace, model):
+    (run,) = workplace.runs()
+    return (run / "samples" / model / "pages.jsonl").read_text().splitlines()
+
+
+def test_the_pictures_are_in_the_bytes_that_are_sent(workplace):
+    seen = {}
+
+    def looking(asked):
+        number = number_in(asked)
+        (content,) = [one["content"] for one in json.loads(asked.body)["messages"]]
+        (url,) = [part["image_url"]["url"] for part in content if part["type"] == "image_url"]
+        seen[number] = Image.open(io.BytesIO(base64.b64decode(url.partition(";base64,")[2], validate=True)))
+        return chat(asked, knows(number))
+
+    write_parquet(workplace.folder / "tasks/pages.parquet", pages(20))
+    with ModelServer("base", looking) as base, serving("cand") as cand:
+        servers = ("--endpoint", f"base={base.url}", "--endpoint", f"cand={cand.url}")
+        words = ["run", "--baseline", "base", "--candidate", "cand", "--tasks-dir", "tasks", "--task", "pages"]
+        workplace.evalkit(*words, *servers, check=0)
+    assert sorted(seen) == list(range(20))
+    for number, shown in seen.items():
+        meant = Image.open(io.BytesIO(picture(number // 2)))
+        assert shown.size == meant.size
+        colours = zip(shown.convert("RGB").getpixel((5, 5)), meant.convert("RGB").getpixel((5, 5)), strict=True)
+        assert all(abs(one - two) <= 4 for one, two in colours)
