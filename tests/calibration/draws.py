@@ -3,11 +3,13 @@
 A pair of scores is drawn from a joint distribution given by the baseline score, the discordance (share of samples
 that change) and the direction (share of the changes that are for the worse). Clustered pairs are
 Dirichlet-multinomial: each cluster has its own distribution around the common one, so that every function of the
-pair, flips included, has the stated intra-cluster correlation.
+pair, flips included, has the stated intra-cluster correlation. Stratified pairs are drawn subject by subject, each
+subject with a baseline and a damage of its own that are the same in every data set.
 """
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import dataclass
 
@@ -26,6 +28,8 @@ SUBJECTS = [
     *(100, 165, 198, 193, 390, 270, 238, 151, 545, 216, 204, 237, 223, 131, 121, 108, 163, 112, 103, 234),
     *(100, 783, 346, 895, 306, 311, 324, 282, 1534, 272, 612, 110, 245, 201, 100, 166, 171),
 ]
+FEW_SUBJECTS = {456: [8] * 57, 1026: [18] * 57, 14_042: SUBJECTS}
+"""Questions of each subject where a run asks so many, spread evenly as ``--limit`` does; all at 14,042."""
 # Questions per image, about 4.2 on average as in DocVQA.
 PER_IMAGE = [1, 3, 5, 3, 8, 1, 5, 3, 1, 12, 3, 5, 3, 1, 8, 5, 3, 1, 5, 3]
 DIRECTIONS = {"even": 1 / 2, "two to one": 2 / 3, "all worse": 1.0}
@@ -92,8 +96,8 @@ def joint(cell: Cell) -> Joint | None:
 def sizes_of(cell: Cell) -> tuple[list[int], float]:
     """Cluster sizes and intra-cluster correlation of a clustered cell."""
     shape, correlation = cell.clusters.split(", correlation ")
-    if shape == "subjects":
-        return SUBJECTS, float(correlation)
+    if shape == "57 uneven groups":
+        return sorted(SUBJECTS, reverse=True), float(correlation)
     if shape != "images":
         count = int(shape.removesuffix(" groups"))
         return [cell.n // count] * count, float(correlation)
@@ -108,6 +112,13 @@ def draw(cell: Cell, truth: Joint, block: int) -> list[PairTotals]:
     rng = cell.generator(block)
     if cell.clusters == "-":
         return single_totals(truth.pairs, rng.multinomial(cell.n, truth.probabilities, size=BLOCK))
+    if cell.clusters.startswith("strata"):
+        sizes = np.array(FEW_SUBJECTS[cell.n])
+        counts = np.stack(
+            [rng.multinomial(size, shares, size=BLOCK) for size, shares in zip(sizes, subjects(cell), strict=True)],
+            axis=1,
+        )
+        return stratified_totals(truth.pairs, counts, sizes)
     sizes, correlation = sizes_of(cell)
     return clustered_totals(truth.pairs, clustered_counts(rng, np.array(sizes), truth, correlation), np.array(sizes))
 
@@ -135,12 +146,31 @@ def clustered_counts(rng: np.random.Generator, sizes: np.ndarray, truth: Joint, 
     return np.stack([(members == kind).sum(axis=0, dtype=np.int16) for kind in range(kinds)], axis=2)
 
 
-def single_totals(pairs: np.ndarray, counts: np.ndarray) -> list[PairTotals]:
+def subjects(cell: Cell) -> np.ndarray:
+    """Subject x pair: the probabilities of each subject of a stratified cell.
+
+    Baselines reach from 0.25 below the mean to 0.25 above it. Equal damage flips the same share of every subject;
+    unequal damage all falls on every third subject.
+    """
+    sizes = np.array(FEW_SUBJECTS[cell.n])
+    place = np.linspace(-0.25, 0.25, len(sizes))
+    base = cell.baseline + place - (place * sizes).sum() / sizes.sum()
+    hit = np.ones(len(sizes)) if cell.clusters == "strata, equal damage" else (np.arange(len(sizes)) % 3 == 0) * 1.0
+    changed = cell.discordance * hit / ((hit * sizes).sum() / sizes.sum())
+    worse = changed * DIRECTIONS[cell.direction]
+    better = changed - worse
+    found = np.stack([base - worse, worse, better, 1 - base - better], axis=1)
+    if found.min() < 0:
+        raise ValueError(f"{cell} asks for more than a subject has")
+    return found
+
+
+def single_totals(pairs: np.ndarray, counts: np.ndarray, attempts: int = 1) -> list[PairTotals]:
     """Totals of samples that stand alone; each row of ``counts`` is one data set."""
     n = int(counts[0].sum())
     means = counts @ pairs / n
-    moved = (pairs[None] - means[:, None]) / (n - 1)
-    return assemble(pairs, counts, means, (moved, counts, n), np.ones(len(counts)))
+    moved = (pairs[None] - means[:, None]) / math.sqrt(n * (n - 1))
+    return assemble(pairs, counts, moved, counts, Shape(n, attempts=attempts))
 
 
 def clustered_totals(pairs: np.ndarray, counts: np.ndarray, sizes: np.ndarray) -> list[PairTotals]:
@@ -148,25 +178,44 @@ def clustered_totals(pairs: np.ndarray, counts: np.ndarray, sizes: np.ndarray) -
     n = int(sizes.sum())
     sums = counts @ pairs
     means = sums.sum(axis=1) / n
-    moved = (sums - sizes[None, :, None] * means[:, None]) / (n - sizes)[None, :, None]
-    repeats = np.ones(sums.shape[:2], int)
-    size = np.full(len(counts), float((sizes**2).sum() / n))
-    return assemble(pairs, counts.sum(axis=1), means, (moved, repeats, len(sizes)), size)
+    shrink = math.sqrt((len(sizes) - 1) / len(sizes))
+    moved = shrink * (sums - sizes[None, :, None] * means[:, None]) / (n - sizes)[None, :, None]
+    shape = Shape(len(sizes), cluster_size=float((sizes**2).sum() / n))
+    return assemble(pairs, counts.sum(axis=1), moved, np.ones(sums.shape[:2], int), shape)
+
+
+def stratified_totals(pairs: np.ndarray, counts: np.ndarray, sizes: np.ndarray) -> list[PairTotals]:
+    """Totals of samples that stand alone in strata of these sizes; ``counts`` is replicate x stratum x pair."""
+    n = int(sizes.sum())
+    means = counts @ pairs / sizes[None, :, None]
+    weight = np.sqrt(sizes / (sizes - 1)) / n
+    moved = weight[None, :, None, None] * (pairs[None, None] - means[:, :, None])
+    flat = moved.reshape(len(counts), -1, 2)
+    shape = Shape(n, strata=len(sizes))
+    return assemble(pairs, counts.sum(axis=1), flat, counts.reshape(len(counts), -1), shape)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What all data sets of a block have in common."""
+
+    clusters: int
+    cluster_size: float = 1.0
+    strata: int = 1
+    attempts: int = 1
 
 
 def assemble(
-    pairs: np.ndarray,
-    counts: np.ndarray,
-    means: np.ndarray,
-    deviations: tuple[np.ndarray, np.ndarray, int],
-    cluster_size: np.ndarray,
+    pairs: np.ndarray, counts: np.ndarray, moved: np.ndarray, repeats: np.ndarray, shape: Shape
 ) -> list[PairTotals]:
-    """The same arithmetic as ``evalkit.stats.pair_totals``, for many data sets at once (a test compares them)."""
-    moved, repeats, clusters = deviations
-    shrink = (clusters - 1) / clusters
-    second = shrink * np.einsum("rg,rgi,rgj->rij", repeats, moved, moved)
+    """The same arithmetic as ``evalkit.stats.pair_totals``, for many data sets at once (a test compares them).
+
+    ``moved`` is replicate x deviation x (x, y), scaled so that the squares, each ``repeats`` times, are the variance.
+    """
+    means = counts @ pairs / counts[0].sum()
+    second = np.einsum("rg,rgi,rgj->rij", repeats, moved, moved)
     ratio = np.divide(means[:, 1], means[:, 0], out=np.zeros(len(means)), where=means[:, 0] > 0)
-    squares = (moved[..., 1] - ratio[:, None] * moved[..., 0]) ** 2
+    squares = (moved[..., 1] - ratio[:, None] * moved[..., 0]) ** 2 * (repeats > 0)
     largest = squares.max(axis=1)
     scaled = squares / np.where(largest > 0, largest, 1)[:, None]
     fourth = (repeats * scaled**2).sum(axis=1)
@@ -175,13 +224,15 @@ def assemble(
     return [
         PairTotals(
             n=int(row.sum()),
-            clusters=clusters,
+            clusters=shape.clusters,
             x=float(mean[0]),
             y=float(mean[1]),
             covariance=Covariance(float(v[0, 0]), float(v[0, 1]), float(v[1, 1])),
             cells=tuple((*pair, int(count)) for pair, count in zip(distinct, row, strict=True) if count),
             carriers=float(carried),
-            cluster_size=float(size),
+            cluster_size=shape.cluster_size,
+            strata=shape.strata,
+            attempts=shape.attempts,
         )
-        for row, mean, v, carried, size in zip(counts, means, second, carriers, cluster_size, strict=True)
+        for row, mean, v, carried in zip(counts, means, second, carriers, strict=True)
     ]
