@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from evalkit import harnesses, pairs, prepare, publish, server, tools
@@ -18,6 +17,7 @@ from evalkit.events import Stage
 from evalkit.forecast import Forecast, Past, Terms, forecast
 from evalkit.plan import Plan, averages, fingerprint
 from evalkit.score import tally
+from evalkit.scratch import Scratch
 from evalkit.store import Store
 from evalkit.types import Answer
 
@@ -67,7 +67,7 @@ def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlo
     config = tools.settled(config, say, "nothing")
     tasks = prepare.tasks(config)
     check_policy(config.policy, [task.name for task in tasks], averages(tasks, prepare.averaged(config)))
-    with TemporaryDirectory() as empty, Store(Path(empty)) as store:
+    with Scratch() as empty, Store(Path(empty)) as store:
         contenders = [prepare.contender(choice, config, store, say, patience_s=0.0) for choice in config.models]
     serving = config.serving(config.baseline.label)
     window = config.client.window or server.window(serving)

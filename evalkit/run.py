@@ -22,6 +22,7 @@ from evalkit import (
     registry,
     reopen,
     runfile,
+    scratch,
     server,
     tools,
     vouching,
@@ -159,7 +160,8 @@ class _Run:
         return Finished(row.id, folder, built, asked, reused, nothing_to_do=idle, lost=self._lost())
 
     def _clear_orphans(self) -> None:
-        """Stop servers that a killed evalkit left behind; that it is dead is proved by the store's lock."""
+        """Clear away what a killed evalkit left behind; that it is dead is proved by its locks."""
+        scratch.sweep()
         for orphan in server.orphans(self._output):
             pids = ", ".join(map(str, orphan.pids))
             self._say_outside(Notice(f"stopping a server that an earlier run left behind: {pids}"))

@@ -41,6 +41,7 @@ FLOORS = [
         "registry",
         "rows",
         "sandbox",
+        "scratch",
         "server",
         "store",
         "textfile",

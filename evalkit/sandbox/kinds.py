@@ -27,7 +27,6 @@ import math
 import os
 import shutil
 import sys
-import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -37,6 +36,7 @@ from evalkit.errors import SandboxError
 from evalkit.sandbox.limits import Ended, Limits, Sandbox
 from evalkit.sandbox.view import DEVICES, SHARED, View, python, sites, view
 from evalkit.sandbox.watch import Watch
+from evalkit.scratch import Scratch
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -111,7 +111,7 @@ class Unprotected:
     def run(self, program: bytes, stdin: bytes, limits: Limits) -> Ended:
         """See `Sandbox.run`."""
         seen = View(python=python(), binds=(), links=(), packages=tuple(sites()))
-        with tempfile.TemporaryDirectory(prefix="evalkit-", ignore_cleanup_errors=True) as folder:
+        with Scratch() as folder:
             orders = _orders(self.name, program, limits, seen, folder=folder)
             return Watch(limits, walls=False).run(lambda *pipes: _guard(seen.python, *pipes), orders, stdin)
 

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from evalkit import scratch
 from evalkit.server import orphans
 from evalkit.server.process import Group
 
@@ -93,3 +94,4 @@ def _end(log: Path, mark: str, said: bytes) -> None:
             left = group.end(_PATIENCE_S)
     if not left:
         orphans.remove_note(log)
+    scratch.sweep()

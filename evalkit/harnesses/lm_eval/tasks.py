@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from evalkit.errors import DataError, InfrastructureError
 from evalkit.harnesses.lm_eval.data import categories, subjects
+from evalkit.scratch import Scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -68,7 +68,7 @@ class LoadedGroup:
             InfrastructureError: The installed lm-eval builds something else.
         """
         # Kept as long as the group: the rows are read from arrow files in it.
-        self._folder = TemporaryDirectory(prefix="evalkit-mmlu-")
+        self._folder = Scratch()
         self._loaded = _load(mirror, shots, Path(self._folder.name))
         self.subjects: list[Subject] = [
             Subject(task.task_name.removeprefix(_LEAF), category.name.removeprefix(_LEAF), len(task.eval_docs))
