@@ -25,6 +25,7 @@ TOGETHER = {
 SECONDS = {
     REAL_VLLM: 400,
     "test_run.py": 90,
+    "test_wheel.py": 70,
     "test_deaths.py": 55,
     "test_evalplus_attacks.py": 50,
     "test_attacks.py": 45,
@@ -36,6 +37,8 @@ SECONDS = {
     "test_evalplus_checker.py": 29,
     "test_run_humaneval.py": 28,
     "test_run_options.py": 19,
+    "test_wants.py": 18,
+    "test_browsers.py": 18,
     "test_demo_command.py": 18,
     "test_run_text_tasks.py": 17,
     "test_peer_failures.py": 13,

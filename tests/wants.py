@@ -1,7 +1,7 @@
 """What a test wants of the machine, and what becomes of it where the machine does not have that.
 
 A test that cannot run says what it wants, and the last lines of a run count such tests by what they wanted.
-``EVALKIT_REQUIRE`` holds wants with commas between them, or ``all``: leaving out a test of theirs is a failure then,
+``EVALKIT_REQUIRE`` holds wants (``browser,bubblewrap``) or ``all``: leaving out a test of theirs is a failure then,
 so that CI cannot pass by leaving tests out. The hooks at the end are ``conftest.py``'s.
 """
 
@@ -52,9 +52,10 @@ def imported(name: str) -> ModuleType:
 def required(words: str) -> bool:
     """Whether a test that is skipped with these words has failed."""
     asked = [name.strip() for name in os.environ.get(REQUIRE, "").split(",") if name.strip()]
-    if unknown := sorted(set(asked) - {"all"} - set(WANTS)):
-        raise pytest.UsageError(f"{REQUIRE}: nothing wants {unknown[0]!r}; there are all, {', '.join(WANTS)}")
-    return "all" in asked or any(words.removeprefix("Skipped: ").startswith(f"{_BEGINNING}{name} (") for name in asked)
+    names = {want.removeprefix("a ").replace(" ", "-"): want for want in WANTS}
+    if unknown := sorted(set(asked) - {"all"} - set(names)):
+        raise pytest.UsageError(f"{REQUIRE}: nothing wants {unknown[0]!r}; there are all, {', '.join(names)}")
+    return "all" in asked or any(words.startswith(f"{_BEGINNING}{names[name]} (") for name in asked)
 
 
 def left_out(skipped: list[pytest.CollectReport | pytest.TestReport]) -> list[str]:
