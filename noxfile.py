@@ -22,8 +22,8 @@ _ACCIDENTS = 5
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Run the main job on this machine: real vLLM on the CPU, small models, no network."""
-    session.install("-e", ".[cpu]")
+    """Run the main job of this checkout; evalkit makes the vLLM that it starts, as it does for everybody."""
+    session.install("-e", ".")
     session.run("evalkit", "demo", *session.posargs)
 
 

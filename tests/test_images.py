@@ -6,6 +6,7 @@ from io import BytesIO
 
 import PIL
 import pytest
+import wants
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageOps
@@ -122,7 +123,7 @@ def test_every_format_that_the_protocol_and_vllm_read_is_sent_as_the_protocol_sa
 
 
 def test_the_formats_are_those_of_vllm():
-    vllm = pytest.importorskip("vllm.multimodal.image")
+    vllm = wants.imported("vllm.multimodal.image")
     assert tuple(images._FORMATS) == vllm.ALLOWED_IMAGE_FORMATS
 
 

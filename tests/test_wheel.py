@@ -18,6 +18,7 @@ from zipfile import ZipFile
 import pytest
 from markdown_it import MarkdownIt
 from servers import ModelServer
+from uv import find_uv_bin
 from workplaces import fitted_out
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,6 +30,9 @@ KEPT = {
     "evalkit/harnesses": "evalkit/harnesses",
 }
 """Folders of the repository and their places in the wheel."""
+CHECKOUT = ("install -e", "--editable", "'.[", "nox")
+"""Words of commands that only somebody with a checkout can use."""
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 REPOSITORY = "https://git.example/team/evalkit"
 CARD = """
 | Category | Metric | base | cand | Recovery (%) |
@@ -188,6 +192,20 @@ def test_types_are_told_to_those_who_import_it(installed):
     assert (installed / "evalkit" / "py.typed").is_file()
 
 
+def test_no_message_names_a_command_that_needs_a_checkout(installed):
+    """Every text but docstrings, and but for what trains the demonstration, which needs a checkout."""
+    files = [file for file in (installed / "evalkit").rglob("*.py") if "train" not in file.parts]
+    assert len(files) > 100
+    assert [(file.name, text) for file in files for text in texts(file) if any(said in text for said in CHECKOUT)] == []
+
+
+def texts(file):
+    """The texts of a module that a user may come to see."""
+    nodes = list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+    docs = {ast.get_docstring(node, clean=False) for node in nodes if isinstance(node, DOCUMENTED)}
+    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)} - docs
+
+
 # What pip makes of it
 
 
@@ -227,6 +245,7 @@ def test_it_examines_the_machine(evalkit, alone):
     done = evalkit("doctor")
     assert done.returncode in {0, 5}, done.stderr
     assert f"{sys.version_info.major}.{sys.version_info.minor}." in done.stdout.splitlines()[0]
+    assert not any(said in done.stdout for said in CHECKOUT)
 
 
 def test_it_audits_a_card(evalkit, tmp_path):
@@ -262,7 +281,7 @@ def test_it_compares_two_models_that_are_served_already(evalkit, tmp_path):
 
 def test_it_runs_without_being_installed(evalkit, wheel, tmp_path):
     """``uvx --from WHEEL evalkit``."""
-    uv = [shutil.which("uv"), "tool", "run", "--quiet", "--python", sys.executable]
+    uv = [find_uv_bin(), "tool", "run", "--quiet", "--python", sys.executable]
     words = [*uv, "--from", wheel, "evalkit", "--version"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, f"evalkit, version {wheel.name.split('-')[1]}\n"), done.stderr
