@@ -62,6 +62,13 @@ def test_both_tasks_get_the_scores_that_their_answers_deserve(folder):
         facts = first["mmlu"]["exams"][model]
         assert (facts["method"], facts["canary questions"], facts["asked the exact way"]) == ("fast", 12, 0)
     assert textwork.deserved_pass("base") != textwork.deserved_pass("cand")
+    # Subjects are strata: every question stands alone in its own.
+    assert first["mmlu"]["recovery"]["cand"]["clusters"] == QUESTIONS
+    groups = {(line["cluster"], line["stratum"]) for line in textwork.samples(folder, "cand", "mmlu")}
+    assert groups == {(None, subject) for subject in textwork.SUBJECTS}
+    # Beside the interval for problems like these stands what the same attempts would give again.
+    programs = first["humaneval"]["recovery"]["cand"]
+    assert (programs["question"], programs["if_repeated"] is not None) == ("for questions like these", True)
     # Twelve rehearsed questions, the longest one, and the others sixteen at a time.
     assert [len(prompts) for prompts in asked(folder, "fast")] == 2 * [12, 1, 16, QUESTIONS - 17]
     # Before that the twelve without the prefix cache, those of a subject apart from each other.

@@ -132,6 +132,12 @@ def test_a_bad_value_says_where_what_and_how_to_fix_it(changes, said):
     assert line.startswith(said)
 
 
+def test_a_task_may_say_what_its_groups_are():
+    assert taskfile.task(GOOD, "x.toml").groups is None
+    assert taskfile.task(GOOD | {"groups": "sampled"}, "x.toml").groups == "sampled"
+    assert complaint(groups="random") == ["x.toml: groups: unknown choice 'random'; known: fixed, sampled"]
+
+
 def test_no_metric_at_all_is_refused():
     assert "x.toml: metrics: is empty; name at least one" in complaint(metrics=[])
 
