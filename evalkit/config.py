@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from evalkit import options, policy, schema
-from evalkit.errors import UsageError, near_miss
+from evalkit.errors import ConfigError, UsageError, near_miss
 from evalkit.identity import file_name
 from evalkit.policy import Policy
 from evalkit.schema import Problem
@@ -202,11 +202,19 @@ def resolved(mapping: Mapping[str, Any], source: str, given: Mapping[str, Any]) 
         # A release on the command line takes the place of an interpreter in the file.
         file["serve"] = {key: value for key, value in file["serve"].items() if key != "python"}
     merged = options.over(file, used)
+
+    def said_in(place: str) -> str:
+        return COMMAND_LINE if not mapping or options.has(used, place) else source
+
     if "baseline" not in merged:
-        raise UsageError(
-            "no baseline is named", fix="add --baseline MODEL, or baseline = 'MODEL' to a file given with --config"
-        )
-    return from_mapping(merged, lambda place: COMMAND_LINE if not mapping or options.has(used, place) else source)
+        fix = "add --baseline MODEL, or baseline = 'MODEL' to a file given with --config"
+        try:
+            schema.read(Config, {**merged, "baseline": "missing"}, said_in)
+        except ConfigError as error:
+            # Its key may be one of those that are wrong: all of them are told.
+            raise ConfigError(f"{error.message}\nno baseline is named; {fix}") from error
+        raise UsageError("no baseline is named", fix=fix)
+    return from_mapping(merged, said_in)
 
 
 def from_mapping(mapping: Mapping[str, Any], source: schema.Source) -> Config:

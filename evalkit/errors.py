@@ -119,9 +119,17 @@ def unwritable(place: object, error: OSError, fix: str) -> EvalkitError:
 
 
 def near_miss(word: str, known: Iterable[str]) -> str:
-    """``did you mean 'x'?`` when one of ``known`` is close to ``word``, otherwise the list of what there is."""
+    """``did you mean 'x'?`` when one of ``known`` is close to ``word``, otherwise the list of what there is.
+
+    Case is ignored. Several known names with commas between them are told to be written one by one.
+    """
     names = sorted(known)
-    close = get_close_matches(word, names, n=1, cutoff=0.6)
+    folded = {name.casefold(): name for name in names}
+    listed = [part.strip().casefold() for part in word.split(",")]
+    if len(listed) > 1 and any(part in folded for part in listed):
+        found = ", ".join(f"'{folded.get(part, part)}'" for part in listed if part)
+        return f"a comma joins no names here: write each in its own place, {found}"
+    close = get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
     if close:
-        return f"did you mean '{close[0]}'?"
+        return f"did you mean '{folded[close[0]]}'?"
     return f"known: {', '.join(names)}" if names else ""

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from evalkit import harnesses, pairs, prepare, publish, server, tools
+from evalkit import harnesses, pairs, prepare, publish, refusals, server, tools
 from evalkit.config import check_policy
 from evalkit.errors import StoreError
 from evalkit.events import Stage
@@ -69,6 +69,7 @@ def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlo
     check_policy(config.policy, [task.name for task in tasks], averages(tasks, prepare.averaged(config)))
     with Scratch() as empty, Store(Path(empty)) as store:
         contenders = [prepare.contender(choice, config, store, say, patience_s=0.0) for choice in config.models]
+    refusals.refuse(config.serving, contenders, tasks, say)
     serving = config.serving(config.baseline.label)
     window = config.client.window or server.window(serving)
     commands = {

@@ -172,6 +172,10 @@ def _elsewhere(name: str, known: Mapping[str, Task], extra: Sequence[Path]) -> T
     """The task of a file that is named by its path."""
     if name.endswith(".toml") or os.sep in name:
         return taskfile.task(toml(Path(name)), shown(Path(name)))
+    if "," in name:
+        parts = [part.strip() for part in name.split(",") if part.strip()]
+        fix = "repeat --task: " + " ".join(f"--task {part}" for part in parts)
+        raise UsageError(f"unknown task '{name}': a comma joins no names", fix=fix)
     if name in suites(extra):
         raise UsageError(f"'{name}' is a suite, not a task", fix=f"choose it with --suite {name}")
     raise UsageError(f"unknown task '{name}'", fix=near_miss(name, known))

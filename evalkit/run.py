@@ -19,6 +19,7 @@ from evalkit import (
     moved,
     prepare,
     publish,
+    refusals,
     registry,
     reopen,
     runfile,
@@ -182,6 +183,7 @@ class _Run:
         tasks = prepare.tasks(config)
         check_policy(config.policy, [task.name for task in tasks], averages(tasks, prepare.averaged(config)), "policy")
         contenders = [prepare.contender(choice, config, self._store, self.say) for choice in config.models]
+        refusals.refuse(config.serving, contenders, tasks, self.say)
         again = replace(contenders[0], model=replace(contenders[0].model, label=config.baseline.again.label))
         *contenders, again = _numbered([*contenders, again])
         for name, file in registry.replaced([Path(folder) for folder in config.tasks_dir]).items():
@@ -396,12 +398,10 @@ def _judged(before: Mapping[str, Json], now: Mapping[str, Json]) -> dict[str, Js
 
 def _nothing_scored(run: str, built: Report, failure: str) -> NothingScoredError:
     faults = {fault for row in built.rows for score in row.scores.values() for fault in score.left_out}
-    if faults:
-        return NothingScoredError(
-            f"run {run}: every answer was left out, the data's references are at fault: {', '.join(sorted(faults))}",
-            fix="correct the data; the same command then scores the stored answers",
-        )
-    return NothingScoredError(f"run {run}: no sample was answered by any model", fix=failure)
+    if not faults:
+        return NothingScoredError(f"run {run}: no sample was answered by any model", fix=failure)
+    said = f"run {run}: every answer was left out, the data's references are at fault: {', '.join(sorted(faults))}"
+    return NothingScoredError(said, fix="correct the data; the same command then scores the stored answers")
 
 
 def _commonest_failure(plan: Plan, store: Store) -> str:

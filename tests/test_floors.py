@@ -49,6 +49,7 @@ FLOORS = [
     },
     {
         "prepare",
+        "refusals",
         "vouching",
         "checks",
         "ledger",

@@ -40,10 +40,10 @@ _RECIPE_LIST: Final = re.compile(
 
 def checkpoint(model: Model) -> Checkpoint | None:
     """What the files of ``model`` say; None when they are not on this machine, or a server serves unknown ones."""
-    folder = None if model.endpoint else _folder(model)
+    folder = None if model.endpoint else model_folder(model)
     if folder is None:
         return None
-    config = _object(folder / "config.json")
+    config = object_in(folder / "config.json")
     text = _table(config, "text_config")
     scheme = _scheme_table(config) or _scheme_table(text)
     tensors = _tensors(folder)
@@ -67,7 +67,8 @@ def checkpoint(model: Model) -> Checkpoint | None:
     )
 
 
-def _folder(model: Model) -> Path | None:
+def model_folder(model: Model) -> Path | None:
+    """The folder of a model's files: its own, or its snapshot in the hub's cache; None where it is not here."""
     if (Path(model.source) / "config.json").is_file():
         return Path(model.source)
     # Imported here: the hub's library takes longer to load than evalkit has for --help.
@@ -145,7 +146,7 @@ def _tensors(folder: Path) -> dict[str, tuple[str, int]] | None:
 
 def _weight_files(folder: Path) -> list[Path]:
     """The shards that the index names, or the files that vLLM would load without one."""
-    shards = _table(_object(folder / "model.safetensors.index.json"), "weight_map")
+    shards = _table(object_in(folder / "model.safetensors.index.json"), "weight_map")
     if shards:
         return [folder / str(name) for name in sorted({*shards.values()})]
     files = sorted(folder.glob("*.safetensors"))
@@ -184,7 +185,7 @@ def _chat_template(folder: Path) -> str | None:
     """Digest of the template's text, wherever the model keeps it."""
     found: Json = _text(folder / "chat_template.jinja")
     for name in ("chat_template.json", "processor_config.json", "tokenizer_config.json"):
-        found = found or _object(folder / name).get("chat_template")
+        found = found or object_in(folder / name).get("chat_template")
     return digest(found) if found else None
 
 
@@ -198,7 +199,7 @@ def _tokenizer(folder: Path) -> str | None:
         files = [folder / name for name in names]
         if not all(path.is_file() for path in files):
             continue
-        if names == ("tokenizer.json",) and (table := _object(files[0])):
+        if names == ("tokenizer.json",) and (table := object_in(files[0])):
             return digest({key: value for key, value in table.items() if key not in {"truncation", "padding"}})
         return digest([sha256(path.read_bytes()).hexdigest() for path in files])
     return None
@@ -210,7 +211,7 @@ def _generation_config(folder: Path, config: Mapping[str, Json], text: Mapping[s
     A model without the file has what its config implies, which is what saving it anew writes down. Versions say who
     wrote the file.
     """
-    found = _object(folder / "generation_config.json")
+    found = object_in(folder / "generation_config.json")
     found = {key: value for key, value in found.items() if key not in {"transformers_version", "_from_model_config"}}
     found = found or {key: config.get(key, text.get(key)) for key in _SPECIAL}
     found = {key: value for key, value in found.items() if value is not None}
@@ -222,7 +223,8 @@ def _table(mapping: Mapping[str, Json], key: str) -> dict[str, Json]:
     return found if isinstance(found, dict) else {}
 
 
-def _object(path: Path) -> dict[str, Json]:
+def object_in(path: Path) -> dict[str, Json]:
+    """The JSON object in a file; empty where there is none to read."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -12,6 +12,7 @@ from evalkit.server.gpus import Gpu, gpus
 from evalkit.server.inherited import dropped
 from evalkit.server.inherited import sentence as not_passed_on
 from evalkit.server.installed import DISTRIBUTIONS, MAKES_VLLM, Installed, installed
+from evalkit.server.known_flags import refuse_unknown
 from evalkit.server.launch import command, device, gpus_used, numerics, served_name, shown, window
 from evalkit.server.lifecycle import Server
 from evalkit.server.orphans import Orphan, orphans, stop_orphan
@@ -39,6 +40,7 @@ __all__ = [
     "numerics",
     "orphans",
     "processor",
+    "refuse_unknown",
     "served_name",
     "shown",
     "stop_orphan",

@@ -287,3 +287,26 @@ def test_doctor_says_what_is_missing(workplace):
     assert done.returncode in {0, 5}
     for word in ("Python", "vLLM", "prompt", "disk"):
         assert word.lower() in done.stdout.lower()
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [("mmlu,humaneval", "--task mmlu --task humaneval"), ("MMLU", "did you mean 'mmlu'?"), ("DocVQA", "'docvqa'?")],
+)
+def test_a_comma_and_another_case_are_explained(workplace, task, said):
+    assert said in line_of(workplace.evalkit(*workplace.comparison("--task", task)))
+
+
+def test_every_unknown_key_is_told_even_without_a_baseline(workplace):
+    (workplace.folder / "c.toml").write_text('basline = "base"\ncandidates = ["cand"]\n[polcy]\nmin_recovery = 99\n')
+    told = errors_of(workplace.evalkit("run", "--config", "c.toml", check=2))
+    assert any("basline: unknown key; did you mean 'baseline'?" in line for line in told)
+    assert any("polcy: unknown key; did you mean 'policy'?" in line for line in told)
+    assert any("no baseline is named" in line for line in told)
+
+
+def test_plan_refuses_a_vision_task_for_a_language_model(workplace):
+    (workplace.folder / "cand/config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
+    words = workplace.comparison()
+    assert "cand: its config.json has no vision tower" in line_of(workplace.evalkit("plan", *words[1:]))
+    assert "cand: its config.json has no vision tower" in line_of(workplace.evalkit(*words))
