@@ -81,3 +81,12 @@ def test_what_the_data_and_the_judge_fix(field, key):
     before = comparability.settings(PART, contender(), None)
     after = comparability.settings(dataclasses.replace(PART, **{field: "other"}), contender(), None)
     assert {name for name in after if before.get(name) != after[name]} == {key}
+
+
+def test_a_release_of_vllm_is_one_difference_not_two():
+    packages = {"torch": "2.13.0", "transformers": "5.19.0"}
+    old = comparability.of_model(contender(version="0.31.0", packages={"vllm": "0.31.0", **packages}), FILES)
+    new = comparability.of_model(contender(version="0.32.0", packages={"vllm": "0.32.0", **packages}), FILES)
+    assert {key for key in old if old[key] != new[key]} == {"vllm"}
+    other = contender(version="0.32.0", packages={"vllm": "0.32.0", **packages, "torch": "2.14.0"})
+    assert comparability.of_model(other, FILES)["packages"] != new["packages"]
