@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from evalkit.cli.library_log import library_log
 from evalkit.cli.run import mapping, options
 from evalkit.errors import ExitCode
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from evalkit.outlook import Outlook
 
 
@@ -34,7 +34,7 @@ def command(config_file: Path | None, *, as_json: bool, discordance: float | Non
     from evalkit.outlook import outlook  # noqa: PLC0415
 
     settled = config.resolved(mapping(config_file), str(config_file), given)
-    with display(as_json=as_json) as say:
+    with library_log(Path(settled.output)), display(as_json=as_json) as say:
         found = outlook(settled, say, discordance)
     if as_json:
         click.echo(json.dumps(_object(found)))

@@ -11,6 +11,7 @@ import click
 
 from evalkit import textfile
 from evalkit.cli.ending import stopped
+from evalkit.cli.library_log import library_log
 from evalkit.errors import ExitCode
 from evalkit.printable import printable
 
@@ -172,7 +173,7 @@ def carry_out(settled: Config, *, as_json: bool) -> int:
 
     interruptible()
     try:
-        with display(as_json=as_json) as say:
+        with library_log(Path(settled.output)), display(as_json=as_json) as say:
             finished = run(settled, say)
     except KeyboardInterrupt:
         stopped("stopped; every answer so far is stored: run the same command again to continue")
