@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from evalkit import control
 from evalkit.client import Client
 from evalkit.deaths import Death, Deaths
 from evalkit.errors import DataError, InfrastructureError, UsageError
-from evalkit.events import Notice, ServerState
+from evalkit.events import Notice, ServerState, Stage
 from evalkit.harnesses import Served
 from evalkit.server import Server
 from evalkit.types import Failure, FailureKind
@@ -78,7 +78,7 @@ def on_own_server(ledger: Ledger, serving: Serving, way: Way, log: Path) -> None
     """
     label = ledger.contender.model.label
     deaths = Deaths(label, serving.restarts)
-    while ledger.waiting:
+    while ledger.owes:
         with Server(serving, ledger.contender.model, log, _teller(ledger)) as server:
             talk = _Talk(ledger, server.url, server.served_name, way, deaths)
             try:
@@ -87,7 +87,7 @@ def on_own_server(ledger: Ledger, serving: Serving, way: Way, log: Path) -> None
                 death = Death(server.diagnose(), tuple(talk.open.values()), talk.answers, server.last_words())
                 ledger.say(ServerState(label, "died", death.cause.reason))
                 _act_on(death, deaths, ledger)
-        if ledger.waiting:
+        if ledger.owes:
             time.sleep(deaths.pause_s)
 
 
@@ -174,10 +174,9 @@ class _Talk:
             # Already here: who kills this after the last answer leaves nothing to ask, and so nothing to learn it from.
             self._remember()
             try:
-                await self._send(client, self._owed(sources), death)
-                for source in sources:
-                    for _, owed in self.ledger.owed([source]):
-                        await self._send(client, self._exam(source).alone(owed), death)
+                await self._ask_all(client, sources, death)
+                if self.ledger.deferred:
+                    await self._ask_once_more(death)
             finally:
                 self._remember()
         if self.ledger.waiting:
@@ -185,6 +184,22 @@ class _Talk:
                 f"{len(self.ledger.waiting)} planned samples are no longer in the data",
                 fix="the data changed during the run; run the same command again",
             )
+
+    async def _ask_all(self, client: Client, sources: Sequence[Source], death: asyncio.Future[None] | None) -> None:
+        """Everything that is owed, then what has to be asked alone."""
+        await self._send(client, self._owed(sources), death)
+        for source in sources:
+            for _, owed in self.ledger.owed([source]):
+                await self._send(client, self._exam(source).alone(owed), death)
+
+    async def _ask_once_more(self, death: asyncio.Future[None] | None) -> None:
+        """What failed in a way that may have passed by now, each sample once."""
+        model, count = self.ledger.contender.model, len(self.ledger.deferred)
+        self.ledger.say(Stage(f"{model.label}: asking {count:,} failed samples once more"))
+        self.ledger.once_more()
+        policy = replace(self.way.policy, tries=1)
+        async with Client(self.url, self.model, policy, model.names) as client, self._telling_of_silence(client):
+            await self._ask_all(client, self.ledger.owing(), death)
 
     async def _ask_suspects(
         self, client: Client, sources: Sequence[Source], death: asyncio.Future[None] | None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from evalkit import elsewhere
 from evalkit.events import Notice, Outset, Progress
 from evalkit.score import Tally
 from evalkit.store import settled
-from evalkit.types import Answer
+from evalkit.types import Answer, Failure, FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +22,18 @@ if TYPE_CHECKING:
     from evalkit.store import Store
     from evalkit.types import Json, Outcome, Replies, Sample, Task
 
+_PASSING = frozenset(
+    {
+        FailureKind.RATE_LIMITED,
+        FailureKind.SERVER_ERROR,
+        FailureKind.NOT_CONNECTED,
+        FailureKind.DISCONNECTED,
+        FailureKind.DEADLINE,
+        FailureKind.BAD_RESPONSE,
+        FailureKind.CUT_OFF,
+    }
+)
+"""Failures that may be of the moment and not of the sample."""
 _REHEARSED = 64
 """Samples of a task that a rehearsal may choose from."""
 _COUNTS = ("asked the exact way", "fast replies without an answer", "truncations")
@@ -41,12 +54,16 @@ class Ledger:
     """Keeps ``facts`` beyond this process."""
     waiting: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     """Fingerprint -> (source, position) of the samples without an answer. Equal samples share one request."""
+    deferred: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    """The same of samples that failed in a way that may pass: asked once more when all others have answered."""
     earlier: dict[str, Mapping[str, Json]] = field(default_factory=dict)
     """How each task was held on earlier servers of the run: of this process, and of those that were killed."""
     facts: dict[str, Mapping[str, Json]] = field(default_factory=dict)
     """How each task was held, by task name, where its harness has something to say."""
     _tallies: list[Tally] = field(default_factory=list)
     _reused: list[int] = field(default_factory=list)
+    _last: bool = False
+    """Whether what fails now has been asked once more already."""
     answered: bool = False
     """Whether the model has answered anything at all, now or before."""
     owed_at_first: int = 0
@@ -105,9 +122,22 @@ class Ledger:
         if isinstance(outcome, Answer) and outcome.elsewhere:
             told = elsewhere.first(self.task(key).name, outcome.elsewhere.place)
             self.say(Notice(f"{self.contender.model.label}: {told}"))
+        if isinstance(outcome, Failure) and outcome.kind in _PASSING and not self._last:
+            self.deferred[key] = self.waiting.pop(key)
+            return
         for number, position in self.waiting.pop(key):
             self._count(number, self.store.sample(self.sources[number].entries[position].sample), outcome)
             self._tell(number)
+
+    @property
+    def owes(self) -> bool:
+        """Whether any sample still has to be asked."""
+        return bool(self.waiting or self.deferred)
+
+    def once_more(self) -> None:
+        """From now on the deferred samples are owed again, and what fails has failed."""
+        self.waiting |= self.deferred
+        self.deferred, self._last = {}, True
 
     def _count(self, number: int, sample: Sample, outcome: Outcome) -> None:
         """Add an outcome to its task's tally; an answer that needs a judge is added when it has its verdict."""
@@ -159,7 +189,8 @@ class Ledger:
 
     def owing(self) -> list[Source]:
         """The tasks that have a sample without an answer."""
-        numbers = {number for places in self.waiting.values() for number, _ in places}
+        owed = chain(self.waiting.values(), self.deferred.values())
+        numbers = {number for places in owed for number, _ in places}
         return [source for number, source in enumerate(self.sources) if number in numbers]
 
     def some(self, source: Source) -> list[Sample]:

@@ -281,7 +281,7 @@ class _Run:
         held = self._row.body.get("exams", {}).get(one.model.label, {}) if self._row is not None else {}
         ledger = Ledger(one, sources, self._store, run_id, self.say, checks, self._remember_exams, earlier={**held})
         self._remember_reused(ledger)
-        if ledger.waiting:
+        if ledger.owes:
             self._ask(ledger, folder)
         return ledger
 

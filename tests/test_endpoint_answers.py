@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 from commands import evalkit
-from servers import ModelServer, as_json, chat, error
+from servers import ModelServer, as_json, chat, error, part_named
 from workplaces import fitted_out
 
 ROWS = 40
@@ -249,3 +249,40 @@ def test_another_name_is_told_before_the_first_sample_and_can_be_accepted(folder
         assert server.asked.total() == 1
         ended = run_of_one(server, "--served-as", "base=first")
     assert (ended.code, scores(ended)["base"]["score"]) == (0, 1.0)
+
+
+# --- what failed is asked once more ---
+
+
+@pytest.mark.parametrize("trouble", ["status:500", "empty", "half-body"])
+def test_what_failed_on_every_try_is_asked_once_more_when_the_others_have_answered(folder, trouble):
+    wrong = part_named(trouble)
+
+    def part(asked):
+        return wrong(asked) if question(asked) in {3, 4} and asked.earlier < 2 else right(asked)
+
+    with endpoints(part) as (one, _, words):
+        ended = evalkit(*words)
+    assert (ended.code, scores(ended)["base"]["failed"]) == (0, 0)
+    assert "once more" in ended.err
+    assert one.asked.total() == ROWS + 2 * 2  # two tries each, and the last
+
+
+def test_what_fails_again_is_a_failure_once(folder):
+    def part(asked):
+        return error(500, "no") if question(asked) == 3 else right(asked)
+
+    with endpoints(part) as (one, _, words):
+        ended = evalkit(*words)
+    assert (ended.code, scores(ended)["base"]["failures"]) == (4, {"server_error": 1})
+    assert one.asked.total() == ROWS - 1 + 3
+
+
+def test_a_refusal_is_not_asked_once_more(folder):
+    def part(asked):
+        return error(400, "too long") if question(asked) == 3 else right(asked)
+
+    with endpoints(part) as (one, _, words):
+        ended = evalkit(*words)
+    assert scores(ended)["base"]["failures"] == {"refused": 1}
+    assert one.asked.total() == ROWS
