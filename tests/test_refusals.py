@@ -4,6 +4,7 @@ import json
 from types import SimpleNamespace
 
 import pytest
+import wants
 
 from evalkit import environment, refusals, server
 from evalkit.config import Serving
@@ -88,6 +89,6 @@ def test_flags_that_cannot_be_checked_are_said_to_be_unchecked(tmp_path, monkeyp
 
 def test_the_installed_vllm_lists_its_flags_in_its_source():
     if server.installed("").name is None:
-        pytest.skip("no vLLM in this environment")
+        wants.missing("vllm")
     known = known_flags.known_flags("")
     assert {"max-model-len", "max-num-seqs", "enforce-eager", "dtype", "limit-mm-per-prompt", "chat-template"} <= known

@@ -1,6 +1,7 @@
 """A test that cannot run is counted by what it wants, and fails where that is required."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -84,3 +85,9 @@ def test_a_library_that_is_there_and_broken_is_an_error(ran):
 
 def test_an_unknown_want_is_named(ran):
     assert any("nothing wants 'chrome'" in line for line in ran("chrome", code=4))
+
+
+def test_every_test_says_what_it_wants():
+    own = re.compile(r"pytest\.skip\(|importorskip|mark\.skip")
+    files = {file for file in TESTS.rglob("*.py") if own.search(file.read_text(encoding="utf-8"))}
+    assert files == {TESTS / "wants.py", TESTS / "test_wants.py"}
