@@ -45,6 +45,8 @@ def read(path: Path, choice: Choice) -> Found:
     if not path.is_dir():
         return _file(path, choice)
     parts = folders.files(path, choice)
+    # Where none is of a chosen task, the caller says so, with the names that there are.
+    parts = [part for part in parts if part.task in choice.tasks] or parts
     found = {part.task: _file(part.path, choice) for part in parts}
     formats = {one.format for one in found.values()}
     if len(formats) > 1:

@@ -53,6 +53,7 @@ def files(folder: Path, choice: Choice) -> list[Part]:
     """
     if (folder / "samples").is_dir():
         folder = _model_folder(folder, choice)
+    folder = _of_output_path(folder)
     found = sorted(path for path in folder.glob("*.jsonl") if not path.name.startswith("."))
     lm_eval = [(name[0], path) for path in found if (name := lm_eval_name(path)) is not None]
     if lm_eval:
@@ -68,6 +69,20 @@ def files(folder: Path, choice: Choice) -> list[Part]:
         f"{folder}: {'several files could be meant' if found or evalplus else 'no file with scores'}",
         fix="name a file, a run's folder, or its samples/<model>",
     )
+
+
+def _of_output_path(folder: Path) -> Path:
+    """The model's folder in one that lm-eval's ``--output_path`` named; any other folder is returned as it is.
+
+    Raises:
+        DataError: There are several models' in it.
+    """
+    if any(folder.glob("*.jsonl")):
+        return folder
+    below = sorted({path.parent for path in folder.glob("*/*.jsonl") if lm_eval_name(path) is not None})
+    if len(below) > 1:
+        raise DataError(f"{folder}: several models' results", fix=f"name one: {' or '.join(map(str, below))}")
+    return below[0] if below else folder
 
 
 def lm_eval_name(path: Path) -> tuple[str, str] | None:

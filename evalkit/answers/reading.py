@@ -29,6 +29,8 @@ class Choice:
     metric: str | None = None
     dialect: Dialect = "neuralmagic"
     """Of the metric, where the answers are scored here."""
+    tasks: tuple[str, ...] = ()
+    """The tasks of a folder that are meant; empty for all. No file of another one is read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,8 +77,8 @@ def command(base: Path, cand: Path, *, as_json: bool, **given: Any) -> int:
     """
     file = given["policy_file"]
     rules = _policy(file, given["min_recovery"], given["max_failed"])
-    baseline = answers.read(base, Choice("baseline", given["metric"], given["dialect"]))
-    candidate = answers.read(cand, Choice("candidate", given["metric"], given["dialect"]))
+    baseline = answers.read(base, Choice("baseline", given["metric"], given["dialect"], given["tasks"]))
+    candidate = answers.read(cand, Choice("candidate", given["metric"], given["dialect"], given["tasks"]))
     compared = _compared(base, cand, (baseline, candidate), given)
     rows = _judged(compared, baseline.category or "average", rules)
     judged = any(row.rule.min_recovery is not None for row in rows)

@@ -86,3 +86,15 @@ def test_a_damaged_results_file_leaves_the_lines_readable(tmp_path):
     found = answers.read(tmp_path / "samples" / "org--base", Choice("baseline"))
     assert labels(found) == {"org--base"}
     assert len(found.tasks["pages"].scores) == 2
+
+
+def test_the_folder_of_lm_evals_output_path_and_one_task_of_it(tmp_path):
+    place = tmp_path / "model"
+    line = {"doc_id": 0, "filter": "none", "metrics": ["acc"], "acc": 1.0}
+    write_lines(place / "samples_good_2026-11-26T18-03-22.333549.jsonl", [line])
+    (place / "samples_bad_2026-11-26T18-03-22.333549.jsonl").write_text("no JSON")
+    found = answers.read(tmp_path, Choice("baseline", tasks=("good",)))
+    assert list(found.tasks) == ["good"]
+    write_lines(tmp_path / "other" / "samples_good_2026-11-26T18-03-22.333549.jsonl", [line])
+    with pytest.raises(DataError, match="several models"):
+        answers.read(tmp_path, Choice("baseline"))
