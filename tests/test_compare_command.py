@@ -397,3 +397,12 @@ def test_score_leaves_faulty_references_out(tmp_path):
     found = evalkit("score", "--metric", "anls", path, "--json").json
     assert (found["n"], found["left_out"], found["mean"], found["scores"]) == (1, 1, 1.0, [1.0, None])
     assert "line 2: left out, reference is not text" in evalkit("score", "--metric", "anls", path).out
+
+
+def test_each_task_of_a_folder_has_its_metric(tmp_path):
+    for task, metric in (("one", "acc"), ("two", "exact_match")):
+        line = {"doc_id": 0, "filter": "none", "metrics": [metric, "other"], metric: 1.0, "other": 0.0}
+        write_lines(tmp_path / f"samples_{task}_2026-11-26T18-03-22.333549.jsonl", [line])
+    words = ["compare", tmp_path, tmp_path, "--metric", "one=acc", "--metric", "two=other", "--json"]
+    found = {row["task"]: row["baseline"] for row in evalkit(*words).json["tasks"]}
+    assert found == {"one": 1.0, "two": 0.0}

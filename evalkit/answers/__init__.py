@@ -16,6 +16,7 @@ The content decides, not the file's name.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from evalkit.answers import evalplus, folders, lines, lm_eval, mistral_evals
@@ -47,7 +48,10 @@ def read(path: Path, choice: Choice) -> Found:
     parts = folders.files(path, choice)
     # Where none is of a chosen task, the caller says so, with the names that there are.
     parts = [part for part in parts if part.task in choice.tasks] or parts
-    found = {part.task: _file(part.path, choice) for part in parts}
+    found = {
+        part.task: _file(part.path, replace(choice, metric=choice.metrics.get(part.task, choice.metric)))
+        for part in parts
+    }
     formats = {one.format for one in found.values()}
     if len(formats) > 1:
         raise DataError(f"{path}: holds files of several formats ({', '.join(sorted(formats))})", fix="name one file")

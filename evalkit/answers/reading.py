@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from evalkit import stats, textfile
@@ -31,6 +31,8 @@ class Choice:
     """Of the metric, where the answers are scored here."""
     tasks: tuple[str, ...] = ()
     """The tasks of a folder that are meant; empty for all. No file of another one is read."""
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    """Task to its metric, in place of ``metric``."""
 
 
 @dataclass(frozen=True, slots=True)

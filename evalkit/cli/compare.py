@@ -53,7 +53,13 @@ _METHODS = {
     help="Samples that the task has, where the files cannot tell.",
 )
 @click.option("--task", "tasks", multiple=True, metavar="TASK", help="Only this task of a folder; repeat it.")
-@click.option("--metric", help="Such as acc, or exact_match,strict-match, where a file has several.")
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="[TASK=]METRIC",
+    help="Such as acc, or exact_match,strict-match, where a file has several; for one task of a folder TASK=METRIC.",
+)
 @click.option(
     "--dialect",
     type=click.Choice(get_args(Dialect)),
@@ -77,8 +83,11 @@ def command(base: Path, cand: Path, *, as_json: bool, **given: Any) -> int:
     """
     file = given["policy_file"]
     rules = _policy(file, given["min_recovery"], given["max_failed"])
-    baseline = answers.read(base, Choice("baseline", given["metric"], given["dialect"], given["tasks"]))
-    candidate = answers.read(cand, Choice("candidate", given["metric"], given["dialect"], given["tasks"]))
+    named = dict(text.partition("=")[::2] for text in given["metrics"] if "=" in text)
+    metric = next((text for text in reversed(given["metrics"]) if "=" not in text), None)
+    choice = Choice("baseline", metric, given["dialect"], given["tasks"], named)
+    baseline = answers.read(base, choice)
+    candidate = answers.read(cand, replace(choice, role="candidate"))
     compared = _compared(base, cand, (baseline, candidate), given)
     rows = _judged(compared, baseline.category or "average", rules)
     judged = any(row.rule.min_recovery is not None for row in rows)
