@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol
 
 
@@ -14,6 +15,8 @@ class Limits:
     """Seconds from the start of its interpreter; at their end the whole tree is killed."""
     cpu_s: float
     """CPU seconds of each process, rounded up to whole ones (the system counts no finer)."""
+    silent_s: float = inf
+    """Seconds from its start within which it must have written something; killed like one that runs out of time."""
     memory_bytes: int = 4 * 2**30
     """Address space of each process (``MemoryError`` beyond), and resident memory of all together (killed beyond)."""
     processes: int = 16

@@ -169,6 +169,8 @@ class Watch:
         os.close(pipe)
 
     def _take_output(self, chunk: bytes) -> None:
+        if not self._output and self._started is not None:
+            self._deadline = self._started + self._limits.wall_s
         room = self._limits.output_bytes - len(self._output)
         self._overflow = self._overflow or len(chunk) > room
         self._output += chunk[:room]
@@ -184,7 +186,7 @@ class Watch:
             word, _, rest = line.decode(errors="replace").partition(" ")
             if word == "started":
                 self._started = time.monotonic()
-                self._deadline = self._started + self._limits.wall_s
+                self._deadline = self._started + min(self._limits.wall_s, self._limits.silent_s)
                 self._look_at = self._started + _LOOK_S
             elif word == "ended":
                 how, cpu, wall = rest.split()

@@ -61,6 +61,7 @@ HERE = FORKS + textwrap.dedent(
     def attempt(program):
         said = []
         order = {"guard": guard, "program": program, "entry_point": "f", "inputs": [], "limits_s": [], "wall_factor": 1}
+        order["loading_s"] = [20, 60]
         own["perform"](order, said.append)
         return said[0][-1]
 

@@ -5,10 +5,10 @@ process with the code it runs, so nothing it says is believed but as data: it ne
 reads its lines compares them elsewhere. What it takes from standard input, one JSON object::
 
     {"guard": source of evalplus/eval/utils.py, "program": source, "entry_point": name,
-     "inputs": [[...], ...], "limits_s": [...], "wall_factor": number}
+     "inputs": [[...], ...], "limits_s": [...], "wall_factor": number, "loading_s": [CPU seconds, seconds on the wall]}
 
-What it writes, one JSON array a line: ``["ok", value, CPU seconds]`` for each call, then ``["end"]``; or the reason why
-it stopped, ``["broken", type]``, ``["raised", type]``, ``["timeout"]``.
+What it writes, one JSON array a line: ``["loaded"]`` when the program is defined, ``["ok", value, CPU seconds]`` for
+each call, then ``["end"]``; or the reason why it stopped, ``["broken", type]``, ``["raised", type]``, ``["timeout"]``.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ _UNFIT = frozenset({"imp", "tkinter", "turtle"})
 _UNGUARDED = (frozenset(sys.stdlib_module_names) - _UNFIT) | _LIBRARIES
 _ABSENT = object()
 _PATIENCE = 3
+_AGAIN_S = 1.0
+"""Between two interruptions of a program that is still being loaded."""
 _SLICE = slice(None)
 _TAGS: dict[type, str] = {list: "l", tuple: "t", set: "S", frozenset: "Z"}
 
@@ -134,10 +136,11 @@ def _library(kind: type, value: Any) -> Any:
 
 
 @contextmanager
-def _limited(seconds: float, wall_factor: float, give_up: Callable[[], None]) -> Iterator[None]:
-    """Interrupt after ``seconds`` of CPU time, or a multiple of it on the wall (for code that waits).
+def _limited(seconds: float, wall_s: float, give_up: Callable[[], None], again_s: float = 0.0) -> Iterator[None]:
+    """Interrupt after ``seconds`` of CPU time, or ``wall_s`` on the wall (for code that waits).
 
-    Code that swallows the interruption is interrupted again; at the third time it is given up.
+    Code that swallows the interruption is interrupted again, after as long or after ``again_s``; at the third time it
+    is given up.
     """
     rings = 0
 
@@ -151,8 +154,8 @@ def _limited(seconds: float, wall_factor: float, give_up: Callable[[], None]) ->
     signal.signal(signal.SIGPROF, over)
     signal.signal(signal.SIGALRM, over)
     setitimer, profile, real = signal.setitimer, signal.ITIMER_PROF, signal.ITIMER_REAL
-    setitimer(profile, seconds, seconds)
-    setitimer(real, seconds * wall_factor, seconds)
+    setitimer(profile, seconds, again_s or seconds)
+    setitimer(real, wall_s, again_s or seconds)
     try:
         yield
     finally:
@@ -244,19 +247,24 @@ def perform(order: dict[str, Any], tell: Callable[[list[Any]], None]) -> None:
     folder = guard["create_tempdir"]()
     folder.__enter__()
     _put_on(guard["reliability_guard"])
+    loading_s, loading_wall_s = order["loading_s"]
     try:
         space: dict[str, Any] = {}
-        with swallow():
+        with _limited(loading_s, loading_wall_s, give_up, _AGAIN_S), swallow():
             exec(order["program"], space)  # noqa: S102 - what this process is for
             function = space[order["entry_point"]]
+    except _OverTimeError:
+        tell(["timeout"])
+        return
     except BaseException as error:  # noqa: BLE001 - generated code may raise anything
         tell(["broken", type(error).__name__])
         return
+    tell(["loaded"])
     writer = Writer()
     for arguments, limit in zip(order["inputs"], order["limits_s"], strict=True):
         started = clock()
         try:
-            with _limited(limit, order["wall_factor"], give_up), swallow():
+            with _limited(limit, limit * order["wall_factor"], give_up), swallow():
                 value = function(*arguments)
             said = ["ok", writer.encode(value), clock() - started]
         except _OverTimeError:

@@ -19,9 +19,13 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import resource
 import sys
+from contextlib import suppress
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
+
+import psutil
 
 from evalkit.harnesses.evalplus import values
 from evalkit.harnesses.evalplus.extract import SanitizeError, sanitize
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from evalkit.types import Json
 
 _STUB: Final = "from evalkit.harnesses.evalplus.values import replay as {}"
+_ROOM_BYTES: Final = 2**30
 _PATIENCE_S: Final = 60.0
 """For a call of the stub, which takes microseconds: the real calls were timed in the sandbox."""
 
@@ -40,7 +45,7 @@ def check(order: dict[str, Json]) -> str:
 
     try:
         expected, outputs = ([values.decode(said) for said in order[key]] for key in ("expected", "outputs"))
-    except ValueError:
+    except (ValueError, MemoryError):
         return "fail"
     if order["mended"] and order["entry_point"] == "find_zero":
         return "pass" if _are_roots(order["inputs"], outputs, order["atol"]) else "fail"
@@ -87,10 +92,22 @@ def _prepare() -> None:
     sys.modules["datasets"] = absent
     # The recorded values reach the process that compares them by being there before it is forked.
     multiprocessing.set_start_method("fork")
-    # Nothing of a program runs here, so its memory limit, which some machines refuse to set, is not needed.
+    # evalplus's own limit ends the evaluation on machines that refuse to set one.
     os.environ["EVALPLUS_MAX_MEMORY_BYTES"] = "-1"
     # evalplus 0.3.1 compares this text with a number.
     os.environ.pop("EVALPLUS_TIMEOUT_PER_TASK", None)
+    import evalplus.eval  # noqa: F401, PLC0415 - what it takes is not part of the bound
+
+    _bound_memory()
+
+
+def _bound_memory() -> None:
+    """Let this process and each of its forks take so much more than now; beyond, values cannot be compared."""
+    size = psutil.Process().memory_info().vms + _ROOM_BYTES
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    # macOS refuses it: there what is compared is bounded by its text and by the length of ranges alone.
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_AS, (size if hard == resource.RLIM_INFINITY else min(size, hard), hard))
 
 
 def main() -> None:

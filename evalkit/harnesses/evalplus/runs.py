@@ -25,6 +25,13 @@ _WHOLE_S: Final = 60.0
 """The most that all calls of one set may take, as in ``evalplus.eval.untrusted_check``."""
 _START_S: Final = 5.0
 """CPU seconds for the interpreter, its imports and the program's own."""
+_LOADING_S: Final = (_START_S, 4 * _START_S)
+"""CPU seconds and seconds on the wall for what a program does before its function is called."""
+_SILENT_S: Final = 6 * _START_S
+"""Then it must be loaded, the interpreter's own start included, whatever the program has done to its timers."""
+_LOADING: Final = " before it was loaded"
+_MOST_PARTS: Final = 4_000_000
+"""Values in the lines of all calls; their text is bounded too, but a list of empty lists is thirty times its text."""
 _PROCESSES: Final = 16
 _OUTPUT_BYTES: Final = 32 * 2**20
 
@@ -78,11 +85,13 @@ class Runner:
             "inputs": calls,
             "limits_s": list(limits_s),
             "wall_factor": WALL_FACTOR,
+            "loading_s": _LOADING_S,
         }
         whole = min(_WHOLE_S, math.fsum(limits_s)) + _START_S
         limits = Limits(
             wall_s=whole * WALL_FACTOR,
             cpu_s=whole,
+            silent_s=_SILENT_S,
             memory_bytes=self._memory,
             processes=_PROCESSES,
             output_bytes=_OUTPUT_BYTES,
@@ -91,13 +100,19 @@ class Runner:
 
 
 def _read(ended: Ended, calls: int) -> Recorded:
-    """What the child wrote; it ran hostile code, so anything may stand there."""
+    """What became of the calls."""
     if ended.timed_out:
-        return Recorded(None, timed_out=True, note="out of time")
-    if ended.killed_by or ended.overflow:
+        return Recorded(None, timed_out=True, note=f"out of time{'' if ended.output else _LOADING}")
+    if ended.killed_by or ended.overflow or ended.output.count(b",") + ended.output.count(b"[") > _MOST_PARTS:
         return Recorded(None, note=f"killed: {ended.killed_by or 'output'}")
+    return _lines(ended, calls)
+
+
+def _lines(ended: Ended, calls: int) -> Recorded:
+    """What the child wrote; it ran hostile code, so anything may stand there."""
     outputs: list[Json] = []
     seconds: list[float] = []
+    where = _LOADING
     for line in ended.output.split(b"\n"):
         try:
             said = json.loads(line)
@@ -105,16 +120,18 @@ def _read(ended: Ended, calls: int) -> Recorded:
             if word == "ok":
                 outputs.append(said[1])
                 seconds.append(float(said[2]))
-                continue
         except (ValueError, TypeError, LookupError, RecursionError):
             break
-        if word == "end":
-            if len(outputs) == calls:
-                return Recorded(tuple(outputs), tuple(seconds))
+        if word in {"ok", "loaded"}:
+            where = f" in call {len(outputs)}"
+        elif word == "timeout":
+            return Recorded(None, timed_out=True, note=f"out of time{where}")
+        elif word != "end":
+            reason = "".join(c for c in str(said[-1])[:60] if c.isprintable())
+            return Recorded(None, note=f"{reason}{' at its definition' if word == 'broken' else where}")
+        elif len(outputs) == calls:
+            return Recorded(tuple(outputs), tuple(seconds))
+        else:
             break
-        if word == "timeout":
-            return Recorded(None, timed_out=True, note=f"out of time in call {len(outputs)}")
-        reason = "".join(c for c in str(said[-1])[:60] if c.isprintable())
-        return Recorded(None, note=f"{reason} {'at its definition' if word == 'broken' else f'in call {len(outputs)}'}")
     note = f"left with {ended.returncode} after call {len(outputs)}"
     return Recorded(None, note=note, evidence=ended.stderr.decode("utf-8", "replace"))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _DTYPE: Final = re.compile(r"[<>|=][biufc][0-9]{1,2}")
 _DEEPEST: Final = 400
+_LONGEST_RANGE: Final = 1_000_000
 
 
 class Opaque:
@@ -127,6 +128,14 @@ def _fraction(said: list[Json], _: int) -> Fraction:
     return Fraction(int(said[1], 16), int(said[2], 16))
 
 
+def _range(said: list[Json], depth: int) -> range:
+    """A range that may be written out, as comparing with a tolerance does: a long one is a few bytes until then."""
+    found = range(*_items(said, depth))
+    if len(found) > _LONGEST_RANGE:
+        raise ValueError("a range too long to be compared")
+    return found
+
+
 def _numpy(said: list[Json], _: int) -> Any:
     """A numpy scalar or array of numbers."""
     import numpy as np  # noqa: PLC0415 - only where such a value came
@@ -159,7 +168,7 @@ _READERS: Final[dict[str, Callable[[list[Json], int], Any]]] = {
     "t": lambda said, depth: tuple(_items(said, depth)),
     "S": lambda said, depth: set(_items(said, depth)),
     "Z": lambda said, depth: frozenset(_items(said, depth)),
-    "r": lambda said, depth: range(*_items(said, depth)),
+    "r": _range,
     "d": _dict,
     "D": lambda said, _: Decimal(said[1]),
     "F": _fraction,

@@ -1,0 +1,111 @@
+"""What a hostile program can cost: memory where its outputs are compared, and time before its function is called."""
+
+import threading
+import time
+
+import psutil
+import pytest
+
+from evalkit import sandbox
+from evalkit.harnesses.evalplus import runs
+from evalkit.harnesses.evalplus.judge_process import JudgeProcess
+
+MIB = 2**20
+
+
+@pytest.fixture
+def process():
+    found = JudgeProcess()
+    yield found
+    found.close()
+
+
+def order(outputs, expected):
+    return {
+        "do": "check", "entry_point": "f", "inputs": [[1]] * len(outputs), "expected": expected, "outputs": outputs,
+        "atol": 1e-6, "mended": False,
+    }  # fmt: skip
+
+
+def peak(process, work):
+    """What work returns, and the most memory that the judging process and its forks had meanwhile, in MiB."""
+    most, over = 0, threading.Event()
+
+    def look():
+        nonlocal most
+        while not over.wait(0.01):
+            for one in psutil.Process().children(recursive=True):
+                try:
+                    most = max(most, one.memory_info().rss // MIB)
+                except psutil.Error:
+                    continue
+
+    watching = threading.Thread(target=look)
+    watching.start()
+    try:
+        return work(), most
+    finally:
+        over.set()
+        watching.join()
+
+
+def written(length):
+    return ["r", [0, length, 1]]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [["l", [written(2 * 10**7)] * 64], ["l", [written(999_999)] * 2000], ["l", [["l", [written(10**6)] * 9]] * 100]],
+)
+def test_what_is_long_only_when_it_is_compared_takes_no_memory(process, said):
+    numbers = ["l", [["f", (1.5).hex()]]]
+    assert process.ask(order([numbers], [numbers])) == {"verdict": "pass"}
+    same = ["l", [["l", [["f", (0.5).hex()]]]] * len(said[1])]
+    found, most = peak(process, lambda: process.ask(order([said], [same])))
+    assert found == {"verdict": "fail"}
+    assert most < 1500
+    # The same process goes on.
+    assert process.ask(order([written(1000)], [written(1000)])) == {"verdict": "pass"}
+
+
+def test_lines_of_very_many_small_values_are_not_read(tmp_path):
+    del tmp_path
+    program = "import os\nfor fd in range(3, 20):\n    try:\n        os.write(fd, b'[\"ok\", [' + b'[],' * 3_000_000)\n"
+    program += "    except OSError:\n        pass\ndef f(x):\n    return 1"
+    found = runs.Runner(sandbox.find(), 1024).run(program, "f", [[1]], [1.0])
+    assert found.outputs is None
+
+
+SWALLOWS = """
+import time
+while True:
+    try:
+        time.sleep(1000)
+    except Exception:
+        pass
+"""
+
+
+@pytest.mark.parametrize("program", ["import time\ntime.sleep(1000)", "while True:\n    pass", SWALLOWS])
+def test_loading_is_bounded_by_itself(monkeypatch, program):
+    monkeypatch.setattr(runs, "_LOADING_S", (0.5, 1.0))
+    began = time.monotonic()
+    found = runs.Runner(sandbox.find(), 1024).run(f"{program}\ndef f(x):\n    return 1", "f", [[1]] * 50, [1.0] * 50)
+    assert (found.timed_out, found.note) == (True, "out of time before it was loaded")
+    assert time.monotonic() - began < 20
+
+
+def test_loading_is_bounded_whatever_a_program_does_to_its_timers(monkeypatch):
+    monkeypatch.setattr(runs, "_SILENT_S", 3.0)
+    program = "import signal, time\nsignal.setitimer(signal.ITIMER_REAL, 0)\ntime.sleep(1000)"
+    began = time.monotonic()
+    found = runs.Runner(sandbox.find(), 1024).run(f"{program}\ndef f(x):\n    return 1", "f", [[1]] * 50, [1.0] * 50)
+    assert (found.timed_out, found.note) == (True, "out of time before it was loaded")
+    assert time.monotonic() - began < 20
+
+
+def test_what_waits_in_its_calls_still_has_their_time(monkeypatch):
+    monkeypatch.setattr(runs, "_SILENT_S", 5.0)
+    program = "import time\ndef f(x):\n    time.sleep(3.5)\n    return x"
+    found = runs.Runner(sandbox.find(), 1024).run(program, "f", [[1], [2]], [1.0, 1.0])
+    assert found.outputs == (1, 2)
