@@ -97,7 +97,8 @@ def sources(chosen: Iterable[Task], config: Config, store: Store, say: Say) -> l
 def _source(task: Task, config: Config, store: Store, say: Say) -> Source:
     given = config.data.get(task.name)
     held = harnesses.harness(task)
-    questions = held.questions(task, Path(given) if given else None, lambda text: say(Stage(text)))
+    models = [choice.source for choice in config.models]
+    questions = held.questions(task, Path(given) if given else None, lambda text: say(Stage(text)), models)
     planned = questions.planned(config.limit)
     scan = _Scan(task)
     listing, entries = store.write_listing(
@@ -175,6 +176,6 @@ def _running(
     same = [one["id"] for one in served if isinstance(root, str) and one.get("root") == root]
     also = dict.fromkeys(name for name in [*same, *([alias] if alias else [])] if name != entry["id"])
     identity = digest([choice.label, entry["id"], root, *([revision] if revision else [])])
-    model = Model(choice.label, entry["id"], f"name:{identity}", url, names=tuple(also))
+    model = Model(choice.label, entry["id"], f"name:{identity}", url, tuple(also), named=choice.source)
     stated = control.version(url) or "unknown"
     return model, Engine("endpoint", stated, "unknown", {"max_model_len": entry.get("max_model_len")})

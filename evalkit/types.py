@@ -269,6 +269,8 @@ class Model:
     """URL of a server that already runs; None when evalkit starts one."""
     names: tuple[str, ...] = ()
     """Other names by which that server may speak of the model in its responses."""
+    named: str = ""
+    """What the user named, where ``source`` is the name that a running server has for it."""
 
 
 @dataclass(frozen=True, slots=True)

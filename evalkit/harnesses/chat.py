@@ -93,8 +93,11 @@ class ChatExam:
 class Chat:
     """The harness of the vision tasks."""
 
-    def questions(self, task: Task, data: Path | None, tell: Callable[[str], None]) -> ChatQuestions:
+    def questions(
+        self, task: Task, data: Path | None, tell: Callable[[str], None], models: Sequence[str] = ()
+    ) -> ChatQuestions:
         """The rows of the task's split, from the hub or from ``data``."""
+        del models
         prompt = prompts.read(task.prompt)
         benchmark = BENCHMARKS[task.benchmark]
         rows = open_rows(task.dataset, benchmark=benchmark, data=data, base=Path(task.source).parent, tell=tell)

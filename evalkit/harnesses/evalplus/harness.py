@@ -18,7 +18,7 @@ from evalkit.harnesses.evalplus.settings import settings_of
 from evalkit.rows import local
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from evalkit.harnesses.evalplus.prompts import Texts
     from evalkit.harnesses.evalplus.settings import Settings
@@ -33,7 +33,9 @@ _RULES = 2
 class EvalPlus:
     """The harness of HumanEval."""
 
-    def questions(self, task: Task, data: Path | None, tell: Callable[[str], None]) -> Problems:
+    def questions(
+        self, task: Task, data: Path | None, tell: Callable[[str], None], models: Sequence[str] = ()
+    ) -> Problems:
         """Every problem n times, from ``data``, the file beside the task file, or evalplus's own loader.
 
         Raises:
@@ -41,6 +43,7 @@ class EvalPlus:
             DataError: The file cannot be read, or does not fit.
             InfrastructureError: evalplus is not installed, or cannot download its data.
         """
+        del models
         settings = settings_of(task)
         words = _words(settings)
         problems = load_problems(data or _beside(task), plus=settings.plus, tell=tell)

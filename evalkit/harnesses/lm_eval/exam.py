@@ -184,6 +184,7 @@ class LikelihoodExam:
             **({"reason": self._why} if self._why else {}),
             "tokenizer": self._tokenizer.origin,
             "begins with BOS": self._tokenizer.starts_with_bos(),
+            **({"BOS": self._tokenizer.beginning} if self._tokenizer.beginning else {}),
             "longest prompt allowed": self._longest,
             **(self._canary.facts if self._canary else {}),
             **({"the prefix cache could not be left out": self._unsalted} if self._canary and self._unsalted else {}),

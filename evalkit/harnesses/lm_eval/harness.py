@@ -12,10 +12,10 @@ from evalkit.harnesses.lm_eval.exam import LikelihoodExam
 from evalkit.harnesses.lm_eval.questions import GroupQuestions
 from evalkit.harnesses.lm_eval.settings import settings_of
 from evalkit.harnesses.lm_eval.tasks import LoadedGroup
-from evalkit.harnesses.lm_eval.tokens import tokenizer_for
+from evalkit.harnesses.lm_eval.tokens import begins_by_itself, tokenizer_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from evalkit.harnesses.harness import Checker, Exam, Questions, Served
@@ -28,7 +28,9 @@ _EXTRA_TOKENS: Final = 1
 class LmEval:
     """The harness of MMLU."""
 
-    def questions(self, task: Task, data: Path | None, tell: Callable[[str], None]) -> Questions:
+    def questions(
+        self, task: Task, data: Path | None, tell: Callable[[str], None], models: Sequence[str] = ()
+    ) -> Questions:
         """MMLU's questions from the hub, or from ``data``: a folder of ``<subject>/{dev,test}-*.parquet``.
 
         A local folder may hold any of the 57 subjects, and is read without any network.
@@ -39,7 +41,8 @@ class LmEval:
         """
         chosen = settings_of(task)
         files = mirror(task, data, chosen.shots, tell)
-        return GroupQuestions(chosen, files.revision, LoadedGroup(files, chosen.shots))
+        forced = chosen.add_bos and chosen.forced_bos and not all(map(begins_by_itself, models))
+        return GroupQuestions(chosen, files.revision, LoadedGroup(files, chosen.shots), forced=forced)
 
     def fetch(self, task: Task, tell: Callable[[str], None], *, rows: bool) -> str:
         """With ``rows`` the files of all subjects; the templates come with lm-eval."""
@@ -56,7 +59,7 @@ class LmEval:
         """
         chosen = settings_of(task)
         longest = min(chosen.max_length, served.max_model_len or chosen.max_length) - _EXTRA_TOKENS
-        tokenizer = tokenizer_for(served, tell, add_bos=chosen.add_bos)
+        tokenizer = tokenizer_for(served, tell, add_bos=chosen.add_bos, forced=chosen.forced_bos)
         return LikelihoodExam(task.name, served.name, tokenizer, longest, tell, method=chosen.method)
 
     def checker(self, task: Task, questions: Questions, *, unsafe: bool) -> Checker | None:

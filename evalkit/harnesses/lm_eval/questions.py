@@ -23,9 +23,13 @@ class GroupQuestions:
 
     checker = ""
 
-    def __init__(self, chosen: Settings, revision: str, group: LoadedGroup) -> None:
-        """Take a group that is loaded; nothing is rendered yet."""
+    def __init__(self, chosen: Settings, revision: str, group: LoadedGroup, *, forced: bool = False) -> None:
+        """Take a group that is loaded; nothing is rendered yet.
+
+        ``forced``: a model of the run may get a beginning-of-sequence token that its tokenizer would not add.
+        """
         self._settings = chosen
+        self._forced = forced
         self._revision = revision
         self._group = group
         self._rendered: tuple[int | None, list[tuple[Sample, str]]] | None = None
@@ -63,7 +67,7 @@ class GroupQuestions:
                     name = f"{question.subject}/{question.doc_id}"
                     yield Sample(name, (Text(question.reason),), None, question.subject), ""
                 else:
-                    yield sample(question), request_digest(question, self._settings)
+                    yield sample(question), request_digest(question, self._settings, forced=self._forced)
 
 
 def sample(question: Question) -> Sample:
@@ -80,14 +84,17 @@ def sample(question: Question) -> Sample:
     return Sample(name, (Text(question.context),), references, cluster=question.subject)
 
 
-def request_digest(question: Question, chosen: Settings) -> str:
-    """Identity of what is asked, whichever model it is asked of."""
+def request_digest(question: Question, chosen: Settings, *, forced: bool = False) -> str:
+    """Identity of what is asked, whichever model it is asked of.
+
+    Prompts that begin as every tokenizer of the run begins them are those of earlier evalkits, which forced nothing.
+    """
     return digest(
         {
             "path": PATH,
             "context": question.context,
             "continuations": list(question.choices),
-            "add_bos": chosen.add_bos,
+            "add_bos": "forced" if forced else chosen.add_bos,
             "max_length": chosen.max_length,
             "method": chosen.method,
         }

@@ -23,7 +23,10 @@ class Settings:
     max_length: int = 4096
     """Tokens of prompt, continuation and the one generated token. A longer prompt is an error, never cut."""
     add_bos: bool = True
-    """Tokenize with the tokenizer's special tokens: lm-eval's ``add_bos_token``."""
+    """Begin prompts with the beginning-of-sequence token, where the tokenizer has one: lm-eval's ``add_bos_token``."""
+    forced_bos: bool = True
+    """With ``add_bos``: also where the tokenizer would not add it by itself, as lm-eval's ``--model vllm``; false is
+    the way of its ``local-completions``, which leaves it to the tokenizer."""
 
 
 def settings_of(task: Task) -> Settings:

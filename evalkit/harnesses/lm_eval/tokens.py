@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import requests
 
 from evalkit.control import LONGEST_BYTES, insist, server_root, session
 from evalkit.errors import DataError, InfrastructureError
+from evalkit.identity import decoded
 
 if TYPE_CHECKING:
     from evalkit.harnesses.harness import Served
@@ -55,14 +56,16 @@ class Tokenizer:
     hold, every question is done the long way.
     """
 
-    def __init__(self, encode: Encode, *, origin: str, bos: int | None = None) -> None:
+    def __init__(self, encode: Encode, *, origin: str, bos: int | None = None, beginning: str = "") -> None:
         """Wrap what tokenizes.
 
         Args:
             encode: Texts to ids.
             origin: Where it comes from, for the report.
             bos: Id of the token that may stand first; None when it is not known.
+            beginning: Who puts it there, for the report.
         """
+        self.beginning = beginning
         self.origin = origin
         self._encode = encode
         self._bos = bos
@@ -131,38 +134,83 @@ def _tell_apart(ids: Sequence[Ids], choices: Sequence[str]) -> None:
 # --- where the ids come from ---------------------------------------------------------------------
 
 
-def tokenizer_for(served: Served, tell: Callable[[str], None], *, add_bos: bool) -> Tokenizer:
+def tokenizer_for(served: Served, tell: Callable[[str], None], *, add_bos: bool, forced: bool = True) -> Tokenizer:
     """The tokenizer of a served model: from its files where they are at hand, otherwise the server's own.
 
-    A server is first asked when something is tokenized, and that raises InfrastructureError where it cannot.
+    With ``add_bos`` prompts begin with the beginning-of-sequence token where there is one: by the tokenizer's own rule
+    or, ``forced``, whatever that rule is. A server is first asked when something is tokenized, and that raises
+    InfrastructureError where it cannot.
     """
-    model = served.model
-    if model.endpoint is not None and not Path(model.source).is_dir():
-        return _remote(served, add_bos=add_bos)
     try:
-        return _local(model, add_bos=add_bos)
+        return _local(served.model, add_bos=add_bos, forced=forced)
     except Exception as error:  # noqa: BLE001 - transformers raises anything over files that it does not know
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        tell(f"its tokenizer cannot be read here ({reason}), so the server tokenizes")
-        return _remote(served, add_bos=add_bos)
+        if served.model.endpoint is None or Path(_source(served.model)).is_dir():
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            tell(f"its tokenizer cannot be read here ({reason}), so the server tokenizes")
+        return _remote(served, add_bos=add_bos, forced=forced)
 
 
-def _local(model: Model, *, add_bos: bool) -> Tokenizer:
+def begins_by_itself(source: str) -> bool:
+    """Whether forcing the beginning-of-sequence token changes no prompt of this model; False where nobody can say."""
+    try:
+        loaded = _loaded(source, None)
+    except Exception:  # noqa: BLE001 - as above
+        return False
+    bos = loaded.bos_token_id
+    return bos is None or loaded("x").input_ids[:1] == [bos]
+
+
+def _source(model: Model) -> str:
+    """Where the model's files are: what the user named, also where a server has a name of its own for it."""
+    return model.named or model.source
+
+
+def _loaded(source: str, revision: str | None, **words: bool) -> Any:
     from transformers import AutoTokenizer  # noqa: PLC0415 - heavy, and only for runs that ask MMLU
 
-    folder = Path(model.source).is_dir()
-    loaded = AutoTokenizer.from_pretrained(model.source, **({} if folder else {"revision": model.digest}))
+    version = {} if revision is None or Path(source).is_dir() else {"revision": revision}
+    return AutoTokenizer.from_pretrained(source, **version, **words)
 
-    def encode(texts: Sequence[str]) -> list[Ids]:
-        ids: list[Ids] = loaded(list(texts), add_special_tokens=add_bos, return_attention_mask=False).input_ids
+
+def _local(model: Model, *, add_bos: bool, forced: bool) -> Tokenizer:
+    """As lm-eval's ``VLLM`` loads and calls it, or, where nothing is forced, as its ``LocalCompletionsAPI`` does."""
+    revision = None if model.endpoint else model.digest
+    loaded = _loaded(_source(model), revision, **({"add_bos_token": add_bos} if forced else {}))
+    bos = loaded.bos_token_id
+
+    def plain(texts: Sequence[str], *, special: bool) -> list[Ids]:
+        ids: list[Ids] = loaded(list(texts), add_special_tokens=special, return_attention_mask=False).input_ids
         return ids
 
-    return Tokenizer(encode, origin="the model's files", bos=loaded.bos_token_id)
+    def encode(texts: Sequence[str]) -> list[Ids]:
+        found = plain(texts, special=add_bos)
+        if not (add_bos and forced) or bos is None:
+            return found
+        # A text that spells the token begins with it already. A class that knows no such option is given it here.
+        spelled = loaded.decode(bos)
+        return [
+            plain([text], special=False)[0] if text.startswith(spelled) else ids if ids[:1] == [bos] else [bos, *ids]
+            for text, ids in zip(texts, found, strict=True)
+        ]
+
+    return Tokenizer(
+        encode, origin="the model's files", bos=bos, beginning=_beginning(bos, add_bos=add_bos, forced=forced)
+    )
 
 
-def _remote(served: Served, *, add_bos: bool) -> Tokenizer:
+def _beginning(bos: int | None, *, add_bos: bool, forced: bool) -> str:
+    """What becomes of the beginning-of-sequence token, in words."""
+    if bos is None:
+        return "the tokenizer has none"
+    if not add_bos:
+        return "left out"
+    return "forced, as lm-eval's --model vllm" if forced else "left to the tokenizer, as lm-eval's local-completions"
+
+
+def _remote(served: Served, *, add_bos: bool, forced: bool) -> Tokenizer:
     """The server's ``/tokenize``, a text a request."""
     place, own = server_root(served.url) + "/tokenize", threading.local()
+    bos = _stated_bos(served.model) if add_bos and forced else None
 
     def encode_one(text: str) -> Ids:
         if not hasattr(own, "session"):
@@ -182,7 +230,7 @@ def _remote(served: Served, *, add_bos: bool) -> Tokenizer:
             raise _unusable(place, str(error) or type(error).__name__) from error
         if not isinstance(ids, list) or not all(type(one) is int for one in ids):
             raise _unusable(place, f"HTTP {said.status}")
-        return ids
+        return ids if bos is None or ids[:1] == [bos] else [bos, *ids]
 
     # Idle threads of a pool nobody holds any more end by themselves.
     pool = ThreadPoolExecutor(_THREADS)
@@ -190,7 +238,23 @@ def _remote(served: Served, *, add_bos: bool) -> Tokenizer:
     def encode(texts: Sequence[str]) -> list[Ids]:
         return list(pool.map(encode_one, texts))
 
-    return Tokenizer(encode, origin="the server's /tokenize")
+    beginning = "left to the server" if add_bos else "left out"
+    if bos is not None:
+        beginning = "forced, as lm-eval's --model vllm"
+    return Tokenizer(encode, origin="the server's /tokenize", bos=bos, beginning=beginning)
+
+
+def _stated_bos(model: Model) -> int | None:
+    """The token that the model's ``config.json`` names, for tokenizers that cannot be read here."""
+    try:
+        stated = decoded(Path(_source(model), "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    for config in (stated, stated.get("text_config")) if isinstance(stated, dict) else ():
+        bos = config.get("bos_token_id") if isinstance(config, dict) else None
+        if type(bos) is int:
+            return bos
+    return None
 
 
 def _unusable(place: str, reason: str) -> InfrastructureError:
