@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save_file
 from transformers import LlavaConfig, LlavaForConditionalGeneration
 
 from evalkit.demo.tiny import make
-from evalkit.demo.train.export import config
+from evalkit.demo.train.export import config, loadable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,8 +79,7 @@ def write(folder: Path, layers: int, dtype: str, device: str) -> int:
     # The small model's weights: a loader that takes every file of the folder would read them.
     (folder / "model.safetensors").unlink()
     _widen(folder)
-    wanted = config()
-    wanted.pop("architectures")
+    wanted = loadable(config())
     wanted["dtype"] = dtype
     wanted["text_config"] |= {**TEXT, "num_hidden_layers": layers}
     wanted["vision_config"] |= VISION

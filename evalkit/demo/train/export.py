@@ -74,6 +74,17 @@ def config() -> dict[str, Any]:
     }
 
 
+def loadable(wanted: dict[str, Any]) -> dict[str, Any]:
+    """The config as arguments of the installed transformers' own, in the words that this release knows."""
+    from transformers import PixtralVisionConfig  # noqa: PLC0415 - slow to import, only needed at the end
+
+    wanted = {key: value for key, value in wanted.items() if key != "architectures"}
+    # Later releases than 5.12 give the one way that there is a name of its own.
+    rope = {"rope_type": getattr(PixtralVisionConfig, "default_rope_type", "default")}
+    vision = wanted["vision_config"]
+    return {**wanted, "vision_config": {**vision, "rope_parameters": {**vision["rope_parameters"], **rope}}}
+
+
 def save(weights: dict[str, Tensor], tokenizer: Path, folder: Path) -> None:
     """Write the checkpoint folder through transformers: bf16 weights, processor, tokenizer, chat template."""
     from transformers import (  # noqa: PLC0415 - slow to import, only needed at the end
@@ -85,8 +96,7 @@ def save(weights: dict[str, Tensor], tokenizer: Path, folder: Path) -> None:
         PreTrainedTokenizerFast,
     )
 
-    wanted = config()
-    wanted.pop("architectures")
+    wanted = loadable(config())
     model = LlavaForConditionalGeneration(LlavaConfig(**wanted)).to(torch.bfloat16)
     model.load_state_dict({name: weight.detach().to("cpu", torch.bfloat16) for name, weight in weights.items()})
     model.generation_config = GenerationConfig(bos_token_id=BOS, eos_token_id=EOS, pad_token_id=PAD)
