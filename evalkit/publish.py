@@ -14,6 +14,7 @@ from evalkit import (
     pairs,
     places,
     prepare,
+    private,
     registry,
     report,
     server,
@@ -220,12 +221,24 @@ def _templates() -> dict[str, str]:
     }
 
 
+def own_folder(folder: Path) -> None:
+    """Make a run's folder, for its owner alone.
+
+    Raises:
+        OutputError: It cannot be made.
+    """
+    try:
+        private.own(folder)
+    except OSError as error:
+        raise unwritable(folder, error, "choose another --output, then run the same command again") from error
+
+
 def write_text(path: Path, parts: Iterable[str]) -> None:
     """Write a file whole: a reader sees the old one or the new one, never half of one."""
     unfinished = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+        private.folder(path.parent)
+        with open(unfinished, "w", encoding="utf-8", errors="backslashreplace", opener=private.opener) as stream:
             stream.writelines(parts)
         unfinished.replace(path)
     except OSError as error:

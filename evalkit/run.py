@@ -136,6 +136,7 @@ class _Run:
             self.say(Stage(f"warning: {text}"))
         row, finished_before = self._begin(plan)
         folder = self._output / row.id
+        publish.own_folder(folder)
         row = replace(row, body={**row.body, "plan": runfile.plan_json(plan), "provenance": self._provenance(plan)})
         self._keep(row, folder)
         with Checks(sources, self._store, self.say, unsafe=self._config.unsafe_exec) as checks:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
+from evalkit import private
 from evalkit.errors import FullDiskError, OutputError, StoreError, is_full, unwritable
 from evalkit.identity import digest
 from evalkit.types import FINAL, WHOLE, Answer, Elsewhere, Failure, FailureKind, Image, Record, Sample, Text, ended
@@ -92,8 +93,10 @@ class Store:
         """
         with _store_errors(self.path) if self._write else reading(self.path):
             if self._write:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
+                private.folder(self.path.parent)
                 self._lock = _locked(self.path.with_name("store.lock"))
+                # SQLite gives the files beside it the mode of this one.
+                os.close(private.descriptor(self.path, os.O_RDWR))
             elif not self.path.exists():
                 raise StoreError(f"{self.path}: no store here", fix=_OTHER)
             self._connection = self._connected()
@@ -367,7 +370,7 @@ def bad_row(sample: Sample) -> Failure:
 
 def _locked(path: Path) -> int:
     """Take the writer's lock, which the operating system frees however the process ends."""
-    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    lock = private.descriptor(path, os.O_RDWR)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from evalkit import flips, images
+from evalkit import flips, images, private
 from evalkit.errors import DataError, unwritable
 from evalkit.report import PICTURES
 from evalkit.types import Image
@@ -109,13 +109,15 @@ def _affordable(order: Iterable[str], found: Mapping[str, bytes], budget: int) -
 
 def _write(folder: Path, pictures: Mapping[str, bytes], order: Sequence[str]) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private.folder(folder)
         for path in folder.glob("*.webp"):
             if path.stem not in pictures:
                 path.unlink()
         for digest, data in pictures.items():
-            (folder / f"{digest}.webp").write_bytes(data)
+            with open(folder / f"{digest}.webp", "wb", opener=private.opener) as stream:
+                stream.write(data)
         # Last: it says that all of them are there.
-        (folder / _WANTED).write_text(json.dumps(order) + "\n", encoding="utf-8")
+        with open(folder / _WANTED, "w", encoding="utf-8", opener=private.opener) as stream:
+            stream.write(json.dumps(order) + "\n")
     except OSError as error:
         raise unwritable(folder, error, "choose another --output, then run the same command again") from error

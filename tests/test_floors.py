@@ -37,6 +37,7 @@ FLOORS = [
         "environment",
         "harnesses",
         "places",
+        "private",
         "prompts",
         "registry",
         "rows",

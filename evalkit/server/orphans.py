@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from evalkit import private
 from evalkit.errors import InfrastructureError, unwritable
 from evalkit.server.process import Group
 
@@ -46,7 +47,8 @@ def write_note(log: Path, command: Sequence[str], mark: str, leader: psutil.Proc
     known = {"pid": leader.pid, "created": leader.create_time()} if leader else {}
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private.folder(path.parent)
+        os.close(private.descriptor(draft, os.O_WRONLY))
         draft.write_text(json.dumps({"command": list(command), "mark": mark, **known}), encoding="utf-8")
         draft.replace(path)
     except OSError as error:

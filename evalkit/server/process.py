@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import psutil
 
+from evalkit import private
 from evalkit.errors import UsageError, unwritable
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ def spawn(command: Sequence[str], env: Mapping[str, str], log: Path) -> subproce
         UsageError: The program does not exist, or the log cannot be written.
     """
     try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        private.folder(log.parent)
+        output = private.descriptor(log, os.O_WRONLY | os.O_APPEND)
     except OSError as error:
         raise unwritable(log, error, "choose another --output folder") from error
     try:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
-from evalkit import history
+from evalkit import history, private
 from evalkit.errors import DataError, FullDiskError, is_full
 from evalkit.identity import digest, file_name
 from evalkit.score import paired_id
@@ -134,8 +134,9 @@ def build(files: Files, tell: Callable[[int, int], None]) -> Path:
     for path in _places(files):
         unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private.folder(path.parent)
             unfinished.unlink(missing_ok=True)
+            os.close(private.descriptor(unfinished, os.O_RDWR))
             with closing(sqlite3.connect(unfinished, isolation_level=None)) as database:
                 _Builder(files, database, tell).build()
             unfinished.replace(path)
