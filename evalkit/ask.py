@@ -166,7 +166,7 @@ class _Talk:
             task = source.part.task
             self.exams[task.name] = await asyncio.to_thread(source.harness.exam, task, served, self._tell)
         names = self.ledger.contender.model.names
-        async with Client(self.url, self.model, self.way.policy, names) as client, self._telling_of_silence(client):
+        async with Client(self.url, self.model, self._policy, names) as client, self._telling_of_silence(client):
             for source in sources:
                 await self._exam(source).rehearse(client, self.ledger.some(source))
             await self._ask_suspects(client, sources, death)
@@ -197,9 +197,15 @@ class _Talk:
         model, count = self.ledger.contender.model, len(self.ledger.deferred)
         self.ledger.say(Stage(f"{model.label}: asking {count:,} failed samples once more"))
         self.ledger.once_more()
-        policy = replace(self.way.policy, tries=1)
+        policy = replace(self._policy, tries=1)
         async with Client(self.url, self.model, policy, model.names) as client, self._telling_of_silence(client):
             await self._ask_all(client, self.ledger.owing(), death)
+
+    @property
+    def _policy(self) -> Policy:
+        """The way's; what failed before may fail again to the last sample, and the server is not lost for that."""
+        policy = self.way.policy
+        return replace(policy, lost_windows=len(self.ledger.waiting) + 1) if self.ledger.failed_before else policy
 
     async def _ask_suspects(
         self, client: Client, sources: Sequence[Source], death: asyncio.Future[None] | None
@@ -304,13 +310,14 @@ class _Talk:
     ) -> None:
         async with aclosing(client.ask(self._noted(requests))) as outcomes:
             async for request, outcome in outcomes:
-                self.open.pop(id(request), None)
                 self.answers += not isinstance(outcome, Failure)
                 if heavy:
                     # Before it is stored: the same command must stop here again.
                     self._check_speaks(client, request, outcome)
                     self._check_fits(request, outcome, longest)
                 await self._settle(request, outcome, death)
+                # Not before: what ended with a death, seen only now, was under way when the server died.
+                self.open.pop(id(request), None)
 
     def _noted(self, requests: Iterable[Request]) -> Iterator[Request]:
         for request in requests:

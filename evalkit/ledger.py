@@ -64,6 +64,8 @@ class Ledger:
     _reused: list[int] = field(default_factory=list)
     _last: bool = False
     """Whether what fails now has been asked once more already."""
+    failed_before: bool = True
+    """Whether all that is owed has failed before: many failures in a row are expected of it then."""
     answered: bool = False
     """Whether the model has answered anything at all, now or before."""
     owed_at_first: int = 0
@@ -81,6 +83,7 @@ class Ledger:
                 entry = source.entries[position]
                 if entry.request and not settled(record.outcome, final):
                     self.waiting.setdefault(fingerprint(entry.request), []).append((number, position))
+                    self.failed_before &= record.outcome is not None
                 elif record.outcome is not None:
                     self._count(number, record.sample, record.outcome)
                     reused += bool(entry.request)
@@ -137,7 +140,7 @@ class Ledger:
     def once_more(self) -> None:
         """From now on the deferred samples are owed again, and what fails has failed."""
         self.waiting |= self.deferred
-        self.deferred, self._last = {}, True
+        self.deferred, self._last, self.failed_before = {}, True, True
 
     def _count(self, number: int, sample: Sample, outcome: Outcome) -> None:
         """Add an outcome to its task's tally; an answer that needs a judge is added when it has its verdict."""
@@ -207,11 +210,14 @@ class Ledger:
 
     def _owed_of(self, source: Source, owed: set[str]) -> Iterator[tuple[str, Sample]]:
         fingerprint = self.contender.fingerprint()
-        for sample, request in source.samples():
+        # Rows are read as far as they are needed: those of a last failed sample may be many gigabytes.
+        for sample, request in source.samples() if owed else ():
             key = fingerprint(request)
             if key in owed:
                 owed.remove(key)
                 yield key, sample
+            if not owed:
+                return
 
 
 def outset(plan: Plan, sources: Sequence[Source], repeated: Sequence[Source], store: Store) -> Outset:

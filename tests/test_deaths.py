@@ -147,6 +147,13 @@ def test_a_request_that_kills_the_server_is_set_aside_and_the_run_goes_on(workpl
     assert json.loads(again.stdout)["tasks"][0]["scores"] == row["scores"]
 
 
+def test_a_killer_is_found_where_its_broken_connection_shows_before_the_death(workplace):
+    (workplace.folder / "once.toml").write_text("[client]\ntries = 1\n")
+    words = comparison(workplace, f"die-on={DEADLY}")
+    done = workplace.evalkit(*words, "--config", "once.toml", check=4)
+    assert json.loads(done.stdout)["tasks"][0]["scores"]["base"]["failures"] == {"killed_server": 1}
+
+
 def test_a_server_that_dies_of_everything_is_started_twice(workplace):
     done = workplace.evalkit(*comparison(workplace, "die-on=What is"), check=5)
     assert "died twice before it answered anything" in done.stderr

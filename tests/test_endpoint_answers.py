@@ -278,6 +278,18 @@ def test_what_fails_again_is_a_failure_once(folder):
     assert one.asked.total() == ROWS - 1 + 3
 
 
+def test_many_that_fail_again_are_failures_and_no_lost_server_also_when_the_same_command_asks_them(folder):
+    (folder / "quick.toml").write_text("[client]\ntries = 1\nwindow = 1\n")
+
+    def part(asked):
+        return error(500, "no") if question(asked) % 3 == 0 else right(asked)
+
+    with endpoints(part) as (_, _, words):
+        for _ in range(2):
+            ended = evalkit(*words)
+            assert (ended.code, scores(ended)["base"]["failures"]) == (4, {"server_error": 14})
+
+
 def test_a_refusal_is_not_asked_once_more(folder):
     def part(asked):
         return error(400, "too long") if question(asked) == 3 else right(asked)
