@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections import deque
 from dataclasses import asdict
@@ -11,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.progress import Progress as ProgressBars
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from evalkit.events import Notice, Outset, Progress, ServerState, Stage
+from evalkit.library_log import standard_error
 from evalkit.pace import Whole
 from evalkit.printable import one_line
 
@@ -52,11 +53,17 @@ class Display:
 
 def display(*, as_json: bool, stream: TextIO | None = None) -> Display:
     """The display that fits where the output goes: on standard error, which leaves standard output to the results."""
-    stream = stream or sys.stderr
+    stream = stream or standard_error()
     if as_json:
         return JsonLines(stream)
     console = Console(file=stream)
     return LiveTable(console) if console.is_terminal else PlainLines(stream)
+
+
+def one_bar(*, as_json: bool = False) -> ProgressBars:
+    """A bar that is gone when its work is done; for machines none."""
+    console = Console(file=standard_error())
+    return ProgressBars(console=console, transient=True, disable=as_json, redirect_stdout=False, redirect_stderr=False)
 
 
 class JsonLines(Display):
@@ -126,7 +133,13 @@ class LiveTable(Display):
         self._tasks: dict[tuple[str, str], Progress] = {}
         self._lately: dict[str, deque[tuple[float, int]]] = {}
         self._whole = Whole(clock)
-        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4, transient=False)
+        self._live = Live(
+            console=console,
+            get_renderable=self._render,
+            refresh_per_second=4,
+            redirect_stdout=False,  # what libraries print goes into their log
+            redirect_stderr=False,
+        )
 
     def __enter__(self) -> Self:
         """Take the lower part of the terminal."""

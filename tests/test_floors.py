@@ -64,7 +64,7 @@ FLOORS = [
         "history",
         "run",
     },
-    {"cli", "display", "pace", "view", "__main__"},
+    {"cli", "display", "library_log", "pace", "view", "__main__"},
 ]
 PURE = {name for floor in FLOORS[:3] for name in floor}
 WORLD = {

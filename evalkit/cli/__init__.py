@@ -8,10 +8,12 @@ from importlib import import_module
 from typing import Any
 
 import click
+from platformdirs import user_log_path
 
 from evalkit import __version__
 from evalkit.cli.ending import ending, stopped
 from evalkit.errors import ExitCode, near_miss
+from evalkit.library_log import fill_closed_streams, libraries_apart
 
 # Command name -> module of this package and its one-line help. A table, so that --help imports no command.
 COMMANDS = {
@@ -93,6 +95,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and leave with the exit code that the outcome deserves."""
+    fill_closed_streams()
+    libraries_apart(user_log_path("evalkit"))
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal of another encoding, or a name that holds half a character, is no reason to lose the rest.
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from evalkit.cli.ending import notice
+
 _SERVE = {
     # The models are tiny: compiling them would take longer than the demo itself.
     "enforce-eager": True,
@@ -44,9 +46,9 @@ def command(output: str, vllm_python: str, vllm: str, *, as_json: bool, unsafe_e
     from evalkit.cli.run import carry_out  # noqa: PLC0415
     from evalkit.demo import pair, rows, texts  # noqa: PLC0415
 
-    click.echo("demo: a small model trained on drawn pictures; its scores say nothing about any real model", err=True)
+    notice("demo: a small model trained on drawn pictures; its scores say nothing about any real model")
     python = _interpreter(vllm_python, vllm, as_json=as_json)
-    click.echo(f"demo: {'a part of it' if given['limit'] else 'all of it'}; the whole takes {_TAKES}", err=True)
+    notice(f"demo: {'a part of it' if given['limit'] else 'all of it'}; the whole takes {_TAKES}")
     place = user_cache_path("evalkit") / "demo"
     baseline, candidate = pair.trained()
     files = rows.write(place / "rows")

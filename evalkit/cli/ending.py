@@ -21,7 +21,8 @@ import click
 
 from evalkit import __version__
 from evalkit.errors import ConfigError, EvalkitError, ExitCode, FullDiskError, is_full
-from evalkit.printable import one_line
+from evalkit.library_log import standard_error
+from evalkit.printable import one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,7 +159,7 @@ def _usage(error: click.ClickException) -> None:
     if _for_machines():
         _tell(error.format_message())
     else:
-        error.show()
+        error.show(standard_error())
 
 
 def _tell(text: str, evidence: str = "") -> None:
@@ -176,10 +177,15 @@ def stopped(text: str = "stopped") -> None:
     _write(json.dumps({"event": "Stage", "text": text}) if _for_machines() else text)
 
 
+def notice(text: str) -> None:
+    """Say what a person should know, and a machine may."""
+    _write(json.dumps({"event": "Notice", "text": one_line(text)}) if _for_machines() else printable(text))
+
+
 def _write(line: str) -> None:
     """A line on standard error; where that cannot take it, the exit code has to do."""
     with suppress(OSError):
-        click.echo(line, err=True)
+        click.echo(line, file=standard_error())
 
 
 def _for_machines() -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from evalkit.cli.ending import notice
 from evalkit.errors import EvalkitError, ExitCode
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def command(suite: str | None, tasks: tuple[str, ...], tasks_dir: tuple[Path, ..
             click.echo(f"{task.name}: {_fetched(task, rows=rows)}")
         except EvalkitError as error:
             # The other tasks may still be had: go on, and say at the end that not all is well.
-            click.echo(f"{task.name}: {error.message}; {error.fix}", err=True)
+            notice(f"{task.name}: {error.message}; {error.fix}")
             code = code or error.exit_code
     return code
 

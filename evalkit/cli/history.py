@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from evalkit.cli.ending import notice
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -42,7 +44,7 @@ def command(task: str | None, output: str, *, everything: bool, as_json: bool) -
     found = history.lines(chosen, task) if chosen else []
     missing = history.gone_text(history.gone(Path(output)))
     if missing:
-        click.echo(missing, err=True)
+        notice(missing)
     if as_json:
         click.echo(json.dumps({"lines": [asdict(line) for line in found]}, indent=2))
         return

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.cli.library_log import library_log
 from evalkit.cli.run import mapping, options
 from evalkit.errors import ExitCode
+from evalkit.library_log import library_log
 
 if TYPE_CHECKING:
     from evalkit.outlook import Outlook

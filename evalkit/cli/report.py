@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from evalkit.cli.ending import notice
 from evalkit.cli.stored import runs_option
 from evalkit.errors import NothingScoredError, UsageError, near_miss
 
@@ -43,7 +44,7 @@ def command(run: str, formats: str, output: Path | None, runs: Path) -> None:
                 fix="run the same command again: it asks once more",
             )
         if "card" in chosen and not built.candidates:
-            click.echo("no model card: it tells of a candidate, and this run has none", err=True)
+            notice("no model card: it tells of a candidate, and this run has none")
         for path in publish.write_report(output or folder, built, store, chosen, run=folder):
             click.echo(path)
 

@@ -11,8 +11,8 @@ import click
 
 from evalkit import textfile
 from evalkit.cli.ending import stopped
-from evalkit.cli.library_log import library_log
 from evalkit.errors import ExitCode
+from evalkit.library_log import library_log
 from evalkit.printable import printable
 
 if TYPE_CHECKING:

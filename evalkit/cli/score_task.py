@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evalkit import registry
+from evalkit.cli.ending import notice
 from evalkit.errors import UsageError
 from evalkit.score import Tally
 from evalkit.types import Answer
@@ -30,7 +31,7 @@ def score_task(file: Path, name: str, *, data: Path | None, sanitize: bool, unsa
     """
     (task,) = registry.chosen((name,), None)
     if task.benchmark == "humaneval":
-        answered = _judged(file, task, data, sanitize=sanitize, unsafe=unsafe_exec)
+        answered = _judged(file, task, data, sanitize=sanitize, unsafe=unsafe_exec, as_json=as_json)
         # A file may hold any number of attempts, whatever the task asks for: they are averaged within a problem first.
         task = replace(task, decoding=replace(task.decoding, n=max(task.decoding.n, 2)))
     elif task.benchmark == "mmlu":
@@ -49,15 +50,15 @@ def score_task(file: Path, name: str, *, data: Path | None, sanitize: bool, unsa
     _show(task, tally, judgements, as_json=as_json)
 
 
-def _judged(file: Path, task: Task, data: Path | None, *, sanitize: bool, unsafe: bool) -> list[tuple[Sample, Answer]]:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress  # noqa: PLC0415
-
+def _judged(
+    file: Path, task: Task, data: Path | None, *, sanitize: bool, unsafe: bool, as_json: bool
+) -> list[tuple[Sample, Answer]]:
+    from evalkit.display import one_bar  # noqa: PLC0415
     from evalkit.harnesses.evalplus.harness import EvalPlus  # noqa: PLC0415
     from evalkit.harnesses.evalplus.samples import attempts  # noqa: PLC0415
 
     held = EvalPlus()
-    questions = held.questions(task, data, lambda text: click.echo(text, err=True))
+    questions = held.questions(task, data, notice)
     checker = held.checker(task, questions, unsafe=unsafe)
     waiting: dict[str, tuple[Sample, Answer]] = {}
     judged: dict[str, tuple[Sample, Answer]] = {}
@@ -66,7 +67,7 @@ def _judged(file: Path, task: Task, data: Path | None, *, sanitize: bool, unsafe
             waiting[str(number)] = (sample, Answer(text, "stop", None, None, 0.0))
             checker.submit(str(number), sample, text)
         total = len(waiting)
-        with Progress(console=Console(stderr=True), transient=True) as progress:
+        with one_bar(as_json=as_json) as progress:
             bar = progress.add_task(f"judging {total} programs", total=total)
             while waiting:
                 for key, verdict in checker.ready(_LOOK_EVERY_S):

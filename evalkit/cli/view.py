@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from evalkit.cli.ending import notice
 from evalkit.errors import ExitCode, UsageError, near_miss
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def command(run: str | None, output: str, port: int, *, opens: bool) -> int:
     runs = history.past_runs(folder)
     chosen = _chosen(run, runs, folder) if run else None
     try:
-        viewer = Viewer(folder, lambda text: click.echo(text, err=True), port)
+        viewer = Viewer(folder, notice, port)
     except OSError as error:
         raise UsageError(
             f"port {port} of 127.0.0.1: {error.strerror}", fix="leave --port out for a free one"
@@ -50,7 +51,7 @@ def command(run: str | None, output: str, port: int, *, opens: bool) -> int:
         _prepare(chosen)
     address = viewer.address(chosen.id if chosen else None)
     click.echo(address)
-    click.echo("the address opens once, on this machine; Ctrl-C ends the viewer", err=True)
+    notice("the address opens once, on this machine; Ctrl-C ends the viewer")
     if opens:
         click.launch(address)
     signal.signal(signal.SIGTERM, _interrupt)
@@ -81,15 +82,13 @@ def _chosen(name: str, runs: list[PastRun], folder: Path) -> PastRun:
 
 def _prepare(run: PastRun) -> None:
     """Make the index of the run's samples, and show how far it is."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress  # noqa: PLC0415
-
+    from evalkit.display import one_bar  # noqa: PLC0415
     from evalkit.view import index  # noqa: PLC0415
 
     files = index.Files.of(run)
     if index.ready(files) is not None:
         return
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with one_bar() as progress:
         bar = progress.add_task("reading the samples", total=None)
         index.build(files, lambda read, total: progress.update(bar, completed=read, total=total))
 

@@ -17,10 +17,10 @@ def test_help_imports_nothing_heavy(words):
         "import sys; sys.argv = ['evalkit', *sys.argv[1:]]\n"
         "from evalkit.cli import main\n"
         "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code, done.code\n"
-        "print(sorted(name for name in sys.modules if '.' not in name), file=sys.stderr)"
+        "print(sorted(name for name in sys.modules if '.' not in name))"
     )
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
-    loaded = set(eval(done.stderr.splitlines()[-1]))
+    loaded = set(eval(done.stdout.splitlines()[-1]))
     assert not loaded & (HEAVY - ({"numpy"} if words[0] == "score" else set()))
     assert done.stdout
 
