@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from evalkit import publish, runfile
 from evalkit.errors import StoreError, UsageError, near_miss
-from evalkit.store import FILE, Store, reading
+from evalkit.store import FILE, Store
+from evalkit.storefile import reading
 from evalkit.types import Answer
 
 if TYPE_CHECKING:

@@ -8,18 +8,17 @@ model's answers were asked for afresh). A second night on the same data adds no 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from evalkit import private
-from evalkit.errors import FullDiskError, OutputError, StoreError, is_full, unwritable
+from evalkit import private, storefile
+from evalkit.errors import StoreError
 from evalkit.identity import digest
-from evalkit.types import FINAL, WHOLE, Answer, Elsewhere, Failure, FailureKind, Image, Record, Sample, Text, ended
+from evalkit.types import FINAL, WHOLE, Answer, Elsewhere, Failure, FailureKind, Record, Sample, Text, ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -27,11 +26,9 @@ if TYPE_CHECKING:
 
     from evalkit.types import Json, Outcome
 
-SCHEMA_VERSION = 2
-FILE = "store.sqlite3"
-_OTHER = "name the folder of earlier runs with --runs"
-_OWN_FAULTS = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.NotSupportedError)
-"""What SQLite says of the code that uses it; it says nothing of the store, and is no reason to touch that."""
+SCHEMA_VERSION = 3
+_SEALED_SINCE = 3
+FILE = storefile.FILE
 _AT_ONCE = 500
 """Fingerprints that one query asks for; SQLite took 999 variables at most for long."""
 
@@ -47,6 +44,7 @@ CREATE TABLE IF NOT EXISTS response (
 CREATE TABLE IF NOT EXISTS verdict (key TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS run (
     id TEXT PRIMARY KEY, plan TEXT NOT NULL, finished INTEGER NOT NULL DEFAULT 0, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sealed (listing TEXT PRIMARY KEY, seal TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS epoch (identity TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS run_by_plan ON run (plan);
 """
@@ -80,8 +78,8 @@ class Store:
         self.path = folder / FILE
         self._write = write
         self._lock = -1
-        self._elsewhere = "elsewhere"
-        """How a query names what stands beside a blank answer; a store of format 1, only read, has none."""
+        self._format = SCHEMA_VERSION
+        """A store of an earlier one that is only read has no seals, and one of format 1 nothing beside an answer."""
         self.withdrawn = 0
         """Answers that an earlier evalkit kept although their server had ended them: failures since this opening."""
 
@@ -91,14 +89,14 @@ class Store:
         Raises:
             StoreError: Another process writes to it, it cannot be written, or a newer evalkit made it.
         """
-        with _store_errors(self.path) if self._write else reading(self.path):
+        with storefile.errors(self.path) if self._write else storefile.reading(self.path):
             if self._write:
                 private.folder(self.path.parent)
-                self._lock = _locked(self.path.with_name("store.lock"))
+                self._lock = storefile.locked(self.path.with_name("store.lock"))
                 # SQLite gives the files beside it the mode of this one.
                 os.close(private.descriptor(self.path, os.O_RDWR))
             elif not self.path.exists():
-                raise StoreError(f"{self.path}: no store here", fix=_OTHER)
+                raise StoreError(f"{self.path}: no store here", fix=storefile.OTHER)
             self._connection = self._connected()
             self._prepare()
         return self
@@ -114,10 +112,11 @@ class Store:
         found = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if found > SCHEMA_VERSION:
             raise StoreError(f"{self.path}: written by a newer evalkit (format {found})", fix="update evalkit")
+        storefile.check_is_store(self._connection, self.path, found)
         if not found and not self._write:
-            raise StoreError(f"{self.path}: nothing was ever kept in this file", fix=_OTHER)
+            raise StoreError(f"{self.path}: nothing was ever kept in this file", fix=storefile.OTHER)
         if not self._write:
-            self._elsewhere = "elsewhere" if found > 1 else "NULL"
+            self._format = found
             return
         # In WAL mode "normal" survives the death of the process; only a power cut may lose the last answers.
         self._connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
@@ -128,6 +127,7 @@ class Store:
                 if found == 1:
                     self._connection.execute("ALTER TABLE response ADD COLUMN elsewhere TEXT")
                     self._withdraw()
+                storefile.seal_all(self._connection)
                 self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     def _withdraw(self) -> None:
@@ -169,6 +169,8 @@ class Store:
                 "INSERT OR IGNORE INTO listing VALUES (?, ?, ?, ?)",
                 ((listing, at, entry.sample, entry.request) for at, entry in enumerate(entries)),
             )
+            sealed = storefile.listing_seal((entry.sample, entry.request) for entry in entries)
+            self._connection.execute("INSERT OR IGNORE INTO sealed VALUES (?, ?)", (listing, sealed))
         return listing, entries
 
     def records(self, listing: str, fingerprint: Callable[[str], str], checker: str = "") -> Iterator[Record]:
@@ -176,35 +178,72 @@ class Store:
 
         Answers carry the verdict of the checker of that identity, where it has judged them.
         """
-        rows = self._connection.execute(
-            "SELECT sample.body, listing.request FROM listing JOIN sample ON sample.digest = listing.sample"
-            " WHERE listing.listing = ? ORDER BY listing.position",
-            (listing,),
+        rows = self._rows(
+            "SELECT listing.sample, sample.body, listing.request FROM listing"
+            " LEFT JOIN sample ON sample.digest = listing.sample WHERE listing.listing = ? ORDER BY listing.position",
+            listing,
         )
-        for body, request in rows:
-            sample = _sample_from(json.loads(body))
+        read: list[tuple[object, object]] = []
+        for key, body, request in rows:
+            read.append((key, request))
+            sample = storefile.read_sample(self.path, key, body)
             outcome = self.outcome(fingerprint(request)) if request else bad_row(sample)
             if checker and isinstance(outcome, Answer):
                 outcome = replace(outcome, verdict=self.verdict(verdict_key(checker, sample, outcome)))
             yield Record(sample, outcome)
+        self._check_listing(listing, read)
+
+    def _check_listing(self, listing: str, read: list[tuple[object, object]]) -> None:
+        row = self._row("SELECT seal FROM sealed WHERE listing = ?", listing) if self._format >= _SEALED_SINCE else None
+        fits = row[0] == storefile.listing_seal(read) if row else not read or self._format < _SEALED_SINCE
+        if not fits:
+            raise storefile.damaged(self.path, "a task's list of samples")
 
     def sample(self, key: str) -> Sample:
         """One sample by its key, without image bytes."""
-        row = self._connection.execute("SELECT body FROM sample WHERE digest = ?", (key,)).fetchone()
-        return _sample_from(json.loads(row[0]))
+        row = self._row("SELECT body FROM sample WHERE digest = ?", key)
+        return storefile.read_sample(self.path, key, row[0] if row else None)
+
+    # --- reading ---
+
+    def _rows(self, query: str, *values: str) -> Iterator[tuple[Any, ...]]:
+        with storefile.errors(self.path):
+            cursor = self._connection.execute(query, values)
+        some: list[tuple[Any, ...]] | None = None
+        while some is None or some:
+            with storefile.errors(self.path):
+                some = cursor.fetchmany(_AT_ONCE)
+            yield from some
+
+    def _row(self, query: str, *values: str) -> tuple[Any, ...] | None:
+        with storefile.errors(self.path):
+            found: tuple[Any, ...] | None = self._connection.execute(query, values).fetchone()
+            return found
+
+    def _sealed(self, table: str, where: str, *values: str) -> tuple[Any, ...] | None:
+        """The one row, without its seal, that a condition finds.
+
+        Raises:
+            StoreError: It is not what was written.
+        """
+        columns = ", ".join(storefile.SEALED[table])
+        columns = columns.replace("elsewhere", "NULL") if self._format == 1 else columns
+        sealed = self._format >= _SEALED_SINCE
+        row = self._row(f"SELECT {columns}{', seal' if sealed else ''} FROM {table} WHERE {where}", *values)  # noqa: S608 - names and conditions of this module
+        if row is None or not sealed:
+            return row
+        if storefile.seal(*row[:-1]) != row[-1]:
+            raise storefile.damaged(self.path, f"a row of '{table}' ({str(row[0])[:40]})")
+        return row[:-1]
 
     # --- responses ---
 
     def outcome(self, fingerprint: str) -> Outcome | None:
         """What is stored under ``fingerprint``."""
-        row = self._connection.execute(
-            "SELECT failure, text, finish_reason, prompt_tokens, completion_tokens, latency_s, tries,"  # noqa: S608 - a column's name or NULL
-            f" {self._elsewhere} FROM response WHERE fingerprint = ?",
-            (fingerprint,),
-        ).fetchone()
+        row = self._sealed("response", "fingerprint = ?", fingerprint)
         if row is None:
             return None
-        failure, text, finish, prompt, completion, latency, tries, beside = row
+        _, failure, text, finish, prompt, completion, latency, tries, _, beside = row
         if failure is not None:
             return Failure(FailureKind(failure), text, latency, tries)
         if finish not in WHOLE:  # a store of format 1 that is only read
@@ -218,10 +257,11 @@ class Store:
         found: set[str] = set()
         for first in range(0, len(fingerprints), _AT_ONCE):
             part = fingerprints[first : first + _AT_ONCE]
-            rows = self._connection.execute(
+            rows = self._rows(
                 f"SELECT fingerprint FROM response WHERE fingerprint IN ({_marks(part)})"  # noqa: S608 - marks alone
                 f" AND (failure IS NULL OR failure IN ({_marks(kinds)}))",
-                (*part, *kinds),
+                *part,
+                *kinds,
             )
             found.update(fingerprint for (fingerprint,) in rows)
         return found
@@ -235,76 +275,77 @@ class Store:
                 None,
                 text,
                 outcome.finish_reason,
-                outcome.prompt_tokens,
-                outcome.completion_tokens,
+                _whole(outcome.prompt_tokens),
+                _whole(outcome.completion_tokens),
             )
             beside = json.dumps([outcome.elsewhere.place, outcome.elsewhere.text]) if outcome.elsewhere else None
         else:
             row, beside = (outcome.kind.value, outcome.message, None, None, None), None
-        with _store_errors(self.path):
+        whole = (fingerprint, *row, float(outcome.latency_s), int(outcome.tries), run, beside)
+        with storefile.errors(self.path):
             self._connection.execute(
-                "INSERT INTO response VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE SET"
+                "INSERT INTO response VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE SET"
                 " failure=excluded.failure, text=excluded.text, finish_reason=excluded.finish_reason,"
                 " prompt_tokens=excluded.prompt_tokens, completion_tokens=excluded.completion_tokens,"
                 " latency_s=excluded.latency_s, tries=excluded.tries, run=excluded.run,"
-                " elsewhere=excluded.elsewhere"
+                " elsewhere=excluded.elsewhere, seal=excluded.seal"
                 " WHERE response.failure IS NOT NULL",
-                (fingerprint, *row, outcome.latency_s, outcome.tries, run, beside),
+                (*whole, storefile.seal(*whole)),
             )
 
     # --- verdicts ---
 
     def verdict(self, key: str) -> Mapping[str, Json] | None:
         """What a checker said of an answer, by ``verdict_key``; None when it was not judged."""
-        row = self._connection.execute("SELECT body FROM verdict WHERE key = ?", (key,)).fetchone()
-        return json.loads(row[0]) if row else None
+        row = self._sealed("verdict", "key = ?", key)
+        return json.loads(row[1]) if row else None
 
     def put_verdict(self, key: str, verdict: Mapping[str, Json]) -> None:
         """Commit one verdict."""
-        with _store_errors(self.path):
-            self._connection.execute("INSERT OR REPLACE INTO verdict VALUES (?, ?)", (key, json.dumps(dict(verdict))))
+        with storefile.errors(self.path):
+            row = (key, json.dumps(dict(verdict)))
+            self._connection.execute("INSERT OR REPLACE INTO verdict VALUES (?, ?, ?)", (*row, storefile.seal(*row)))
 
     # --- runs and epochs ---
 
     def keep_run(self, run: RunRow) -> None:
         """Keep what is known of a run: when it starts, and again when it is complete."""
-        with _store_errors(self.path):
-            self._connection.execute(
-                "INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?)",
-                (run.id, run.plan, run.finished, json.dumps(run.body)),
-            )
+        with storefile.errors(self.path):
+            row = (run.id, run.plan, int(run.finished), json.dumps(run.body))
+            self._connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?, ?)", (*row, storefile.seal(*row)))
 
     def latest_run(self, plan: str) -> RunRow | None:
         """The newest run of a plan. Run ids begin with their time."""
-        return self._run("WHERE plan = ? ORDER BY id DESC LIMIT 1", plan)
+        return self._run("plan = ? ORDER BY id DESC LIMIT 1", plan)
 
     def run(self, key: str) -> RunRow | None:
         """One run by its id."""
-        return self._run("WHERE id = ?", key)
+        return self._run("id = ?", key)
 
     def run_ids(self) -> list[str]:
         """Ids of all runs, the oldest first."""
-        return [row[0] for row in self._connection.execute("SELECT id FROM run ORDER BY id")]
+        return [row[0] for row in self._rows("SELECT id FROM run ORDER BY id")]
 
     def _run(self, where: str, *values: str) -> RunRow | None:
-        row = self._connection.execute(f"SELECT id, plan, finished, body FROM run {where}", values).fetchone()  # noqa: S608 - `where` is one of this module's own literals
+        row = self._sealed("run", where, *values)
         return RunRow(row[0], row[1], bool(row[2]), json.loads(row[3])) if row else None
 
     def epoch(self, identity: str) -> int:
         """How often answers of this model on this engine were asked for afresh."""
-        row = self._connection.execute("SELECT number FROM epoch WHERE identity = ?", (identity,)).fetchone()
-        return row[0] if row else 0
+        row = self._sealed("epoch", "identity = ?", identity)
+        return row[1] if row else 0
 
     def next_epoch(self, identity: str) -> int:
         """Set the answers of this model aside: they stay in the store, and none is reused from now on."""
         number = self.epoch(identity) + 1
-        with _store_errors(self.path):
-            self._connection.execute("INSERT OR REPLACE INTO epoch VALUES (?, ?)", (identity, number))
+        with storefile.errors(self.path):
+            row = (identity, number)
+            self._connection.execute("INSERT OR REPLACE INTO epoch VALUES (?, ?, ?)", (*row, storefile.seal(*row)))
         return number
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with _store_errors(self.path):
+        with storefile.errors(self.path):
             self._connection.execute("BEGIN")
             try:
                 yield
@@ -312,41 +353,6 @@ class Store:
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turn what SQLite says while a store is read into one clear error.
-
-    Raises:
-        StoreError: The file cannot be read, is damaged, or is no store.
-    """
-    try:
-        yield
-    except _OWN_FAULTS:
-        raise
-    except (sqlite3.Error, PermissionError) as error:
-        raise StoreError(f"{path}: cannot be read: {error}", fix=_OTHER) from error
-
-
-@contextmanager
-def _store_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except _OWN_FAULTS:
-        raise
-    except sqlite3.OperationalError as error:
-        if is_full(error):
-            raise FullDiskError(f"{path}: {error}", fix="make room; the same command then continues") from error
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR:
-            raise StoreError(f"{path}: {error}", fix="examine the disk; the same command then continues") from error
-        fix = "choose another folder with --output; the same command then continues"
-        raise OutputError(f"{path}: {error}", fix=fix) from error
-    except sqlite3.DatabaseError as error:
-        fix = "restore a copy of it, or choose another folder with --output; this one is left as it is"
-        raise StoreError(f"{path}: {error}", fix=fix) from error
-    except OSError as error:
-        raise unwritable(path.parent, error, "choose a folder that can be written with --output") from error
 
 
 def settled(outcome: Outcome | None, final: Container[FailureKind] = FINAL) -> bool:
@@ -363,33 +369,16 @@ def verdict_key(checker: str, sample: Sample, answer: Answer) -> str:
     return digest([checker, sample.references, answer.text])
 
 
+def _whole(count: float | None) -> int | None:
+    """A count as SQLite gives it back."""
+    return None if count is None else int(count)
+
+
 def bad_row(sample: Sample) -> Failure:
     """The failure of a row that could not be made into a question: its one text says why."""
     return Failure(FailureKind.BAD_ROW, sample.text)
 
 
-def _locked(path: Path) -> int:
-    """Take the writer's lock, which the operating system frees however the process ends."""
-    lock = private.descriptor(path, os.O_RDWR)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        pid = os.read(lock, 32).decode(errors="replace").strip() or "unknown"
-        os.close(lock)
-        raise StoreError(
-            f"{path.with_name(FILE)} is in use by process {pid}",
-            fix=f"wait until it ends, or choose another folder with --output (kill {pid} if it hangs)",
-        ) from None
-    os.ftruncate(lock, 0)
-    os.write(lock, str(os.getpid()).encode())
-    return lock
-
-
 def _sample_json(sample: Sample) -> dict[str, Json]:
     content = [part.text if isinstance(part, Text) else {"image": part.sha256} for part in sample.content]
     return {"id": sample.id, "content": content, "references": sample.references, "cluster": sample.cluster}
-
-
-def _sample_from(body: dict[str, Json]) -> Sample:
-    content = tuple(Text(part) if isinstance(part, str) else Image(b"", part["image"]) for part in body["content"])
-    return Sample(body["id"], content, body["references"], body["cluster"])

@@ -38,6 +38,7 @@ FLOORS = [
         "harnesses",
         "places",
         "private",
+        "storefile",
         "prompts",
         "registry",
         "rows",

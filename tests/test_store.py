@@ -10,6 +10,7 @@ import pytest
 
 from evalkit.errors import ExitCode, FullDiskError, OutputError, StoreError
 from evalkit.store import FILE, RunRow, Store, settled
+from evalkit.storefile import SEALED
 from evalkit.types import Answer, Elsewhere, Failure, FailureKind, Image, Sample, Text
 
 ANSWER = Answer("B", "stop", 10, 2, 0.5)
@@ -220,6 +221,9 @@ def of_format_1(folder, *rows):
     with Store(folder) as store:
         path = store.path
     with sqlite3.connect(path) as connection:
+        for table in SEALED:
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN seal")
+        connection.execute("DROP TABLE sealed")
         connection.execute("ALTER TABLE response DROP COLUMN elsewhere")
         connection.executemany("INSERT INTO response VALUES (?, ?, ?, ?, 10, 2, 0.5, 1, 'run')", rows)
         connection.execute("PRAGMA user_version=1")
@@ -247,6 +251,11 @@ def test_answers_that_their_server_had_ended_are_withdrawn_when_a_store_is_opene
     with Store(tmp_path) as store:
         assert store.withdrawn == 0
         assert store.outcome("cut") == ANSWER
+    # What was there has a seal now: what changes from here on is seen.
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        connection.execute("UPDATE response SET text = 'C' WHERE fingerprint = 'whole'")
+    with Store(tmp_path) as store, pytest.raises(StoreError, match="a row of 'response'"):
+        store.outcome("whole")
 
 
 def test_a_store_of_format_1_is_read_as_it_is_and_judged_alike(tmp_path):
