@@ -22,6 +22,7 @@ from evalkit.types import FINAL, WHOLE, Answer, Elsewhere, Failure, FailureKind,
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from evalkit.types import Json, Outcome
@@ -89,7 +90,7 @@ class Store:
         Raises:
             StoreError: Another process writes to it, it cannot be written, or a newer evalkit made it.
         """
-        with storefile.errors(self.path) if self._write else storefile.reading(self.path):
+        with self._guarded():
             if self._write:
                 private.folder(self.path.parent)
                 self._lock = storefile.locked(self.path.with_name("store.lock"))
@@ -206,17 +207,20 @@ class Store:
 
     # --- reading ---
 
+    def _guarded(self) -> AbstractContextManager[None]:
+        return storefile.errors(self.path) if self._write else storefile.reading(self.path)
+
     def _rows(self, query: str, *values: str) -> Iterator[tuple[Any, ...]]:
-        with storefile.errors(self.path):
+        with self._guarded():
             cursor = self._connection.execute(query, values)
         some: list[tuple[Any, ...]] | None = None
         while some is None or some:
-            with storefile.errors(self.path):
+            with self._guarded():
                 some = cursor.fetchmany(_AT_ONCE)
             yield from some
 
     def _row(self, query: str, *values: str) -> tuple[Any, ...] | None:
-        with storefile.errors(self.path):
+        with self._guarded():
             found: tuple[Any, ...] | None = self._connection.execute(query, values).fetchone()
             return found
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from earlierstores import reseal
+
 BASELINE, QUANTIZED = "demo-8m", "demo-8m.w8a8"
 PATIENCE_S = 1200
 FOREIGN = "http://outside.invalid"
@@ -94,6 +96,7 @@ def with_flips(place, folder):
             wanted = (text, line["latency_s"], line["answer"])
             done = store.execute("UPDATE response SET text = ? WHERE latency_s = ? AND text = ?", wanted)
             assert done.rowcount == 1
+        reseal(store)
     again.finish()
     return Left(again.run)
 
@@ -193,6 +196,7 @@ class Left:
             wanted = (said + PLANTED, flip.candidate["latency_s"], said)
             changed = store.execute("UPDATE response SET text = ? WHERE latency_s = ? AND text = ?", wanted)
             assert changed.rowcount == 1
+            reseal(store)
         copy = Left(folder / self.folder.name)
         path = copy.folder / "samples" / QUANTIZED / f"{flip.task}.jsonl"
         flip.candidate["answer"] += PLANTED

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 from commands import evalkit
+from earlierstores import to_format_1
 from servers import ModelServer, as_json, chat, error, part_named
 from workplaces import fitted_out
 
@@ -77,9 +78,8 @@ def test_a_store_that_holds_such_answers_is_cleared_of_them_and_says_so(folder):
         evalkit(*words)
         path = folder / "runs/store.sqlite3"
         with sqlite3.connect(path) as connection:  # as an earlier evalkit left it
-            connection.execute("ALTER TABLE response DROP COLUMN elsewhere")
             connection.execute("UPDATE response SET text = 'wo', finish_reason = 'abort' WHERE text LIKE 'word1%'")
-            connection.execute("PRAGMA user_version=1")
+            to_format_1(connection)
         assert evalkit("report", "latest", "--output", "again", "--format", "json").code in {0, 4}
         (row,) = json.loads((folder / "again/results.json").read_text())["tasks"]
         assert row["scores"]["base"]["failures"] == {"cut_off": 11}

@@ -12,6 +12,7 @@ import xml.etree.ElementTree as ET
 import pytest
 import wants
 from commands import evalkit
+from earlierstores import reseal
 from workplaces import fitted_out
 
 FILES = ["junit.xml", "model_card.md", "report.html", "report.md", "results.json", "summary.md"]
@@ -140,6 +141,7 @@ def test_a_run_that_was_kept_by_an_older_evalkit_says_what_to_do(runs):
         (body,) = connection.execute("SELECT body FROM run").fetchone()
         kept = {key: value for key, value in json.loads(body).items() if key != "plan"}
         connection.execute("UPDATE run SET body = ?", (json.dumps(kept),))
+        reseal(connection)
     done = evalkit("report", "latest", "--runs", runs)
     assert done.code == 5
     assert "run the same command again" in done.err
