@@ -19,11 +19,13 @@ _MENDS: Final = {
 
 def first(task: str, place: str) -> str:
     """What a run tells when it happens for the first time."""
-    return (
-        f"{task}: an answer came back as '{place}' and not as text: such answers are scored as empty; {_MENDS[place]}"
-    )
+    return f"{task}: an answer came back as '{place}' and not as text: such answers are scored as empty; {_mend(place)}"
 
 
 def counted(count: int, scored: int, place: str) -> str:
     """What a report tells of all of them."""
-    return f"{count:,} of {scored:,} answers came back as '{place}' and were scored as empty; {_MENDS[place]}"
+    return f"{count:,} of {scored:,} answers came back as '{place}' and were scored as empty; {_mend(place)}"
+
+
+def _mend(place: str) -> str:
+    return _MENDS.get(place, "have the server put the model's words into `content`")

@@ -62,6 +62,8 @@ class Ledger:
     """How each task was held, by task name, where its harness has something to say."""
     _tallies: list[Tally] = field(default_factory=list)
     _reused: list[int] = field(default_factory=list)
+    _told: set[str] = field(default_factory=set)
+    """Notices of this model that have been said."""
     _last: bool = False
     """Whether what fails now has been asked once more already."""
     failed_before: bool = True
@@ -123,14 +125,18 @@ class Ledger:
     def _settle(self, key: str, outcome: Outcome) -> None:
         self.store.put(key, outcome, self.run)
         if isinstance(outcome, Answer) and outcome.elsewhere:
-            told = elsewhere.first(self.task(key).name, outcome.elsewhere.place)
-            self.say(Notice(f"{self.contender.model.label}: {told}"))
+            self._tell_once(elsewhere.first(self.task(key).name, outcome.elsewhere.place))
         if isinstance(outcome, Failure) and outcome.kind in _PASSING and not self._last:
             self.deferred[key] = self.waiting.pop(key)
             return
         for number, position in self.waiting.pop(key):
             self._count(number, self.store.sample(self.sources[number].entries[position].sample), outcome)
             self._tell(number)
+
+    def _tell_once(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self.say(Notice(f"{self.contender.model.label}: {text}"))
 
     @property
     def owes(self) -> bool:

@@ -100,7 +100,7 @@ def test_text_in_another_field_is_told_in_the_run_and_in_the_report_with_the_fla
 
     with endpoints(cand=silent) as (_, _, words):
         ended = evalkit(*words)
-    assert "an answer came back as 'reasoning_content' and not as text" in ended.err
+    assert ended.err.count("an answer came back as 'reasoning_content' and not as text") == 1
     assert "--reasoning-parser" in ended.err
     assert scores(ended)["cand"]["elsewhere"] == {"reasoning_content": ROWS}
     assert ended.json["tasks"][0]["drift"]["cand"]["elsewhere"]["flagged"] is True

@@ -23,7 +23,13 @@ Names: TypeAlias = Sequence[str]
 Shape: TypeAlias = Literal["chat", "text"]
 
 _PLACES: Final = ("reasoning", "reasoning_content", "refusal", "tool_calls", "function_call")
-"""Where else in a message a server may have put what the model wrote, the likeliest first."""
+"""Where else in a message servers are known to put what the model wrote, the likeliest first."""
+_LABELS: Final = frozenset({"role", "content", "name", "id", "type", "object", "status", "model"})
+"""Fields of a message that hold no words of the model; whatever else has text in it may be where a server puts them."""
+_TEXTS: Final = ("name", "arguments", "text", "content", "transcript", "thinking", "summary", "data")
+"""Fields of an object in such a place that hold the words."""
+_NAME: Final = 60
+"""A field's name may be anything; so much of it is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +160,9 @@ def _message(said: Mapping[str, Json], place: str) -> tuple[str | None, Elsewher
     text = _text(message.get("content"), f"{place}.message.content")
     if text is not None and text.strip():
         return text, None
-    for name in _PLACES:
+    for name in (*_PLACES, *(one for one in message if one not in _LABELS)):
         if written := _written(message.get(name)):
-            return text, Elsewhere(name, written)
+            return text, Elsewhere(storable(name[:_NAME]), written)
     return text, None
 
 
@@ -168,8 +174,8 @@ def _written(value: Json) -> str:
         return "\n".join(filter(None, (_written(one) for one in value if isinstance(one, dict))))
     if isinstance(value, dict):
         call = value.get("function", value)
-        words = [call.get(name) for name in ("name", "arguments")] if isinstance(call, dict) else []
-        return storable(" ".join(word for word in words if isinstance(word, str)))
+        words = [call.get(name) for name in _TEXTS] if isinstance(call, dict) else []
+        return storable(" ".join(word for word in words if isinstance(word, str) and word.strip()))
     return ""
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evalkit import elsewhere
 from evalkit.client import read_chat
 from evalkit.client.completions import Choice, choices
 from evalkit.harnesses.lm_eval.tokens import Tokens
@@ -114,6 +115,33 @@ def test_calls_of_tools_are_kept_as_they_read():
     calls = [{"id": "1", "type": "function", "function": {"name": "answer", "arguments": '{"x": 7}'}}, 3]
     answer = read_chat(chat("tool_calls", content=None, tool_calls=calls), NAMES)
     assert answer.elsewhere == Elsewhere("tool_calls", 'answer {"x": 7}')
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("reasoning_details", [{"type": "reasoning.text", "text": "so seven"}]),
+        ("thinking", "so seven"),
+        ("reasoning", {"content": "so seven"}),
+        ("audio", {"id": "a", "transcript": "so seven"}),
+    ],
+)
+def test_text_in_a_place_that_nobody_knew_is_told_by_its_name(place, value):
+    answer = read_chat(chat(content=None, **{place: value}), NAMES)
+    assert (answer.text, answer.elsewhere) == (None, Elsewhere(place, "so seven"))
+    assert place in elsewhere.first("doc", place)
+
+
+def test_labels_of_a_message_are_no_words_of_the_model():
+    answer = read_chat(
+        chat(content=None, id="msg-1", name="assistant", status="completed", annotations=[], audio=None), NAMES
+    )
+    assert answer.elsewhere is None
+
+
+def test_a_field_whose_name_is_a_novel_is_kept_shortly():
+    answer = read_chat(chat(content=None, **{"x" * 9000: "so seven"}), NAMES)
+    assert answer.elsewhere == Elsewhere("x" * 60, "so seven")
 
 
 def test_an_answer_with_text_has_nothing_elsewhere():
