@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -34,6 +36,10 @@ PLAIN_EVERY_S = 15.0
 """Plain lines go into logs: one a task now and then is enough."""
 WHOLE_EVERY_S = 30.0
 """So is one of the whole run."""
+QUIET_S = 30.0
+"""After so long without a line somebody wonders whether anything is going on."""
+TELLING = 16
+"""Answers within ``PACE_OVER_S`` from which a model's time left is reckoned."""
 
 
 class Display:
@@ -81,16 +87,32 @@ class JsonLines(Display):
 class PlainLines(Display):
     """One line for each thing that changes, and progress now and then."""
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
-        """Write to ``stream``; ``clock`` tells seconds."""
-        self._stream, self._clock = stream, clock
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic, quiet_s: float = QUIET_S) -> None:
+        """Write to ``stream``; ``clock`` tells seconds. After ``quiet_s`` seconds of silence it says what goes on."""
+        self._stream, self._clock, self._quiet_s = stream, clock, quiet_s
+        self._stage, self._said = "working", clock()
+        self._writing, self._over = threading.RLock(), threading.Event()
         self._last: dict[tuple[str, str], float] = {}
         self._server: dict[str, str] = {}
         self._whole = Whole(clock)
         self._whole_told = clock()
 
+    def __enter__(self) -> Self:
+        """Begin to show, and to break silences."""
+        threading.Thread(target=self._break_silences, name="plain lines", daemon=True).start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Say nothing more."""
+        with self._writing:
+            self._over.set()
+
     def __call__(self, event: Event) -> None:
         """Write a line, unless it would only repeat the last one."""
+        with self._writing:
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
         self._whole(event)
         if isinstance(event, Progress):
             self._progress(event)
@@ -102,6 +124,7 @@ class PlainLines(Display):
                 self._server[event.model] = event.state
                 self._line(f"{event.model}: {event.state}{f' ({event.detail})' if event.detail else ''}")
         else:
+            self._stage = event.text if isinstance(event, Stage) else self._stage
             self._line(event.text)
         if self._whole.planned and self._clock() - self._whole_told >= WHOLE_EVERY_S:
             self._whole_told = self._clock()
@@ -119,7 +142,23 @@ class PlainLines(Display):
             )
 
     def _line(self, text: str) -> None:
+        self._said = self._clock()
         print(one_line(text), file=self._stream, flush=True)
+
+    def _break_silences(self) -> None:
+        while not self._over.wait(self._quiet_s / 4):
+            with self._writing, suppress(OSError, ValueError):  # a stream that has gone is the run's to notice
+                if not self._over.is_set() and self._clock() - self._said >= self._quiet_s:
+                    self._line(self._going_on())
+
+    def _going_on(self) -> str:
+        for model, state in self._server.items():
+            seconds = self._whole.starting_s(model)
+            if seconds is not None:
+                return f"{model}: {state}, {_minutes(seconds)} so far"
+        if self._whole.planned:
+            return f"all: {_whole(self._whole)}"
+        return f"still {self._stage}, {_minutes(self._whole.elapsed_s)} gone"
 
 
 class LiveTable(Display):
@@ -234,7 +273,7 @@ class LiveTable(Display):
             return "", ""
         rate = (after - before) / (until - since)
         seconds = int(sum(other.planned - other.scored - other.failed for other in open_tasks) / rate)
-        return f"{rate:.1f}", _minutes(seconds)
+        return f"{rate:.1f}", _minutes(seconds) if after - before >= TELLING else ""
 
 
 def _outset(event: Outset) -> str:

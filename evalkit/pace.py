@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from itertools import dropwhile
 from typing import TYPE_CHECKING, Final
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
     from evalkit.events import Event
 
 _ENOUGH: Final = 16
-"""New answers of a model from which on its own rate counts; until then that of the models before it."""
+_SHARE: Final = 0.01
+"""A model's own rate counts from so many new answers on, or from this share of what it owes, whichever is more: the
+first answers wait for a whole window of heavy prompts, and of a server's first compilations, and tell nothing."""
+_LONG_S: Final = 120.0
+"""After so long ``_ENOUGH`` answers will do: then they are as slow as that."""
 _BEGINS: Final = frozenset({"starting", "already running"})
 _SPEAKS: Final = frozenset({"ready", "already running", "answering"})
 _ENDED: Final = frozenset({"died", "did not start", "stopping", "stopped", "not stopped"})
@@ -33,6 +38,8 @@ class _Model:
     """Seconds that each start took."""
     answering_s: float = 0.0
     """Seconds that its earlier servers answered for."""
+    course: list[tuple[float, int]] = field(default_factory=lambda: [(0.0, 0)])
+    """How many new answers there were after how many seconds of answering."""
     before: dict[str, int] = field(default_factory=dict)
     """Answers to each task that were there when the run came to it."""
     now: dict[str, int] = field(default_factory=dict)
@@ -51,6 +58,21 @@ class _Model:
     def spoke_s(self, now: float) -> float:
         """Seconds for which it has been answering."""
         return self.answering_s + (now - self.ready if self.ready is not None else 0.0)
+
+    def note(self, now: float) -> None:
+        """Remember how far it is."""
+        spoke_s = self.spoke_s(now)
+        if spoke_s >= self.course[-1][0] + 1.0:
+            self.course.append((spoke_s, self.new))
+
+    def rate(self, now: float) -> float | None:
+        """Answers a second in the later half of its answering: the first ones are slow. None while it tells little."""
+        spoke_s, enough = self.spoke_s(now), max(_ENOUGH, self.owed * _SHARE) if self.left else 1
+        if spoke_s <= 0.0 or self.new < (min(enough, _ENOUGH) if spoke_s >= _LONG_S else enough):
+            return None
+        since_s, before = self.course[max(0, bisect_right(self.course, (spoke_s / 2, self.owed)) - 1)]
+        lately = self.new - before
+        return lately / (spoke_s - since_s) if lately else self.new / spoke_s
 
 
 class Whole:
@@ -75,6 +97,7 @@ class Whole:
             one, count = self._models[event.model], event.scored + event.failed
             one.before.setdefault(event.task, count)
             one.now[event.task] = count
+            one.note(self._clock())
         elif isinstance(event, ServerState) and event.model in self._models:
             self._turn(self._models[event.model], event.state)
 
@@ -110,7 +133,7 @@ class Whole:
 
     @property
     def left_s(self) -> float | None:
-        """Seconds that the rest will take, starts of servers included, at the rates seen so far; None before any."""
+        """Seconds that the rest will take, starts of servers included; None until the rates seen so far tell it."""
         now, rest = self._clock(), [one for one in self._ahead if one.left]
         seconds = 0.0
         for one in rest:
@@ -121,12 +144,13 @@ class Whole:
         return seconds
 
     def _rate(self, one: _Model, now: float) -> float | None:
-        """Answers a second: the model's own, or until it has given some, that of all models together."""
-        for some in ([one] if one.new >= _ENOUGH else []), list(self._models.values()):
-            answers, seconds = sum(model.new for model in some), sum(model.spoke_s(now) for model in some)
-            if answers and seconds > 0.0:
-                return answers / seconds
-        return None
+        """Answers a second: the model's own, or until it has given some, that of the models before it together."""
+        own = one.rate(now)
+        if own is not None:
+            return own
+        known = [model for model in self._models.values() if model.rate(now) is not None]
+        seconds = sum(model.spoke_s(now) for model in known)
+        return sum(model.new for model in known) / seconds if seconds else None
 
     def _start_s(self, one: _Model, now: float) -> float:
         """Seconds until a model's server is ready: as long as starts have taken, less what has passed of this one."""

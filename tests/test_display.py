@@ -1,10 +1,11 @@
 import io
+import time
 
 import pytest
 from rich.console import Console
 
 from evalkit.display import LiveTable, PlainLines
-from evalkit.events import Outset, Progress, ServerState
+from evalkit.events import Outset, Progress, ServerState, Stage
 
 OUTSET = Outset(planned=4112, owed={"base": 2056, "cand": 2056}, starts=2)
 
@@ -43,8 +44,8 @@ def test_plain_lines_say_what_a_run_will_do_and_now_and_then_how_far_the_whole_i
     assert said[0] == "2 servers to start, 4,112 answers to get"
     assert [line for line in said if line.startswith("all: ")] == [
         "all: 0 of 4,112 answers, 0:31 gone",
-        # 3912 at 200 in 31 s, and a start of 30 s.
-        "all: 200 of 4,112 answers, 1:02 gone, about 10:36 left",
+        # 1856 at 100 in 22 s, a start of 30 s, and 2056 at 200 in 31 s.
+        "all: 200 of 4,112 answers, 1:02 gone, about 12:37 left",
     ]
 
 
@@ -76,3 +77,25 @@ def test_a_terminal_shows_one_line_for_the_whole_run_and_how_long_a_server_has_b
     last = [line for line in shown if " answers, " in line][-1]
     assert last.startswith("all ")
     assert last.rstrip().endswith("1 of 4,112 answers, 1:15 gone")
+
+
+def test_plain_lines_break_a_silence_with_what_goes_on():
+    stream = io.StringIO()
+
+    def said(line):
+        until = time.monotonic() + 20.0
+        while line not in stream.getvalue() and time.monotonic() < until:
+            time.sleep(0.01)
+        return line in stream.getvalue()
+
+    with PlainLines(stream, quiet_s=0.05) as lines:
+        lines(Stage("reading docvqa"))
+        assert said("still reading docvqa, 0:00 gone\n")
+        lines(OUTSET)
+        lines(ServerState("base", "starting"))
+        assert said("base: starting, 0:00 so far\n")
+        lines(ServerState("base", "ready", "http://127.0.0.1:1"))
+        assert said("all: 0 of 4,112 answers, 0:00 gone\n")
+    ended = stream.getvalue()
+    time.sleep(0.2)
+    assert stream.getvalue() == ended

@@ -47,6 +47,26 @@ def test_nothing_is_known_before_anything_was_answered():
     assert run.whole.starting_s("cand") is None
 
 
+def test_a_few_answers_of_a_long_run_tell_nothing():
+    run = Run(base=10284).at(0).state("base", "starting").at(20).done("base", 0).state("base", "ready")
+    run.at(53).done("base", 6)  # 15 hours, by the rate of these
+    assert run.whole.left_s is None
+    run.at(60).done("base", 90)
+    assert run.whole.left_s is None
+
+
+def test_slow_first_answers_are_not_the_rate_of_the_rest():
+    run = Run(base=10284).at(0).done("base", 0).state("base", "already running")
+    run.at(40).done("base", 0).at(50).done("base", 100).at(80).done("base", 400)
+    # 10 a second since 40 s; 5 a second over all.
+    assert run.whole.left_s == pytest.approx(9884 / 10)
+
+
+def test_a_model_that_is_really_slow_is_told_so_after_a_while():
+    run = Run(base=10284).at(0).done("base", 0).state("base", "already running").at(160).done("base", 16)
+    assert run.whole.left_s == pytest.approx(10268 * 10)
+
+
 def test_the_rest_is_at_the_rate_seen_with_the_starts_that_are_to_come(half):
     assert half.whole.answered == 100
     # 100 more at 2 a second, then a start of 20 s, then 200 at 2 a second.
