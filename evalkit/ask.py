@@ -349,10 +349,10 @@ class _Talk:
         self.refused += failure.kind in _REFUSALS
         label = self.ledger.contender.model.label
         if failure.kind is FailureKind.WRONG_MODEL and not self.ledger.answered:
-            raise InfrastructureError(
-                f"{label}: {failure.message}",
-                fix=f"if that is the same model, add --served-as {label}=NAME with the name that answered",
-            )
+            same = f"if that is the same model, add --served-as {label}=NAME with the name that answered"
+            ours = "see serve.command and serve.args for what names the model"
+            fix = same if self.ledger.contender.model.endpoint else ours
+            raise InfrastructureError(f"{label}: {failure.message}", fix=fix)
         if self.refused >= _HOPELESS and not self.ledger.answered:
             raise InfrastructureError(
                 f"{label}: the server refused the first {self.refused} requests ({failure.message})",

@@ -163,7 +163,7 @@ def test_a_smoke_run_says_so_and_its_answers_are_not_lost(workplace):
         ("no-choices", "bad_response"),
         ("half-body", "disconnected"),
         ("never", "deadline"),
-        ("wrong-model", "wrong_model"),
+        ("wrong-model", "asked base, but "),
     ],
 )
 def test_when_everything_fails_there_is_no_score(workplace, part, kind):
