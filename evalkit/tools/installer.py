@@ -12,13 +12,13 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from evalkit.errors import InfrastructureError
+from evalkit.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
 _PASSWORD: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
-_COLOURS: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _LAST: Final = 20
 """Lines of a failed command that are kept."""
 _STOP_PATIENCE_S: Final = 10
@@ -125,9 +125,7 @@ def follow(
     finally:
         clock.cancel()
     if running.returncode:
-        raise CommandFailedError(
-            command, [*lines, *([f"error: no end after {patience_s:g} s"] if late.is_set() else [])]
-        )
+        raise CommandFailedError(command, [*lines, *_ending(running.returncode, patience_s if late.is_set() else None)])
     return lines
 
 
@@ -139,7 +137,7 @@ def _kill(running: subprocess.Popen[str], late: threading.Event) -> None:
 def _lines(running: subprocess.Popen[str], tell: Callable[[str], None]) -> list[str]:
     lines, large = [], set()
     for raw in running.stdout or ():
-        line = _PASSWORD.sub("***", _COLOURS.sub("", raw.rstrip()))
+        line = _PASSWORD.sub("***", printable(raw.rstrip()))
         lines.append(line)
         download = _DOWNLOAD.match(line)
         if download and float(download["mib"] or 0) >= _LARGE_MIB:
@@ -150,11 +148,11 @@ def _lines(running: subprocess.Popen[str], tell: Callable[[str], None]) -> list[
     return lines
 
 
-def _ending(status: int, patience_s: float | None) -> list[str]:
+def _ending(status: int, exceeded_s: float | None) -> list[str]:
     """What there is to say of an end that the command did not choose itself."""
-    if patience_s is not None:
-        return [f"error: no end in {patience_s:g} s"]
-    return [f"error: ended by {signal.Signals(-status).name}"] if status < 0 else []
+    if exceeded_s is not None:
+        return [f"error: no end after {exceeded_s:g} s"]
+    return [f"error: ended by {signal.strsignal(-status) or -status}"] if status < 0 else []
 
 
 def _end(running: subprocess.Popen[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from evalkit.errors import InfrastructureError
@@ -23,15 +23,14 @@ def locked(home: Path, name: str, waits: Callable[[str], None]) -> Iterator[None
     """
     file = _opened(home, name)
     try:
-        if not _taken(file):
+        if not _taken(home, file):
             waits(os.pread(file, 32, 0).decode(errors="replace").strip() or "?")
             fcntl.flock(file, fcntl.LOCK_EX)
-        # For those who wait; that a number stands here says nothing by itself.
-        os.ftruncate(file, 0)
-        os.pwrite(file, str(os.getpid()).encode(), 0)
+        with suppress(OSError):
+            # For those who wait; that a number stands here says nothing by itself.
+            os.ftruncate(file, 0)
+            os.pwrite(file, str(os.getpid()).encode(), 0)
         yield
-    except OSError as error:
-        raise unwritable(home, error) from error
     finally:
         os.close(file)
 
@@ -40,9 +39,7 @@ def free(home: Path, name: str) -> bool:
     """Whether nobody holds the lock of an environment now."""
     file = _opened(home, name)
     try:
-        return _taken(file)
-    except OSError as error:
-        raise unwritable(home, error) from error
+        return _taken(home, file)
     finally:
         os.close(file)
 
@@ -54,11 +51,13 @@ def unwritable(home: Path, error: OSError) -> InfrastructureError:
     )
 
 
-def _taken(file: int) -> bool:
+def _taken(home: Path, file: int) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        raise unwritable(home, error) from error
     return True
 
 

@@ -96,6 +96,8 @@ def _filled(recipe: Recipe, way: Way, say: Say) -> Environment:
         # One whose Python was removed may still stand there.
         environment.discard(place)
         half.rename(place)
+    except BrokenPipeError:
+        raise  # of who listens, not of the disk
     except OSError as error:
         raise unwritable(environment.home(), error) from error
     finally:

