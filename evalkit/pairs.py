@@ -159,14 +159,9 @@ def compare(task: str, baseline: Side, candidate: Side, accepted: Collection[str
     """
     found = differences(baseline, candidate)
     open_ones = tuple(one for one in found if one.key not in accepted or one.key == SAMPLES)
-    cautions = [*baseline.cautions, *(text for text in candidate.cautions if text not in baseline.cautions)]
-    cautions += [f"accepted difference: {one.what}" for one in found if one not in open_ones]
     left_out = baseline.left_out | candidate.left_out
+    cautions = [*_cautions(baseline, candidate, [one for one in found if one not in open_ones], left_out)]
     baseline, candidate = _without(baseline, left_out), _without(candidate, left_out)
-    if left_out:
-        cautions.append(
-            f"{len(left_out):,} samples are left out on both sides, their references are at fault: {_some(left_out)}"
-        )
     known = baseline.known | candidate.known
     sizes = (len(known), baseline.planned, candidate.planned)
     pairs = _Pairs.of(baseline, candidate)
@@ -187,7 +182,7 @@ def compare(task: str, baseline: Side, candidate: Side, accepted: Collection[str
         lost=(planned - n) / planned if planned else 0.0,
         baseline=mean[0],
         candidate=mean[1],
-        recovery=_undefined("the two are not comparable", n) if open_ones else pairs.recovery(totals),
+        recovery=undefined("the two are not comparable", n) if open_ones else pairs.recovery(totals),
         flips=stats.flips(pairs.baseline, pairs.candidate) if totals else None,
         ranges=(_range(baseline, planned), _range(candidate, planned)) if lost else None,
         losses=lost,
@@ -196,9 +191,20 @@ def compare(task: str, baseline: Side, candidate: Side, accepted: Collection[str
         differences=open_ones,
         cautions=tuple(cautions),
         totals=totals,
-        attempts=_worst(baseline.attempts, candidate.attempts),
+        attempts=worst(baseline.attempts, candidate.attempts),
         repeated=pairs.repeated() if totals is not None else None,
     )
+
+
+def _cautions(
+    baseline: Side, candidate: Side, accepted: Sequence[Difference], left_out: frozenset[str]
+) -> Iterator[str]:
+    """What the sides bring, what was accepted, and what neither counts."""
+    yield from dict.fromkeys((*baseline.cautions, *candidate.cautions))
+    for one in accepted:
+        yield f"accepted difference: {one.what}"
+    if left_out:
+        yield f"{len(left_out):,} samples are left out on both sides, their references are at fault: {_some(left_out)}"
 
 
 def _without(side: Side, left_out: frozenset[str]) -> Side:
@@ -211,37 +217,6 @@ def _without(side: Side, left_out: frozenset[str]) -> Side:
         left_out=frozenset(),
         planned=max(0, side.planned - len(left_out)),
         available=None if side.available is None else max(0, side.available - len(left_out)),
-    )
-
-
-def average(name: str, parts: Sequence[Comparison]) -> Comparison:
-    """The average row: the mean of the tasks' scores of each model, their ratio, and its interval."""
-    totals = [part.totals for part in parts if part.totals is not None]
-    whole = bool(parts) and len(totals) == len(parts)
-    bases = [part.baseline for part in parts if part.baseline is not None]
-    cands = [part.candidate for part in parts if part.candidate is not None]
-    n = sum(part.n for part in parts)
-    return Comparison(
-        task=name,
-        n=n,
-        planned=sum(part.planned for part in parts),
-        failed=sum(part.failed for part in parts),
-        missing=sum(part.missing for part in parts),
-        lost=max((part.lost for part in parts), default=0.0),
-        baseline=math.fsum(bases) / len(bases) if whole else None,
-        candidate=math.fsum(cands) / len(cands) if whole else None,
-        recovery=stats.average_recovery(totals) if whole else _undefined("a task of the average has no recovery", n),
-        flips=_flips_of(parts) if whole else None,
-        ranges=_average_ranges(parts) if whole and any(part.ranges for part in parts) else None,
-        losses=losses.together([part.losses for part in parts if part.losses is not None]),
-        available=_average_available(parts),
-        smoke=any(part.smoke for part in parts),
-        differences=tuple(
-            Difference(one.key, f"{part.task}: {one.what}") for part in parts for one in part.differences
-        ),
-        parts=tuple(part.task for part in parts),
-        tasks=tuple(totals) if whole else (),
-        attempts=_worst(*(part.attempts for part in parts)),
     )
 
 
@@ -374,33 +349,11 @@ def _lost(baseline: Side, candidate: Side, samples: int) -> Lost | None:
     return Lost(max(count, samples), "attempts" if several else "samples", final)
 
 
-def _worst(*found: Attempts | None) -> Attempts | None:
+def worst(*found: Attempts | None) -> Attempts | None:
+    """Those that lost the largest share."""
     return max((one for one in found if one is not None), key=lambda one: one.share, default=None)
 
 
-def _average_available(parts: Sequence[Comparison]) -> int | None:
-    """How many samples the average can have when all its tasks grow alike: the smallest room sets the pace."""
-    room = [part.available / part.n for part in parts if part.available is not None and part.n]
-    return int(min(room) * sum(part.n for part in parts)) if parts and len(room) == len(parts) else None
-
-
-def _average_ranges(parts: Sequence[Comparison]) -> tuple[Range, Range]:
-    """The mean of the tasks' ranges; a task that lost nothing has its score for both ends."""
-    columns: list[tuple[float, float, float, float]] = []
-    for part in parts:
-        base, cand = part.baseline or 0.0, part.candidate or 0.0
-        (a, b), (c, d) = part.ranges or ((base, base), (cand, cand))
-        columns.append((a, b, c, d))
-    a, b, c, d = (math.fsum(column) / len(parts) for column in zip(*columns, strict=True))
-    return (a, b), (c, d)
-
-
-def _flips_of(parts: Sequence[Comparison]) -> Flips:
-    """The flips of all tasks together. Tasks weigh differently in an average, so there is no common McNemar p."""
-    flips = [part.flips for part in parts if part.flips is not None]
-    regressed, improved = sum(one.regressed for one in flips), sum(one.improved for one in flips)
-    return stats.Flips(regressed, improved, sum(one.unchanged for one in flips), None)
-
-
-def _undefined(reason: str, n: int) -> RecoveryInterval:
+def undefined(reason: str, n: int) -> RecoveryInterval:
+    """No recovery, and why; ``n`` pairs there were."""
     return stats.RecoveryInterval(None, None, None, None, n, 0, reason)

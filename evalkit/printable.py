@@ -13,6 +13,7 @@ _SEQUENCE: Final = re.compile(
 )
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters but tab and line feed, what breaks a line or turns it around, and half characters."""
+_SECRET: Final = re.compile(r"(^|_)(TOKEN|SECRET|PASSWORD|CREDENTIALS?|KEY)$", re.IGNORECASE)
 
 
 def printable(text: str) -> str:
@@ -29,3 +30,8 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """``printable``, with every run of blanks and line ends as one blank."""
     return " ".join(printable(text).split())
+
+
+def is_secret(variable: str) -> bool:
+    """Whether an environment variable's name says that its value must not be shown or kept."""
+    return bool(_SECRET.search(variable))

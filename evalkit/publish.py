@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from evalkit import (
     server,
     thumbnails,
 )
-from evalkit.errors import unwritable
+from evalkit.errors import NothingScoredError, unwritable
 from evalkit.identity import file_name
 from evalkit.pairs import Side
 from evalkit.report import Evidence, Terms
@@ -210,6 +211,32 @@ def write_stopped(folder: Path, plan: Plan, reason: str) -> None:
     """
     write_text(folder / "junit.xml", [report.junit_stopped(plan, reason)])
     write_text(folder / "summary.md", [report.summary_stopped(plan, reason)])
+
+
+def nothing_scored(run: str, built: Report, plan: Plan, store: Store) -> NothingScoredError:
+    """The error of a run without a score: every reference is at fault, or what went wrong most often."""
+    faults = {fault for row in built.rows for score in row.scores.values() for fault in score.left_out}
+    if not faults:
+        return NothingScoredError(
+            f"run {run}: no sample was answered by any model", fix=_commonest_failure(plan, store)
+        )
+    said = f"run {run}: every answer was left out, the data's references are at fault: {', '.join(sorted(faults))}"
+    return NothingScoredError(said, fix="correct the data; the same command then scores the stored answers")
+
+
+def _commonest_failure(plan: Plan, store: Store) -> str:
+    """The way out when nothing was answered: begin with what went wrong most often."""
+    counted = Counter(
+        (record.outcome.kind.value, record.outcome.message)
+        for one in plan.contenders
+        for part in plan.tasks
+        for record in store.records(part.listing, one.fingerprint())
+        if isinstance(record.outcome, Failure)
+    )
+    if not counted:
+        return "nothing was asked"
+    ((kind, message), count), *_ = counted.most_common(1)
+    return f"{count} times {kind}: {message}"
 
 
 def _templates() -> dict[str, str]:

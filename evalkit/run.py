@@ -35,7 +35,6 @@ from evalkit.errors import (
     EvalkitError,
     FullDiskError,
     InfrastructureError,
-    NothingScoredError,
     OutputError,
     SandboxError,
     StoreError,
@@ -47,7 +46,6 @@ from evalkit.ledger import Ledger, outset, with_earlier
 from evalkit.plan import Plan, averages
 from evalkit.report import words
 from evalkit.store import RunRow, Store
-from evalkit.types import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -153,7 +151,7 @@ class _Run:
         if not any(score.scored for line in built.rows for score in line.scores.values()):
             if self._missing:
                 raise next(iter(self._missing.values()))
-            raise _nothing_scored(row.id, built, _commonest_failure(plan, self._store))
+            raise publish.nothing_scored(row.id, built, plan, self._store)
         self.say(Stage("writing the report"))
         publish.write(folder, built, self._store, sources)
         self._keep(replace(row, finished=not self._missing), folder)
@@ -395,26 +393,3 @@ def _judged(before: Mapping[str, Json], now: Mapping[str, Json]) -> dict[str, Js
     # A run that only looks again at what it has judged itself has nothing new to say of how that was done.
     now = {name: value for name, value in now.items() if name != "verdicts" or not before}
     return with_earlier(before, now, ("answers", "programs", "retried"))
-
-
-def _nothing_scored(run: str, built: Report, failure: str) -> NothingScoredError:
-    faults = {fault for row in built.rows for score in row.scores.values() for fault in score.left_out}
-    if not faults:
-        return NothingScoredError(f"run {run}: no sample was answered by any model", fix=failure)
-    said = f"run {run}: every answer was left out, the data's references are at fault: {', '.join(sorted(faults))}"
-    return NothingScoredError(said, fix="correct the data; the same command then scores the stored answers")
-
-
-def _commonest_failure(plan: Plan, store: Store) -> str:
-    """The way out when nothing was answered: begin with what went wrong most often."""
-    counted = Counter(
-        (record.outcome.kind.value, record.outcome.message)
-        for one in plan.contenders
-        for part in plan.tasks
-        for record in store.records(part.listing, one.fingerprint())
-        if isinstance(record.outcome, Failure)
-    )
-    if not counted:
-        return "nothing was asked"
-    ((kind, message), count), *_ = counted.most_common(1)
-    return f"{count} times {kind}: {message}"

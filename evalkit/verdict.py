@@ -101,12 +101,7 @@ def together(rows: Sequence[Judgement]) -> list[Judgement]:
     found = [row.p for row in rows if row.p is not None]
     stand = iter(stats.holm(found, family))
     return [
-        replace(row, tested=family)
-        if row.p is None or next(stand)
-        else _not_beyond_chance(row, family)
-        if _tested(row)
-        else row
-        for row in rows
+        replace(row, tested=family) if row.p is None or next(stand) else _not_beyond_chance(row, family) for row in rows
     ]
 
 

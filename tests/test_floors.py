@@ -16,6 +16,7 @@ FLOORS = [
         "score",
         "losses",
         "pairs",
+        "averages",
         "verdict",
         "drift",
         "elsewhere",

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit import pairs, stats
+from evalkit import averages, pairs, stats
 from evalkit.pairs import Attempts, Side
 from evalkit.types import SampleScore
 
@@ -151,7 +151,7 @@ def test_the_average_is_of_task_scores():
         pairs.compare("a", side([1] * 8 + [0] * 2), side([1] * 8 + [0] * 2)),
         pairs.compare("b", side([1] * 20 + [0] * 80), side([1] * 10 + [0] * 90)),
     ]
-    found = pairs.average("Vision", parts)
+    found = averages.average("Vision", parts)
     assert (found.baseline, found.candidate) == (pytest.approx(0.5), pytest.approx(0.45))
     assert found.recovery.percent == pytest.approx(90.0)
     assert found.recovery.low < 90.0 < found.recovery.high
@@ -162,7 +162,7 @@ def test_the_average_is_of_task_scores():
 def test_an_average_loses_what_its_worst_task_loses():
     full = pairs.compare("big", side([1, 0] * 500), side([1, 0] * 500))
     short = pairs.compare("small", side([1, 0] * 5), side([1, 0] * 4 + [None] * 2))
-    found = pairs.average("average", [full, short])
+    found = averages.average("average", [full, short])
     assert found.lost == pytest.approx(0.2)
     assert found.bounds == (pytest.approx(100 * (0.5 + 0.4) / 1.0), pytest.approx(100 * (0.5 + 0.6) / 1.0))
 
@@ -170,7 +170,7 @@ def test_an_average_loses_what_its_worst_task_loses():
 def test_an_average_with_an_incomparable_task_is_undefined_and_names_it():
     good = pairs.compare("a", side([1, 0]), side([1, 0]))
     bad = pairs.compare("b", side([1], settings={"metric": "x"}), side([1], settings={"metric": "y"}))
-    found = pairs.average("average", [good, bad])
+    found = averages.average("average", [good, bad])
     assert found.recovery.percent is None
     assert found.differences[0].what.startswith("b: metric")
 
@@ -184,7 +184,7 @@ def test_the_ratio_is_that_of_the_shown_means():
 def test_equal_scores_recover_exactly_everything(values):
     found = pairs.compare("t", side(values), side(values))
     assert found.recovery.percent == (100.0 if any(values) else None)
-    assert pairs.average("a", [found, found]).recovery.percent == (100.0 if any(values) else None)
+    assert averages.average("a", [found, found]).recovery.percent == (100.0 if any(values) else None)
 
 
 def test_equal_listings_say_that_equal_ids_are_equal_questions():
@@ -205,7 +205,7 @@ def test_the_side_that_lost_more_attempts_is_named():
     found = pairs.compare("t", side([1, 0], attempts=Attempts("b", 1, 20)), side([1, 0], attempts=Attempts("c", 3, 20)))
     assert found.attempts == Attempts("c", 3, 20)
     assert found.attempts.share == 0.15
-    average = pairs.average("all", [pairs.compare("u", side([1]), side([1])), found])
+    average = averages.average("all", [pairs.compare("u", side([1]), side([1])), found])
     assert average.attempts == Attempts("c", 3, 20)
 
 
@@ -214,7 +214,7 @@ def test_the_side_that_lost_more_attempts_is_named():
 )
 def test_an_average_can_grow_as_far_as_its_smallest_task(sizes, room):
     parts = [pairs.compare("t", side([1] * n, available=available), side([1] * n)) for n, available in sizes]
-    assert pairs.average("all", parts).available == room
+    assert averages.average("all", parts).available == room
 
 
 def in_subjects(values):

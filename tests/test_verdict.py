@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit import pairs, stats, verdict
+from evalkit import averages, pairs, stats, verdict
 from evalkit.errors import ExitCode
 from evalkit.pairs import Attempts, Side
 from evalkit.policy import Rule
@@ -94,7 +94,7 @@ def test_a_zero_baseline_cannot_decide():
 
 
 def test_what_a_row_cannot_decide_by_is_told_once():
-    found = judged(pairs.average("Vision", [compared(100, 0, improved=2), compared(100, 80)]))
+    found = judged(averages.average("Vision", [compared(100, 0, improved=2), compared(100, 80)]))
     assert found.comparison.recovery.percent is not None
     told = [text for text in found.reasons if "the baseline scored 0" in text]
     assert told == ["the task cannot decide: the baseline scored 0 on a task"]
@@ -153,7 +153,7 @@ def test_the_sentence_without_a_threshold_only_reports():
 
 
 def test_an_incomplete_average_names_its_worst_task():
-    row = pairs.average("Vision", [compared(1000, 900), compared(10, 9, failed=1)])
+    row = averages.average("Vision", [compared(1000, 900), compared(10, 9, failed=1)])
     found = judged(row)
     assert found.verdict is Verdict.INCOMPLETE
     assert "1 of 1,010 planned samples have no pair (10 % of its worst task" in found.reasons[0]
@@ -227,22 +227,22 @@ def test_lost_attempts_make_a_row_incomplete_although_every_problem_has_a_score(
 
 def test_an_average_is_decided_by_as_many_more_samples_as_it_says():
     parts = [compared(400, 300, 12, 4), compared(900, 500, 20, 10)]
-    found = judged(pairs.average("all", parts), 98.5)
+    found = judged(averages.average("all", parts), 98.5)
     assert found.verdict is Verdict.UNDECIDED
     factor = found.more.likely // found.comparison.n + 2
     grown = [compared(400 * factor, 300 * factor, 12 * factor, 4 * factor)]
     grown += [compared(900 * factor, 500 * factor, 20 * factor, 10 * factor)]
-    assert judged(pairs.average("all", grown), 98.5).verdict is not Verdict.UNDECIDED
+    assert judged(averages.average("all", grown), 98.5).verdict is not Verdict.UNDECIDED
     assert re.search(r"would decide, .*spread over the tasks as now", verdict.sentence(found))
 
 
 def test_an_average_whose_tasks_are_used_up_says_so():
     parts = [compared(400, 300, 12, 4, available=400), compared(900, 500, 20, 10, available=900)]
-    text = verdict.sentence(judged(pairs.average("all", parts), 98.5))
+    text = verdict.sentence(judged(averages.average("all", parts), 98.5))
     assert "this average cannot decide at 98.5 %: all 1,300 samples are asked" in text
     parts = [compared(400, 300, 12, 4, available=500), compared(900, 500, 20, 10, available=9000)]
     assert "this average cannot decide at 98.5 %: it has 325 more" in verdict.sentence(
-        judged(pairs.average("all", parts), 98.5)
+        judged(averages.average("all", parts), 98.5)
     )
 
 
@@ -334,7 +334,7 @@ def test_missing_attempts_are_inside_the_bounds():
 
 
 def test_an_average_counts_what_its_tasks_lost():
-    row = pairs.average("all", [losing(10_000, 6000, 90, 0), losing(10_000, 6000, 90, 0)])
+    row = averages.average("all", [losing(10_000, 6000, 90, 0), losing(10_000, 6000, 90, 0)])
     found = judged(row)
     assert row.recovery.low > 99.0
     assert found.verdict is Verdict.UNDECIDED
@@ -399,7 +399,7 @@ def test_rows_that_cannot_come_out_degraded_are_not_counted():
 
 
 def test_an_average_has_a_p_of_its_own():
-    row = pairs.average("all", [below("barely"), below("clearly"), compared(900, 500, 40, 2)])
+    row = averages.average("all", [below("barely"), below("clearly"), compared(900, 500, 40, 2)])
     found = judged(row, 97.0)
     assert found.verdict is Verdict.DEGRADED
     again = stats.average_recovery(row.tasks, 1 - 2 * found.p)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from evalkit import answers, pairs, policy, schema, textfile, verdict
+from evalkit import answers, averages, pairs, policy, schema, textfile, verdict
 from evalkit.answers import Choice
 from evalkit.errors import ConfigError, DataError, ExitCode, near_miss
 from evalkit.pairs import Side
@@ -175,7 +175,7 @@ def _judged(compared: Sequence[Comparison], category: str, rules: Policy) -> lis
     several = len(compared) > 1
     rows = [verdict.judge(one, rules.for_task(one.task, averaged=several), rules.max_failed) for one in compared]
     if several:
-        rows.append(verdict.judge(pairs.average(category, compared), rules.for_average(category), rules.max_failed))
+        rows.append(verdict.judge(averages.average(category, compared), rules.for_average(category), rules.max_failed))
     return verdict.together(rows)
 
 

@@ -22,7 +22,7 @@ import click
 from evalkit import __version__
 from evalkit.errors import ConfigError, EvalkitError, ExitCode, FullDiskError, is_full
 from evalkit.library_log import standard_error
-from evalkit.printable import one_line, printable
+from evalkit.printable import is_secret, one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _READER_GONE: Final = 128 + 13
 """What a shell says of a program whose reader has left (SIGPIPE); no verdict has this code."""
-_SECRET: Final = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "CREDENTIALS")
 
 
 def ending(command: Callable[[], int | None]) -> int:
@@ -136,7 +135,7 @@ def _keep(story: str) -> Path | None:
 def _without_secrets(text: str) -> str:
     """A text without the values of variables that are named like secrets."""
     for name, value in os.environ.items():
-        if name.upper().rpartition("_")[2] in _SECRET and len(value) > 3:
+        if is_secret(name) and len(value) > 3:
             text = text.replace(value, "***")
     return text
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from evalkit import cards, checkpoint, comparability, drift, pairs, speed, stats, verdict
+from evalkit import averages, cards, checkpoint, comparability, drift, pairs, speed, stats, verdict
 from evalkit.errors import ExitCode
 from evalkit.pairs import Attempts, Side
 from evalkit.policy import Policy
@@ -165,7 +165,7 @@ class _Building:
         policy = self.terms.policy
         judgements = {
             label: self._judged(
-                pairs.average(category, [row.judgements[label].comparison for row in members]),
+                averages.average(category, [row.judgements[label].comparison for row in members]),
                 policy.for_average(category),
                 [
                     one

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import psutil
 
 from evalkit.errors import UsageError
+from evalkit.printable import is_secret
 from evalkit.server import bytecode, inherited
 from evalkit.server.installed import installed
 from evalkit.server.ports import HOST
@@ -98,7 +99,6 @@ QUIET_VARIABLES: Final = frozenset(
     }
 )
 _QUIET_STARTS: Final = ("VLLM_LOGGING_", "HF_", "HUGGING_FACE_", "TRANSFORMERS_", "XDG_")
-_SECRET: Final = re.compile(r"(^|_)(TOKEN|SECRET|PASSWORD|CREDENTIALS?|KEY)$", re.IGNORECASE)
 
 _KV_CACHE_GIB: Final = (1, 4)
 """Smallest and largest memory for the KV cache on a CPU. Without a figure vLLM 0.32 takes 92 % of the memory, or
@@ -270,14 +270,14 @@ def numerics(serving: Serving, model: Model | None = None) -> dict[str, Json]:
     found = {name: value for name, value in flags(serving, model).items() if name not in QUIET_FLAGS}
     passed_on = {name: value for name, value in inherited.inherited().items() if name.startswith("VLLM_")}
     for name, value in {**passed_on, **serving.env}.items():
-        if name not in QUIET_VARIABLES and not name.startswith(_QUIET_STARTS) and not _SECRET.search(name):
+        if name not in QUIET_VARIABLES and not name.startswith(_QUIET_STARTS) and not is_secret(name):
             found[f"env:{name}"] = value
     return dict(sorted(found.items()))
 
 
 def shown(serving: Serving) -> dict[str, str]:
     """The variables of a start that may be printed: secrets are replaced."""
-    return {name: "***" if _SECRET.search(name) else value for name, value in variables(serving).items()}
+    return {name: "***" if is_secret(name) else value for name, value in variables(serving).items()}
 
 
 def window(serving: Serving) -> int:
