@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from evalkit.checkpoint import Checkpoint
     from evalkit.config import Config
+    from evalkit.errors import EvalkitError
     from evalkit.flips import FlipList
     from evalkit.plan import Contender, Plan, PlannedTask
     from evalkit.prepare import Source
@@ -203,14 +204,14 @@ def _write_formats(folder: Path, built: Report, formats: Collection[str], shown:
     return [folder / name for name in texts]
 
 
-def write_stopped(folder: Path, plan: Plan, reason: str) -> None:
+def write_stopped(folder: Path, plan: Plan, error: EvalkitError) -> None:
     """``junit.xml`` and ``summary.md`` of a run that ended without a report.
 
     Raises:
         OutputError: The folder cannot be written.
     """
-    write_text(folder / "junit.xml", [report.junit_stopped(plan, reason)])
-    write_text(folder / "summary.md", [report.summary_stopped(plan, reason)])
+    write_text(folder / "junit.xml", [report.junit_stopped(plan, error.message, code=error.exit_code)])
+    write_text(folder / "summary.md", [report.summary_stopped(plan, error.message, code=error.exit_code)])
 
 
 def nothing_scored(run: str, built: Report, plan: Plan, store: Store) -> NothingScoredError:

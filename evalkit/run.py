@@ -347,7 +347,7 @@ class _Run:
         if self._row is not None:
             # Where the disk is full, the error itself says so.
             with suppress(OutputError, FullDiskError):
-                publish.write_stopped(self._output / self._row.id, reopen.plan(self._row), error.message)
+                publish.write_stopped(self._output / self._row.id, reopen.plan(self._row), error)
 
     def _provenance(self, plan: Plan) -> dict[str, Json]:
         """What ran, and how to run it again."""

@@ -1,4 +1,4 @@
-"""A comparison and a policy become a verdict with its reasons, the rows' verdicts an exit code.
+"""A comparison and a policy become a verdict with its reasons; ``evalkit.outcome`` says what the rows come to.
 
 Verdicts of a row, against a threshold in percent of recovery:
 
@@ -18,7 +18,7 @@ degraded without being so stays 2.5 %. All rows that have a threshold and an int
 since a gate fails at any of them. "Recovered" needs no such rule: a candidate that passes has to show it in every row.
 The printed intervals stay those of 95 %.
 
-What a row does to the exit code depends on its tier:
+What a row does to the run's outcome, and so to the exit code, depends on its tier:
 
 - critical: the candidate has to show that it recovered. Degraded fails the gate, undecided is undecided.
 - supporting: the candidate passes unless it is shown to have degraded; undecided is fine.
@@ -38,10 +38,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from evalkit import stats
-from evalkit.errors import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from evalkit.losses import Lost
     from evalkit.pairs import Attempts, Comparison
@@ -49,6 +48,8 @@ if TYPE_CHECKING:
     from evalkit.stats import MoreSamples
 
 
+UNCHANGED = "no answer changed"
+"""What is said first of a row whose scores are the same on both sides."""
 _SMOKE = "a smoke run covers a part of the task and cannot show recovery"
 
 
@@ -116,25 +117,32 @@ def family_sentence(rows: Sequence[Judgement]) -> str | None:
     )
 
 
-def exit_code(judgements: Iterable[Judgement]) -> ExitCode:
-    """What the verdicts of all rows mean for the shell."""
-    worst = ExitCode.FINE
-    # By rank, not by number: a failed gate is certain, whatever else is open.
-    rank = (ExitCode.FINE, ExitCode.UNDECIDED, ExitCode.INCOMPLETE, ExitCode.GATE_FAILED)
-    for one in judgements:
-        worst = max(worst, _row_code(one), key=rank.index)
-    return worst
-
-
 def sentence(judgement: Judgement) -> str:
-    """The answer in one line: recovery, interval, verdict, and what it rests on."""
+    """The answer in one line: that nothing changed where so it is, recovery, interval, verdict, what it rests on."""
     one, threshold = judgement.comparison, judgement.rule.min_recovery
-    words = ["RECOVERY", _recovery_text(one, threshold)]
+    words = [*([f"{UNCHANGED}:"] if unchanged(judgement) else []), "RECOVERY", figures(one, threshold)]
     if judgement.verdict is not None:
         words.append(judgement.verdict.value.replace("_", " "))
         if threshold is not None:
             words.append(f"at >= {threshold:g} %")
     return f"{' '.join(words)} ({'; '.join([_counts(one), *_closing(judgement)])})"
+
+
+def figures(one: Comparison, threshold: float | None) -> str:
+    """``98.7 % [97.2, 99.9]``, each on its own side of the threshold; ``undefined`` where there is no recovery."""
+    found = one.recovery
+    if found.percent is None:
+        return "undefined"
+    if found.low is None or found.high is None:
+        return f"{_digits((found.percent,), threshold)[0]} %"
+    middle, low, high = _digits((found.percent, found.low, found.high), threshold)
+    return f"{middle} % [{low}, {high}]"
+
+
+def unchanged(judgement: Judgement) -> bool:
+    """Whether both models have the same score on every pair, and not 0 on all."""
+    one = judgement.comparison
+    return one.recovery.percent is not None and one.flips is not None and not one.flips.regressed + one.flips.improved
 
 
 def _verdict(
@@ -251,26 +259,6 @@ def _cautions(one: Comparison, threshold: float | None) -> Iterator[str]:
         ends = ", ".join(_digits((again.low, again.high), threshold))
         yield f"the same problems attempted once more would give [{ends}] by the chance of the attempts alone"
     yield from one.cautions
-
-
-def _row_code(one: Judgement) -> ExitCode:
-    if one.rule.min_recovery is None or one.rule.tier == "advisory" or one.verdict is Verdict.RECOVERED:
-        return ExitCode.FINE
-    if one.verdict is Verdict.DEGRADED:
-        return ExitCode.GATE_FAILED
-    if one.verdict is Verdict.UNDECIDED:
-        return ExitCode.FINE if one.rule.tier == "supporting" else ExitCode.UNDECIDED
-    return ExitCode.INCOMPLETE
-
-
-def _recovery_text(one: Comparison, threshold: float | None) -> str:
-    found = one.recovery
-    if found.percent is None:
-        return "undefined"
-    if found.low is None or found.high is None:
-        return f"{_digits((found.percent,), threshold)[0]} %"
-    middle, low, high = _digits((found.percent, found.low, found.high), threshold)
-    return f"{middle} % [{low}, {high}]"
 
 
 def _digits(values: tuple[float, ...], threshold: float | None) -> list[str]:

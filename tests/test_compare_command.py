@@ -55,7 +55,8 @@ def test_with_a_threshold_the_verdict_is_the_exit_code(tmp_path, pair, code, ver
 
 def test_the_words_lead_with_the_answer(tmp_path):
     ended = evalkit("compare", *files(tmp_path, *UNDECIDED), "--min-recovery", 99)
-    first, *rest = ended.out.splitlines()
+    outcome, first, *rest = ended.out.splitlines()
+    assert outcome == "UNDECIDED (exit 3): nothing degraded; the task has too few samples to show 99 %."
     assert re.fullmatch(
         r"RECOVERY 98\.0 % \[\d+\.\d, \d+\.\d\] undecided at >= 99 % "
         r"\(n = 900; [\d,]+ more samples at least would decide, and no number surely\)",
@@ -260,8 +261,9 @@ def test_the_average_carries_the_claim_and_its_tasks_only_must_not_degrade(run):
 def test_the_average_comes_first_in_words(run):
     ended = evalkit("compare", run, run, "--min-recovery", 98)
     lines = ended.out.splitlines()
-    assert lines[0] == "Vision (average of 2 tasks)"
-    assert lines[1].startswith("RECOVERY 99.")
+    assert lines[0].startswith("RECOVERED (exit 0): Vision average 99.1 % [98.2, 100.1] (20 answers lost, 10 gained)")
+    assert lines[1] == "Vision (average of 2 tasks)"
+    assert lines[2].startswith("RECOVERY 99.")
     assert "charts (supporting)" in lines
 
 

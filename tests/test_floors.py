@@ -18,6 +18,7 @@ FLOORS = [
         "pairs",
         "averages",
         "verdict",
+        "outcome",
         "drift",
         "elsewhere",
         "checkpoint",

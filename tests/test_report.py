@@ -157,18 +157,18 @@ def test_an_undefined_recovery_is_a_dash_with_its_reason():
     ],
 )
 def test_the_exit_code_is_the_verdicts(candidate, terms, code):
-    assert report.exit_code(built({"base": [[True] * 400], "cand": [candidate]}, terms=terms)) == code
+    assert built({"base": [[True] * 400], "cand": [candidate]}, terms=terms).outcome.exit_code == code
 
 
 def test_a_baseline_alone_that_lost_answers_is_incomplete():
-    assert report.exit_code(built({"base": [[True, None]]}, labels=("base",))) == 4
-    assert report.exit_code(built({"base": [RIGHT]}, labels=("base",))) == 0
+    assert built({"base": [[True, None]]}, labels=("base",)).outcome.exit_code == 4
+    assert built({"base": [RIGHT]}, labels=("base",)).outcome.exit_code == 0
 
 
 def test_a_smoke_run_never_recovers():
     one = built({"base": [[True] * 400], "cand": [[True] * 400]}, terms=Terms(policy=Policy(95)), smoke=True)
     assert one.rows[0].judgements["cand"].verdict == "undecided"
-    assert report.exit_code(one) == 3
+    assert one.outcome.exit_code == 3
 
 
 def test_the_average_says_how_many_more_samples_would_decide():
@@ -241,10 +241,10 @@ def test_another_file_makes_the_row_not_comparable_until_it_is_accepted(key):
     assert found.verdict == "not_comparable"
     assert found.comparison.recovery.percent is None
     assert key in report.sentences(one)[0]
-    assert report.exit_code(one) == 4
+    assert one.outcome.exit_code == 4
     accepted = built(outcomes, terms=Terms(checkpoints=files, accepted=(key,)))
     assert accepted.rows[0].judgements["cand"].comparison.recovery.percent == 100.0
-    assert report.exit_code(accepted) == 0
+    assert accepted.outcome.exit_code == 0
     assert any("accepted difference" in text and key in text for text in report.completeness(accepted))
     assert any("accepted as intended" in text for text in report.differences(accepted))
 

@@ -6,11 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit import averages, pairs, stats, verdict
-from evalkit.errors import ExitCode
 from evalkit.pairs import Attempts, Side
 from evalkit.policy import Rule
 from evalkit.types import SampleScore
-from evalkit.verdict import Judgement, Verdict
+from evalkit.verdict import Verdict
 
 
 def side(values, **more):
@@ -179,40 +178,6 @@ def test_the_printed_numbers_never_contradict_the_verdict(size, regressed, impro
         assert low < threshold or found.comparison.smoke
 
 
-# --- exit code ---
-
-
-def row(found, tier="critical", threshold=99.0):
-    return Judgement(compared(10, 5), Rule(threshold, tier), found, ())
-
-
-def test_a_critical_row_decides():
-    assert verdict.exit_code([row(Verdict.RECOVERED)]) is ExitCode.FINE
-    assert verdict.exit_code([row(Verdict.DEGRADED)]) is ExitCode.GATE_FAILED
-    assert verdict.exit_code([row(Verdict.UNDECIDED)]) is ExitCode.UNDECIDED
-    assert verdict.exit_code([row(Verdict.INCOMPLETE)]) is ExitCode.INCOMPLETE
-    assert verdict.exit_code([row(Verdict.NOT_COMPARABLE)]) is ExitCode.INCOMPLETE
-    assert verdict.exit_code([]) is ExitCode.FINE
-
-
-def test_a_supporting_row_blocks_unless_it_is_merely_undecided():
-    assert verdict.exit_code([row(Verdict.UNDECIDED, "supporting")]) is ExitCode.FINE
-    assert verdict.exit_code([row(Verdict.DEGRADED, "supporting")]) is ExitCode.GATE_FAILED
-    assert verdict.exit_code([row(Verdict.INCOMPLETE, "supporting")]) is ExitCode.INCOMPLETE
-
-
-@pytest.mark.parametrize("found", Verdict)
-def test_an_advisory_row_or_one_without_a_threshold_never_blocks(found):
-    assert verdict.exit_code([row(found, "advisory")]) is ExitCode.FINE
-    assert verdict.exit_code([row(found, threshold=None)]) is ExitCode.FINE
-
-
-def test_a_failed_gate_goes_before_what_is_open():
-    rows = [row(Verdict.UNDECIDED), row(Verdict.DEGRADED), row(Verdict.INCOMPLETE), row(Verdict.RECOVERED)]
-    assert verdict.exit_code(rows) is ExitCode.GATE_FAILED
-    assert verdict.exit_code([rows[0], rows[2]]) is ExitCode.INCOMPLETE
-
-
 # --- attempts and averages ---
 
 
@@ -266,7 +231,6 @@ def test_recovered_holds_only_if_it_still_does_with_every_lost_answer_wrong():
     assert many.verdict is Verdict.UNDECIDED
     assert many.reasons[0] == "the 90 lost samples could decide: ask them again"
     assert "the 90 lost samples could decide" in verdict.sentence(many)
-    assert verdict.exit_code([many]) is ExitCode.UNDECIDED
     # What the baseline had wrong cannot have cost the candidate anything.
     assert judged(losing(10_000, 6000, 0, 90)).verdict is Verdict.RECOVERED
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from evalkit import answers, averages, pairs, policy, schema, textfile, verdict
+from evalkit import answers, averages, pairs, policy, report, schema, textfile, verdict
 from evalkit.answers import Choice
-from evalkit.errors import ConfigError, DataError, ExitCode, near_miss
+from evalkit.errors import ConfigError, DataError, near_miss
+from evalkit.outcome import outcome
 from evalkit.pairs import Side
 from evalkit.printable import printable
 from evalkit.types import Dialect
@@ -90,28 +91,22 @@ def command(base: Path, cand: Path, *, as_json: bool, **given: Any) -> int:
     candidate = answers.read(cand, replace(choice, role="candidate"))
     compared = _compared(base, cand, (baseline, candidate), given)
     rows = _judged(compared, baseline.category or "average", rules)
-    judged = any(row.rule.min_recovery is not None for row in rows)
-    if file is not None and not judged:
+    found = outcome({"candidate": rows}, any_pair=True)
+    if file is not None and all(row.rule.min_recovery is None for row in rows):
         # A gate that judges nothing must not look like one that was passed.
         raise ConfigError(f"{file}: the policy judges none of the rows", fix=_row_names(rows))
     notes = _notes(base, cand, rules, rows)
     if as_json:
-        click.echo(json.dumps(_object(rows, notes), allow_nan=False))
+        click.echo(json.dumps({"outcome": report.outcome_json(found), **_object(rows, notes)}, allow_nan=False))
     else:
-        for line in _lines(rows, notes):
+        for line in (*found.lines, *_lines(rows, notes)):
             click.echo(printable(line))
-    return verdict.exit_code(rows) if judged else _made(rows)
+    return found.exit_code
 
 
 def _row_names(rows: Sequence[Judgement]) -> str:
     names = ", ".join(row.comparison.task for row in rows if row.comparison.task)
     return f"set min_recovery for all rows, or for {names}" if names else "set min_recovery for all rows"
-
-
-def _made(rows: Sequence[Judgement]) -> ExitCode:
-    """Without a policy: whether each row could be compared at all."""
-    made = all(row.comparison.n and not row.comparison.differences for row in rows)
-    return ExitCode.FINE if made else ExitCode.INCOMPLETE
 
 
 # --- reading ---

@@ -167,8 +167,7 @@ def mapping(file: Path | None) -> dict[str, Any]:
 
 def carry_out(settled: Config, *, as_json: bool) -> int:
     """Run, show the table, and return the exit code."""
-    from evalkit import report  # noqa: PLC0415 - --help must not wait for these
-    from evalkit.display import display  # noqa: PLC0415
+    from evalkit.display import display  # noqa: PLC0415 - --help must not wait for these
     from evalkit.run import run  # noqa: PLC0415
 
     interruptible()
@@ -181,7 +180,7 @@ def carry_out(settled: Config, *, as_json: bool) -> int:
     _show(finished, as_json=as_json)
     if finished.lost is not None:
         raise finished.lost
-    return report.exit_code(finished.report)
+    return finished.report.outcome.exit_code
 
 
 def interruptible() -> None:
@@ -220,8 +219,10 @@ def _show(finished: Finished, *, as_json: bool) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     console = Console()
+    for line in finished.report.outcome.lines:
+        console.print(Text(printable(line), style="bold"))
     for sentence in report.sentences(finished.report):
-        console.print(Text(printable(sentence), style="bold"))
+        console.print(Text(printable(sentence)))
     for head, body in _tables(finished.report):
         table = Table(*[escape(cell) for cell in head], box=None, pad_edge=False)
         for at in range(2, len(head)):

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from evalkit.report.as_card import model_card
 from evalkit.report.as_html import html
-from evalkit.report.as_json import comparison_json, judgement_json, results, results_text
+from evalkit.report.as_json import comparison_json, judgement_json, outcome_json, results, results_text
 from evalkit.report.as_junit import junit, junit_stopped
 from evalkit.report.as_markdown import markdown
 from evalkit.report.as_summary import summary, summary_stopped
-from evalkit.report.building import Terms, build, exit_code
+from evalkit.report.building import Terms, build
 from evalkit.report.facts import (
     AVERAGE,
     SCHEMA_VERSION,
@@ -54,7 +54,6 @@ __all__ = [
     "completeness",
     "differences",
     "drift_table",
-    "exit_code",
     "html",
     "judgement_json",
     "junit",
@@ -62,6 +61,7 @@ __all__ = [
     "markdown",
     "model_card",
     "noise_table",
+    "outcome_json",
     "percent",
     "published_table",
     "recovery_text",

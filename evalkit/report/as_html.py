@@ -82,6 +82,7 @@ def _facts(report: Report) -> dict[str, Json]:
         "labels": [one.model.label for one in report.plan.contenders],
         "names": list(report.candidates),
         "smoke": report.plan.smoke,
+        "outcomes": report.outcome.lines,
         "axis": axis,
         "table": table,
         "thresholds": sorted({one.rule.min_recovery for one in report.judgements if one.rule.min_recovery is not None}),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from evalkit.checkpoint import Checkpoint
     from evalkit.drift import Change
+    from evalkit.outcome import RunOutcome
     from evalkit.pairs import Comparison
     from evalkit.plan import Contender
     from evalkit.report.facts import Average, Comparability, NoiseFloor, Published, Report, Row
@@ -25,12 +26,17 @@ if TYPE_CHECKING:
 
 def results_text(report: Report) -> str:
     """``results.json``."""
-    return json.dumps(results(report), indent=2, sort_keys=True, allow_nan=False) + "\n"
+    found = results(report)
+    # What the run comes to opens the file; what follows is sorted.
+    first = {"outcome": found.pop("outcome")}
+    rest = json.loads(json.dumps(found, sort_keys=True, allow_nan=False))
+    return json.dumps({**first, **rest}, indent=2) + "\n"
 
 
 def results(report: Report) -> dict[str, Json]:
     """Scores from 0 to 1, recovery in percent; None where something is undefined or was not judged."""
     return {
+        "outcome": outcome_json(report.outcome),
         "schema_version": SCHEMA_VERSION,
         "smoke": report.plan.smoke,
         "baseline": report.baseline,
@@ -39,7 +45,20 @@ def results(report: Report) -> dict[str, Json]:
         "models": {one.model.label: _model(one, report) for one in report.plan.contenders},
         "tasks": [_row(row) for row in report.rows],
         "averages": [_average(one) for one in report.averages],
-        "warnings": [*report.missing, *report.warnings],
+        "warnings": [*report.missing.values(), *report.warnings],
+    }
+
+
+def outcome_json(one: RunOutcome) -> dict[str, Json]:
+    """What a run comes to; ``lines`` as every rendering has them."""
+    return {
+        "kind": one.kind,
+        "exit_code": int(one.exit_code),
+        "lines": list(one.lines),
+        "candidates": {
+            found.label: {"kind": found.kind, "exit_code": int(found.exit_code), "sentence": found.sentence}
+            for found in one.findings
+        },
     }
 
 

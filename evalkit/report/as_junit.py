@@ -4,7 +4,8 @@ What a case says follows the exit code (``evalkit.verdict``): a failure or an er
 exit code from being 0, and nowhere else.
 
 - failure: the row degraded, or a critical row is undecided.
-- error: the row is incomplete or not comparable, or the run ended before it had a report.
+- error: the row is incomplete or not comparable, a model could not be served (a case of its own tells that), or the run
+  ended before it had a report.
 - skipped: the row is advisory, or was not judged.
 - passed: the row recovered, or it is supporting and not shown to have degraded.
 """
@@ -18,12 +19,13 @@ from xml.etree import ElementTree as ET
 
 from evalkit import verdict
 from evalkit.errors import ExitCode
+from evalkit.outcome import Kind, exit_code, without_report
 from evalkit.printable import printable
 from evalkit.report.facts import AVERAGE
 from evalkit.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from evalkit.plan import Plan
     from evalkit.report.facts import Report, Row
@@ -47,15 +49,21 @@ class _Case:
 
 
 def junit(report: Report) -> str:
-    """The document; a suite for each candidate, or one for the baseline when it has no candidate."""
+    """The document; a suite for each candidate, or one for the baseline when it has no candidate.
+
+    Its name is what the run comes to, because nothing else stands before the first case for every reader.
+    """
     gated = any(one.rule.min_recovery is not None for one in report.judgements)
     suites = {label: list(_cases(report, label, gated=gated)) for label in report.candidates}
     if not suites:
         suites = {report.baseline: [_alone(row, report) for row in report.rows]}
-    return _document(suites)
+    for one in report.outcome.findings:
+        if one.kind is Kind.NOT_SERVED:
+            suites[one.label].insert(0, _Case("run", "served", one.sentence, "error", "infrastructure", one.why))
+    return _document(suites, report.outcome.lines)
 
 
-def junit_stopped(plan: Plan, reason: str) -> str:
+def junit_stopped(plan: Plan, reason: str, *, code: ExitCode = ExitCode.INFRASTRUCTURE) -> str:
     """The document of a run that ended before it had a report: every row of its gate is an error."""
     rows = [(part.task.category, part.task.title) for part in plan.tasks]
     rows += [(category, AVERAGE) for category in plan.averages()]
@@ -63,7 +71,8 @@ def junit_stopped(plan: Plan, reason: str) -> str:
         {
             one.model.label: [_Case(group, name, reason, "error", "infrastructure", reason) for group, name in rows]
             for one in plan.candidates or (plan.baseline,)
-        }
+        },
+        [without_report(reason, code)],
     )
 
 
@@ -85,7 +94,7 @@ def _case(group: str, name: str, one: Judgement, *, gated: bool) -> _Case:
         return _Case(group, name, text, "skipped", kind, f"not judged: {reason}" if unusable else reason)
     if one.rule.tier == "advisory":
         return _Case(group, name, text, "skipped", kind, f"advisory, {kind.replace('_', ' ')}: {reason}")
-    code = verdict.exit_code([one])
+    code = exit_code(one)
     if code is ExitCode.FINE:
         return _Case(group, name, text)
     return _Case(group, name, text, "error" if code is ExitCode.INCOMPLETE else "failure", kind, reason)
@@ -100,8 +109,9 @@ def _alone(row: Row, report: Report) -> _Case:
     return _Case(task.category, task.title, text, "skipped", "not_judged", "there is no candidate to judge")
 
 
-def _document(suites: dict[str, list[_Case]]) -> str:
-    root = ET.Element("testsuites", {"name": "evalkit", **_counts(case for cases in suites.values() for case in cases)})
+def _document(suites: dict[str, list[_Case]], lines: Sequence[str]) -> str:
+    name = _clean(f"evalkit: {' | '.join(lines)}")
+    root = ET.Element("testsuites", {"name": name, **_counts(case for cases in suites.values() for case in cases)})
     for label, cases in suites.items():
         suite = ET.SubElement(root, "testsuite", {"name": _clean(label), **_counts(cases)})
         suite.set("skipped", str(sum(case.state == "skipped" for case in cases)))

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 def markdown(report: Report) -> str:
     """The answer, the table, and what a reader must know to believe it."""
     lines = ["# Accuracy recovery", ""]
+    for text in report.outcome.lines:
+        lines += [f"**{markup.escaped(text)}**", ""]
     lines += map(_item, words.sentences(report))
     lines += ["", *markup.table(*words.table(report)), ""]
     lines += map(_item, words.completeness(report))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evalkit.errors import ExitCode
+from evalkit.outcome import without_report
 from evalkit.report import markup, words
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ def summary(report: Report, most_bytes: int = MOST_BYTES) -> str:
     head, body = words.table(report)
     cut = _Cut(most_bytes - _RESERVE)
     cut.add("title", [f"## {_title(report)}", ""])
+    for text in report.outcome.lines:
+        cut.add("outcomes", [f"**{_line(text)}**", ""])
     sentences = [f"- {_line(text)}" for text in words.sentences(report)]
     cut.rows("sentences", sentences)
     if cut.add("table", [*([""] if sentences else []), *markup.table([_short(cell, _CELL) for cell in head], [])]):
@@ -35,11 +39,13 @@ def summary(report: Report, most_bytes: int = MOST_BYTES) -> str:
     return cut.text()
 
 
-def summary_stopped(plan: Plan, reason: str, most_bytes: int = MOST_BYTES) -> str:
+def summary_stopped(
+    plan: Plan, reason: str, most_bytes: int = MOST_BYTES, *, code: ExitCode = ExitCode.INFRASTRUCTURE
+) -> str:
     """The summary of a run that ended before it had a report."""
     cut = _Cut(most_bytes - _RESERVE)
     labels = [one.model.label for one in plan.contenders]
-    cut.add("title", ["## No report: the run ended early", ""])
+    cut.add("title", ["## No report: the run ended early", "", f"**{_line(without_report(reason, code))}**", ""])
     cut.rows("lines", [_line(reason), "", f"Models: {_line(', '.join(labels))}"])
     return cut.text()
 

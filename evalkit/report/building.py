@@ -8,12 +8,10 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from evalkit import averages, cards, checkpoint, comparability, drift, pairs, speed, stats, verdict
-from evalkit.errors import ExitCode
 from evalkit.pairs import Attempts, Side
 from evalkit.policy import Policy
 from evalkit.report.facts import Average, Comparability, NoiseFloor, Published, Report, Row
 from evalkit.types import FailureKind
-from evalkit.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,18 +61,6 @@ def build(
     return _Building(plan, tallies, terms or Terms()).report(notices, provenance or {})
 
 
-def exit_code(report: Report) -> ExitCode:
-    """What the report means for the shell: the verdicts, or without a threshold whether everything was compared."""
-    if any(one.rule.min_recovery is not None for one in report.judgements):
-        return verdict.exit_code(report.judgements)
-    if any(one.verdict in {Verdict.INCOMPLETE, Verdict.NOT_COMPARABLE} for one in report.judgements):
-        return ExitCode.INCOMPLETE
-    lost = any(
-        score.failed > report.policy.max_failed * score.planned for row in report.rows for score in row.scores.values()
-    )
-    return ExitCode.INCOMPLETE if lost else ExitCode.FINE
-
-
 @dataclass(frozen=True, slots=True)
 class _Building:
     plan: Plan
@@ -96,7 +82,7 @@ class _Building:
             warnings=tuple(
                 checkpoint.warnings(plan.baseline.model.label, [*self._labels], terms.checkpoints),
             ),
-            missing=tuple(map(self._missing, terms.missing)),
+            missing={label: self._missing(label) for label in terms.missing},
         )
         return _tested_together(found)
 

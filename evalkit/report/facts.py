@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from evalkit.outcome import outcome
 from evalkit.policy import Policy
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from evalkit.cards import Beside
     from evalkit.checkpoint import Checkpoint
     from evalkit.drift import Change
+    from evalkit.outcome import RunOutcome
     from evalkit.pairs import Comparison, Difference
     from evalkit.plan import Plan, PlannedTask
     from evalkit.speed import Speed
@@ -123,8 +125,8 @@ class Report:
     """Model label to what its files say; a model whose files are not on this machine is left out."""
     warnings: tuple[str, ...] = ()
     """What the files say against the comparison being what it claims to be."""
-    missing: tuple[str, ...] = ()
-    """A sentence for each model that did not answer everything, with the reason: it could not be served."""
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Label of each model that did not answer everything to a sentence with the reason: it could not be served."""
 
     @property
     def baseline(self) -> str:
@@ -135,6 +137,23 @@ class Report:
     def candidates(self) -> tuple[str, ...]:
         """The candidates' labels."""
         return tuple(one.model.label for one in self.plan.candidates)
+
+    @property
+    def outcome(self) -> RunOutcome:
+        """What the run comes to, as every rendering says it first and the exit code repeats it."""
+        rows = {label: self.rows_of(label) for label in self.candidates} or {self.baseline: []}
+        missing = {
+            label: [text for other, text in self.missing.items() if other in {self.baseline, label}] for label in rows
+        }
+        return outcome(rows, missing=missing, unanswered=list(self._unanswered()))
+
+    def _unanswered(self) -> Iterator[str]:
+        """Where more answers are lost than the policy allows."""
+        for row in self.rows:
+            for label, score in row.scores.items():
+                if score.failed > self.policy.max_failed * score.planned:
+                    lost = f"{score.failed:,} of {score.planned:,} samples have no answer"
+                    yield f"{row.part.task.title}, {label}: {lost}"
 
     @property
     def incomplete(self) -> bool:

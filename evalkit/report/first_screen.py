@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from evalkit import verdict
 from evalkit.cards import Standing
+from evalkit.outcome import Kind
 from evalkit.report import held, words
 from evalkit.report.facts import AVERAGE
 from evalkit.verdict import Verdict
@@ -28,6 +29,16 @@ _TRAITS: Final = {
     "empty": "empty",
     "elsewhere": "text in another field",
     "tokens": "length",
+}
+_OUTCOMES: Final = {
+    Kind.NOT_SERVED: ("bad", "!"),
+    Kind.DEGRADED: ("bad", "✗"),
+    Kind.NOT_COMPARABLE: ("bad", "≠"),
+    Kind.INCOMPLETE: ("unsure", "!"),
+    Kind.UNDECIDED: ("unsure", "?"),
+    Kind.RECOVERED: ("good", "✓"),
+    Kind.PASSED: ("good", "✓"),
+    Kind.NOT_JUDGED: ("plain", "○"),
 }
 _SIGNS: Final = {
     Verdict.RECOVERED: ("good", "✓"),
@@ -57,6 +68,8 @@ class Cell:
     interval: str
     stamp: Stamp | None
     mark: Mark | None
+    unchanged: str = ""
+    """What is said before anything else of a row whose scores are the same on both sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +100,9 @@ class Candidate:
     """One candidate's answer to "what did quantization cost"."""
 
     label: str
+    stamp: Stamp
+    """What the candidate comes to as a whole, whatever its average says."""
+    outcome: str
     claims: tuple[Claim, ...]
     counts: str
 
@@ -149,7 +165,9 @@ def candidates(report: Report, table: Sequence[Line]) -> list[Candidate]:
             for row, line in zip(_in_order(report), table, strict=True)
             if line.average or not averaged
         )
-        found.append(Candidate(label, claims[:_CLAIMS], _counts(label, report)))
+        own = report.outcome.of(label)
+        worn = Stamp(own.kind.words, *_OUTCOMES[own.kind])
+        found.append(Candidate(label, worn, own.sentence, claims[:_CLAIMS], _counts(label, report)))
     return found
 
 
@@ -191,7 +209,8 @@ def _span(categories: Sequence[str], at: int) -> int:
 def _cell(label: str, one: Judgement, texts: Sequence[str], axis: Axis | None) -> Cell:
     score, recovery = texts
     shown, _, interval = recovery.partition(" ")
-    return Cell(label, score, shown, interval, stamp(one), axis.mark(one) if axis else None)
+    same = verdict.UNCHANGED if verdict.unchanged(one) else ""
+    return Cell(label, score, shown, interval, stamp(one), axis.mark(one) if axis else None, same)
 
 
 def _counts(label: str, report: Report) -> str:
@@ -270,7 +289,7 @@ def _again(report: Report) -> Iterator[Ground]:
 
 def _weights(report: Report) -> Iterator[Ground]:
     """What the models' files say against the comparison being what it claims to be."""
-    for text in report.missing:
+    for text in report.missing.values():
         yield Ground("Missing", text.removeprefix("missing: "), "unsure", "answers")
     if report.warnings:
         more = f" (and {len(report.warnings) - 1} more)" if len(report.warnings) > 1 else ""

@@ -64,7 +64,7 @@ def sentences(report: Report) -> list[str]:
 
 def completeness(report: Report) -> list[str]:
     """One sentence for each thing that limits what the table says."""
-    found = [*report.missing, *report.notices, *report.warnings, *_how_served(report)]
+    found = [*report.missing.values(), *report.notices, *report.warnings, *_how_served(report)]
     found += [*_unknown(report), *_accepted_in_vain(report), *_tested(report)]
     for row in report.rows:
         found += _failures(row)

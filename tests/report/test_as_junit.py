@@ -111,6 +111,7 @@ def test_a_run_that_ended_early_is_an_error_in_every_row():
         (Error, "infrastructure", "the server of base died 4 times")
     ] * 3
     assert document.errors == 3
+    assert document.name == "evalkit: NO REPORT (exit 5): the server of base died 4 times."
 
 
 @settings(max_examples=100, deadline=None)
@@ -149,4 +150,4 @@ def test_something_fails_exactly_when_the_exit_code_is_not_fine(candidates, firs
     terms = Terms(policy=Policy(percent, 0.01, tasks, {"Vision": average}))
     one = built(outcomes, tasks=TWO, terms=terms)
     blocked = any(isinstance(found, Failure | Error) for found in cases(one).values())
-    assert blocked == (report.exit_code(one) is not ExitCode.FINE)
+    assert blocked == (one.outcome.exit_code is not ExitCode.FINE)

@@ -1,0 +1,318 @@
+"""What a whole run comes to: one line for each candidate, and the exit code that the line names.
+
+Every rendering and every command takes both from here, so that the terminal, the report, the files for CI and the
+shell cannot say different things. From the worst to the best:
+
+- not served (exit 5): a model could not be asked, so the candidate beside it is not known as a whole.
+- degraded (1): a row that counts lies below its threshold. Certain, whatever else is open.
+- not comparable, incomplete (4): a row that counts could not be compared, or lacks too many answers.
+- undecided (3): a critical row does not show that it kept its threshold.
+- recovered (0): every critical row shows it. Passed (0): no row had to show it, and nothing that counts has degraded.
+- not judged (0): no threshold was given; what was found is told without a verdict.
+
+Which rows count is a matter of their tier (``evalkit.verdict``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from evalkit.errors import ExitCode
+from evalkit.printable import one_line
+from evalkit.verdict import UNCHANGED, Verdict, figures, unchanged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from evalkit.verdict import Judgement
+
+_NAMED: Final = 3
+"""Rows, or reasons, that a line tells one by one; the others are counted."""
+_LONGEST: Final = 300
+"""Characters of a reason that came from outside."""
+_UNUSABLE: Final = (Verdict.NOT_COMPARABLE, Verdict.INCOMPLETE)
+
+
+class Kind(StrEnum):
+    """What a run, or a candidate of it, comes to; the worst first."""
+
+    NOT_SERVED = "not_served"
+    DEGRADED = "degraded"
+    NOT_COMPARABLE = "not_comparable"
+    INCOMPLETE = "incomplete"
+    UNDECIDED = "undecided"
+    RECOVERED = "recovered"
+    PASSED = "passed"
+    NOT_JUDGED = "not_judged"
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What a shell is told."""
+        return _CODES[self]
+
+    @property
+    def words(self) -> str:
+        """The kind as it is read."""
+        return self.value.replace("_", " ")
+
+
+_CODES: Final = {
+    Kind.NOT_SERVED: ExitCode.INFRASTRUCTURE,
+    Kind.DEGRADED: ExitCode.GATE_FAILED,
+    Kind.NOT_COMPARABLE: ExitCode.INCOMPLETE,
+    Kind.INCOMPLETE: ExitCode.INCOMPLETE,
+    Kind.UNDECIDED: ExitCode.UNDECIDED,
+    Kind.RECOVERED: ExitCode.FINE,
+    Kind.PASSED: ExitCode.FINE,
+    Kind.NOT_JUDGED: ExitCode.FINE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one candidate comes to, or the baseline where it is alone."""
+
+    label: str
+    kind: Kind
+    why: str
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What it would be, were this the only candidate."""
+        return self.kind.exit_code
+
+    @property
+    def sentence(self) -> str:
+        """Such as ``DEGRADED (exit 1): ChartQA 96.1 % [94.9, 97.3] is below 98 % (31 answers lost, 9 gained).``."""
+        return f"{self.kind.words.upper()} (exit {self.exit_code:d}): {self.why}."
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """What a run comes to."""
+
+    findings: tuple[Finding, ...]
+    """One for each candidate; the worst first, so that the first line has the exit code of the run."""
+
+    @property
+    def kind(self) -> Kind:
+        """That of the worst candidate."""
+        return self.findings[0].kind
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """That of the worst candidate."""
+        return self.kind.exit_code
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """A sentence for each candidate, named where there are several."""
+        if len(self.findings) == 1:
+            return (self.findings[0].sentence,)
+        return tuple(f"{one_line(one.label)}: {one.sentence}" for one in self.findings)
+
+    def of(self, label: str) -> Finding:
+        """What one candidate comes to."""
+        return next(one for one in self.findings if one.label == label)
+
+
+def outcome(
+    rows: Mapping[str, Sequence[Judgement]],
+    *,
+    missing: Mapping[str, Sequence[str]] | None = None,
+    unanswered: Sequence[str] = (),
+    any_pair: bool = False,
+) -> RunOutcome:
+    """What judged rows come to.
+
+    Args:
+        rows: Candidate label to its rows, tested together; the baseline's label with no rows where it is alone.
+        missing: Candidate label to why it, or its baseline, could not be asked.
+        unanswered: Without any threshold: where more answers are lost than the policy allows.
+        any_pair: Without any threshold, a row with a single pair is compared: files made elsewhere may be parts.
+    """
+    judged = any(one.rule.min_recovery is not None for found in rows.values() for one in found)
+    found = []
+    for label, own in rows.items():
+        if gone := (missing or {}).get(label, ()):
+            found.append(Finding(label, Kind.NOT_SERVED, _not_served(gone, own)))
+        elif judged:
+            found.append(_judged(label, own))
+        else:
+            found.append(_unjudged(label, own, unanswered, any_pair=any_pair))
+    order = list(Kind)
+    return RunOutcome(tuple(sorted(found, key=lambda one: order.index(one.kind))))
+
+
+def without_report(reason: str, code: ExitCode) -> str:
+    """The line of a run that ended before it had a report."""
+    return f"NO REPORT (exit {code:d}): {_short(reason)}."
+
+
+def exit_code(one: Judgement) -> ExitCode:
+    """What one row alone would mean for the shell, in a run that has a threshold."""
+    return _kind(one).exit_code
+
+
+def _judged(label: str, rows: Sequence[Judgement]) -> Finding:
+    kinds = {_kind(one) for one in rows}
+    kind = next(one for one in Kind if one in kinds or one is Kind.NOT_JUDGED)
+    counted = [one for one in rows if _kind(one) is kind]
+    if kind is Kind.DEGRADED:
+        told = _listed(map(_below, counted))
+    elif kind in {Kind.NOT_COMPARABLE, Kind.INCOMPLETE, Kind.UNDECIDED}:
+        told = _by_reason(counted)
+    elif kind is Kind.RECOVERED:
+        told = _kept(counted)
+    else:
+        told = "no row had to show that it recovered"
+    return Finding(label, kind, "; ".join([*_before(kind, rows), told, *_beside(kind, rows)]))
+
+
+def _kind(one: Judgement) -> Kind:
+    """What a row makes of its candidate."""
+    if one.rule.min_recovery is None:
+        return Kind.NOT_JUDGED
+    if one.rule.tier == "advisory":
+        return Kind.PASSED
+    if one.verdict is Verdict.UNDECIDED and one.rule.tier == "supporting":
+        return Kind.PASSED
+    if one.verdict is Verdict.RECOVERED and one.rule.tier == "supporting":
+        return Kind.PASSED
+    return Kind(one.verdict.value) if one.verdict else Kind.NOT_JUDGED
+
+
+# --- what a line says ---------------------------------------------------------------------------
+
+
+def _before(kind: Kind, rows: Sequence[Judgement]) -> Iterator[str]:
+    """What a reader who fears a loss wants to know first."""
+    lost = any(one.verdict is Verdict.DEGRADED for one in rows)
+    if kind in {Kind.UNDECIDED, Kind.PASSED} and not lost:
+        yield "nothing degraded"
+
+
+def _beside(kind: Kind, rows: Sequence[Judgement]) -> Iterator[str]:
+    """What stands beside the reason of a kind."""
+    if kind is Kind.DEGRADED:
+        unusable = [one for one in rows if _kind(one) in {Kind.NOT_COMPARABLE, Kind.INCOMPLETE}]
+        if unusable:
+            yield f"not usable beside it: {_names(unusable)}"
+    if kind is Kind.RECOVERED:
+        open_ones = [one for one in rows if one.rule.tier == "supporting" and one.verdict is Verdict.UNDECIDED]
+        if open_ones:
+            yield f"undecided and only supporting: {_names(open_ones)}"
+    advisory = [one for one in rows if _kind(one) is Kind.PASSED and one.verdict is Verdict.DEGRADED]
+    if advisory:
+        yield f"advisory only: {_listed(map(_below, advisory))}"
+    if any(one.comparison.smoke for one in rows) and not any("smoke run" in one.reasons[0] for one in rows):
+        yield "a smoke run, of a part of the questions"
+
+
+def _not_served(missing: Sequence[str], rows: Sequence[Judgement]) -> str:
+    lost = [_below(one) for one in rows if _kind(one) is Kind.DEGRADED]
+    told = [*map(_short, missing), "what was answered before is in the report"]
+    return "; ".join([*told, *([f"of it {_listed(lost)}"] if lost else [])])
+
+
+def _unjudged(label: str, rows: Sequence[Judgement], unanswered: Sequence[str], *, any_pair: bool) -> Finding:
+    """Without a threshold: what was found, or why nothing could be."""
+    unusable = [one for one in rows if one.verdict in _UNUSABLE]
+    if any_pair:
+        unusable = [one for one in unusable if one.comparison.differences or not one.comparison.n]
+    if unusable:
+        worst = next(kind for kind in _UNUSABLE if any(one.verdict is kind for one in unusable))
+        return Finding(label, Kind(worst.value), _by_reason([one for one in unusable if one.verdict is worst]))
+    if unanswered:
+        return Finding(label, Kind.INCOMPLETE, _listed(map(_short, unanswered)))
+    if not rows:
+        return Finding(label, Kind.NOT_JUDGED, "there is no candidate to judge; every answer that was asked for counts")
+    first = [one for one in rows if one.comparison.parts] or list(rows)
+    told = "no minimum recovery was asked for"
+    return Finding(label, Kind.NOT_JUDGED, f"{told}; {_listed(map(_found, first))}")
+
+
+def _kept(rows: Sequence[Judgement]) -> str:
+    """The rows that show what they had to."""
+    told = _listed(map(_found, rows))
+    thresholds = {one.rule.min_recovery for one in rows}
+    least = f"{thresholds.pop():g} %" if len(thresholds) == 1 else "their thresholds"
+    return f"{told} {'is' if len(rows) == 1 else 'are'} shown to keep {least}"
+
+
+def _below(one: Judgement) -> str:
+    """A row that lies below its threshold, with the flips behind it."""
+    return f"{_name(one)} {_figures(one)} is below {one.rule.min_recovery:g} %{_flips(one)}"
+
+
+def _found(one: Judgement) -> str:
+    """A row's name, recovery and interval; first, where so it is, that nothing changed at all."""
+    return f"{_name(one)}{f': {UNCHANGED},' if unchanged(one) else ''} {_figures(one)}{_flips(one)}"
+
+
+def _figures(one: Judgement) -> str:
+    return figures(one.comparison, one.rule.min_recovery)
+
+
+def _flips(one: Judgement) -> str:
+    flips = one.comparison.flips
+    if flips is None or unchanged(one):
+        return ""
+    what = "problem" if one.comparison.attempts is not None and not one.comparison.parts else "answer"
+    plural = "" if flips.regressed == 1 else "s"
+    return f" ({flips.regressed:,} {what}{plural} lost, {flips.improved:,} gained)"
+
+
+def _by_reason(rows: Sequence[Judgement]) -> str:
+    """Rows that do not decide, those of one reason together."""
+    # What a task lacks its average lacks too, in longer words.
+    tasks = [one for one in rows if not one.comparison.parts]
+    rows = tasks if tasks and rows[0].verdict in _UNUSABLE else rows
+    groups: dict[tuple[str, str], list[Judgement]] = {}
+    for one in rows:
+        groups.setdefault(_reason(one), []).append(one)
+    told = []
+    for (link, reason), members in groups.items():
+        verb = link or (" have " if len(members) > 1 else " has ")
+        told.append(f"{_names(members)}{verb}{reason}")
+    return _listed(told)
+
+
+def _reason(one: Judgement) -> tuple[str, str]:
+    """Why a row does not decide, after what joins it to the row's name; empty for "has"."""
+    low, high, least = one.comparison.recovery.low, one.comparison.recovery.high, one.rule.min_recovery
+    few = low is not None and high is not None and least is not None and low < least <= high
+    if one.verdict is Verdict.UNDECIDED and few:
+        return f": {UNCHANGED}, but " if unchanged(one) else "", f"too few samples to show {least:g} %"
+    reason = _short(one.reasons[0])
+    keys = [difference.key for difference in one.comparison.differences if difference.key != "samples"]
+    if one.verdict is Verdict.NOT_COMPARABLE and keys:
+        reason += f" (if that is intended: {' '.join(f'--accept-difference {key}' for key in dict.fromkeys(keys))})"
+    return ": ", reason
+
+
+def _names(rows: Sequence[Judgement]) -> str:
+    """``A, B and C``; beyond some the rest is counted."""
+    names = [_name(one) for one in rows[:_NAMED]]
+    if len(rows) > _NAMED:
+        names.append(f"{len(rows) - _NAMED} more")
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _name(one: Judgement) -> str:
+    name = one_line(one.comparison.task) or "the task"
+    return f"{name} average" if one.comparison.parts else name
+
+
+def _listed(texts: Iterable[str]) -> str:
+    told = list(texts)
+    more = [f"and {len(told) - _NAMED} more"] if len(told) > _NAMED else []
+    return "; ".join([*told[:_NAMED], *more])
+
+
+def _short(text: str) -> str:
+    """A reason in one line, without the full stop that the sentence has of its own."""
+    plain = one_line(text).rstrip(".")
+    return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}…"
