@@ -105,9 +105,12 @@ class SandboxError(InfrastructureError):
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether a disk, or the user's share of it, had no room left: as the system says it, or as SQLite does."""
+    """Whether a disk, or the user's share of it, had no room left: as the system says it, or as SQLite does.
+
+    A limit on the size of files (`ulimit -f`) is such a share.
+    """
     if isinstance(error, OSError):
-        return error.errno in {errno.ENOSPC, errno.EDQUOT}
+        return error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
     return getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
 
 

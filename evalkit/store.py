@@ -353,10 +353,12 @@ class Store:
             self._connection.execute("BEGIN")
             try:
                 yield
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                # SQLite may have rolled back by itself, as on a full disk: to do it again would hide why.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
 
 def settled(outcome: Outcome | None, final: Container[FailureKind] = FINAL) -> bool:

@@ -154,7 +154,8 @@ def errors(path: Path) -> Iterator[None]:
         if is_full(error):
             raise FullDiskError(f"{path}: {error}", fix="make room; the same command then continues") from error
         if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR:
-            raise StoreError(f"{path}: {error}", fix="examine the disk; the same command then continues") from error
+            room = "see that the disk is sound, and that quota and ulimit -f leave room"
+            raise StoreError(f"{path}: {error}", fix=f"{room}; the same command then continues") from error
         fix = "choose another folder with --output; the same command then continues"
         raise OutputError(f"{path}: {error}", fix=fix) from error
     except sqlite3.DatabaseError as error:

@@ -292,3 +292,35 @@ def test_settled_ones_are_found_among_many(tmp_path):
         assert len(found) == 401
         assert store.settled_of(keys, (FailureKind.BAD_ROW,)) == found - {"key1"}
         assert store.settled_of([]) == set()
+
+
+def test_a_full_disk_is_named_also_where_sqlite_has_rolled_back_by_itself(tmp_path):
+    with Store(tmp_path) as store:
+        pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
+        store._connection.execute(f"PRAGMA max_page_count={pages + 4}")
+        store._connection.execute("PRAGMA cache_size=4")
+        planned = ((Sample(str(at), (Text("x" * 9000),), ("7",)), str(at)) for at in range(1000))
+        with pytest.raises(FullDiskError, match="full"):
+            store.write_listing(planned, note="doc")
+
+
+def test_a_file_that_may_not_grow_is_told_with_what_stops_it(tmp_path):
+    code = (
+        "import resource, signal, sys\n"
+        "from pathlib import Path\n"
+        "from evalkit.errors import InfrastructureError\n"
+        "from evalkit.store import Store\n"
+        "from evalkit.types import Answer\n"
+        "with Store(Path(sys.argv[1])) as store:\n"
+        "    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+        "    try:\n"
+        "        for number in range(100):\n"
+        "            store.put(str(number), Answer('x' * 9000, 'stop', 1, 1, 0.1), 'run')\n"
+        "    except InfrastructureError as error:\n"
+        "        print(error.message, error.fix)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=False)
+    assert "store.sqlite3: " in done.stdout, done.stderr
+    assert "ulimit -f" in done.stdout
+    assert "rollback" not in done.stdout

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from evalkit import __version__
-from evalkit.errors import ConfigError, EvalkitError, ExitCode, FullDiskError, is_full
+from evalkit.errors import ConfigError, EvalkitError, ExitCode, FullDiskError, InfrastructureError, is_full
 from evalkit.library_log import standard_error
 from evalkit.printable import is_secret, one_line, printable
 
@@ -39,6 +39,10 @@ def ending(command: Callable[[], int | None]) -> int:
     except KeyboardInterrupt:
         # The second Ctrl-C, while the first was being told: everything is closed by now.
         os._exit(ExitCode.INTERRUPTED)
+    except BaseException:  # noqa: BLE001 - what is left to a process without memory, when even the telling failed
+        with suppress(BaseException):
+            os.write(standard_error().fileno(), b"error: evalkit broke off, and had no means left to say why\n")
+        return ExitCode.INFRASTRUCTURE
 
 
 def _ending(command: Callable[[], int | None]) -> int:
@@ -87,13 +91,36 @@ def _unexpected(error: BaseException, *, reader_left: bool) -> int:
     if (isinstance(error, SystemExit) and reader_left) or (isinstance(error, OSError) and error.errno == errno.EPIPE):
         _leave_unsaid()
         return _READER_GONE
+    lack = _lack(error)
+    if lack is None:
+        _crashed(error)
+    else:
+        _explain(lack)
+    if is_full(error):
+        _leave_unsaid()
+    return ExitCode.INFRASTRUCTURE
+
+
+def _lack(error: BaseException) -> EvalkitError | None:
+    """What the machine had no more of, if that is why the command broke off."""
     if is_full(error):
         place = getattr(error, "filename", None) or "a disk"
-        _explain(FullDiskError(f"{place}: {error}", fix="make room, then run the same command again"))
-        _leave_unsaid()
-    else:
-        _crashed(error)
-    return ExitCode.INFRASTRUCTURE
+        return FullDiskError(f"{place}: {error}", fix="make room, then run the same command again")
+    again = "then run the same command again"
+    if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
+        return InfrastructureError(f"{error.strerror}", fix=f"raise the limit (ulimit -n 4096); {again}")
+    if isinstance(error, FileNotFoundError) and not _stands_somewhere():
+        gone = "the folder that evalkit was started in is gone"
+        return InfrastructureError(gone, fix=f"change to a folder that is there; {again}")
+    return None
+
+
+def _stands_somewhere() -> bool:
+    try:
+        Path.cwd()
+    except OSError:
+        return False
+    return True
 
 
 def _leave_unsaid() -> None:
@@ -115,13 +142,14 @@ def _crashed(error: BaseException) -> None:
 
 def _keep(story: str) -> Path | None:
     """The traceback in a file of its own; None where none can be written."""
-    import platform  # noqa: PLC0415 - --help must not wait for these
-    from tempfile import gettempdir  # noqa: PLC0415
+    from tempfile import gettempdir  # noqa: PLC0415 - --help must not wait for these
 
     from platformdirs import user_log_path  # noqa: PLC0415
 
     name = f"crash-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}.txt"
-    head = f"evalkit {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+    # Not platform.platform(), which starts a process.
+    system = " ".join(os.uname()[part] for part in (0, 2, 4))
+    head = f"evalkit {__version__}, Python {sys.version.split()[0]}, {system}\n"
     for folder in (user_log_path("evalkit"), Path(gettempdir())):
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)

@@ -99,7 +99,7 @@ def test_an_answer_that_is_no_text_is_named_with_its_line(tmp_path, answer):
         assert f"{path}:2: answer is {answer}; an answer is a text, or null" in ended.err
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_a_full_disk_is_code_5_wherever_it_shows(broken, number):
     broken(OSError(number, os.strerror(number), "somewhere/file"))
     ended = evalkit("tasks")
@@ -107,6 +107,30 @@ def test_a_full_disk_is_code_5_wherever_it_shows(broken, number):
     (line,) = ended.err.splitlines()
     assert line.startswith("error: somewhere/file: ")
     assert "make room" in line
+
+
+def test_too_many_open_files_is_no_crash(broken):
+    broken(OSError(errno.EMFILE, "Too many open files"))
+    ended = evalkit("tasks")
+    (line,) = ended.err.splitlines()
+    assert (ended.code, "broke off" in line, "ulimit -n" in line) == (ExitCode.INFRASTRUCTURE, False, True)
+
+
+def test_a_folder_that_has_gone_from_under_evalkit_is_told(tmp_path):
+    (tmp_path / "gone").mkdir()
+    words = f"cd gone && rmdir ../gone && {sys.executable} -m evalkit plan --baseline m; exit $?"
+    done = subprocess.run(["sh", "-c", words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == ExitCode.INFRASTRUCTURE
+    assert done.stderr.startswith("error: the folder that evalkit was started in is gone; change to a folder")
+
+
+def test_a_crash_that_cannot_even_be_told_is_code_5(broken, monkeypatch):
+    def no_memory(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("traceback.format_exception", no_memory)
+    broken(KeyError("mmlu"))
+    assert evalkit("tasks").code == ExitCode.INFRASTRUCTURE
 
 
 def test_output_that_does_not_fit_is_code_5():
