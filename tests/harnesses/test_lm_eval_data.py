@@ -1,8 +1,13 @@
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from mmlu_folder import mmlu, rows, task, write
 
 from evalkit.errors import DataError, InfrastructureError
 from evalkit.harnesses.lm_eval.data import categories, mirror, subjects
+from evalkit.harnesses.lm_eval.harness import LmEval
 
 
 def read(folder, shots=5):
@@ -95,3 +100,33 @@ def test_a_pinned_commit_in_the_cache_needs_no_network(tmp_path, monkeypatch):
     found = mirror(pinned, None, 5, pytest.fail)
     assert found.revision == commit
     assert len(found.files) == 57
+
+
+def strange(count):
+    """Columns that no template reads, and that cannot be decoded."""
+    offsets = pa.py_buffer(b"".join((at * 2).to_bytes(4, "little") for at in range(count + 1)))
+    return {
+        "zone": pa.array([1] * count, pa.timestamp("s", tz="Mars/Olympus")),
+        "bytes": pa.StringArray.from_buffers(count, offsets, pa.py_buffer(b"\xff\xfe" * count)),
+        "map": pa.array([[("a", 1)]] * count, pa.map_(pa.string(), pa.int64())),
+    }
+
+
+@pytest.mark.parametrize("name", ["zone", "bytes", "map"])
+def test_a_column_that_no_template_reads_ends_nothing(tmp_path, name):
+    for split in ("dev", "test"):
+        path = mmlu(tmp_path, ("sociology",)) / f"sociology/{split}-00000-of-00001.parquet"
+        table = pq.read_table(path)
+        pq.write_table(table.append_column(name, strange(len(table))[name]), path)
+    assert asked(tmp_path) == asked(mmlu(tmp_path / "as it should be", ("sociology",)))
+
+
+def test_a_key_that_no_template_reads_ends_nothing(tmp_path):
+    deep = json.loads("[" * 100 + "]" * 100)
+    for split in ("dev", "test"):
+        write(tmp_path / f"sociology/{split}.jsonl", [{**row, "n": deep} for row in rows("sociology", split)])
+    assert asked(tmp_path) == asked(mmlu(tmp_path / "as it should be", ("sociology",)))
+
+
+def asked(folder):
+    return [sample.text for sample, _ in LmEval().questions(task(), folder, print).samples(3)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -9,6 +10,8 @@ from hashlib import file_digest, sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+import pyarrow.parquet as pq
 
 from evalkit import textfile
 from evalkit.errors import DataError, InfrastructureError
@@ -90,6 +93,35 @@ def mirror(task: Task, data: Path | None, shots: int, tell: Callable[[str], None
         for split, paths in splits.items():
             _check(subject, split, paths, shots if split == SHOTS_SPLIT else 1)
     return Mirror(found, revision)
+
+
+def narrowed(files: Mirror, folder: Path) -> Mirror:
+    """Copies of the files in ``folder`` with the columns that lm-eval's templates read, and no others.
+
+    Raises:
+        DataError: A file cannot be read.
+    """
+    return Mirror(
+        {
+            subject: {
+                split: tuple(_narrow(path, folder / subject) for path in paths) for split, paths in splits.items()
+            }
+            for subject, splits in files.files.items()
+        },
+        files.revision,
+    )
+
+
+def _narrow(path: Path, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    copy = folder / path.name
+    if path.suffix == local.PARQUET:
+        pq.write_table(pq.read_table(path, columns=list(COLUMNS)), copy)
+        return copy
+    with copy.open("w", encoding="utf-8") as stream:
+        for _, row in textfile.objects(path):
+            stream.write(json.dumps({name: row[name] for name in COLUMNS}) + "\n")
+    return copy
 
 
 def _beside(task: Task) -> Path:

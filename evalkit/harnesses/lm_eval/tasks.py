@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from evalkit.errors import DataError, InfrastructureError
-from evalkit.harnesses.lm_eval.data import categories, subjects
+from evalkit.harnesses.lm_eval.data import categories, narrowed, subjects
 from evalkit.scratch import Scratch
 
 if TYPE_CHECKING:
@@ -136,10 +136,18 @@ def _load(mirror: Mirror, shots: int, folder: Path) -> dict[str, Json]:
 
     shown = datasets.are_progress_bars_disabled()
     datasets.disable_progress_bars()
-    try:
-        _write(mirror, shots, folder)
+
+    def built(files: Mirror) -> dict[str, Json]:
+        _write(files, shots, folder)
         # Without the defaults: lm-eval would index some 14,000 tasks first.
-        loaded: dict[str, Json] = TaskManager(include_path=str(folder), include_defaults=False).load([GROUP])
+        group: dict[str, Json] = TaskManager(include_path=str(folder), include_defaults=False).load([GROUP])
+        return group
+
+    try:
+        try:
+            loaded = built(mirror)
+        except Exception:  # noqa: BLE001 - a column that nobody reads may be what cannot be decoded
+            loaded = built(narrowed(mirror, folder / "narrowed"))
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
