@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from evalkit.plan import Plan
-    from evalkit.report import Report
+    from evalkit.policy import Policy
+    from evalkit.report import Report, Terms
     from evalkit.store import RunRow
 
 LATEST = "latest"
@@ -81,18 +83,33 @@ def plan(row: RunRow) -> Plan:
         raise _unreadable(row, error) from error
 
 
-def report(row: RunRow, store: Store) -> Report:
+def terms(row: RunRow) -> Terms:
+    """What the report of a run is judged by.
+
+    Raises:
+        StoreError: The store does not say, or not in words that this evalkit understands.
+    """
+    try:
+        return runfile.terms_from(row.body)
+    except (KeyError, ValueError) as error:
+        raise _unreadable(row, error) from error
+
+
+def report(row: RunRow, store: Store, *, policy: Policy | None = None) -> Report:
     """The report of a run, scored again from the store; equal to the one that the run itself made.
+
+    With a ``policy`` it is judged by that one instead of its own.
 
     Raises:
         StoreError: The store does not say how, or not in words that this evalkit understands.
     """
+    own = terms(row)
     try:
-        terms = runfile.terms_from(row.body)
         notices, provenance = row.body["notices"], row.body["provenance"]
-    except (KeyError, ValueError) as error:
+    except KeyError as error:
         raise _unreadable(row, error) from error
-    return publish.build(plan(row), store, terms, notices=notices, provenance=provenance)
+    judged = own if policy is None else replace(own, policy=policy)
+    return publish.build(plan(row), store, judged, notices=notices, provenance=provenance)
 
 
 def check(row: RunRow, store: Store) -> None:

@@ -23,6 +23,7 @@ COMMANDS = {
     "score": ("score", "Score answers made elsewhere."),
     "audit": ("audit", "Check the arithmetic of a published model card."),
     "compare": ("compare", "Compare scores made elsewhere, or two runs."),
+    "gate": ("gate", "Judge a stored run anew, by another policy."),
     "report": ("report", "Render a run's report again, from the store alone."),
     "export": ("export", "A run's samples as parquet, CSV or JSON lines."),
     "view": ("view", "Every run, and any sample of it, on a local page."),

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from evalkit import answers, averages, pairs, policy, report, schema, textfile, verdict
+from evalkit import answers, averages, pairs, report, verdict
 from evalkit.answers import Choice
+from evalkit.cli.policy_file import asked, with_policy
 from evalkit.errors import ConfigError, DataError, near_miss
 from evalkit.outcome import outcome
 from evalkit.pairs import Side
@@ -36,17 +37,7 @@ _METHODS = {
 @click.command("compare")
 @click.argument("base", type=click.Path(exists=True, path_type=Path))
 @click.argument("cand", type=click.Path(exists=True, path_type=Path))
-@click.option("--min-recovery", type=float, metavar="PERCENT", help="Judge: the candidate has to keep so much.")
-@click.option(
-    "--policy",
-    "policy_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="TOML file with a [policy] table.",
-)
-@click.option(
-    "--max-failed", type=float, metavar="SHARE", help="Share of samples that may lack a pair; 0.01 by default."
-)
+@with_policy
 @click.option(
     "--expected",
     type=click.IntRange(min=1),
@@ -83,7 +74,7 @@ def command(base: Path, cand: Path, *, as_json: bool, **given: Any) -> int:
     over several tasks has to recover; each of its tasks has only not to degrade.
     """
     file = given["policy_file"]
-    rules = _policy(file, given["min_recovery"], given["max_failed"])
+    rules = asked(file, given["min_recovery"], given["max_failed"])
     named = dict(text.partition("=")[::2] for text in given["metrics"] if "=" in text)
     metric = next((text for text in reversed(given["metrics"]) if "=" not in text), None)
     choice = Choice("baseline", metric, given["dialect"], given["tasks"], named)
@@ -110,20 +101,6 @@ def _row_names(rows: Sequence[Judgement]) -> str:
 
 
 # --- reading ---
-
-
-def _policy(file: Path | None, min_recovery: float | None, max_failed: float | None) -> Policy:
-    """The file's policy with the options in place of what it says."""
-    found = policy.Policy()
-    if file is not None:
-        table = textfile.toml(file).get("policy")
-        if not isinstance(table, dict):
-            raise ConfigError(f"{file}: no [policy] table", fix="add [policy] with min_recovery = 99")
-        found = policy.policy(table, f"{file}: policy")
-    options: dict[str, Any] = {"min_recovery": min_recovery, "max_failed": max_failed}
-    found = replace(found, **{name: value for name, value in options.items() if value is not None})
-    schema.refuse(list(policy.problems(found)), "command line")
-    return found
 
 
 def _compared(base: Path, cand: Path, found: tuple[Found, Found], given: Mapping[str, Any]) -> list[Comparison]:

@@ -1,0 +1,59 @@
+"""``evalkit gate``: a stored run judged anew, without asking anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evalkit.cli.policy_file import asked, with_policy
+from evalkit.cli.stored import runs_option
+from evalkit.errors import ConfigError, NothingScoredError, UsageError
+from evalkit.printable import printable
+
+
+@click.command(
+    "gate",
+    help="Judge a stored run anew: no server, no data set, no network, and nothing is written unless -o says where. "
+    "RUN is a run's id, the beginning of one, its folder, or `latest`. Without a policy the run's own holds. "
+    "The exit code is as that of `run`: 0 fine, 1 degraded, 3 undecided, 4 not comparable or incomplete, "
+    "5 a model could not be served.",
+)
+@click.argument("run")
+@with_policy
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER", help="Write the report there, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print results.json as this policy makes it.")
+@runs_option
+def command(run: str, output: Path | None, runs: Path, *, as_json: bool, **given: Any) -> int:
+    """Judge, and print what the run comes to."""
+    from evalkit import publish, reopen, report  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.config import check_policy  # noqa: PLC0415
+
+    with reopen.opened(run, runs) as (row, store, folder):
+        file, own = given["policy_file"], reopen.terms(row).policy
+        rules = asked(file, given["min_recovery"], given["max_failed"], own)
+        built = reopen.report(row, store, policy=rules)
+        names = [one.part.task.name for one in built.rows]
+        if file is not None:
+            check_policy(rules, names, [one.category for one in built.averages], f"{file}: policy")
+        if not any(score.scored for line in built.rows for score in line.scores.values()):
+            raise NothingScoredError(
+                f"run {row.id}: no sample was answered by any model",
+                fix="run the same command again: it asks once more",
+            )
+        if not built.candidates:
+            raise UsageError(f"run {row.id} has no candidate to judge", fix="name a run with a candidate")
+        if all(one.rule.min_recovery is None for one in built.judgements):
+            # A gate that judges nothing must not look like one that was passed.
+            where = f"{file}: the policy judges" if file else f"run {row.id}: its own policy judges"
+            raise ConfigError(
+                f"{where} none of the rows", fix="give --min-recovery 99, or a [policy] with min_recovery"
+            )
+        written = publish.write_report(output, built, store, publish.FORMATS, run=folder) if output else []
+    if as_json:
+        click.echo(report.results_text(built), nl=False)
+    else:
+        for line in [*built.outcome.lines, *report.sentences(built), *map(str, written)]:
+            click.echo(printable(line))
+    return built.outcome.exit_code
