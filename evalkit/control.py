@@ -6,9 +6,11 @@ time as a whole, however slowly the answer trickles, and in the size of that ans
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -84,7 +86,8 @@ class Said:
     body: bytes
     whole: bool
     """False when the body is longer than was allowed, and only begins here."""
-    retry_after: str | None = None
+    retry_after_s: float | None = None
+    """Seconds for which the server wants to be left alone; None when it does not say."""
 
     def json(self) -> Json:
         """What the body spells.
@@ -160,14 +163,38 @@ def patiently(url: str, patience_s: float, tell: Callable[[str], None]) -> list[
         try:
             return served_models(url)
         except NotNowError as error:
-            wait_s = max(pause_s, error.retry_after_s)
-            if time.monotonic() + wait_s > until:
-                raise
             if not told and pause_s >= _PAUSE_S:  # one lost connection is not worth a word
                 tell(f"{error.message}; it is asked again for up to {patience_s:g} s (--patience)")
                 told = True
-            time.sleep(wait_s)
+            if not _waited(max(pause_s, error.retry_after_s), until):
+                raise
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+def _waited(wait_s: float, until: float) -> bool:
+    """Wait before a question is asked again; at once False where the patience would be over by then."""
+    if time.monotonic() + wait_s > until:
+        return False
+    time.sleep(wait_s)
+    return True
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a ``Retry-After`` (a number, or an HTTP date) asks for; None when there is no usable one.
+
+    A date is compared with the response's own ``Date`` where there is one: the two clocks need not agree.
+    """
+    text = headers.get("Retry-After", "").strip()
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            until = parsedate_to_datetime(text).timestamp()
+            now = parsedate_to_datetime(headers["Date"]).timestamp() if "Date" in headers else time.time()
+        except (ValueError, OverflowError):
+            return None
+        seconds = until - now
+    return None if math.isnan(seconds) else max(seconds, 0.0)
 
 
 def authorization() -> dict[str, str]:
@@ -252,7 +279,7 @@ def _exchanged(own: requests.Session, place: str, body: Mapping[str, Json] | Non
             if len(taken) > most or time.monotonic() > until:
                 whole = False
                 break
-        return Said(response.status_code, bytes(taken[:most]), whole, response.headers.get("Retry-After"))
+        return Said(response.status_code, bytes(taken[:most]), whole, retry_after_s(response.headers))
 
 
 def insist(
@@ -267,18 +294,17 @@ def insist(
     """
     until, pause_s, stumbles = time.monotonic() + patience_s, _PAUSE_S / 8, 0
     while True:
-        said: Said | None = None
         try:
             said = exchange(own, place, deadline_s=deadline_s, most=most, body=body)
         except requests.RequestException:
-            if time.monotonic() + pause_s > until:
+            if not _waited(pause_s, until):
                 raise
-        if said is not None:
-            stumbles += said.status >= 500 and said.status not in _NOT_NOW
-            over = time.monotonic() + pause_s > until or stumbles > _STUMBLES
-            if over or (said.status < 500 and said.status not in _NOT_NOW):
+        else:
+            if said.status < 500 and said.status not in _NOT_NOW:
                 return said
-        time.sleep(pause_s)
+            stumbles += said.status not in _NOT_NOW
+            if stumbles > _STUMBLES or not _waited(max(pause_s, said.retry_after_s or 0.0), until):
+                return said
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
 
@@ -304,12 +330,11 @@ def _json(url: str, path: str, timeout_s: float) -> Json:
     evidence = said.body[:500].decode("utf-8", "replace")
     if said.status in _NOT_NOW:
         fix = "wait until the server takes requests, and run the same command again"
-        wait = said.retry_after or ""
         raise NotNowError(
             f"{place}: HTTP {said.status}",
             fix=fix,
             evidence=evidence,
-            retry_after_s=float(wait) if wait.isdecimal() and len(wait) < 6 else 0.0,
+            retry_after_s=said.retry_after_s or 0.0,
         )
     fix = "check that the address is that of an OpenAI-compatible server, such as vLLM"
     raise InfrastructureError(

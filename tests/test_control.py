@@ -29,9 +29,10 @@ class Says(ModelServer):
 
     def __init__(self, reply):
         super().__init__()
-        self.reply = reply
+        self.reply, self.times = reply, 0
 
     async def other(self, path, body):
+        self.times += 1
         return self.reply
 
 
@@ -251,3 +252,14 @@ def test_a_server_that_stumbles_over_a_question_is_asked_a_few_times():
     with says({}, 500) as server, session(server.url) as own:
         said = insist(own, f"{server.url}/tokenize", body={}, deadline_s=5.0, most=1000, patience_s=60.0)
     assert said.status == 500
+
+
+@pytest.mark.parametrize("later", ["3600", "Thu, 01 Jan 2099 00:00:00 GMT"])
+def test_a_server_that_wants_to_be_left_alone_longer_than_the_patience_is_asked_once(later):
+    asking = {"deadline_s": 5.0, "most": 1000, "patience_s": 60.0, "body": {}}
+    with Says(Reply(503, headers={"Retry-After": later})) as server, session(server.url) as own:
+        assert insist(own, f"{server.url}/tokenize", **asking).status == 503
+        assert server.times == 1
+        with pytest.raises(NotNowError, match="HTTP 503"):
+            patiently(server.url, 60.0, lambda _: None)
+        assert server.times == 2

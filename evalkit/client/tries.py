@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import random
-import time
 from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
 from evalkit.client.responses import LONGEST_MESSAGE, error_message
+from evalkit.control import retry_after_s
 from evalkit.types import Failure, FailureKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from evalkit.client.request import Policy
     from evalkit.types import Outcome, Replies
 
@@ -104,21 +100,3 @@ def wait_before_try(number: int, retry_after: float | None, policy: Policy) -> f
     span = policy.first_wait_s * 2 ** min(number - 2, 60) if retry_after is None else policy.first_wait_s
     wait = (retry_after or 0.0) + random.uniform(0, min(span, policy.longest_wait_s))  # noqa: S311 - not a secret
     return min(wait, policy.longest_wait_s)
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a ``Retry-After`` (a number, or an HTTP date) asks for; None when there is no usable one.
-
-    A date is compared with the response's own ``Date`` where there is one: the two clocks need not agree.
-    """
-    text = headers.get("Retry-After", "").strip()
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            until = parsedate_to_datetime(text).timestamp()
-            now = parsedate_to_datetime(headers["Date"]).timestamp() if "Date" in headers else time.time()
-        except (ValueError, OverflowError):
-            return None
-        seconds = until - now
-    return None if math.isnan(seconds) else max(seconds, 0.0)

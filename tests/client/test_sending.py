@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from servers import Asked, ModelServer, Reply, chat, part_named
 
 from evalkit.client import AHEAD, Asks, Client, Policy, Request, read_chat
-from evalkit.client.tries import retry_after_s, wait_before_try
+from evalkit.client.tries import wait_before_try
+from evalkit.control import retry_after_s
 from evalkit.errors import InfrastructureError, UsageError
 from evalkit.types import Answer, Failure, FailureKind
 
