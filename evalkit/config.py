@@ -27,6 +27,8 @@ COMMAND_LINE = "command line"
 
 RELEASE = re.compile(r"\d+(\.\d+)*((a|b|rc|\.post|\.dev)\d+)*(\+[a-z0-9.]+)?")
 """A release of a distribution, as in ``0.32.0`` or ``0.33.0rc1``."""
+_LONGEST_LABEL = 200
+"""Bytes; the name of a file has 255 on most file systems, and a suffix."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
@@ -60,6 +62,10 @@ class ModelChoice:
         else:
             source = text.strip()
             label = source if _HUB_ID.fullmatch(source) else PurePath(source).name
+        if len(file_name(label).encode()) > _LONGEST_LABEL:
+            raise ValueError(
+                f"'{label[:40]}...' is too long for names of files; write a short one before it: LABEL=MODEL"
+            )
         if not text.isprintable():
             raise ValueError(f"{text!r} cannot be printed; name the model in letters that can")
         if not source:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from evalkit.errors import EvalkitError, UsageError, near_miss
+from evalkit.identity import decoded
 from evalkit.store import Store
 
 if TYPE_CHECKING:
@@ -259,7 +259,7 @@ def _known(folder: Path, *_stamps: tuple[int, int, int]) -> PastRun:
 
 
 def _read(path: Path) -> dict[str, Json]:
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found = decoded(path.read_text(encoding="utf-8"))
     if not isinstance(found, dict):
         raise ValueError(f"{path.name} is not a JSON object")  # noqa: TRY004 - told like every other damage
     return found

@@ -94,7 +94,7 @@ def _flag(value: str) -> Json:
     try:
         # NaN and Infinity are no JSON, whatever Python's reader says: they stay text.
         return json.loads(value, parse_constant=str)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
 
 

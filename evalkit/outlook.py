@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from dataclasses import dataclass
 from itertools import islice
@@ -15,6 +14,7 @@ from evalkit.config import check_policy
 from evalkit.errors import StoreError
 from evalkit.events import Stage
 from evalkit.forecast import Forecast, Past, Terms, forecast
+from evalkit.identity import decoded
 from evalkit.plan import Plan, averages, fingerprint
 from evalkit.score import tally
 from evalkit.scratch import Scratch
@@ -132,7 +132,7 @@ def _from_store(store: Store, output: Path, tasks: Sequence[Task], digests: set[
 def _runs(output: Path) -> Iterator[dict[str, Json]]:
     for path in output.glob("*/run.json"):
         try:
-            run = json.loads(path.read_text(encoding="utf-8"))
+            run = decoded(path.read_text(encoding="utf-8"))
             if run["run"] and run["plan"]["models"] and run["plan"]["tasks"]:
                 yield run
         except (OSError, ValueError, LookupError, TypeError):

@@ -79,7 +79,7 @@ def problems(one: Policy) -> Iterator[Problem]:
     for place, value in named.items():
         if value is not None and 0.0 < value <= 1.0 + stats.ROUNDING:
             yield Problem(place, f"is {value:g}", f"is in percent; write {value * 100:g}")
-        elif value is not None and value > _MOST:
+        elif value is not None and value > _MOST * (1.0 + stats.ROUNDING):
             yield Problem(place, f"is {value:g}", f"must be a percentage of at most {_MOST:g}, such as 99")
         elif value is not None and not value >= -stats.ROUNDING:
             yield Problem(place, f"is {value}", "must be a percentage, such as 99")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from evalkit import private
 from evalkit.errors import FullDiskError, OutputError, StoreError, is_full, unwritable
-from evalkit.identity import digest
+from evalkit.identity import decoded, digest
 from evalkit.types import Image, Sample, Text
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def read_sample(path: Path, key: object, body: object) -> Sample:
         StoreError: It is another one, or not there.
     """
     try:
-        said = json.loads(body) if isinstance(body, str) else None
+        said = decoded(body) if isinstance(body, str) else None
     except ValueError:
         said = None
     if said is None or digest(said) != key:

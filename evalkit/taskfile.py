@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from evalkit.types import Dataset
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _SHAPES = {
     "repository": (re.compile(r"[\w.-]+/[\w.-]+"), "must be owner/name on GitHub"),
     "commit": (re.compile(r"[0-9a-f]{40}"), "must be a full commit: 40 hexadecimal digits"),
@@ -115,7 +115,7 @@ def _chat(task: Task) -> Iterator[Problem]:
 def _name(name: str) -> Iterator[Problem]:
     """A name stands in paths and in ``--data NAME=FILE``, so it holds nothing that means something there."""
     if not _NAME.fullmatch(name):
-        yield Problem("name", f"{name!r} cannot be a name", "use small letters, digits, '-', '_' and '.'")
+        yield Problem("name", f"{name!r} cannot be a name", "use small letters, digits, '-', '_' and '.', 100 at most")
 
 
 def _listed(place: str, names: tuple[str, ...]) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from evalkit import flips, images, private
 from evalkit.errors import DataError, unwritable
+from evalkit.identity import decoded
 from evalkit.report import PICTURES
 from evalkit.types import Image
 
@@ -61,7 +62,7 @@ def read(folder: Path) -> dict[str, bytes]:
 
 def _chosen_from(folder: Path) -> list[str]:
     try:
-        found = json.loads((folder / _WANTED).read_text(encoding="utf-8"))
+        found = decoded((folder / _WANTED).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
     return found if isinstance(found, list) else []

@@ -150,6 +150,8 @@ def test_a_model_is_a_source_with_or_without_a_label(text, label, source):
         ("", "names no model"),
         ("a=", "names no model"),
         ("=a/b", "has no name of its own; write LABEL=a/b"),
+        ("m" * 201, "is too long for names of files; write a short one before it: LABEL=MODEL"),
+        ("ü" * 120 + "=a/b", "is too long for names of files"),
         (".", "has no name of its own; write LABEL=."),
         ("..", "has no name of its own"),
         ("/", "has no name of its own"),

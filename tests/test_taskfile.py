@@ -59,6 +59,10 @@ def test_a_published_prompt_is_named_not_carried():
     ("changes", "said"),
     [
         ({"name": "My Task"}, "x.toml: name: 'My Task' cannot be a name; use small letters, digits, '-', '_' and '.'"),
+        (
+            {"name": "d" * 101},
+            f"x.toml: name: '{'d' * 101}' cannot be a name; use small letters, digits, '-', '_' and '.', 100 at most",
+        ),
         ({"name": "../up"}, "x.toml: name: '../up' cannot be a name; use small letters, digits, '-', '_' and '.'"),
         ({"benchmark": "docqva"}, "x.toml: benchmark: unknown benchmark 'docqva'; did you mean 'docvqa'?"),
         ({"metrics": ["anls", "anlss"]}, "x.toml: metrics[1]: unknown metric 'anlss'; did you mean 'anls'?"),

@@ -3,12 +3,17 @@
 import codecs
 import gzip
 import json
+import re
+from pathlib import Path
 
 import pytest
 from commands import evalkit, write_lines
 
 from evalkit import textfile
+from evalkit.environment.weights import object_in
 from evalkit.errors import ConfigError, DataError
+from evalkit.server.launch import context_length
+from evalkit.types import Model
 
 MARK = codecs.BOM_UTF8
 
@@ -93,3 +98,19 @@ def test_a_mark_in_the_text_of_results_beside_samples(tmp_path):
     marked(tmp_path / "run" / "results.json", json.dumps({"baseline": "m", "tasks": [{"task": "t", "planned": 7}]}))
     found = evalkit("compare", samples / "t.jsonl", samples / "t.jsonl", "--json")
     assert found.json["planned"] == 7
+
+
+def test_json_files_are_read_by_what_knows_of_nesting():
+    """``json.loads`` alone raises `RecursionError`, which no reader of a damaged file expects."""
+    package = Path(textfile.__file__).parent
+    alone = re.compile(r"json\.loads?\([^\n]*(read_text|read_bytes|\.read\(|open\()")
+    # The sandbox's child is a program of its own, and the training reads what it wrote.
+    ours = [path for path in package.rglob("*.py") if path.name != "child.py" and "train" not in path.parts]
+    assert [str(path) for path in ours if alone.search(path.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize("text", ["[" * 5000, "{", "[]", "null"])
+def test_a_config_json_that_is_none_tells_nothing_of_a_model(tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    assert object_in(tmp_path / "config.json") == {}
+    assert context_length(Model("m", str(tmp_path), "0")) is None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalkit.cli.run import mapping, options
-from evalkit.errors import ExitCode
+from evalkit.errors import ExitCode, UsageError
 from evalkit.library_log import library_log
 
 if TYPE_CHECKING:
@@ -23,19 +23,22 @@ if TYPE_CHECKING:
 @options
 @click.option(
     "--discordance",
-    type=click.FloatRange(0.0, 1.0),
+    type=float,
     metavar="SHARE",
     help="Expected share of samples that change, 0-1; from earlier runs by default, or else 0.1.",
 )
 def command(config_file: Path | None, *, as_json: bool, discordance: float | None, **given: Any) -> int:
     """Look ahead and show."""
-    from evalkit import config  # noqa: PLC0415 - --help must not wait for these
+    from evalkit import config, stats  # noqa: PLC0415 - --help must not wait for these
     from evalkit.display import display  # noqa: PLC0415
     from evalkit.outlook import outlook  # noqa: PLC0415
 
+    expected = None if discordance is None else stats.share(discordance)
+    if expected is None and discordance is not None:
+        raise UsageError(f"--discordance is {discordance:g}", fix="give a share between 0 and 1, such as 0.1")
     settled = config.resolved(mapping(config_file), str(config_file), given)
     with library_log(Path(settled.output)), display(as_json=as_json) as say:
-        found = outlook(settled, say, discordance)
+        found = outlook(settled, say, expected)
     if as_json:
         click.echo(json.dumps(_object(found)))
     else:

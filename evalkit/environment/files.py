@@ -14,7 +14,7 @@ from typing import Final
 from platformdirs import user_cache_path
 
 from evalkit.errors import DataError
-from evalkit.identity import digest
+from evalkit.identity import decoded, digest
 
 _PICTURES: Final = frozenset({".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".pdf"})
 _TEXTS: Final = ("readme", "license", "licence", "notice", "changelog", "use_policy")
@@ -118,7 +118,7 @@ class _Memory:
 
     def _read(self) -> dict[str, list[int | str]]:
         try:
-            known = json.loads(self._path.read_text(encoding="utf-8"))
+            known = decoded(self._path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
         if not isinstance(known, dict):

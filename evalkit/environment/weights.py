@@ -6,7 +6,6 @@ tensor with its type, shape and place: https://github.com/huggingface/safetensor
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from hashlib import sha256
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from evalkit import checkpoint as rules
 from evalkit.checkpoint import Checkpoint
-from evalkit.identity import digest
+from evalkit.identity import decoded, digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -159,7 +158,7 @@ def _header(path: Path) -> dict[str, tuple[str, int]]:
         length = int.from_bytes(stream.read(8), "little")
         if length > _LONGEST_HEADER:
             raise ValueError(f"{path} is not a safetensors file")
-        header = json.loads(stream.read(length))
+        header = decoded(stream.read(length))
     return {
         name: (str(entry["dtype"]), int(entry["data_offsets"][1]) - int(entry["data_offsets"][0]))
         for name, entry in header.items()
@@ -226,7 +225,7 @@ def _table(mapping: Mapping[str, Json], key: str) -> dict[str, Json]:
 def object_in(path: Path) -> dict[str, Json]:
     """The JSON object in a file; empty where there is none to read."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = decoded(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
@@ -183,7 +184,9 @@ def _matches(folder: Path, patterns: Iterable[str]) -> list[Path]:
     """Files in the order of the patterns, by name within each."""
     found: dict[Path, None] = {}
     for pattern in patterns:
-        found |= dict.fromkeys(path for path in sorted(folder.glob(pattern)) if path.is_file())
+        # A pattern without a name, such as ".", is none to pathlib.
+        named = folder.glob(pattern) if PurePath(pattern).name else ()
+        found |= dict.fromkeys(path for path in sorted(named) if path.is_file())
     return list(found)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import psutil
 
 from evalkit.errors import UsageError
+from evalkit.identity import decoded
 from evalkit.printable import is_secret
 from evalkit.server import bytecode, inherited
 from evalkit.server.installed import installed
@@ -174,7 +175,7 @@ def _plain(value: Json) -> Json:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
+        return decoded(value)
     except ValueError:
         return value
 
@@ -182,7 +183,7 @@ def _plain(value: Json) -> Json:
 def context_length(model: Model) -> int | None:
     """The longest context of a model in a local folder; None when it is not plainly stated there."""
     try:
-        config = json.loads(Path(model.source, "config.json").read_text(encoding="utf-8"))
+        config = decoded(Path(model.source, "config.json").read_text(encoding="utf-8"))
         config = config.get("text_config") or config
         scaling = config.get("rope_scaling") or config.get("rope_parameters") or {}
         length = config.get("max_position_embeddings")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from evalkit import private
 from evalkit.errors import InfrastructureError, unwritable
+from evalkit.identity import decoded
 from evalkit.server.process import Group
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def orphans(folder: Path) -> list[Orphan]:
 
 def _read(note: Path) -> tuple[Group | None, tuple[str, ...]]:
     try:
-        said = json.loads(note.read_text(encoding="utf-8"))
+        said = decoded(note.read_text(encoding="utf-8"))
         # Without a pid evalkit was killed between the two notes: the mark alone then finds the server.
         group = Group(said.get("pid"), float(said.get("created", 0)), str(said["mark"]), noted=True)
         return group, tuple(said["command"])

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from platformdirs import user_cache_path
 
-from evalkit.identity import digest
+from evalkit.identity import decoded, digest
 from evalkit.server import bytecode
 from evalkit.server.installed import installed
 
@@ -121,7 +121,7 @@ def _key(found: Installed) -> str:
 
 def _read(kept: Path) -> list[str]:
     try:
-        said = json.loads(kept.read_text(encoding="utf-8"))
+        said = decoded(kept.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
     return said if isinstance(said, list) and all(isinstance(word, str) for word in said) else []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from contextlib import suppress
@@ -16,6 +15,7 @@ import psutil
 from platformdirs import user_cache_path
 
 from evalkit.errors import InfrastructureError, UsageError, near_miss
+from evalkit.identity import decoded
 from evalkit.tools.locks import free, locked, unwritable
 from evalkit.tools.recipes import DEFAULTS, VLLM
 
@@ -177,7 +177,7 @@ def _folders() -> list[Path]:
 def _read(folder: Path) -> Environment | None:
     """The environment in a folder; None when it is not whole, or when its Python has been removed since."""
     try:
-        said: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        said: dict[str, Any] = decoded((folder / MANIFEST).read_text(encoding="utf-8"))
         found = Environment(name=folder.name, folder=folder, **said)
     except (OSError, ValueError, TypeError):
         return None

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from evalkit import history, private
 from evalkit.errors import DataError, FullDiskError, is_full
-from evalkit.identity import digest, file_name
+from evalkit.identity import decoded, digest, file_name
 from evalkit.score import paired_id
 from evalkit.view import words
 from evalkit.view.problems import Problems, flip
@@ -262,10 +262,10 @@ def parsed(raw: bytes, where: str) -> dict[str, Json]:
         DataError: It is not what a run writes.
     """
     try:
-        found = json.loads(raw)
+        found = decoded(raw)
         if "id" in found and isinstance(found["content"], list):
             return dict(found)
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError):
         pass
     raise DataError(f"{where}: not a line that a run writes", fix="run the same command again: it writes it anew")
 

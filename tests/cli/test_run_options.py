@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from commands import evalkit
 from workplaces import model_folder
 
 WORDS = ("--baseline", "base", "--candidate", "cand", "--tasks-dir", "tasks", "--task", "pages", "--task", "charts")
@@ -50,6 +51,18 @@ def test_plan_starts_and_writes_nothing(workplace):
     # 2.4865 ** 2 / 12: with twelve samples six of them have to be lost.
     assert "51.52 points" in done.stdout
     assert not (workplace.folder / "runs").exists()
+
+
+@pytest.mark.parametrize("share", ["1.5", "-0.1", "nan"])
+def test_plan_takes_no_guess_that_is_no_share(share):
+    ended = evalkit("plan", "--baseline", "m", "--discordance", share)
+    assert ended.code == 2
+    assert ended.err == f"error: --discordance is {float(share):g}; give a share between 0 and 1, such as 0.1\n"
+
+
+def test_plan_takes_a_share_with_a_rounding_error(workplace):
+    done = workplace.evalkit("plan", *WORDS, "--discordance", "1.0000000000000002", "--json", check=0)
+    assert json.loads(done.stdout)["tasks"][0]["discordance"] == 1.0
 
 
 def test_plan_takes_a_guess(workplace):

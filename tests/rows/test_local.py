@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.errors import DataError
-from evalkit.rows import open_rows
+from evalkit.rows import local, open_rows
 from evalkit.types import Dataset
 
 OWN = Dataset(id="", split="validation", files=("validation-*.parquet",))
@@ -102,6 +102,9 @@ def test_a_task_has_its_own_files_beside_it(tmp_path):
     write(tmp_path / "validation-0.parquet", cells(2))
     assert list(opened(base=tmp_path)) == expected(2)
     assert "no file matches validation-*.parquet" in complaint(base=tmp_path / "elsewhere")
+    for nothing in (".", "./", ""):
+        with pytest.raises(DataError, match="no file matches"):
+            local.matching(tmp_path, [nothing])
 
 
 def test_a_path_with_signs_that_mean_something_to_a_pattern(tmp_path):
