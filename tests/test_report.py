@@ -391,6 +391,6 @@ def test_hostile_names_break_no_markdown_table():
     hostile = dataclasses.replace(task(), title=HOSTILE + "\n\n# heading")
     text = report.markdown(built({"base": [RIGHT], "cand": [MIXED]}, tasks=(hostile,)))
     row = next(line for line in text.splitlines() if line.startswith("| Vision"))
-    assert row.replace("\\|", "").count("|") == 6
+    assert row.replace("\\|", "").count("|") == 7
     assert "<script>" not in text.replace("\\<", "")
     assert not [line for line in text.splitlines() if line.startswith("# heading")]

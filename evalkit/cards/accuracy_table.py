@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from evalkit.cards import figures
@@ -24,6 +24,14 @@ _NOT_SCORES = re.compile(
     r"Δ|±|\b(?:delta|diff\w*|change|degradation|drop|std\w*|version|shots?|samples|size|questions|filter|n)\b",
     re.IGNORECASE,
 )
+_SIZE = re.compile(r"n|(?:number of )?(?:samples|questions|pairs)", re.IGNORECASE)
+"""What a column is called that says how many samples the scores of a row come from."""
+_NO_SCORE = re.compile(
+    r"\b(?:unparsed|unreadable|truncated|cut short|empty|another field|tokens|latency|throughput|memory|size|parameters"
+    r"|params|seconds|failed|failures|samples|questions|cost|price)\b|\((?:[GMKT]i?B|m?s)\)",
+    re.IGNORECASE,
+)
+"""What a row is called that stands beside scores and is none: a share of answers, a length, a size."""
 _MODELS = re.compile(r"(?:models?|checkpoint|variant|precision|quantization|scheme)\b", re.IGNORECASE)
 _QUANTIZED = re.compile(r"quanti[sz]ed|w\d{1,2}a\d{1,2}|int[48]|fp8|fp4|gptq|awq|-dynamic|this model", re.IGNORECASE)
 _MISSING = re.compile(r"[-\N{EN DASH}\N{EM DASH}?]{1,3}|n/?a|tbd", re.IGNORECASE)
@@ -38,6 +46,8 @@ class _Columns:
     """By model, the baseline first."""
     recoveries: tuple[int | None, ...]
     """By candidate; None where a candidate has none."""
+    size: int | None = None
+    """How many samples; None where no column says."""
 
     @property
     def figures(self) -> list[int]:
@@ -87,9 +97,15 @@ def _pairings(head: Head, body: Body) -> list[_Columns]:
             blocks.append(([], []))
         if blocks:
             blocks[-1][column in recovery].append(column)
+    sizes = [column for column in numeric if _SIZE.fullmatch(head[column])]
     if len(blocks) > 1 and all((len(found), len(printed)) == (2, 1) for found, printed in blocks):
-        return [_paired(head, labels, *block) for block in blocks]
-    return [_paired(head, labels, scores, recovery)]
+        return [replace(_paired(head, labels, *block), size=_size(sizes, block[0])) for block in blocks]
+    return [replace(_paired(head, labels, scores, recovery), size=_size(sizes, scores))]
+
+
+def _size(sizes: Sequence[int], scores: Sequence[int]) -> int | None:
+    """The column that says how many samples these scores have: the first after them, or the only one there is."""
+    return next((column for column in sizes if column > max(scores)), sizes[-1] if sizes else None)
 
 
 def _paired(head: Head, labels: tuple[int, ...], scores: list[int], recovery: list[int]) -> _Columns:
@@ -148,10 +164,19 @@ class _Rows:
             label = label or own
         elif self._ends_group(kind):
             self.sections += 1
+        if _NO_SCORE.search(label):
+            return
         group = self.groups.setdefault((self.sections, self.category), len(self.groups))
         scores = tuple(figures.read(cells[column]) for column in self.columns.scores)
         recoveries = tuple(None if at is None else figures.read(cells[at]) for at in self.columns.recoveries)
-        self.found.append(AccuracyRow(label, self.category or self.section, group, kind, scores, recoveries))
+        self.found.append(
+            AccuracyRow(label, self.category or self.section, group, kind, scores, recoveries, self._n(cells))
+        )
+
+    def _n(self, cells: Sequence[str]) -> int | None:
+        """How many samples, where the table says."""
+        found = None if self.columns.size is None else figures.read(cells[self.columns.size])
+        return int(found.value) if found and found.value >= 1 and not found.decimals else None
 
     def _ends_group(self, kind: RowKind) -> bool:
         if not self.found:

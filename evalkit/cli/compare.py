@@ -225,8 +225,10 @@ def _lines(rows: Sequence[Judgement], notes: Sequence[str]) -> Iterator[str]:
 
 def _details(row: Judgement) -> Iterator[str]:
     one, flips, found = row.comparison, row.comparison.flips, row.comparison.recovery
-    yield f"baseline   {_percent(one.baseline)}"
-    yield f"candidate  {_percent(one.candidate)}"
+    shown = verdict.figures(one, row.rule.min_recovery).partition(" ")[0]
+    places = report.decimals([(one.baseline, one.candidate, shown)])
+    yield f"baseline   {_percent(one.baseline, places)}"
+    yield f"candidate  {_percent(one.candidate, places)}"
     yield f"samples    {one.n:,} paired of {one.planned:,} planned"
     if flips is not None:
         chance = "" if flips.mcnemar_p is None else f" (McNemar's exact p = {flips.mcnemar_p:.3g})"
@@ -237,5 +239,5 @@ def _details(row: Judgement) -> Iterator[str]:
     yield from (f"- {reason}" for reason in row.reasons)
 
 
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{value * 100:.2f} %"
+def _percent(value: float | None, places: int) -> str:
+    return "–" if value is None else f"{value * 100:.{places}f} %"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from evalkit.report.accuracy import decimals, table
 from evalkit.report.as_card import model_card
 from evalkit.report.as_html import html
 from evalkit.report.as_json import comparison_json, judgement_json, outcome_json, results, results_text
@@ -32,7 +33,6 @@ from evalkit.report.words import (
     published_table,
     recovery_text,
     sentences,
-    table,
     verdict_text,
     weights_table,
 )
@@ -52,6 +52,7 @@ __all__ = [
     "build",
     "comparison_json",
     "completeness",
+    "decimals",
     "differences",
     "drift_table",
     "html",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from evalkit import checkpoint
 from evalkit.benchmarks import BENCHMARKS
-from evalkit.report import commands, markup, words
+from evalkit.report import accuracy, commands, markup, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,7 +40,7 @@ def model_card(report: Report, label: str) -> str:
     one = _only(report, label)
     lines = ["---", *_metadata(one, label), "---", "", "## Evaluation", "", *_introduction(one, label), ""]
     lines += _commands(one, label)
-    lines += ["### Accuracy", "", *markup.table(*words.table(one)), "", _INTERVALS, ""]
+    lines += ["### Accuracy", "", *markup.table(*accuracy.table(one, sizes=True)), "", _INTERVALS, ""]
     published = words.published_table(one)
     if published[1]:
         lines += ["### Published before", "", *markup.table(*published), ""]

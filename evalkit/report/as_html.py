@@ -11,7 +11,7 @@ from base64 import b64encode
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from evalkit.report import first_screen, forest, held, origin, words
+from evalkit.report import accuracy, first_screen, forest, held, origin, words
 from evalkit.report.flip_cards import Evidence, decks
 from evalkit.report.marks import cut, visible
 
@@ -107,6 +107,7 @@ def _facts(report: Report) -> dict[str, Json]:
         "groups": _groups(report),
         "held": [(row.part.task.title, held.sentences(row)) for row in report.rows if row.exams or row.checks],
         "percent": words.percent,
+        "pair": accuracy.pair,
         "recovery": words.recovery_text,
     }
 

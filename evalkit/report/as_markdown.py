@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalkit.report import held, markup, words
+from evalkit.report import accuracy, held, markup, words
 
 if TYPE_CHECKING:
     from evalkit.report.facts import Report
@@ -16,7 +16,7 @@ def markdown(report: Report) -> str:
     for text in report.outcome.lines:
         lines += [f"**{markup.escaped(text)}**", ""]
     lines += map(_item, words.sentences(report))
-    lines += ["", *markup.table(*words.table(report)), ""]
+    lines += ["", *markup.table(*accuracy.table(report, sizes=True)), ""]
     lines += map(_item, words.completeness(report))
     for title, (head, body) in {
         "How answers came out": words.drift_table(report),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.errors import ExitCode
 from evalkit.outcome import without_report
-from evalkit.report import markup, words
+from evalkit.report import accuracy, markup, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ _RESERVE = 512
 
 def summary(report: Report, most_bytes: int = MOST_BYTES) -> str:
     """Sentences, the accuracy table and what limits it; cut between rows, and saying so, at ``most_bytes``."""
-    head, body = words.table(report)
+    head, body = accuracy.table(report)
     cut = _Cut(most_bytes - _RESERVE)
     cut.add("title", [f"## {_title(report)}", ""])
     for text in report.outcome.lines:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final
 from evalkit import verdict
 from evalkit.cards import Standing
 from evalkit.outcome import Kind
-from evalkit.report import held, words
-from evalkit.report.facts import AVERAGE
+from evalkit.report import accuracy, held, words
 from evalkit.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from evalkit.pairs import Difference
+    from evalkit.report.accuracy import AccuracyRow
     from evalkit.report.facts import Report, Row
     from evalkit.report.forest import Axis, Mark
     from evalkit.verdict import Judgement
@@ -70,6 +70,8 @@ class Cell:
     mark: Mark | None
     unchanged: str = ""
     """What is said before anything else of a row whose scores are the same on both sides."""
+    baseline: str = ""
+    """The baseline's score over this candidate's pairs, where the candidates have others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ class Line:
     baseline: str
     cells: tuple[Cell, ...]
     average: bool
+    own: str = ""
+    """Own means over all that a model answered, where they are others than those shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,27 +132,21 @@ def stamp(one: Judgement) -> Stamp | None:
 
 def lines(report: Report, axis: Axis | None) -> list[Line]:
     """The accuracy table: the same rows, order and rounding as in every other rendering."""
-    head, body = words.table(report)
-    width = (len(head) - 3) // max(1, len(report.candidates))
-    categories = [cells[0] for cells in body]
-    found = []
-    for at, (row, cells) in enumerate(zip(_in_order(report), body, strict=True)):
-        texts = [cells[3 + width * number :][:2] for number in range(len(report.candidates))]
-        found.append(
-            Line(
-                category=cells[0],
-                span=_span(categories, at),
-                title=row.title,
-                metric=row.metric,
-                baseline=cells[2],
-                cells=tuple(
-                    _cell(label, one, text, axis)
-                    for (label, one), text in zip(row.judgements.items(), texts, strict=True)
-                ),
-                average=row.average,
-            )
+    rows = accuracy.rows(report)
+    categories = [row.category for row in rows]
+    return [
+        Line(
+            category=row.category,
+            span=_span(categories, at),
+            title=row.title,
+            metric=row.metric,
+            baseline=row.baseline,
+            cells=tuple(_cell(label, row, axis) for label in row.judgements),
+            average=row.average,
+            own=row.own,
         )
-    return found
+        for at, row in enumerate(rows)
+    ]
 
 
 def candidates(report: Report, table: Sequence[Line]) -> list[Candidate]:
@@ -162,7 +160,7 @@ def candidates(report: Report, table: Sequence[Line]) -> list[Candidate]:
                 line.cells[at],
                 verdict.sentence(row.judgements[label]),
             )
-            for row, line in zip(_in_order(report), table, strict=True)
+            for row, line in zip(accuracy.rows(report), table, strict=True)
             if line.average or not averaged
         )
         own = report.outcome.of(label)
@@ -180,25 +178,6 @@ def grounds(report: Report) -> list[Ground]:
     return [*found, *_again(report), *_published(report), *_weights(report)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    title: str
-    metric: str
-    average: bool
-    judgements: Mapping[str, Judgement]
-
-
-def _in_order(report: Report) -> Iterator[_Row]:
-    """Tasks and averages in the order of ``words.table``: an average closes its category."""
-    closing = {one.category: one for one in report.averages}
-    for at, row in enumerate(report.rows):
-        task = row.part.task
-        yield _Row(task.title, task.headline, average=False, judgements=row.judgements)
-        last = all(other.part.task.category != task.category for other in report.rows[at + 1 :])
-        if last and task.category in closing:
-            yield _Row(AVERAGE, "", average=True, judgements=closing[task.category].judgements)
-
-
 def _span(categories: Sequence[str], at: int) -> int:
     """How many rows a category's cell covers from here; 0 inside a run of the same one."""
     if at and categories[at - 1] == categories[at]:
@@ -206,11 +185,19 @@ def _span(categories: Sequence[str], at: int) -> int:
     return next((n for n, other in enumerate(categories[at:]) if other != categories[at]), len(categories) - at)
 
 
-def _cell(label: str, one: Judgement, texts: Sequence[str], axis: Axis | None) -> Cell:
-    score, recovery = texts
-    shown, _, interval = recovery.partition(" ")
-    same = verdict.UNCHANGED if verdict.unchanged(one) else ""
-    return Cell(label, score, shown, interval, stamp(one), axis.mark(one) if axis else None, same)
+def _cell(label: str, row: AccuracyRow, axis: Axis | None) -> Cell:
+    one = row.judgements[label]
+    shown, _, interval = words.recovery_text(one.comparison).partition(" ")
+    return Cell(
+        label=label,
+        score=row.scores[label],
+        recovery=shown,
+        interval=interval,
+        stamp=stamp(one),
+        mark=axis.mark(one) if axis else None,
+        unchanged=verdict.UNCHANGED if verdict.unchanged(one) else "",
+        baseline=row.baselines[label] if row.apart else "",
+    )
 
 
 def _counts(label: str, report: Report) -> str:

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Final
 from evalkit import checkpoint, elsewhere, verdict
 from evalkit.errors import near_miss
 from evalkit.report import held
-from evalkit.report.facts import AVERAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from evalkit.drift import Change
     from evalkit.pairs import Comparison
-    from evalkit.report.facts import Average, Published, Report, Row
+    from evalkit.report.facts import Published, Report, Row
     from evalkit.stats import Flips
     from evalkit.types import Json
     from evalkit.verdict import Judgement, Verdict
@@ -157,49 +156,6 @@ def _accepted_in_vain(report: Report) -> Iterator[str]:
             yield f"--accept-difference {key}: nothing of that name differs{hint}"
 
 
-# --- the accuracy table -----------------------------------------------------------------------------
-
-
-def table(report: Report) -> tuple[list[str], list[list[str]]]:
-    """Heading and body of the accuracy table, in the shape of the published one."""
-    judged = any(one.verdict is not None for one in report.judgements)
-    head = ["Category", "Metric", report.baseline]
-    for label in report.candidates:
-        head += [label, "Recovery (%)", *(["Verdict"] if judged else [])]
-    body: list[list[str]] = []
-    closing = {one.category: one for one in report.averages}
-    for at, row in enumerate(report.rows):
-        task = row.part.task
-        cells = [task.category, f"{task.title} {task.headline}", _baseline_cell(row, report)]
-        for label, one in row.judgements.items():
-            cells += _candidate_cells(row.scores[label].score, one, judged=judged)
-        body.append(cells)
-        last = all(other.part.task.category != task.category for other in report.rows[at + 1 :])
-        if last and task.category in closing:
-            body.append(_average_cells(closing[task.category], judged=judged))
-    return head, body
-
-
-def _baseline_cell(row: Row, report: Report) -> str:
-    """The baseline's score on the paired samples when all candidates pair the same ones, else on its own."""
-    paired = {one.comparison.baseline for one in row.judgements.values()}
-    return percent(paired.pop() if len(paired) == 1 else row.scores[report.baseline].score)
-
-
-def _candidate_cells(own: float | None, one: Judgement, *, judged: bool) -> list[str]:
-    found = one.comparison
-    cells = [percent(own if found.candidate is None else found.candidate), recovery_text(found)]
-    return [*cells, verdict_text(one.verdict)] if judged else cells
-
-
-def _average_cells(one: Average, *, judged: bool) -> list[str]:
-    bases = {found.comparison.baseline for found in one.judgements.values()}
-    cells = [one.category, AVERAGE, percent(bases.pop() if len(bases) == 1 else one.baseline)]
-    for found in one.judgements.values():
-        cells += _candidate_cells(None, found, judged=judged)
-    return cells
-
-
 # --- what else the report shows ----------------------------------------------------------------------
 
 
@@ -269,7 +225,7 @@ def _flips(one: Flips) -> str:
 
 def published_table(report: Report) -> tuple[list[str], list[list[str]]]:
     """Heading and body: every published recovery beside the measured one; empty where nothing was published."""
-    head = ["Row", "Candidate", "Published", "Measured", "Published lies"]
+    head = ["Row", "Candidate", "Published recovery", "Measured recovery", "Published lies"]
     body = [
         [title, label, *_published(one, judgements[label])]
         for title, judgements, found in [

@@ -142,7 +142,7 @@ def test_hostile_names_do_nothing_in_markdown():
         "### What is not known",
     ]
     (row,) = [line for line in lines if line.startswith("| ") and "75.00" in line]
-    assert re.sub(r"\\\|", "", row).count("|") == 6
+    assert re.sub(r"\\\|", "", row).count("|") == 7
 
 
 @settings(max_examples=150, deadline=None)
