@@ -10,7 +10,7 @@ from evalkit import elsewhere
 from evalkit.events import Notice, Outset, Progress
 from evalkit.score import Tally
 from evalkit.store import settled
-from evalkit.types import Answer, Failure, FailureKind
+from evalkit.types import PASSING, Answer, Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,18 +22,6 @@ if TYPE_CHECKING:
     from evalkit.store import Store
     from evalkit.types import Json, Outcome, Replies, Sample, Task
 
-_PASSING = frozenset(
-    {
-        FailureKind.RATE_LIMITED,
-        FailureKind.SERVER_ERROR,
-        FailureKind.NOT_CONNECTED,
-        FailureKind.DISCONNECTED,
-        FailureKind.DEADLINE,
-        FailureKind.BAD_RESPONSE,
-        FailureKind.CUT_OFF,
-    }
-)
-"""Failures that may be of the moment and not of the sample."""
 _REHEARSED = 64
 """Samples of a task that a rehearsal may choose from."""
 _COUNTS = ("asked the exact way", "fast replies without an answer", "truncations")
@@ -126,7 +114,7 @@ class Ledger:
         self.store.put(key, outcome, self.run)
         if isinstance(outcome, Answer) and outcome.elsewhere:
             self._tell_once(elsewhere.first(self.task(key).name, outcome.elsewhere.place))
-        if isinstance(outcome, Failure) and outcome.kind in _PASSING and not self._last:
+        if isinstance(outcome, Failure) and outcome.kind in PASSING and not self._last:
             self.deferred[key] = self.waiting.pop(key)
             return
         for number, position in self.waiting.pop(key):

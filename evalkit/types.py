@@ -172,6 +172,19 @@ class FailureKind(StrEnum):
 
 FINAL = (FailureKind.REFUSED, FailureKind.BAD_ROW)
 """Failures that asking again would not change: they are reused like answers."""
+PASSING = frozenset(
+    {
+        FailureKind.RATE_LIMITED,
+        FailureKind.SERVER_ERROR,
+        FailureKind.NOT_CONNECTED,
+        FailureKind.DISCONNECTED,
+        FailureKind.DEADLINE,
+        FailureKind.BAD_RESPONSE,
+        FailureKind.CUT_OFF,
+    }
+)
+"""Failures that may be of the moment and not of the sample: another try, or one when all others have answered, may end
+otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

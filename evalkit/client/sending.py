@@ -14,10 +14,10 @@ from evalkit.client.gate import Gate
 from evalkit.client.lookahead import LookAhead
 from evalkit.client.patience import Patience
 from evalkit.client.request import Policy
-from evalkit.client.tries import ONLY_ONCE, Tried, broken, one_failure, refused, wait_before_try, with_history
+from evalkit.client.tries import Tried, broken, one_failure, refused, wait_before_try, with_history
 from evalkit.control import authorization, proxy_for, server_root
 from evalkit.errors import InfrastructureError
-from evalkit.types import Failure, FailureKind
+from evalkit.types import PASSING, Failure, FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Sequence
@@ -265,7 +265,7 @@ class Client:
                 message = f"the response is longer than {self._policy.response_bytes} bytes"
                 return Tried(Failure(FailureKind.BAD_RESPONSE, message), again=True)
             outcome = one_failure(request.read(said, self._names))
-            return Tried(outcome, again=isinstance(outcome, Failure) and outcome.kind not in ONLY_ONCE)
+            return Tried(outcome, again=isinstance(outcome, Failure) and outcome.kind in PASSING)
 
     def _watch(self, outcome: Outcome | Replies) -> None:
         """Stop when the server is lost; without this, the rest of a data set would fail for hours."""
@@ -273,7 +273,7 @@ class Client:
             raise InfrastructureError(
                 self._mute, fix="see what the server is doing; the same command then continues where this one stopped"
             )
-        if not isinstance(outcome, Failure) or outcome.kind in ONLY_ONCE:
+        if not isinstance(outcome, Failure) or outcome.kind not in PASSING:
             self._failed_in_a_row = 0
             return
         self._failed_in_a_row += 1

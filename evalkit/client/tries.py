@@ -16,11 +16,6 @@ if TYPE_CHECKING:
     from evalkit.client.request import Policy
     from evalkit.types import Outcome, Replies
 
-ONLY_ONCE: Final = frozenset(
-    {FailureKind.REFUSED, FailureKind.NOT_SERVED, FailureKind.WRONG_MODEL, FailureKind.CONTENT_FILTER}
-)
-"""Failures that another try would not change."""
-
 _ABOUT_THE_REQUEST: Final = frozenset({400, 413, 422})
 """Statuses that speak of the very request; other 4xx speak of the address, the key or the model's name."""
 
