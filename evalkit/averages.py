@@ -39,6 +39,7 @@ def average(name: str, parts: Sequence[Comparison]) -> Comparison:
         losses=losses.together([part.losses for part in parts if part.losses is not None]),
         available=_average_available(parts),
         smoke=any(part.smoke for part in parts),
+        drawn=any(part.drawn for part in parts),
         differences=tuple(
             Difference(one.key, f"{part.task}: {one.what}") for part in parts for one in part.differences
         ),

@@ -65,7 +65,9 @@ class Side:
     available: int | None = None
     """How many samples the task's data has; None when unknown."""
     smoke: bool = False
-    """Whether the run was cut short on purpose."""
+    """Whether the run was cut short on purpose, after the first samples: they stand for no others."""
+    drawn: bool = False
+    """Whether its samples are a random part of the task's."""
     content: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Sample id -> part (question, references, prompt) -> digest, where the source tells."""
     settings: Mapping[str, Json] = field(default_factory=dict)
@@ -121,6 +123,9 @@ class Comparison:
     available: int | None = None
     """How many samples the task's data has; None when unknown."""
     smoke: bool = False
+    """Whether only the first samples of the task were asked."""
+    drawn: bool = False
+    """Whether the samples are a random part of the task's, or of one of the average's tasks."""
     differences: tuple[Difference, ...] = ()
     """Why it is not comparable; empty when it is."""
     cautions: tuple[str, ...] = ()
@@ -188,6 +193,7 @@ def compare(task: str, baseline: Side, candidate: Side, accepted: Collection[str
         losses=lost,
         available=max((size for size in (baseline.available, candidate.available) if size is not None), default=None),
         smoke=baseline.smoke or candidate.smoke,
+        drawn=baseline.drawn or candidate.drawn,
         differences=open_ones,
         cautions=tuple(cautions),
         totals=totals,

@@ -28,11 +28,18 @@ class PlannedTask:
     planned: int
     """Samples to answer."""
     available: int
-    """Samples in the split; more than ``planned`` in a smoke run."""
+    """Samples in the split; more than ``planned`` where a limit was set."""
     revision: str
     """Resolved revision of the data."""
     checker: str = ""
     """Identity of what judges the answers; empty when the metrics do."""
+    drawn: bool = False
+    """Whether the planned samples are a random part of the split; without it a part is its first rows."""
+
+    @property
+    def smoke(self) -> bool:
+        """Whether it is only the first rows: what they say need not hold for the others."""
+        return self.planned < self.available and not self.drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +83,11 @@ class Plan:
     candidates: tuple[Contender, ...]
     tasks: tuple[PlannedTask, ...]
     smoke: bool = False
-    """Whether ``--limit`` cut the tasks short."""
+    """Whether ``--limit`` took the first rows of a task, which stand for no others."""
     repeat: Contender | None = None
     """The baseline once more, for the noise floor; it is asked ``repeated`` and is no column."""
     repeated: tuple[PlannedTask, ...] = ()
-    """The first samples of each task, as listings of their own."""
+    """Some samples of each task, as listings of their own."""
 
     @property
     def contenders(self) -> tuple[Contender, ...]:
@@ -92,6 +99,11 @@ class Plan:
         """Every model with every task that it answers, the repetition last."""
         asked = [(one, part) for one in self.contenders for part in self.tasks]
         return (*asked, *((self.repeat, part) for part in self.repeated if self.repeat is not None))
+
+    @property
+    def drawn(self) -> bool:
+        """Whether a random part of a task is asked."""
+        return any(part.drawn for part in self.tasks)
 
     @property
     def planned(self) -> int:

@@ -109,15 +109,17 @@ def _source(task: Task, config: Config, store: Store, say: Say) -> Source:
             f"{task.name}: {len(entries)} rows could be read, {planned} were expected",
             fix="the data files are damaged or changed while they were read; fetch them again",
         )
-    part = PlannedTask(task, listing, planned, questions.available, questions.revision, questions.checker)
+    drawn = planned < questions.available and questions.drawn(config.limit)
+    part = PlannedTask(task, listing, planned, questions.available, questions.revision, questions.checker, drawn)
     return Source(part, held, questions, config.limit, tuple(entries), scan.heaviest)
 
 
 def shortened(source: Source, count: int, store: Store) -> Source:
-    """The first samples of a source, listed as a source of their own."""
+    """Some samples of a source, drawn where that is possible, listed as a source of their own."""
     task, limit = source.part.task, count if source.limit is None else min(count, source.limit)
     listing, entries = store.write_listing(source.questions.samples(limit), note=f"{task.name} {source.part.revision}")
-    part = replace(source.part, listing=listing, planned=len(entries))
+    drawn = source.questions.drawn(limit)
+    part = replace(source.part, listing=listing, planned=len(entries), drawn=drawn)
     return replace(source, part=part, limit=limit, entries=tuple(entries), heaviest=None)
 
 

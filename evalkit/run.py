@@ -188,7 +188,7 @@ class _Run:
         for name, file in registry.replaced([Path(folder) for folder in config.tasks_dir]).items():
             self.say(Notice(f"{name} is not the built-in one: it was read from {file}"))
         sources = prepare.sources(tasks, config, self._store, self.say)
-        smoke = any(source.part.planned < source.part.available for source in sources)
+        smoke = any(source.part.smoke for source in sources)
         plan = Plan(contenders[0], tuple(contenders[1:]), tuple(source.part for source in sources), smoke)
         repeated = [prepare.shortened(one, config.noise_floor, self._store) for one in sources if config.noise_floor]
         if repeated:

@@ -2,11 +2,14 @@
 
 Verdicts of a row, against a threshold in percent of recovery:
 
-- recovered: the whole interval is at or above the threshold. Never for a smoke run.
+- recovered: the whole interval is at or above the threshold.
 - degraded: the whole interval is below it, and stays so when all rows of the candidate are tested together.
 - undecided: the interval holds the threshold, or there is none.
 - incomplete: more samples than allowed have no pair, or all of them.
 - not comparable: the two sides did not answer the same questions in the same way.
+
+A part of a task that was drawn at random is judged like the whole. The first rows in stored order (a smoke run) stand
+for no others, so they are undecided whatever their interval says.
 
 What has no answer may not be a random part: it can be exactly what a candidate cannot do. So recovered and degraded
 hold only if they still do with the interval's end moved as far as the lost answers can move the recovery, all of the
@@ -50,7 +53,7 @@ if TYPE_CHECKING:
 
 UNCHANGED = "no answer changed"
 """What is said first of a row whose scores are the same on both sides."""
-_SMOKE = "a smoke run covers a part of the task and cannot show recovery"
+_SMOKE = "a smoke run asks the first samples in stored order, which stand for no others: no verdict either way"
 
 
 class Verdict(StrEnum):
@@ -168,11 +171,11 @@ def _against(one: Comparison, threshold: float) -> tuple[Verdict, str, MoreSampl
     low, high = one.recovery.low, one.recovery.high
     if low is None or high is None:
         return Verdict.UNDECIDED, f"the task cannot decide: {one.recovery.reason}", None
+    if one.smoke:
+        return Verdict.UNDECIDED, _SMOKE, None
     down, up = _moves(one)
     if high < threshold and high + up < threshold:
         return Verdict.DEGRADED, f"the whole 95 % interval is below {threshold:g} %", None
-    if low >= threshold and one.smoke:
-        return Verdict.UNDECIDED, _SMOKE, None
     if low >= threshold and low - down >= threshold:
         return Verdict.RECOVERED, f"the whole 95 % interval is at or above {threshold:g} %", None
     if one.losses is not None and not low < threshold <= high:
@@ -213,7 +216,8 @@ def _p_of_loss(one: Comparison, threshold: float | None) -> float | None:
 def _tested(row: Judgement) -> bool:
     """Whether a row could have come out degraded."""
     kinds = {Verdict.RECOVERED, Verdict.DEGRADED, Verdict.UNDECIDED}
-    return row.rule.min_recovery is not None and row.verdict in kinds and row.comparison.recovery.high is not None
+    judged = row.rule.min_recovery is not None and row.verdict in kinds
+    return judged and row.comparison.recovery.high is not None and not row.comparison.smoke
 
 
 def _not_beyond_chance(row: Judgement, family: int) -> Judgement:
@@ -245,8 +249,8 @@ def _incomplete(one: Comparison, max_failed: float) -> str:
 
 def _cautions(one: Comparison, threshold: float | None) -> Iterator[str]:
     """What a reader should hold against a verdict."""
-    if one.smoke:
-        yield "a smoke run: only a part of the task was asked"
+    if one.smoke and threshold is None:
+        yield _SMOKE
     if one.recovery.reason and one.recovery.percent is not None:
         yield one.recovery.reason
     if one.bounds is not None:
@@ -279,11 +283,20 @@ def _counts(one: Comparison) -> str:
     return ", ".join(parts)
 
 
+def _of_all(one: Comparison) -> str:
+    """The mark of a part that was drawn."""
+    if one.parts or one.available is None:
+        return "a part of each task, drawn at random" if one.parts else "a part of the task, drawn at random"
+    return f"on {one.planned:,} of {one.available:,} questions, drawn at random"
+
+
 def _closing(judgement: Judgement) -> Iterator[str]:
     """What the bracket says after the counts."""
     one, verdict = judgement.comparison, judgement.verdict
     if one.smoke:
-        yield "smoke run"
+        yield "smoke run: the first samples in stored order, no verdict either way"
+    elif one.drawn:
+        yield _of_all(one)
     if verdict in {Verdict.NOT_COMPARABLE, Verdict.INCOMPLETE} or (verdict and one.recovery.low is None):
         yield judgement.reasons[0]
     elif one.recovery.percent is None:

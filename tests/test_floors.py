@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "evalkit"
 
 FLOORS = [
     {"types", "errors", "events", "identity", "printable", "__init__"},
-    {"schema", "config", "options", "policy", "taskfile", "benchmarks", "metrics", "stats", "images", "cards"},
+    {"schema", "config", "options", "policy", "taskfile", "benchmarks", "metrics", "stats", "images", "cards", "draw"},
     {
         "chat",
         "plan",

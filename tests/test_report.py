@@ -54,7 +54,7 @@ def built(outcomes, *, labels=("base", "cand"), tasks=(TASK,), smoke=False, term
     """A report; ``outcomes[label][task]`` are True, False or None."""
     contenders = [contender(label) for label in labels]
     count = len(outcomes[labels[0]][0])
-    parts = tuple(PlannedTask(one, "listing", count, count, "rev") for one in tasks)
+    parts = tuple(PlannedTask(one, "listing", count, count * (2 if smoke else 1), "rev") for one in tasks)
     tallies = {
         (one.model.label, part.task.name): tally(one, part, outcomes[one.model.label][number])
         for one in contenders

@@ -142,12 +142,19 @@ def test_fresh_asks_again_and_later_runs_build_on_it(asked):
     assert len(asked.journal()) == 2 * BOTH
 
 
-def test_a_smoke_run_says_so_and_its_answers_are_not_lost(workplace):
+def test_a_part_is_drawn_and_says_so_and_its_answers_are_not_lost(workplace):
     done = workplace.evalkit(*workplace.comparison(*fast(), "--limit", "5"), check=0)
     found = json.loads(done.stdout)
-    assert found["smoke"] is True
-    assert [(row["planned"], row["available"]) for row in found["tasks"]] == [(5, 40), (5, 30)]
-    assert len(workplace.journal()) == 20
+    assert found["smoke"] is False
+    assert all(row["drawn"] and not row["smoke"] for row in found["tasks"])
+    asked = [row["planned"] for row in found["tasks"]]
+    assert all(5 <= planned < 12 for planned in asked)
+    told = [row["recovery"]["cand"]["sentence"] for row in found["tasks"]]
+    for row, text in zip(found["tasks"], told, strict=True):
+        assert f"on {row['planned']} of {row['available']} questions, drawn at random" in text
+    (report,) = workplace.folder.glob("runs/*/report.md")
+    assert "Drawn at random, by a fixed seed" in report.read_text()
+    assert len(workplace.journal()) == 2 * sum(asked)
     workplace.evalkit(*workplace.comparison(*fast()), check=0)
     assert len(workplace.journal()) == BOTH
 
@@ -189,7 +196,7 @@ def test_null_content_is_an_answer_that_scores_nothing(workplace):
     done = workplace.evalkit(*workplace.comparison(*fast("part=null-content"), "--limit", "3"), check=0)
     for row in json.loads(done.stdout)["tasks"]:
         assert row["scores"]["base"]["score"] == 0
-        assert row["scores"]["base"]["notes"] == {"no content": 3}
+        assert row["scores"]["base"]["notes"] == {"no content": row["planned"]}
         assert row["recovery"]["cand"]["percent"] is None
 
 
@@ -226,9 +233,10 @@ def test_the_content_of_a_file_that_a_flag_names_counts(workplace):
     template.write_text("{{ messages }}")
     words = workplace.comparison(*fast("chat-template=t.jinja"), "--limit", "2")
     workplace.evalkit(*words, check=0)
+    once = len(workplace.journal())
     template.write_text("{{ messages }}!")
     workplace.evalkit(*words, check=0)
-    assert len(workplace.journal()) == 16
+    assert len(workplace.journal()) == 2 * once
 
 
 def test_half_a_surrogate_pair_in_a_row_breaks_nothing(workplace):

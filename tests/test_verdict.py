@@ -107,11 +107,18 @@ def test_incomplete_beyond_the_share_that_may_fail():
     assert judged(compared(1000, 900, failed=11), max_failed=0.02).verdict is Verdict.RECOVERED
 
 
-def test_a_smoke_run_never_recovers_but_may_degrade():
-    found = judged(compared(5000, 4000, smoke=True))
-    assert found.verdict is Verdict.UNDECIDED
-    assert "smoke run" in verdict.sentence(found)
-    assert judged(compared(5000, 4000, 300, 0, smoke=True)).verdict is Verdict.DEGRADED
+def test_the_first_samples_in_stored_order_give_no_verdict_either_way():
+    for found in (judged(compared(5000, 4000, smoke=True)), judged(compared(5000, 4000, 300, 0, smoke=True))):
+        assert found.verdict is Verdict.UNDECIDED
+        assert "smoke run: the first samples in stored order, no verdict either way" in verdict.sentence(found)
+        assert verdict.together([found])[0].tested == 0
+
+
+def test_the_verdict_of_a_part_that_was_drawn_stands_and_says_so():
+    for lost, expected in ((0, Verdict.RECOVERED), (300, Verdict.DEGRADED)):
+        found = judged(compared(5000, 4000, lost, 0, drawn=True, available=20_000))
+        assert found.verdict is expected
+        assert "on 5,000 of 20,000 questions, drawn at random" in verdict.sentence(found)
 
 
 def test_not_comparable_goes_before_everything():

@@ -40,6 +40,8 @@ class RunOf:
     planned: int = 0
     available: int | None = None
     smoke: bool = False
+    drawn: bool = False
+    """Whether a random part of the task was asked."""
     settings: Mapping[str, Json] = field(default_factory=dict)
     groups: Groups = "sampled"
     """What its groups of samples are; without a run, what lines call a cluster is one."""
@@ -107,7 +109,8 @@ def run_of(path: Path) -> RunOf:
         category=str(row.get("category") or ""),
         planned=int(row.get("planned") or 0),
         available=row.get("available"),
-        smoke=bool(results.get("smoke")),
+        smoke=bool(row.get("smoke", results.get("smoke"))),
+        drawn=bool(row.get("drawn")),
         settings=_settings(row, results, label),
         groups=_groups_of(path.parent.parent.parent, path.stem),
     )

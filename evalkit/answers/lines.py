@@ -68,6 +68,7 @@ def read(path: Path, choice: Choice) -> Found:
         planned=run.planned,
         available=run.available,
         smoke=run.smoke,
+        drawn=run.drawn,
         content=content,
         settings=settings,
     )

@@ -25,4 +25,6 @@ def _sample(cells: Mapping[str, Json], prompt: str, position: int) -> Sample:
     )
 
 
-CHARTQA = Benchmark(columns=("image", "question", "answer"), image_columns=("image",), sample=_sample)
+CHARTQA = Benchmark(
+    columns=("image", "question", "answer"), image_columns=("image",), sample=_sample, shared_image="image"
+)

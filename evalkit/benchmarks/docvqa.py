@@ -26,5 +26,10 @@ def _sample(cells: Mapping[str, Json], prompt: str, position: int) -> Sample:
 
 
 DOCVQA = Benchmark(
-    columns=("image", "question", "answers"), image_columns=("image",), sample=_sample, more_columns=("questionId",)
+    columns=("image", "question", "answers"),
+    image_columns=("image",),
+    sample=_sample,
+    more_columns=("questionId",),
+    unit_columns=("ucsf_document_id", "ucsf_document_page_no"),
+    shared_image="image",
 )

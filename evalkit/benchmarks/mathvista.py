@@ -40,4 +40,5 @@ MATHVISTA = Benchmark(
     image_columns=("decoded_image",),
     sample=_sample,
     more_columns=("pid",),
+    shared_image="decoded_image",
 )

@@ -87,4 +87,5 @@ MMMU = Benchmark(
     image_columns=_IMAGES,
     sample=_sample,
     more_columns=("id",),
+    unit_columns=("id",),
 )

@@ -24,6 +24,26 @@ class Benchmark:
     """``(row, prompt, position) -> Sample``, or `DataError` for a row that cannot be made into a question."""
     more_columns: tuple[str, ...] = ()
     """Columns beside ``columns`` that are read where they are there, such as that of the ids; no others are."""
+    unit_columns: tuple[str, ...] = ()
+    """Columns that together name what a random part of the data takes as a whole: the picture, the page, or the row."""
+    shared_image: str = ""
+    """The image column whose bytes name it where those columns are missing; empty where rows share no picture."""
+
+    def unit(self, cells: Mapping[str, Json], position: int) -> str | None:
+        """What the row is drawn together with, by its ``unit_columns``; None where only its picture can tell."""
+        try:
+            names = [own_id(cells.get(column)) for column in self.unit_columns]
+        except TypeError:
+            names = []
+        if names and None not in names:
+            return "/".join(map(str, names))
+        return None if self.shared_image else f"row {position}"
+
+    def picture(self, cells: Mapping[str, Json], position: int) -> str:
+        """The same by the bytes of its picture; a row without one stands for itself."""
+        stored = cells.get(self.shared_image)
+        data = stored.get("bytes") if isinstance(stored, Mapping) else None
+        return sha256(data).hexdigest() if isinstance(data, bytes | bytearray) else f"row {position}"
 
 
 @dataclass(frozen=True, slots=True)

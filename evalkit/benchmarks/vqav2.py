@@ -26,5 +26,10 @@ def _sample(cells: Mapping[str, Json], prompt: str, position: int) -> Sample:
 
 
 VQAV2 = Benchmark(
-    columns=("image", "question", "answers"), image_columns=("image",), sample=_sample, more_columns=("question_id",)
+    columns=("image", "question", "answers"),
+    image_columns=("image",),
+    sample=_sample,
+    more_columns=("question_id",),
+    unit_columns=("image_id",),
+    shared_image="image",
 )

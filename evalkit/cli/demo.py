@@ -23,7 +23,9 @@ _TAKES = "about 3 minutes on two quiet cores, 4 where vLLM starts for the first 
 @click.command(
     "demo", help="Run the main job here: real vLLM, a small trained model and its W8A8 quantization, seven small tasks."
 )
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="N samples of each task: a quick taste.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), metavar="N", help="N samples of each task, drawn at random: a quick taste."
+)
 @click.option("--min-recovery", type=float, metavar="PERCENT", help="What the candidate has to keep.")
 @click.option("-o", "--output", default="runs", show_default=True, metavar="FOLDER", help="Where runs are written.")
 @click.option("--vllm-python", default="", metavar="PYTHON", help="The interpreter that has vLLM, if not this one.")

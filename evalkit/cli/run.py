@@ -39,7 +39,10 @@ OPTIONS = (
     click.option("--tasks-dir", multiple=True, metavar="FOLDER", help="A folder with tasks of your own."),
     click.option("--data", multiple=True, metavar="TASK=FILE", help="Local parquet or JSONL in place of the hub."),
     click.option(
-        "--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N samples of each task: a smoke run."
+        "--limit",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Only N samples of each task (HumanEval: problems), drawn at random, pictures with all their questions.",
     ),
     click.option(
         "--images",

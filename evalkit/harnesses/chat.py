@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalkit import chat, prompts
+from evalkit import chat, draw, prompts
 from evalkit.benchmarks import BENCHMARKS
 from evalkit.client import Request
 from evalkit.errors import DataError
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from evalkit.types import Answer, Json, Task
 
 
+_FETCHED_TO_DRAW = 1 << 30
+"""Bytes of a split that are fetched so that some of its rows can be drawn from all; of more only the first are read."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChatQuestions:
     """The rows of a split as questions."""
@@ -30,6 +34,7 @@ class ChatQuestions:
     task: Task
     rows: Rows
     prompt: str
+    portion: Portion
     checker: str = ""
 
     @property
@@ -43,13 +48,19 @@ class ChatQuestions:
         return self.rows.revision
 
     def planned(self, limit: int | None) -> int:
-        """The first ``limit`` rows, or all."""
-        return self.rows.planned if limit is None else min(limit, self.rows.planned)
+        """Rows that a run with ``--limit`` asks."""
+        return len(self.portion.places(limit))
+
+    def drawn(self, limit: int | None) -> bool:
+        """Whether they are drawn from all rows. Not where that would take more than a gigabyte from the hub."""
+        return limit is not None and self.portion.drawn(limit)
 
     def samples(self, limit: int | None) -> Iterator[tuple[Sample, str]]:
         """The samples in stored order, each with its request digest."""
-        benchmark = BENCHMARKS[self.task.benchmark]
-        for position, row in enumerate(islice(self.rows, limit)):
+        benchmark, chosen = BENCHMARKS[self.task.benchmark], self.portion.places(limit)
+        # A split that is read as it is fetched is read to its last row wanted, whatever stands in its footers.
+        whole = isinstance(chosen, range)
+        for position, row in islice(enumerate(self.rows), len(chosen)) if whole else self.rows.at(chosen):
             try:
                 sample = benchmark.sample(row, self.prompt, position)
                 request = chat.request_digest(sample, self.task)
@@ -58,6 +69,51 @@ class ChatQuestions:
                 yield Sample(f"row-{position:06d}", (Text(error.message),), None), ""
             else:
                 yield sample, request
+
+
+@dataclass(slots=True)
+class Portion:
+    """Which rows of a split a limit asks."""
+
+    task: Task
+    rows: Rows
+    tell: Callable[[str], None]
+    possible: bool | None = None
+    """Whether rows can be drawn; decided once, since files come while rows are read."""
+    units: list[str] = field(default_factory=list)
+    """What each row is drawn together with, once that was looked up."""
+
+    def drawn(self, limit: int) -> bool:
+        """Whether so many rows are drawn."""
+        if self.possible is None:
+            self.possible = self.rows.absent(limit) <= _FETCHED_TO_DRAW
+            if not self.possible:
+                self.tell(
+                    f"{self.task.name}: the first {limit:,} rows in stored order: to draw them at random every file "
+                    f"has to be here (evalkit fetch --rows)"
+                )
+        return self.possible
+
+    def places(self, limit: int | None) -> Sequence[int]:
+        """Of the planned rows, ascending; a range where they are the first ones."""
+        if limit is None or limit >= self.rows.planned:
+            return range(self.rows.planned)
+        if not self.drawn(limit):
+            return range(limit)
+        if not self.units:
+            self.units.extend(self._read())
+        return draw.whole_units(self.units, limit)
+
+    def _read(self) -> Iterator[str]:
+        """What each row is drawn together with: by the columns that name it, else by its picture's digest."""
+        benchmark = BENCHMARKS[self.task.benchmark]
+        named = [benchmark.unit(row, place) for place, row in enumerate(self.rows.cells(benchmark.unit_columns))]
+        if None not in named:
+            yield from (unit for unit in named if unit is not None)
+            return
+        self.tell(f"{self.task.name}: looking at {self.rows.planned:,} pictures, to draw some with all their questions")
+        for place, row in enumerate(self.rows.cells([benchmark.shared_image])):
+            yield benchmark.picture(row, place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +157,7 @@ class Chat:
         prompt = prompts.read(task.prompt)
         benchmark = BENCHMARKS[task.benchmark]
         rows = open_rows(task.dataset, benchmark=benchmark, data=data, base=Path(task.source).parent, tell=tell)
-        return ChatQuestions(task, rows, prompt)
+        return ChatQuestions(task, rows, prompt, Portion(task, rows, tell))
 
     def fetch(self, task: Task, tell: Callable[[str], None], *, rows: bool) -> str:
         """The published prompt, and with ``rows`` every row."""

@@ -45,6 +45,9 @@ class Questions(Protocol):
     def planned(self, limit: int | None) -> int:
         """Samples that a run with ``--limit`` asks; all of them without."""
 
+    def drawn(self, limit: int | None) -> bool:
+        """Whether they are drawn at random from all (``evalkit.draw``), or else the first in stored order."""
+
     def samples(self, limit: int | None) -> Iterator[tuple[Sample, str]]:
         """Every planned sample with its request digest (of everything but the model that can move the answer).
 

@@ -98,7 +98,10 @@ def _introduction(report: Report, label: str) -> Iterator[str]:
     """What was done, with what; a smoke run says so first."""
     one = _contender(report, label)
     if report.plan.smoke:
-        yield "**A smoke run: only a part of each task was asked. These numbers are not for publication.**"
+        yield "**A smoke run: only the first part of each task was asked. These numbers are not for publication.**"
+        yield ""
+    elif report.plan.drawn:
+        yield f"**{words.drawn(report)} Scores on a part are not those of the benchmark.**"
         yield ""
     served = f"{one.engine.name} {one.engine.version} on {one.engine.accelerator}"
     version = report.provenance.get("evalkit")

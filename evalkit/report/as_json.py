@@ -149,6 +149,8 @@ def _row(row: Row) -> dict[str, Json]:
         "images": task.images,
         "planned": row.part.planned,
         "available": row.part.available,
+        "drawn": row.part.drawn,
+        "smoke": row.part.smoke,
         "revision": row.part.revision,
         "scores": {label: _score(score) for label, score in row.scores.items()},
         "recovery": {label: judgement_json(one) for label, one in row.judgements.items()},

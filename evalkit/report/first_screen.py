@@ -173,8 +173,13 @@ def grounds(report: Report) -> list[Ground]:
     """What there is to trust the numbers by, or to doubt them for."""
     found = [_answered(report), *([_comparable(report), _form(report)] if report.candidates else [])]
     if report.plan.smoke:
-        text = "a part of each task was asked (--limit): this shows that the run works, not what quantization costs"
+        text = (
+            "the first rows in stored order were asked (--limit), and they stand for no others: this shows that the "
+            "run works, not what quantization costs"
+        )
         found.insert(0, Ground("Smoke run", text, "unsure", "answers"))
+    elif report.plan.drawn:
+        found.insert(0, Ground("A part, drawn at random", words.drawn(report), "good", "answers"))
     return [*found, *_again(report), *_published(report), *_weights(report)]
 
 

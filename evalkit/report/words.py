@@ -61,9 +61,21 @@ def sentences(report: Report) -> list[str]:
     return found
 
 
+def drawn(report: Report) -> str:
+    """Which part of each task was asked, and how it was chosen."""
+    parts = ", ".join(
+        f"{row.part.task.title} {row.part.planned:,} of {row.part.available:,}" for row in report.rows if row.part.drawn
+    )
+    return (
+        f"Drawn at random, by a fixed seed and the samples' names, the same for every model and machine: {parts}; "
+        "questions about one picture or page come together, subjects have their shares."
+    )
+
+
 def completeness(report: Report) -> list[str]:
     """One sentence for each thing that limits what the table says."""
-    found = [*report.missing.values(), *report.notices, *report.warnings, *_how_served(report)]
+    found = [drawn(report)] if report.plan.drawn else []
+    found += [*report.missing.values(), *report.notices, *report.warnings, *_how_served(report)]
     found += [*_unknown(report), *_accepted_in_vain(report), *_tested(report)]
     for row in report.rows:
         found += _failures(row)

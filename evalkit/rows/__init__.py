@@ -7,14 +7,16 @@ group. (The streaming reader of Hugging Face ``datasets`` yields the same rows, 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from evalkit.errors import DataError
 from evalkit.rows import local
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     from evalkit.benchmarks import Benchmark
@@ -37,6 +39,8 @@ class Rows:
     planned: int
     """Rows in the split, as the files say before they are read."""
     _parts: Sequence[Part]
+    _counts: Sequence[int]
+    """Rows of each part."""
 
     def __iter__(self) -> Iterator[dict[str, Json]]:
         """Rows as they are stored. Files on the hub are fetched as they are reached.
@@ -46,7 +50,32 @@ class Rows:
             InfrastructureError: A file cannot be fetched.
         """
         for part in self._parts:
-            yield from part.rows()
+            for _, row in part.rows():
+                yield row
+
+    def at(self, positions: Sequence[int]) -> Iterator[tuple[int, dict[str, Json]]]:
+        """The rows at some places, given in ascending order, each with its place; files without any are not read."""
+        first = 0
+        for part, count in zip(self._parts, self._counts, strict=True):
+            here = positions[bisect_left(positions, first) : bisect_left(positions, first + count)]
+            if here:
+                for position, row in part.rows({position - first for position in here}):
+                    yield first + position, row
+            first += count
+
+    def cells(self, columns: Collection[str]) -> Iterator[dict[str, Json]]:
+        """Every row, with those of ``columns`` alone that are there; nothing else is read. Fetches every file."""
+        for part in self._parts:
+            yield from part.cells(columns)
+
+    def absent(self, beyond: int = 0) -> int:
+        """Bytes to be fetched before all rows can be read, less those of the files that the first rows stand in.
+
+        Args:
+            beyond: How many first rows are read whatever becomes of the others.
+        """
+        starts = accumulate(self._counts, initial=0)
+        return sum(part.absent() for part, start in zip(self._parts, starts, strict=False) if start >= beyond)
 
 
 def open_rows(
@@ -83,7 +112,7 @@ def open_rows(
         paths = local.given(data, dataset) if data is not None else local.matching(base, dataset.files)
         revision, parts = local.revision(paths), [local.part(path, benchmark) for path in paths]
         name = str(data or base)
-    planned = sum(part.count() for part in parts)
-    if not planned:
+    counts = [part.count() for part in parts]
+    if not sum(counts):
         raise DataError(f"{name}: no rows", fix="check that this is the right file")
-    return Rows(revision, planned, parts)
+    return Rows(revision, sum(counts), parts, counts)

@@ -32,6 +32,8 @@ _SHARD = re.compile(r"-\d{5}-of-(?P<count>\d{5})\b")
 _TAIL = 1 << 17
 """Bytes at the end of a remote parquet file in which its footer is looked for first."""
 _DEADLINE_S = 30.0
+_UNKNOWN_SIZE = 1 << 40
+"""What a file counts for whose size the hub does not tell: nobody should wait for it unasked."""
 
 _ABSENT = (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError)
 
@@ -157,6 +159,7 @@ def _part(split: _Split, name: str, benchmark: Benchmark, tell: Callable[[str], 
             benchmark,
             partial(_fetched, split, name, tell),
             partial(_footer, split, name, tell),
+            lambda: 0 if _here(split, name) else split.sizes[name] or _UNKNOWN_SIZE,
         )
     # Lines can only be counted by reading them.
     return local.part(_fetched(split, name, tell), benchmark)

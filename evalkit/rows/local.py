@@ -16,7 +16,7 @@ from evalkit.errors import DataError
 from evalkit.rows import cells
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from evalkit.benchmarks import Benchmark
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _BATCH = 16
 """Rows that are decoded at once."""
+_LIGHT_BATCH = 8192
+"""The same where no picture is among the columns."""
 _BUFFER = 1 << 20
 """Bytes that are read at once. Without a buffer pyarrow takes in a column of a whole row group."""
 
@@ -37,8 +39,14 @@ class Part(Protocol):
     def count(self) -> int:
         """Rows in the file, with its columns checked."""
 
-    def rows(self) -> Iterator[dict[str, Json]]:
-        """The rows in stored order."""
+    def rows(self, wanted: Container[int] | None = None) -> Iterator[tuple[int, dict[str, Json]]]:
+        """The rows in stored order, each with its place in the file; only the wanted places where they are named."""
+
+    def cells(self, columns: Collection[str]) -> Iterator[dict[str, Json]]:
+        """Every row in stored order, with those of ``columns`` alone that are there."""
+
+    def absent(self) -> int:
+        """Bytes that have to be fetched before the rows can be read; 0 where the file is here."""
 
 
 def given(path: Path, dataset: Dataset) -> list[Path]:
@@ -119,6 +127,8 @@ class Parquet:
     """Fetches the file if need be."""
     footer: Callable[[], pq.FileMetaData]
     """Does not fetch the file."""
+    missing: Callable[[], int] = int
+    """Bytes of the file that are not here yet."""
 
     def count(self) -> int:
         """Rows in the file, from its footer."""
@@ -126,26 +136,57 @@ class Parquet:
         _check(self.name, metadata.schema.to_arrow_schema().names, self.benchmark)
         return int(metadata.num_rows)
 
-    def rows(self) -> Iterator[dict[str, Json]]:
-        """The rows in stored order, one row group after the other."""
+    def absent(self) -> int:
+        """As far as the file is still on the hub, its size."""
+        return self.missing()
+
+    def rows(self, wanted: Container[int] | None = None) -> Iterator[tuple[int, dict[str, Json]]]:
+        """The rows in stored order, one row group after the other; a group with none that is wanted is passed over."""
+        return self._read(self._wanted, wanted)
+
+    def cells(self, columns: Collection[str]) -> Iterator[dict[str, Json]]:
+        """Every row, with the columns alone that are asked for."""
+        for _, row in self._read(lambda field: field.name in columns and not self._is_sound(field), None):
+            yield row
+
+    def _read(
+        self, column: Callable[[pa.Field], bool], wanted: Container[int] | None
+    ) -> Iterator[tuple[int, dict[str, Json]]]:
         path = self.path()
         with _damage(self.name), pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as file:
-            columns = [field.name for field in file.schema_arrow if self._wanted(field)]
-            position = 0
+            columns = [field.name for field in file.schema_arrow if column(field)]
+            size = _BATCH if set(columns) & set(self.benchmark.image_columns) else _LIGHT_BATCH
+            first = 0
             for group in range(file.num_row_groups):
-                batches = file.iter_batches(_BATCH, row_groups=[group], columns=columns, use_threads=False)
-                for batch in batches:
-                    for row in batch.to_pylist():
-                        yield self._with_images(row, path.parent, f"{self.name}: row {position}")
-                        position += 1
+                places = range(first, first + file.metadata.row_group(group).num_rows)
+                first = places.stop
+                if wanted is not None and not any(place in wanted for place in places):
+                    continue
+                yield from self._group(file.iter_batches(size, [group], columns, use_threads=False), places, wanted)
                 # Otherwise the allocator keeps the largest group's memory, and that of several side by side.
                 pa.default_memory_pool().release_unused()
+
+    def _group(
+        self, batches: Iterator[pa.RecordBatch], places: range, wanted: Container[int] | None
+    ) -> Iterator[tuple[int, dict[str, Json]]]:
+        folder, first = self.path().parent, places.start
+        for batch in batches:
+            here = [at for at in range(batch.num_rows) if wanted is None or first + at in wanted]
+            # Rows that nobody wants are not made into objects: a picture's bytes would be copied.
+            rows = batch.to_pylist() if len(here) == batch.num_rows else batch.take(here).to_pylist()
+            for at, row in zip(here, rows, strict=True):
+                yield first + at, self._with_images(row, folder, f"{self.name}: row {first + at}")
+            first += batch.num_rows
+
+    def _is_sound(self, field: pa.Field) -> bool:
+        """Whether a column holds bytes that are no picture of the benchmark."""
+        return field.name not in self.benchmark.image_columns and _is_binary(field.type)
 
     def _wanted(self, field: pa.Field) -> bool:
         """Whether the benchmark reads the column: a fault in any other is nobody's concern."""
         asked = self.benchmark
-        is_named = field.name in (*asked.columns, *asked.more_columns)
-        return field.name in asked.image_columns or (is_named and not _is_binary(field.type))
+        is_named = field.name in (*asked.columns, *asked.more_columns, *asked.image_columns)
+        return is_named and not self._is_sound(field)
 
     def _with_images(self, row: dict[str, Json], folder: Path, where: str) -> dict[str, Json]:
         for column in self.benchmark.image_columns:
@@ -165,13 +206,26 @@ class JsonLines:
         """Objects in the file, each of them looked at, so that a fault in the last line shows before a run."""
         return sum(1 for place, row in textfile.objects(self.path) if self._looks_right(place, row))
 
-    def rows(self) -> Iterator[dict[str, Json]]:
-        """The objects in stored order, images read."""
+    def rows(self, wanted: Container[int] | None = None) -> Iterator[tuple[int, dict[str, Json]]]:
+        """The objects in stored order, images of the wanted ones read."""
+        for position, (place, row) in enumerate(textfile.objects(self.path)):
+            if wanted is None or position in wanted:
+                yield position, self._with_images(place, row)
+
+    def cells(self, columns: Collection[str]) -> Iterator[dict[str, Json]]:
+        """Every object, with the keys alone that are asked for."""
         for place, row in textfile.objects(self.path):
-            for column in self.benchmark.image_columns:
-                if column in row:
-                    row[column] = cells.image(row[column], self.path.parent, f"{place}: {column}")
-            yield row
+            yield self._with_images(place, {name: value for name, value in row.items() if name in columns})
+
+    def absent(self) -> int:
+        """Nothing: lines are counted by reading them, so the file is here."""
+        return 0
+
+    def _with_images(self, place: str, row: dict[str, Json]) -> dict[str, Json]:
+        for column in self.benchmark.image_columns:
+            if column in row:
+                row[column] = cells.image(row[column], self.path.parent, f"{place}: {column}")
+        return row
 
     def _looks_right(self, place: str, row: dict[str, Json]) -> bool:
         _check(place, row, self.benchmark)

@@ -29,7 +29,7 @@ SUBJECTS = [
     *(100, 783, 346, 895, 306, 311, 324, 282, 1534, 272, 612, 110, 245, 201, 100, 166, 171),
 ]
 FEW_SUBJECTS = {456: [8] * 57, 1026: [18] * 57, 14_042: SUBJECTS}
-"""Questions of each subject where a run asks so many, spread evenly as ``--limit`` does; all at 14,042."""
+"""Questions of each subject where a run asks so many, the same of each; all at 14,042."""
 # Questions per image, about 4.2 on average as in DocVQA.
 PER_IMAGE = [1, 3, 5, 3, 8, 1, 5, 3, 1, 12, 3, 5, 3, 1, 8, 5, 3, 1, 5, 3]
 DIRECTIONS = {"even": 1 / 2, "two to one": 2 / 3, "all worse": 1.0}

@@ -35,8 +35,8 @@ def test_both_models_are_served_in_what_the_processors_kernels_take(folder, able
     engines = [model["engine"]["numerics"]["dtype"] for model in done.json["models"].values()]
     assert engines == [dtype] * 2
     (outset,) = [json.loads(line) for line in done.err.splitlines() if '"Outset"' in line]
-    # Five questions about pictures, ten attempts at a problem, and one question of MMLU.
-    assert outset == {"event": "Outset", "planned": 32, "owed": {"demo-8m": 16, "demo-8m.w8a8": 16}, "starts": 2}
+    # Five pictures, two of them with two questions, ten attempts at a problem, and one question of MMLU.
+    assert outset == {"event": "Outset", "planned": 36, "owed": {"demo-8m": 18, "demo-8m.w8a8": 18}, "starts": 2}
     assert "int8 kernel" not in done.err
     record, page = left(folder)
     served = record["provenance"]["serving"]
@@ -50,7 +50,7 @@ def test_what_it_will_take_is_said_at_the_beginning(folder):
     assert done.code == 0, done.err
     said = done.err.splitlines()
     assert "minutes on two quiet cores" in said[1]
-    assert "2 servers to start, 32 answers to get" in said
+    assert "2 servers to start, 36 answers to get" in said
 
 
 def test_the_users_dtype_wins_and_the_report_says_what_would_have_suited(folder):

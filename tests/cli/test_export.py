@@ -182,11 +182,11 @@ def test_the_command_writes_beside_the_report_or_where_it_is_told(workplace):
     for kind in ("parquet", "csv", "jsonl"):
         done = evalkit("export", run, "--format", kind)
         assert done.code == 0, done.err
-        assert "12 lines" in done.out
-        assert len(rows(run / f"samples.{kind}", kind)) == 12
+        assert "14 lines" in done.out
+        assert len(rows(run / f"samples.{kind}", kind)) == 14  # three charts, and two pictures with two questions each
     done = evalkit("export", "latest", "--runs", run.parent, "--format", "csv", "-o", workplace.folder / "a/b.csv")
     assert done.code == 0, done.err
-    assert len(rows(workplace.folder / "a/b.csv", "csv")) == 12
+    assert len(rows(workplace.folder / "a/b.csv", "csv")) == 14
     found = rows(run / "samples.jsonl", "jsonl")
     one = json.loads((run / "samples/base/pages.jsonl").read_text().splitlines()[0])
     assert {key: found[0][key] for key in ("id", "answer", "score", "finish_reason", "latency_s")} == {

@@ -101,7 +101,7 @@ def test_a_store_that_lacks_answers_is_one_line(runs, tmp_path):
         connection.execute(DELETE_THREE)
     done = evalkit("report", "latest", "--runs", runs, "-o", tmp_path / "out")
     assert done.code == 2
-    assert re.search(r"run \S+: [34] of 24 outcomes are not in ", done.err)
+    assert re.search(r"run \S+: [34] of 26 outcomes are not in ", done.err)
     assert done.err.count("\n") == 1
     assert not (tmp_path / "out").exists()
 

@@ -13,7 +13,7 @@ def test_a_run_is_judged_and_the_next_one_is_foreseen(workplace):
     run = workplace.evalkit("run", *WORDS, "--min-recovery", 99, "--noise-floor", 10, check=3)
     answer = run.stdout.splitlines()[0]
     assert answer.startswith("RECOVERY ")
-    assert "undecided at >= 99 % (n = 70; about" in answer
+    assert "undecided at >= 99 % (n = 70; " in answer
     found = json.loads(workplace.results())
     for row in (*found["tasks"], *found["averages"]):
         judged = row["recovery"]["cand"]

@@ -285,6 +285,7 @@ def test_only_the_solutions_of_problems_that_are_asked_are_tried(tmp_path):
     chosen = task(workers=1)
     asked = EvalPlus().questions(chosen, tmp_path / "problems.jsonl", lambda _: None)
     ((sample, _),) = asked.samples(1)
+    assert sample.references["task_id"] == "HumanEval/92"
     checker = EvalPlus().checker(chosen, asked, unsafe=False)
     with contextlib.closing(checker):
         checker.submit("one", sample, "def kinds(x):\n    return (x, {x}, {x: x})")

@@ -2,17 +2,12 @@ import socket
 from collections import Counter
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from mmlu_folder import THREE, mmlu, rows, task, write
+from mmlu_folder import mmlu, rows, task, write
 
 from evalkit import registry
 from evalkit.errors import ConfigError
-from evalkit.harnesses.lm_eval.data import subjects
 from evalkit.harnesses.lm_eval.harness import LmEval
-from evalkit.harnesses.lm_eval.questions import shares
 from evalkit.harnesses.lm_eval.settings import settings_of
-from evalkit.harnesses.lm_eval.tasks import Subject
 
 
 def questions(folder, **chosen):
@@ -90,6 +85,7 @@ def test_what_moves_an_answer_moves_the_request(folder):
 
 def test_subjects_lie_together_and_a_larger_limit_asks_what_a_smaller_one_asks(folder):
     found = questions(folder)
+    sizes = Counter(sample.cluster for sample, _ in found.samples(None))
     before = set()
     for limit in (1, 2, 3, 4, 7, 24, 99):
         listed = [sample.id for sample, _ in found.samples(limit)]
@@ -98,8 +94,9 @@ def test_subjects_lie_together_and_a_larger_limit_asks_what_a_smaller_one_asks(f
         assert names == sorted(names, key=names.index)
         assert before <= set(listed)
         before = set(listed)
-        if limit >= 3:
-            assert set(names) == set(THREE)
+        counts = Counter(names)
+        # Each subject gives its share of the 24, to within one.
+        assert all(abs(counts[name] - size * min(limit, 24) / 24) < 1 for name, size in sizes.items())
 
 
 def test_a_row_that_cannot_be_rendered_keeps_its_place(tmp_path):
@@ -131,19 +128,3 @@ def test_the_published_task_says_what_the_card_says():
     chosen = settings_of(published)
     assert (chosen.shots, chosen.max_length, chosen.add_bos, chosen.method) == (5, 4096, True, "fast")
     assert LmEval().checker(published, None, unsafe=False) is None
-
-
-@given(
-    rows=st.dictionaries(st.sampled_from(sorted(subjects())), st.integers(1, 9), min_size=1),
-    planned=st.integers(0, 200),
-)
-def test_shares_are_even(rows, planned):
-    group = [Subject(name, "", count) for name, count in rows.items()]
-    given_ = dict(zip(rows, shares(group, planned), strict=True))
-    assert sum(given_.values()) == min(planned, sum(rows.values()))
-    most = max(given_.values())
-    for name, count in given_.items():
-        assert count <= rows[name]
-        # Whoever gives less by two has nothing more to give.
-        assert count >= most - 1 or count == rows[name]
-    assert Counter(given_) >= Counter(dict(zip(rows, shares(group, max(0, planned - 1)), strict=True)))

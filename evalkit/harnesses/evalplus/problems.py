@@ -6,10 +6,9 @@ import json
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
-from itertools import islice
 from typing import TYPE_CHECKING
 
-from evalkit import textfile
+from evalkit import draw, textfile
 from evalkit.errors import DataError, InfrastructureError
 from evalkit.harnesses.evalplus import installed
 from evalkit.identity import digest
@@ -84,7 +83,7 @@ class Problems:
         self.problems = {problem.task_id: problem for problem in problems}
         self._attempts = attempts
         self._request = dict(request)
-        self._asked = 0
+        self._asked: list[Problem] = []
         self.revision = f"sha256:{digest([problem.digest for problem in problems])}"
         """Of the problems, whichever file they came from."""
         self.checker = f"{checker} problems-{digest([checker, self.revision])[:16]}"
@@ -95,13 +94,21 @@ class Problems:
         return len(self.problems) * self._attempts
 
     def planned(self, limit: int | None) -> int:
-        """Attempts at the first ``limit`` problems."""
+        """Attempts at ``limit`` problems."""
         return min(len(self.problems), len(self.problems) if limit is None else limit) * self._attempts
 
+    def drawn(self, limit: int | None) -> bool:
+        """Whether problems are drawn: always where there is a limit, each with all of its attempts."""
+        return limit is not None
+
     def samples(self, limit: int | None) -> Iterator[tuple[Sample, str]]:
-        """All attempts at the first problem, then at the next; each with its request digest."""
-        for number, problem in enumerate(islice(self.problems.values(), limit)):
-            self._asked = max(self._asked, number + 1)
+        """All attempts at the first problem that is asked, then at the next; each with its request digest."""
+        problems = list(self.problems.values())
+        if limit is not None:
+            problems = [problems[place] for place in draw.whole_units(list(self.problems), limit)]
+        for problem in problems:
+            if problem not in self._asked:
+                self._asked.append(problem)
             for attempt in range(self._attempts):
                 yield (
                     sample(problem, attempt),
@@ -111,7 +118,7 @@ class Problems:
     @property
     def asked(self) -> list[Problem]:
         """The problems that ``samples`` has listed so far; all of them when it has listed none."""
-        return list(islice(self.problems.values(), self._asked or None))
+        return [*self._asked] or [*self.problems.values()]
 
 
 def sample(problem: Problem, attempt: int) -> Sample:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from evalkit import draw
 from evalkit.harnesses.lm_eval.tasks import BadRow
 from evalkit.harnesses.lm_eval.wire import PATH
 from evalkit.identity import digest
 from evalkit.types import Sample, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from evalkit.harnesses.lm_eval.settings import Settings
-    from evalkit.harnesses.lm_eval.tasks import LoadedGroup, Question, Subject
+    from evalkit.harnesses.lm_eval.tasks import LoadedGroup, Question
     from evalkit.types import Json
 
 
@@ -53,6 +53,10 @@ class GroupQuestions:
         """Questions that a run with ``--limit`` asks."""
         return self.available if limit is None else min(limit, self.available)
 
+    def drawn(self, limit: int | None) -> bool:
+        """Whether questions are drawn: always where there is a limit, of every subject its share."""
+        return limit is not None
+
     def samples(self, limit: int | None) -> Iterator[tuple[Sample, str]]:
         """Every planned question with its request digest; what a smaller limit asks, a larger one asks too."""
         if self._rendered is None or self._rendered[0] != limit:
@@ -60,8 +64,9 @@ class GroupQuestions:
         yield from self._rendered[1]
 
     def _render(self, limit: int | None) -> Iterator[tuple[Sample, str]]:
-        for subject, count in zip(self._group.subjects, shares(self._group.subjects, self.planned(limit)), strict=True):
-            for question in self._group.questions(subject, range(count)):
+        chosen = draw.shares({subject.name: subject.rows for subject in self._group.subjects}, self.planned(limit))
+        for subject in self._group.subjects:
+            for question in self._group.questions(subject, chosen[subject.name]):
                 if isinstance(question, BadRow):
                     # Its place is kept: it is a failure of every model, not a smaller denominator.
                     name = f"{question.subject}/{question.doc_id}"
@@ -99,20 +104,3 @@ def request_digest(question: Question, chosen: Settings, *, forced: bool = False
             "method": chosen.method,
         }
     )
-
-
-def shares(subjects: Sequence[Subject], planned: int) -> list[int]:
-    """How many questions each subject gives when ``planned`` are spread evenly over all.
-
-    Subjects give one question each in turn, in an order drawn from their names, until enough are given; so the
-    questions of a smaller number are among those of a larger one, and a few questions already span the categories.
-    """
-    turns = sorted(range(len(subjects)), key=lambda at: sha256(subjects[at].name.encode()).digest())
-    given = [0] * len(subjects)
-    left = min(planned, sum(subject.rows for subject in subjects))
-    while left:
-        for at in turns:
-            if left and given[at] < subjects[at].rows:
-                given[at] += 1
-                left -= 1
-    return given
