@@ -173,7 +173,9 @@ class Parquet:
         for batch in batches:
             here = [at for at in range(batch.num_rows) if wanted is None or first + at in wanted]
             # Rows that nobody wants are not made into objects: a picture's bytes would be copied.
-            rows = batch.to_pylist() if len(here) == batch.num_rows else batch.take(here).to_pylist()
+            rows = (
+                batch.to_pylist() if len(here) == batch.num_rows else batch.take(pa.array(here, pa.int64())).to_pylist()
+            )
             for at, row in zip(here, rows, strict=True):
                 yield first + at, self._with_images(row, folder, f"{self.name}: row {first + at}")
             first += batch.num_rows

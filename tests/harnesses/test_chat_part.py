@@ -79,6 +79,11 @@ def test_a_drawn_sample_is_the_one_that_the_whole_split_has(tmp_path):
     assert all(whole[sample.id] == (sample, request) for sample, request in asked.samples(7))
 
 
+def test_a_batch_without_a_drawn_row_is_passed_over(tmp_path):
+    asked = questions(write(tmp_path / "x.parquet", rows(90), group=90))
+    assert len(ids(asked, 1)) == 3
+
+
 def test_where_a_column_names_the_picture_no_picture_is_read_to_draw(tmp_path, monkeypatch):
     read = []
     image = local.cells.image
