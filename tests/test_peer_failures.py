@@ -140,7 +140,7 @@ def test_a_ratio_is_not_rounded_before_it_is_compared(tmp_path, ratio, verdict, 
     ended = evalkit("compare", *lines(tmp_path, scored(base), scored(cand)), "--min-recovery", 95)
     assert ended.code == code
     assert f"{verdict} at >= 95 %" in ended.out
-    assert ended.out.startswith(f"RECOVERY {ratio * 100:.2f} % [" if ratio == 0.9499 else f"RECOVERY {ratio * 100:.1f}")
+    assert (f"\nRECOVERY {ratio * 100:.2f} % [" if ratio == 0.9499 else f"\nRECOVERY {ratio * 100:.1f}") in ended.out
 
 
 def test_the_smallest_visible_drop_is_not_off_by_a_factor():
