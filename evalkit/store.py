@@ -179,20 +179,20 @@ class Store:
 
         Answers carry the verdict of the checker of that identity, where it has judged them.
         """
+        # All of it before the first sample is handed out: whoever takes them counts on their number and order.
+        listed = self._rows("SELECT sample, request FROM listing WHERE listing = ? ORDER BY position", listing)
+        self._check_listing(listing, list(listed))
         rows = self._rows(
             "SELECT listing.sample, sample.body, listing.request FROM listing"
             " LEFT JOIN sample ON sample.digest = listing.sample WHERE listing.listing = ? ORDER BY listing.position",
             listing,
         )
-        read: list[tuple[object, object]] = []
         for key, body, request in rows:
-            read.append((key, request))
             sample = storefile.read_sample(self.path, key, body)
             outcome = self.outcome(fingerprint(request)) if request else bad_row(sample)
             if checker and isinstance(outcome, Answer):
                 outcome = replace(outcome, verdict=self.verdict(verdict_key(checker, sample, outcome)))
             yield Record(sample, outcome)
-        self._check_listing(listing, read)
 
     def _check_listing(self, listing: str, read: list[tuple[object, object]]) -> None:
         row = self._row("SELECT seal FROM sealed WHERE listing = ?", listing) if self._format >= _SEALED_SINCE else None

@@ -324,3 +324,21 @@ def test_a_file_that_may_not_grow_is_told_with_what_stops_it(tmp_path):
     assert "store.sqlite3: " in done.stdout, done.stderr
     assert "ulimit -f" in done.stdout
     assert "rollback" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "INSERT INTO listing SELECT listing, 7, sample, request FROM listing WHERE position = 0",
+        "DELETE FROM listing WHERE position = 1",
+        "UPDATE listing SET position = 9 WHERE position = 0",
+    ],
+)
+def test_a_damaged_list_of_samples_hands_out_none(tmp_path, damage):
+    with Store(tmp_path) as store:
+        planned = [(Sample(str(at), (Text("q"),), ("7",)), str(at)) for at in range(3)]
+        listing, entries = store.write_listing(planned, note="doc")
+        store._connection.execute(damage)
+        with pytest.raises(StoreError, match="list of samples is damaged"):
+            next(store.records(listing, str))
+    assert len(entries) == 3
