@@ -169,11 +169,11 @@ class _Talk:
         async with Client(self.url, self.model, self._policy, names) as client, self._telling_of_silence(client):
             for source in sources:
                 await self._exam(source).rehearse(client, self.ledger.some(source))
-            await self._ask_suspects(client, sources, death)
-            await self._send(client, self._heaviest(sources), death, longest=served.max_model_len, heavy=True)
-            # Already here: who kills this after the last answer leaves nothing to ask, and so nothing to learn it from.
-            self._remember()
             try:
+                await self._ask_suspects(client, sources, death)
+                await self._send(client, self._heaviest(sources), death, longest=served.max_model_len, heavy=True)
+                # Already here: who kills this after the last answer leaves nothing to learn it from.
+                self._remember()
                 await self._ask_all(client, sources, death)
                 if self.ledger.deferred:
                     await self._ask_once_more(death)

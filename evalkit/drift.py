@@ -58,7 +58,8 @@ def changes(baseline: Tally, candidate: Tally) -> tuple[Change, ...]:
         for (one, other), cluster in zip(sides, clusters, strict=True)
         if one.tokens is not None and other.tokens is not None
     ]
-    return (*found, _length(lengths)) if lengths else tuple(found)
+    # An answer of one token cannot become longer: what a likelihood took says only how it was asked.
+    return (*found, _length(lengths)) if lengths and baseline.task.decoding.max_tokens > 1 else tuple(found)
 
 
 def _length(lengths: Sequence[tuple[float, float, str | None]]) -> Change:

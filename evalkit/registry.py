@@ -61,11 +61,22 @@ def suites(extra: Sequence[Path] = ()) -> dict[str, Suite]:
     return found
 
 
-def replaced(extra: Sequence[Path]) -> dict[str, str]:
-    """Built-in tasks and suites whose place a file of ``extra`` has taken: name to that file."""
+def replaced(extra: Sequence[Path]) -> list[str]:
+    """A sentence for each folder of ``extra`` whose files have taken the place of built-in tasks or suites."""
     before: dict[str, Task | Suite] = {**tasks(), **suites()}
     after: dict[str, Task | Suite] = {**tasks(extra), **suites(extra)}
-    return {name: after[name].source for name, one in before.items() if after[name].source != one.source}
+    folders: dict[Path, dict[str, Path]] = {}
+    for name, one in before.items():
+        file = Path(after[name].source)
+        if after[name].source != one.source:
+            folders.setdefault(file.parent, {})[name] = file
+    return [
+        f"{name} is not the built-in one: it was read from {file}"
+        if len(found) == 1
+        else f"{', '.join(found)} are not the built-in ones: they were read from {file.parent}"
+        for found in folders.values()
+        for name, file in list(found.items())[:1]
+    ]
 
 
 def find(names: Iterable[str], extra: Sequence[Path] = ()) -> list[Task]:

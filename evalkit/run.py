@@ -185,8 +185,8 @@ class _Run:
         refusals.refuse(config.serving, contenders, tasks, self.say)
         again = replace(contenders[0], model=replace(contenders[0].model, label=config.baseline.again.label))
         *contenders, again = _numbered([*contenders, again])
-        for name, file in registry.replaced([Path(folder) for folder in config.tasks_dir]).items():
-            self.say(Notice(f"{name} is not the built-in one: it was read from {file}"))
+        for text in registry.replaced([Path(folder) for folder in config.tasks_dir]):
+            self.say(Notice(text))
         sources = prepare.sources(tasks, config, self._store, self.say)
         smoke = any(source.part.smoke for source in sources)
         plan = Plan(contenders[0], tuple(contenders[1:]), tuple(source.part for source in sources), smoke)

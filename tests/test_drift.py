@@ -7,12 +7,12 @@ from evalkit.score import Tally
 from evalkit.types import Answer, Dataset, Decoding, Elsewhere, Failure, FailureKind, Sample, Task, Text
 
 
-def task(n=1):
+def task(n=1, max_tokens=10):
     return Task(
         name="t",
         benchmark="docvqa",
         dataset=Dataset("d", "test"),
-        decoding=Decoding(10, n=n),
+        decoding=Decoding(max_tokens, n=n),
         metrics=("anls",),
         headline="anls",
         category="Vision",
@@ -20,9 +20,9 @@ def task(n=1):
     )
 
 
-def tally(answers, n=1, clusters=None):
+def tally(answers, n=1, clusters=None, max_tokens=10):
     """``answers`` are (text, finish reason, tokens), or None for a failure."""
-    total = Tally(task(n), "m")
+    total = Tally(task(n, max_tokens), "m")
     for at, one in enumerate(answers):
         name = str(at) if n == 1 else f"{at // n}#{at % n}"
         sample = Sample(name, (Text("q"),), ["right"], clusters[at] if clusters else None)
@@ -96,3 +96,8 @@ def test_text_in_another_field_drifts_by_a_name_of_its_own():
     assert (found.baseline, found.candidate, found.flagged) == (0.0, 1.0, True)
     assert silent.task_score().elsewhere == {"reasoning": 50}
     assert silent.task_score().score == 0
+
+
+def test_what_a_likelihood_took_is_no_length_of_an_answer():
+    sides = [tally([("A", "stop", tokens)] * 50, max_tokens=1) for tokens in (1, 4)]
+    assert "tokens" not in by_trait(*sides)

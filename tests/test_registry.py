@@ -105,13 +105,20 @@ def test_a_folder_adds_tasks_and_suites(mine):
     assert registry.tasks([mine])["letters"].source == str(mine / "letters.toml")
     assert registry.suites([mine])["both"].tasks == ("letters", "mmmu")
     assert "letters" not in registry.tasks()
-    assert registry.replaced([mine]) == {}
+    assert registry.replaced([mine]) == []
 
 
 def test_a_folder_may_replace_a_built_in_task_and_it_shows(mine):
     path = add(mine, "mmmu", title="My MMMU")
     assert registry.tasks([mine])["mmmu"].title == "My MMMU"
-    assert registry.replaced([mine]) == {"mmmu": str(path)}
+    assert registry.replaced([mine]) == [f"mmmu is not the built-in one: it was read from {path}"]
+
+
+def test_a_folder_that_replaces_several_is_told_in_one_sentence(mine):
+    add(mine, "mmmu", title="My MMMU")
+    add(mine, "docvqa", title="My DocVQA")
+    (told,) = registry.replaced([mine])
+    assert told == f"docvqa, mmmu are not the built-in ones: they were read from {mine}"
 
 
 def test_a_file_in_the_working_folder_is_named_in_short(mine, monkeypatch):
