@@ -13,13 +13,13 @@ import warnings
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from platformdirs import user_cache_path
 
 from evalkit.errors import PromptError
+from evalkit.scratch import Scratch, sweep
 
 if TYPE_CHECKING:
     from evalkit.types import PublishedPrompt
@@ -102,7 +102,8 @@ def _keep(place: Path, data: bytes) -> None:
     # A cache that cannot be written costs a download next time, not this run.
     with suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=place.parent) as folder:
+        sweep(place.parent)
+        with Scratch(place.parent) as folder:
             new = Path(folder) / place.name
             new.write_bytes(data)
             # One step, so that a second process never reads half a text.

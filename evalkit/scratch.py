@@ -24,9 +24,9 @@ _YOUNG_S: Final = 2.0
 class Scratch(TemporaryDirectory[str]):
     """A temporary folder, as a context manager or until ``cleanup``; ``name`` is its path."""
 
-    def __init__(self) -> None:
-        """Make it, and hold it."""
-        super().__init__(prefix=_PREFIX, ignore_cleanup_errors=True)
+    def __init__(self, folder: Path | None = None) -> None:
+        """Make it in ``folder``, the system's for such folders by default, and hold it."""
+        super().__init__(prefix=_PREFIX, dir=folder, ignore_cleanup_errors=True)
         self._lock = os.open(self.name, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
 
@@ -38,9 +38,9 @@ class Scratch(TemporaryDirectory[str]):
             self._lock = -1
 
 
-def sweep() -> None:
-    """Remove the folders of this user that nobody holds any more; what cannot be removed is left."""
-    for path in Path(gettempdir()).glob(f"{_PREFIX}*"):
+def sweep(folder: Path | None = None) -> None:
+    """Remove the folders of this user in ``folder`` that nobody holds any more; what cannot be removed is left."""
+    for path in (folder or Path(gettempdir())).glob(f"{_PREFIX}*"):
         with suppress(OSError):
             _remove_unheld(path)
 

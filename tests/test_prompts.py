@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 import threading
 import tomllib
 from contextlib import contextmanager
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit import prompts
+from evalkit import prompts, scratch
 from evalkit.errors import PromptError
 from evalkit.types import PublishedPrompt
 
@@ -129,6 +131,18 @@ def test_a_prompt_is_fetched_once_and_then_cached(server, cache):
     assert prompts.read(PROMPT, cache=cache, base_url=server.url) == TEXT
     assert prompts.read(PROMPT, cache=cache, offline=True) == TEXT
     assert len(server.asked) == 1
+    assert [path.name for path in cache.iterdir()] == [f"{PROMPT.sha256}.txt"]
+
+
+def test_what_a_kill_in_the_middle_of_keeping_a_prompt_left_is_swept(server, cache, monkeypatch):
+    monkeypatch.setattr(scratch, "_YOUNG_S", 0.0)
+    cache.mkdir()
+    code = (
+        "import os, sys; from pathlib import Path; from evalkit.scratch import Scratch\n"
+        "one = Scratch(Path(sys.argv[1])); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", code, cache], check=False)
+    assert prompts.read(PROMPT, cache=cache, base_url=server.url) == TEXT
     assert [path.name for path in cache.iterdir()] == [f"{PROMPT.sha256}.txt"]
 
 

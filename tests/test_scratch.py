@@ -57,3 +57,18 @@ def test_nothing_else_is_touched(place):
     sweep()
     assert other.is_dir()
     assert kept.is_dir()
+
+
+def test_a_folder_beside_what_it_is_for_is_swept_there(tmp_path):
+    place = tmp_path / "cache"
+    place.mkdir()
+    code = (
+        "import os, sys; from pathlib import Path; from evalkit.scratch import Scratch\n"
+        "one = Scratch(Path(sys.argv[1])); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", code, place], check=False)
+    assert len(list(place.iterdir())) == 1
+    sweep()
+    assert len(list(place.iterdir())) == 1
+    sweep(place)
+    assert list(place.iterdir()) == []

@@ -8,10 +8,10 @@ import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import evalkit
 from evalkit.errors import InfrastructureError
+from evalkit.scratch import Scratch, sweep
 
 MODELS = Path(__file__).parent / "models"
 """Where the package holds the trained pair."""
@@ -59,7 +59,8 @@ def made(folder: Path, python: str = "") -> tuple[Path, Path]:
     if all(path.is_dir() for path in pair):
         return pair
     folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder, prefix="making-") as scratch:
+    sweep(folder)
+    with Scratch(folder) as scratch:
         fresh = [Path(scratch, path.name) for path in pair]
         _run(python or sys.executable, fresh[0], fresh[1])
         for source, path in zip(fresh, pair, strict=True):
@@ -72,7 +73,7 @@ def _run(python: str, baseline: Path, candidate: Path) -> None:
     words = [python, "-m", "evalkit.demo.tiny", str(baseline.resolve()), "--seed", str(SEED)]
     words += ["--int8", str(candidate.resolve())]
     try:
-        with TemporaryDirectory() as alone:
+        with Scratch() as alone:
             # The serving interpreter may lack evalkit; this part needs nothing that vLLM does not bring. Only the
             # package is shown to it: what else is installed beside evalkit belongs to another interpreter.
             Path(alone, "evalkit").symlink_to(Path(evalkit.__file__).resolve().parent)
