@@ -242,7 +242,7 @@ class _Run:
             self.say(Stage(f"run {row.id}"))
             self._tell_what_moved(row.id, plan)
             return row, False
-        self._notices.extend(row.body.get("notices", ()))
+        self._notices = list(dict.fromkeys([*row.body.get("notices", ()), *self._notices]))
         self.say(Stage(f"{'looking at' if row.finished else 'continuing'} run {row.id}"))
         return replace(row, finished=False), row.finished
 

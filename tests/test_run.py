@@ -107,6 +107,17 @@ def test_a_finished_run_has_nothing_to_do_and_starts_no_server(asked):
     assert asked.results() == before
 
 
+def test_a_notice_that_every_look_repeats_is_kept_once(workplace):
+    text = (workplace.folder / "tasks/pages.toml").read_text()
+    (workplace.folder / "tasks/mmmu.toml").write_text(text.replace('"pages"', '"mmmu"', 1))
+    for _ in range(2):
+        workplace.evalkit(*workplace.comparison(*fast()), check=0)
+    (folder,) = workplace.runs()
+    notices = json.loads((folder / "run.json").read_text())["notices"]
+    assert len([text for text in notices if text.startswith("mmmu is not the built-in one")]) == 1
+    assert len(notices) == len(set(notices))
+
+
 def test_a_new_candidate_reuses_the_baseline(asked):
     (asked.folder / "cand/model.safetensors").write_bytes(b"requantized")
     done = asked.evalkit(*asked.comparison(*fast()), check=0)
