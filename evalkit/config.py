@@ -161,6 +161,8 @@ class Config:
     """Run generated code with limits but without a sandbox, where this machine has none."""
     accept_differences: tuple[str, ...] = ()
     """Items that may differ between baseline and candidate, as the report names them."""
+    published: tuple[str, ...] = ()
+    """Files with published figures of the baseline: a model card, or a table in TOML."""
     noise_floor: int = 0
     """Samples of each task that the baseline is asked a second time; 0 for none."""
     policy: Policy = field(default_factory=Policy)

@@ -59,7 +59,7 @@ def terms(config: Config, plan: Plan, facts: Mapping[str, Json]) -> Terms:
         policy=config.policy,
         accepted=config.accept_differences,
         averaged=prepare.averaged(config),
-        published=tuple(registry.published()),
+        published=tuple(registry.published(config.published, config.baseline.source)),
         checkpoints=checkpoints(plan),
         exams=facts.get("exams", {}),
         checks=facts.get("checks", {}),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalkit import cards, places, taskfile, textfile
-from evalkit.errors import ConfigError, UsageError, near_miss
+from evalkit.errors import ConfigError, DataError, UsageError, near_miss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -131,8 +132,38 @@ def _suite(names: Sequence[str], suite: str | None, extra: Sequence[Path]) -> Su
     return known[wanted]
 
 
-def published() -> list[PublishedTable]:
-    """The published tables that evalkit ships."""
+def published(files: Sequence[str] = (), baseline: str = "") -> list[PublishedTable]:
+    """The published tables in ``files``, taken to be of ``baseline``, then those that evalkit ships.
+
+    Raises:
+        DataError: A file cannot be read, or holds no figure of a known benchmark.
+        ConfigError: A TOML table has a wrong key or value.
+    """
+    own = [replace(_published_in(Path(file)), baseline=baseline) for file in files]
+    return own + _shipped()
+
+
+def _published_in(path: Path) -> PublishedTable:
+    if path.suffix.lower() == ".toml":
+        return cards.published(toml(path), shown(path))
+    found = cards.table_of(cards.card(_text(path)), shown(path))
+    if not found.rows:
+        raise DataError(
+            f"{shown(path)}: no score of a known benchmark in any table",
+            fix="name a model card with an accuracy table, or a TOML table as in tasks/published",
+        )
+    return found
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(cards.MOST_CHARACTERS).decode("utf-8-sig", errors="replace")
+    except OSError as error:
+        raise DataError(f"{shown(path)}: cannot be read ({error.strerror})", fix="correct --published") from error
+
+
+def _shipped() -> list[PublishedTable]:
     return [cards.published(toml(path), shown(path)) for path in sorted((places.tasks() / "published").glob("*.toml"))]
 
 

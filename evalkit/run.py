@@ -148,6 +148,8 @@ class _Run:
         asked = sum(ledger.owed_at_first for ledger in ledgers)
         row = self._remember_terms(row.id, plan)
         built = reopen.report(row, self._store)
+        for text in built.doubts:
+            self.say(Notice(text))
         if not any(score.scored for line in built.rows for score in line.scores.values()):
             if self._missing:
                 raise next(iter(self._missing.values()))
@@ -180,6 +182,7 @@ class _Run:
         """Resolve models and samples: from here on everything is named by its content."""
         config = self._config
         tasks = prepare.tasks(config)
+        registry.published(config.published, config.baseline.source)  # what cannot be read is refused before it is late
         check_policy(config.policy, [task.name for task in tasks], averages(tasks, prepare.averaged(config)), "policy")
         contenders = [prepare.contender(choice, config, self._store, self.say) for choice in config.models]
         refusals.refuse(config.serving, contenders, tasks, self.say)

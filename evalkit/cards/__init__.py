@@ -9,7 +9,17 @@ from evalkit.cards.noise import Noise
 from evalkit.cards.prices import Price
 from evalkit.cards.published import Card
 from evalkit.cards.reading import card
-from evalkit.cards.shipped import Beside, PublishedRow, PublishedTable, Standing, beside, card_of, published
+from evalkit.cards.shipped import (
+    Beside,
+    PublishedRow,
+    PublishedTable,
+    Standing,
+    beside,
+    card_of,
+    outside,
+    published,
+    table_of,
+)
 from evalkit.cards.tables import MOST_CHARACTERS
 
 __all__ = [
@@ -28,5 +38,7 @@ __all__ = [
     "beside",
     "card",
     "card_of",
+    "outside",
     "published",
+    "table_of",
 ]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit import schema
 from evalkit.cards.figures import Printed, Range  # noqa: TC001 - the schema reads the annotations
 from evalkit.cards.published import AccuracyRow, AccuracyTable, Card, CostRow, CostTable, Stream
+from evalkit.cards.sizes import size_of
 from evalkit.schema import Problem
 
 if TYPE_CHECKING:
@@ -71,6 +72,15 @@ class PublishedTable:
         """The row that an evalkit task measures."""
         return next((row for row in self.rows if row.task and row.task == task), None)
 
+    def score(self, model: str, task: str, metric: str) -> Printed | None:
+        """What was published of a model on an evalkit task by this metric; None where nothing was."""
+        row = self.row(task)
+        if row is None or row.metric not in {"", metric}:
+            return None
+        if model.casefold() == self.baseline.casefold():
+            return row.baseline
+        return row.candidate if model.casefold() == self.candidate.casefold() else None
+
     def average(self, category: str) -> PublishedRow | None:
         """The average row of a category."""
         return next((row for row in self.averages if row.category == category), None)
@@ -119,6 +129,33 @@ def card_of(table: PublishedTable) -> Card:
         costs.append(CostTable(f"costs, {stream}", stream, uses, found))
     accuracy = (AccuracyTable("rows", (table.baseline, table.candidate), tuple(rows)),) if rows else ()
     return Card(accuracy, tuple(costs))
+
+
+def table_of(card: Card, source: str) -> PublishedTable:
+    """The first accuracy table of a card whose rows name known benchmarks, as a published table.
+
+    A task is known by its name alone: a card says neither metric nor prompt in words that can be relied on.
+    """
+    for table in card.accuracy:
+        rows: dict[str, PublishedRow] = {}
+        for row in table.rows:
+            size, base = size_of(row.name), row.scores[0]
+            if row.kind == "task" and size is not None and base is not None:
+                other = (row.scores[1] if len(row.scores) > 1 else None) or base
+                rows.setdefault(
+                    size.benchmark, PublishedRow(row.label, base, other, task=size.benchmark, category=row.category)
+                )
+        if rows:
+            return PublishedTable(source, table.models[0], table.models[-1], source, tuple(rows.values()))
+    return PublishedTable(source, "", "", source, ())
+
+
+def outside(printed: Printed, low: float | None, high: float | None) -> bool:
+    """Whether nothing that rounds to a published score lies in a measured interval, given from 0 to 1."""
+    if low is None or high is None:
+        return False
+    unit = 100 if printed.value > 1 or printed.percent else 1
+    return printed.range.high < Fraction(low) * unit or printed.range.low > Fraction(high) * unit
 
 
 def _accuracy_row(row: PublishedRow, group: int, kind: RowKind) -> AccuracyRow:

@@ -85,6 +85,12 @@ OPTIONS = (
         help="Ask the baseline N samples of each task twice, to see what changes by itself.",
     ),
     click.option(
+        "--published",
+        multiple=True,
+        metavar="FILE",
+        help="A card or TOML table with published figures of the baseline, to hold its scores against; repeat it.",
+    ),
+    click.option(
         "--unsafe-exec",
         is_flag=True,
         default=None,
@@ -222,10 +228,10 @@ def _show(finished: Finished, *, as_json: bool) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     console = Console()
-    for line in finished.report.outcome.lines:
-        console.print(Text(printable(line), style="bold"))
-    for sentence in report.sentences(finished.report):
-        console.print(Text(printable(sentence)))
+    first = [(text, "bold") for text in finished.report.outcome.lines]
+    first += [(f"before you read on: {text}", "yellow") for text in finished.report.doubts]
+    for text, style in [*first, *((text, "") for text in report.sentences(finished.report))]:
+        console.print(Text(printable(text), style=style))
     for head, body in _tables(finished.report):
         table = Table(*[escape(cell) for cell in head], box=None, pad_edge=False)
         for at in range(2, len(head)):

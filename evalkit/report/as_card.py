@@ -60,6 +60,7 @@ def _only(report: Report, label: str) -> Report:
     return replace(
         report,
         checkpoints=files,
+        doubts=tuple(text for text in report.doubts if not _of_others(text, report, label)),
         warnings=tuple(checkpoint.warnings(report.baseline, [label], files)),
         plan=replace(report.plan, candidates=chosen),
         rows=tuple(_row(row, label, both) for row in report.rows),
@@ -68,6 +69,11 @@ def _only(report: Report, label: str) -> Report:
             for one in report.averages
         ),
     )
+
+
+def _of_others(text: str, report: Report, label: str) -> bool:
+    """Whether a doubt is about another candidate."""
+    return any(text.startswith(f"{other} scores ") for other in report.candidates if other != label)
 
 
 def _row(row: Row, label: str, both: set[str]) -> Row:

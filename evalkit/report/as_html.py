@@ -83,6 +83,7 @@ def _facts(report: Report) -> dict[str, Json]:
         "names": list(report.candidates),
         "smoke": report.plan.smoke,
         "outcomes": report.outcome.lines,
+        "doubts": report.doubts,
         "axis": axis,
         "table": table,
         "thresholds": sorted({one.rule.min_recovery for one in report.judgements if one.rule.min_recovery is not None}),

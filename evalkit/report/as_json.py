@@ -45,6 +45,7 @@ def results(report: Report) -> dict[str, Json]:
         "models": {one.model.label: _model(one, report) for one in report.plan.contenders},
         "tasks": [_row(row) for row in report.rows],
         "averages": [_average(one) for one in report.averages],
+        "doubts": list(report.doubts),
         "warnings": [*report.missing.values(), *report.warnings],
     }
 
@@ -157,6 +158,7 @@ def _row(row: Row) -> dict[str, Json]:
         "comparability": _comparability(row.comparability),
         "drift": {label: {one.trait: _change(one) for one in found} for label, found in row.drift.items()},
         "published": {label: _published(one) for label, one in row.published.items()},
+        "own_card": None if row.own_card is None else asdict(row.own_card),
         "noise_floor": None if row.noise is None else _noise(row.noise),
         "groups": {
             label: {name: comparison_json(one) for name, one in found.items()} for label, found in row.groups.items()

@@ -15,6 +15,8 @@ def markdown(report: Report) -> str:
     lines = ["# Accuracy recovery", ""]
     for text in report.outcome.lines:
         lines += [f"**{markup.escaped(text)}**", ""]
+    for text in report.doubts:
+        lines += [f"Before you read on: {markup.escaped(text)}", ""]
     lines += map(_item, words.sentences(report))
     lines += ["", *markup.table(*accuracy.table(report, sizes=True)), ""]
     lines += map(_item, words.completeness(report))

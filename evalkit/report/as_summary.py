@@ -29,6 +29,8 @@ def summary(report: Report, most_bytes: int = MOST_BYTES) -> str:
     cut.add("title", [f"## {_title(report)}", ""])
     for text in report.outcome.lines:
         cut.add("outcomes", [f"**{_line(text)}**", ""])
+    for text in report.doubts:
+        cut.add("doubts", [f"Before you read on: {_line(text)}", ""])
     sentences = [f"- {_line(text)}" for text in words.sentences(report)]
     cut.rows("sentences", sentences)
     if cut.add("table", [*([""] if sentences else []), *markup.table([_short(cell, _CELL) for cell in head], [])]):

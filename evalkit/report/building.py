@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from evalkit import averages, cards, checkpoint, comparability, drift, pairs, speed, stats, verdict
 from evalkit.pairs import Attempts, Side
 from evalkit.policy import Policy
+from evalkit.report import doubts
 from evalkit.report.facts import Average, Comparability, NoiseFloor, Published, Report, Row
 from evalkit.types import FailureKind
 
@@ -84,7 +85,10 @@ class _Building:
             ),
             missing={label: self._missing(label) for label in terms.missing},
         )
-        return _tested_together(found)
+        found = _tested_together(found)
+        told = tuple(doubts.doubts(found))
+        # A run tells them as notices as well.
+        return replace(found, doubts=told, notices=tuple(text for text in notices if text not in told))
 
     @property
     def _labels(self) -> tuple[str, ...]:
@@ -116,6 +120,7 @@ class _Building:
                 if (row := table.row(name)) is not None and row.metric in {"", part.task.headline}
             },
             noise=self._noise(name),
+            own_card=doubts.own_card(part, plan.baseline.model.source, own, terms.published),
             groups={side.label: _groups(own.groups, base, side, terms.accepted) for side in others if own.groups},
             exams={label: found[name] for label, found in terms.exams.items() if name in found},
             checks=terms.checks.get(name, {}),

@@ -79,6 +79,7 @@ def _options(config: Mapping[str, Json], *, shared: bool) -> Iterator[str]:
     if config.get("allow_overlong"):
         yield "--allow-overlong"
     yield from _each("--accept-difference", config["accept_differences"])
+    yield from _each("--published", config.get("published", ()))
     for key in ("min_recovery", "max_failed"):
         if config["policy"][key] != getattr(usual.policy, key):
             yield from (f"--{key.replace('_', '-')}", f"{config['policy'][key]:g}")

@@ -46,6 +46,23 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnCard:
+    """The baseline's score beside what was published of it. Scores are from 0 to 1."""
+
+    source: str
+    """Where it was published."""
+    printed: str
+    """As it is printed there."""
+    measured: float | None
+    """On all that it answered."""
+    low: float | None
+    """95 % interval of that score."""
+    high: float | None
+    outside: bool
+    """Whether no number that rounds to the published one is in the interval."""
+
+
+@dataclass(frozen=True, slots=True)
 class NoiseFloor:
     """What changes when nothing changed: the baseline asked twice on the same samples."""
 
@@ -94,6 +111,8 @@ class Row:
     """Model label -> what a reader should know of how its exam was held."""
     checks: Mapping[str, Json] = field(default_factory=dict)
     """How a checker judged the answers; empty when the metrics do."""
+    own_card: OwnCard | None = None
+    """Where something was published of the baseline itself."""
     speed: Mapping[str, Speed] = field(default_factory=dict)
     """By model label, where it has answers. Not in ``results.json``: asking again would change it."""
 
@@ -125,6 +144,8 @@ class Report:
     """Model label to what its files say; a model whose files are not on this machine is left out."""
     warnings: tuple[str, ...] = ()
     """What the files say against the comparison being what it claims to be."""
+    doubts: tuple[str, ...] = ()
+    """What speaks against the baseline as a measure."""
     missing: Mapping[str, str] = field(default_factory=dict)
     """Label of each model that did not answer everything to a sentence with the reason: it could not be served."""
 

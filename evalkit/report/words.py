@@ -75,7 +75,7 @@ def drawn(report: Report) -> str:
 def completeness(report: Report) -> list[str]:
     """One sentence for each thing that limits what the table says."""
     found = [drawn(report)] if report.plan.drawn else []
-    found += [*report.missing.values(), *report.notices, *report.warnings, *_how_served(report)]
+    found += [*report.missing.values(), *report.doubts, *report.notices, *report.warnings, *_how_served(report)]
     found += [*_unknown(report), *_accepted_in_vain(report), *_tested(report)]
     for row in report.rows:
         found += _failures(row)

@@ -11,7 +11,8 @@ WORDS = ("--baseline", "base", "--candidate", "cand", "--tasks-dir", "tasks", "-
 
 def test_a_run_is_judged_and_the_next_one_is_foreseen(workplace):
     run = workplace.evalkit("run", *WORDS, "--min-recovery", 99, "--noise-floor", 10, check=3)
-    answer = run.stdout.splitlines()[0]
+    outcome, answer = run.stdout.splitlines()[:2]
+    assert outcome == "UNDECIDED (exit 3): nothing degraded; Vision average has too few samples to show 99 %."
     assert answer.startswith("RECOVERY ")
     assert "undecided at >= 99 % (n = 70; " in answer
     found = json.loads(workplace.results())

@@ -1,0 +1,79 @@
+"""What speaks against the baseline as a measure, before anybody reads what a candidate kept of it.
+
+A baseline that was asked badly (another chat template, a short token limit) makes every candidate look good: it scores
+less than its own card says, or a candidate scores more than it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from evalkit import cards, stats
+from evalkit.report.facts import OwnCard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from evalkit.cards import PublishedTable
+    from evalkit.plan import PlannedTask
+    from evalkit.report.facts import Report
+    from evalkit.score import Tally
+    from evalkit.verdict import Judgement
+
+_POINTS: Final = 0.05
+"""How much better than its baseline a candidate may be, 0 to 1, without being asked why."""
+_LOOK: Final = (
+    "look at how the baseline was asked (chat template, prompt, token limit, images, dtype) before the recoveries"
+)
+
+
+def own_card(part: PlannedTask, source: str, tally: Tally, tables: Sequence[PublishedTable]) -> OwnCard | None:
+    """What was published of a model on a task beside what it scored here; None where nothing was.
+
+    Args:
+        part: The task.
+        source: The model, as it is named to a server.
+        tally: What it answered.
+        tables: Published tables; the first that has the model and the task counts.
+    """
+    for table in tables:
+        found = table.score(source, part.task.name, part.task.headline)
+        if found is None:
+            continue
+        scores = list(tally.paired.values())
+        clusters = [score.cluster for score in scores] if any(score.cluster for score in scores) else None
+        mean = stats.mean([score.value for score in scores], clusters)
+        outside = cards.outside(found, mean.low, mean.high)
+        return OwnCard(table.source, found.text, mean.value, mean.low, mean.high, outside=outside)
+    return None
+
+
+def doubts(report: Report) -> Iterator[str]:
+    """A sentence for each."""
+    part = "; a part of the task was asked" if report.plan.smoke else ""
+    for row in report.rows:
+        card = row.own_card
+        if card is not None and card.outside and card.measured is not None:
+            low, high = (f"{100 * (end or 0.0):.2f}" for end in (card.low, card.high))
+            yield (
+                f"{report.baseline} scores {100 * card.measured:.2f} [{low}, {high}] on {row.part.task.title}, and "
+                f"{card.printed} stands on its card ({card.source}){part}: more than chance and rounding allow; {_LOOK}"
+            )
+        for label, one in row.judgements.items():
+            yield from _better(row.part.task.title, label, one)
+    for average in report.averages:
+        for label, one in average.judgements.items():
+            yield from _better(f"the {average.category} average", label, one)
+
+
+def _better(where: str, label: str, judgement: Judgement) -> Iterator[str]:
+    """A candidate that scores too much more than its baseline."""
+    one = judgement.comparison
+    low = one.recovery.low
+    if low is None or low <= 100.0 or one.baseline is None or one.candidate is None:
+        return
+    if one.candidate - one.baseline > _POINTS:
+        yield (
+            f"{label} scores {100 * one.candidate:.2f} on {where} beside its baseline's {100 * one.baseline:.2f}: "
+            f"{100 * (one.candidate - one.baseline):.1f} points better, and more than chance allows; {_LOOK}"
+        )
