@@ -207,8 +207,16 @@ def _beside(kind: Kind, rows: Sequence[Judgement]) -> Iterator[str]:
     advisory = [one for one in rows if _kind(one) is Kind.PASSED and one.verdict is Verdict.DEGRADED]
     if advisory:
         yield f"advisory only: {_listed(map(_below, advisory))}"
-    if any(one.comparison.smoke for one in rows) and not any("smoke run" in one.reasons[0] for one in rows):
-        yield "a smoke run, of a part of the questions"
+    yield from _part(rows)
+
+
+def _part(rows: Sequence[Judgement]) -> Iterator[str]:
+    """That only a part of the questions was asked, unless a reason says so."""
+    if any(one.comparison.smoke for one in rows):
+        if not any("smoke run" in one.reasons[0] for one in rows):
+            yield "a smoke run, of the first questions in stored order"
+    elif any(one.comparison.drawn for one in rows):
+        yield "on a part of the questions, drawn at random"
 
 
 def _not_served(missing: Sequence[str], rows: Sequence[Judgement]) -> str:
@@ -231,7 +239,7 @@ def _unjudged(label: str, rows: Sequence[Judgement], unanswered: Sequence[str], 
         return Finding(label, Kind.NOT_JUDGED, "there is no candidate to judge; every answer that was asked for counts")
     first = [one for one in rows if one.comparison.parts] or list(rows)
     told = "no minimum recovery was asked for"
-    return Finding(label, Kind.NOT_JUDGED, f"{told}; {_listed(map(_found, first))}")
+    return Finding(label, Kind.NOT_JUDGED, "; ".join([told, _listed(map(_found, first)), *_part(rows)]))
 
 
 def _kept(rows: Sequence[Judgement]) -> str:
@@ -284,7 +292,7 @@ def _reason(one: Judgement) -> tuple[str, str]:
     """Why a row does not decide, after what joins it to the row's name; empty for "has"."""
     low, high, least = one.comparison.recovery.low, one.comparison.recovery.high, one.rule.min_recovery
     few = low is not None and high is not None and least is not None and low < least <= high
-    if one.verdict is Verdict.UNDECIDED and few:
+    if one.verdict is Verdict.UNDECIDED and few and not one.comparison.smoke:
         return f": {UNCHANGED}, but " if unchanged(one) else "", f"too few samples to show {least:g} %"
     reason = _short(one.reasons[0])
     keys = [difference.key for difference in one.comparison.differences if difference.key != "samples"]

@@ -105,11 +105,16 @@ def test_an_advisory_loss_is_told_and_does_not_count():
     assert "nothing degraded" not in only.sentence
 
 
-def test_a_smoke_run_says_so():
-    found = alone(row(compared("A", 5000, 4500, 300, 2, smoke=True)))
-    assert found.sentence.startswith("DEGRADED (exit 1): A ")
-    assert found.sentence.endswith("; a smoke run, of a part of the questions.")
-    assert "a smoke run" in alone(row(compared("A", 5000, 4500, 3, 2, smoke=True))).sentence
+def test_a_smoke_run_says_so_and_a_part_that_was_drawn_as_well():
+    told = "UNDECIDED (exit 3): nothing degraded; A: a smoke run asks the first samples in stored order"
+    for changed in (300, 60, 3):
+        assert alone(row(compared("A", 5000, 4500, changed, 2, smoke=True))).sentence.startswith(told)
+    unjudged = alone(row(compared("A", 5000, 4500, 300, 2, smoke=True), None))
+    assert unjudged.kind is Kind.NOT_JUDGED
+    assert unjudged.sentence.endswith("; a smoke run, of the first questions in stored order.")
+    drawn = alone(row(compared("A", 5000, 4500, 300, 2, drawn=True)))
+    assert drawn.sentence.startswith("DEGRADED (exit 1): A 93.4 % [")
+    assert drawn.sentence.endswith("; on a part of the questions, drawn at random.")
 
 
 def test_several_candidates_have_a_line_each_and_the_first_has_the_exit_code_of_the_run():

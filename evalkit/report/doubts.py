@@ -50,14 +50,14 @@ def own_card(part: PlannedTask, source: str, tally: Tally, tables: Sequence[Publ
 
 def doubts(report: Report) -> Iterator[str]:
     """A sentence for each."""
-    part = "; a part of the task was asked" if report.plan.smoke else ""
     for row in report.rows:
         card = row.own_card
-        if card is not None and card.outside and card.measured is not None:
+        # The first rows in stored order stand for no others.
+        if card is not None and not row.part.smoke and card.outside and card.measured is not None:
             low, high = (f"{100 * (end or 0.0):.2f}" for end in (card.low, card.high))
             yield (
                 f"{report.baseline} scores {100 * card.measured:.2f} [{low}, {high}] on {row.part.task.title}, and "
-                f"{card.printed} stands on its card ({card.source}){part}: more than chance and rounding allow; {_LOOK}"
+                f"{card.printed} stands on its card ({card.source}): more than chance and rounding allow; {_LOOK}"
             )
         for label, one in row.judgements.items():
             yield from _better(row.part.task.title, label, one)
@@ -70,7 +70,7 @@ def _better(where: str, label: str, judgement: Judgement) -> Iterator[str]:
     """A candidate that scores too much more than its baseline."""
     one = judgement.comparison
     low = one.recovery.low
-    if low is None or low <= 100.0 or one.baseline is None or one.candidate is None:
+    if one.smoke or low is None or low <= 100.0 or one.baseline is None or one.candidate is None:
         return
     if one.candidate - one.baseline > _POINTS:
         yield (
