@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from evalkit import stats
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from evalkit.types import Json, Task
 
+_OFTEN = 0.5
+"""A task that shows what is true less often than not cannot decide."""
+GUESSED_BASELINE = 0.7
+"""The baseline's score where nothing was answered yet."""
 GUESSED_DISCORDANCE = 0.1
 """Share of samples whose score changes, where no earlier pairs tell: careful quantizations change 2 to 10 % of them."""
 
@@ -32,6 +37,11 @@ class Past:
     """Share of pairs whose score changed, 0-1; None without pairs."""
     design_effect: float = 1.0
     """Factor by which clusters multiply the variance of the difference."""
+    spread: float | None = None
+    """Standard deviation of a pair's difference, clusters included, by which fractional scores count as what they are;
+    None without pairs."""
+    baseline: float | None = None
+    """The baseline's score, 0-1; None without answers of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +64,23 @@ class Forecast:
     guessed: bool
     """Whether the discordance is a guess."""
     drop: float | None
-    """Smallest drop of the score, 0-1, that is seen with 80 % power, one-sided at 5 %; None without samples."""
+    """Smallest drop of the score, 0-1, that the 95 % interval shows with 80 % power; None without samples."""
     past: Past | None = None
+    threshold: float | None = None
+    """The minimum recovery of its row, in percent; None where none is set."""
+    recovered: float | None = None
+    """Chance to see "recovered", 0-1, if the true recovery is 100 %; None without a threshold or samples."""
+    degraded: float | None = None
+    """Chance to see "degraded", 0-1, if the true recovery is one point below the threshold."""
+    whole: float | None = None
+    """``recovered`` with every sample of the task."""
+    stored: int = 0
+    """Of ``requests``: those that the store has an answer to."""
+
+    @property
+    def cannot_decide(self) -> bool:
+        """Whether even all samples of the task would show a full recovery less often than not."""
+        return self.whole is not None and self.whole < _OFTEN
 
     @property
     def problems(self) -> int:
@@ -75,6 +100,10 @@ class Terms:
     """The user's guess of the share of samples that change, 0-1; it wins over earlier pairs."""
     repeated: int = 0
     """Samples of each task that the baseline is asked a second time."""
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    """Task name to the minimum recovery of its row, in percent."""
+    stored: Mapping[str, int] = field(default_factory=dict)
+    """Task name to answers that the store has of the models, all of them together."""
 
 
 def forecast(
@@ -92,11 +121,21 @@ def forecast(
     planned, available = sizes
     known = past.discordance if past is not None else None
     share = next((one for one in (terms.discordance, known) if one is not None), GUESSED_DISCORDANCE)
-    problems = -(-planned // task.decoding.n)
+    problems, whole = -(-planned // task.decoding.n), -(-available // task.decoding.n)
     each = past.prompt_tokens if past is not None and past.prompt_tokens is not None else prompt_tokens
     words = past.completion_tokens if past is not None and past.completion_tokens is not None else None
     requests = planned * terms.models + min(planned, terms.repeated)
+    stored = min(requests, terms.stored.get(task.name, 0))
     effect = max(1.0, past.design_effect) if past is not None else 1.0
+    spread = past.spread if past is not None and terms.discordance is None else None
+    level = GUESSED_BASELINE if past is None or past.baseline is None else past.baseline
+    threshold = terms.thresholds.get(task.name)
+
+    def chance(count: int, distance: float) -> float | None:
+        """In percentage points from the threshold."""
+        wide = math.sqrt(share * effect) if spread is None else spread
+        return stats.chance_to_show(count, wide, level, distance / 100.0) if threshold is not None and count else None
+
     return Forecast(
         task=task,
         planned=planned,
@@ -104,12 +143,25 @@ def forecast(
         requests=requests,
         prompt_tokens=None if each is None else each * requests,
         completion_tokens=requests * (task.decoding.max_tokens if words is None else words),
-        seconds=None if past is None else requests * past.latency_s / min(terms.window, max(1, planned)),
+        seconds=None if past is None else (requests - stored) * past.latency_s / min(terms.window, max(1, planned)),
         discordance=share,
         guessed=terms.discordance is not None or known is None,
-        drop=stats.minimum_detectable_drop(problems, share, design_effect=effect) if problems else None,
+        drop=_drop(problems, share, effect, spread),
         past=past,
+        threshold=threshold,
+        recovered=chance(problems, 100.0 - (threshold or 0.0)),
+        degraded=chance(problems, 1.0),
+        whole=chance(whole, 100.0 - (threshold or 0.0)),
+        stored=stored,
     )
+
+
+def _drop(problems: int, share: float, effect: float, spread: float | None) -> float | None:
+    if not problems:
+        return None
+    if spread is None:
+        return stats.minimum_detectable_drop(problems, share, design_effect=effect)
+    return stats.visible_drop(problems, spread)
 
 
 def forecast_json(one: Forecast) -> dict[str, Json]:
@@ -127,6 +179,11 @@ def forecast_json(one: Forecast) -> dict[str, Json]:
         "discordance_guessed": one.guessed,
         "smallest_visible_drop": one.drop,
         "from_run": one.past.run if one.past else None,
+        "stored": one.stored,
+        "min_recovery": one.threshold,
+        "chance_recovered_at_100": one.recovered,
+        "chance_degraded_one_point_below": one.degraded,
+        "cannot_decide": one.cannot_decide,
     }
 
 
@@ -170,13 +227,31 @@ def _cells(one: Forecast) -> list[str]:
 
 
 def bases(found: Sequence[Forecast]) -> list[str]:
-    """One sentence for each task: what its estimates rest on."""
-    return [f"{one.task.title}: {_basis(one)}." for one in found]
+    """What the estimates rest on, once for all tasks of which it is the same; then what each threshold meets."""
+    same: dict[str, list[str]] = {}
+    for one in found:
+        same.setdefault(_basis(one), []).append(one.task.title)
+    told = [f"{text}." if len(same) == 1 else f"{', '.join(who)}: {text}." for text, who in same.items()]
+    return [*told, *(_chances(one) for one in found if one.threshold is not None and one.recovered is not None)]
+
+
+def _chances(one: Forecast) -> str:
+    """What a task with a threshold will be able to say."""
+    at = f"{one.threshold:g} %"
+    text = (
+        f'{one.task.title} at {at}: "recovered" is seen in {_percent(one.recovered)} of runs if the true recovery is '
+        f'100 %, "degraded" in {_percent(one.degraded)} if it is one point below'
+    )
+    return f"{text}; this task cannot decide at {at}." if one.cannot_decide else f"{text}."
+
+
+def _percent(chance: float | None) -> str:
+    return "–" if chance is None else f"{chance * 100:.0f} %"
 
 
 def _basis(one: Forecast) -> str:
     past = one.past
-    share = f"{one.discordance * 100:.3g} % of samples change"
+    share = f"{one.discordance * 100:.3g} % of samples are expected to change"
     if one.guessed or past is None:
         share += " (a guess; --discordance SHARE states another)"
     else:
@@ -184,8 +259,12 @@ def _basis(one: Forecast) -> str:
         if past.design_effect > 1.0:
             share += f", samples that share a cluster widen it {past.design_effect:.2f} times"
     if past is None:
-        most = f"answers may have {one.task.decoding.max_tokens} tokens each"
-        return f"{share}; no earlier answers, so no time can be told, and {most}"
+        learn = "the same command as `evalkit run` with --limit 50 tells it"
+        return (
+            f"{share}; no earlier answers, so no time can be told ({learn}), and answers count as long as they may be"
+        )
+    if one.stored:
+        share += f"; {one.stored:,} of {one.requests:,} answers are in the store and not in the time"
     return f"{share}; time and tokens as in {past.answers:,} answers of run {past.run}, {past.latency_s:.2f} s each"
 
 

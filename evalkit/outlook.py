@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import shlex
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from evalkit.events import Stage
 from evalkit.forecast import Forecast, Past, Terms, forecast
 from evalkit.identity import decoded
 from evalkit.plan import Plan, averages, fingerprint
+from evalkit.runfile import plan_from
 from evalkit.score import tally
 from evalkit.scratch import Scratch
 from evalkit.store import Store
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from evalkit.config import Config
     from evalkit.events import Say
-    from evalkit.plan import Contender
+    from evalkit.plan import Contender, PlannedTask
     from evalkit.score import Tally
     from evalkit.types import Json, Record, Task
 
@@ -77,7 +79,16 @@ def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlo
         for one in contenders
         if not one.model.endpoint
     }
-    terms = Terms(len(contenders), window, discordance, config.noise_floor)
+    averaged = averages(tasks, prepare.averaged(config))
+    rules = {task.name: config.policy.for_task(task.name, averaged=task.category in averaged) for task in tasks}
+    terms = Terms(
+        len(contenders),
+        window,
+        discordance,
+        config.noise_floor,
+        {name: rule.min_recovery for name, rule in rules.items() if rule.min_recovery is not None},
+        _stored(Path(config.output), tasks, contenders),
+    )
     past = _past(Path(config.output), tasks, contenders)
     found = []
     for task in tasks:
@@ -119,6 +130,41 @@ def _past(output: Path, tasks: Sequence[Task], contenders: Sequence[Contender]) 
         return {}
 
 
+def _stored(output: Path, tasks: Sequence[Task], contenders: Sequence[Contender]) -> dict[str, int]:
+    """Task name to how many answers the store has of these models, to the questions of the largest run of the task.
+
+    A run with a limit asks a part of what a larger one asks, so its answers are among them.
+    """
+    found: dict[str, int] = {}
+    try:
+        with Store(output, write=False) as store:
+            for part in chain.from_iterable(map(_parts, _runs(output))):
+                for task in tasks:
+                    # Where it was read from moves no request; anything else may.
+                    if part.task == replace(task, source=part.task.source):
+                        found[task.name] = max(found.get(task.name, 0), _answered(store, part, contenders))
+    except StoreError:
+        pass
+    return found
+
+
+def _parts(run: Mapping[str, Json]) -> tuple[PlannedTask, ...]:
+    """The tasks of a run; none of one that a newer evalkit wrote."""
+    try:
+        return plan_from(run["plan"]).tasks
+    except ValueError:
+        return ()
+
+
+def _answered(store: Store, part: PlannedTask, contenders: Sequence[Contender]) -> int:
+    """Answers of all models to one listing."""
+    return sum(
+        isinstance(record.outcome, Answer)
+        for one in contenders
+        for record in store.records(part.listing, fingerprint(one.identity, store.epoch(one.identity), one.attempt), "")
+    )
+
+
 def _from_store(store: Store, output: Path, tasks: Sequence[Task], digests: set[str]) -> dict[str, Past]:
     runs = sorted(_runs(output), key=lambda run: (len(digests & _digests(run)), run["run"]), reverse=True)
     found: dict[str, Past] = {}
@@ -157,7 +203,7 @@ def _of_run(store: Store, run: Mapping[str, Json], task: Task) -> Past | None:
         return None
     prompts = [one.prompt_tokens for one in answers if one.prompt_tokens is not None]
     words = [one.completion_tokens for one in answers if one.completion_tokens is not None]
-    count, share, effect = _pairs(tallies)
+    count, share, effect, spread = _pairs(tallies)
     return Past(
         run=str(run["run"]),
         answers=len(answers),
@@ -167,6 +213,8 @@ def _of_run(store: Store, run: Mapping[str, Json], task: Task) -> Past | None:
         pairs=count,
         discordance=share,
         design_effect=effect,
+        spread=spread,
+        baseline=tallies[0].task_score().score,
     )
 
 
@@ -174,14 +222,16 @@ def _records(store: Store, part: Mapping[str, Json], key: Callable[[str], str]) 
     return list(islice(store.records(part["listing"], key, part.get("checker") or ""), _ENOUGH))
 
 
-def _pairs(tallies: Sequence[Tally]) -> tuple[int, float | None, float]:
-    """Pairs of the baseline with the first candidate, the share that changed, and what their clusters do."""
+def _pairs(tallies: Sequence[Tally]) -> tuple[int, float | None, float, float | None]:
+    """Pairs of the baseline with the first candidate: the share that changed, what clusters do, and the spread."""
     if len(tallies) < 2:
-        return 0, None, 1.0
+        return 0, None, 1.0, None
     first, second = tallies[0], tallies[1]
     found = pairs.compare(first.task.name, pairs.Side("baseline", first.paired), pairs.Side("candidate", second.paired))
     if found.flips is None or found.totals is None:
-        return 0, None, 1.0
+        return 0, None, 1.0, None
     plain = found.totals.plain_variance(1.0)
     effect = found.totals.covariance.of_difference(1.0) / plain if found.totals.clustered and plain > 0.0 else 1.0
-    return found.n, found.flips.discordance, max(1.0, effect)
+    # No change seen means that few would change, not none: two of so many (Agresti and Caffo's pseudo-changes).
+    variance = found.n * found.totals.covariance.of_difference(1.0) or 2.0 / found.n
+    return found.n, found.flips.discordance, max(1.0, effect), math.sqrt(variance)

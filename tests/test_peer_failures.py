@@ -145,7 +145,7 @@ def test_a_ratio_is_not_rounded_before_it_is_compared(tmp_path, ratio, verdict, 
 
 def test_the_smallest_visible_drop_is_not_off_by_a_factor():
     drop = stats.minimum_detectable_drop(1000, 0.1)
-    assert drop == pytest.approx(2.4865 * (0.1 / 1000) ** 0.5, rel=1e-3)
+    assert drop == pytest.approx(2.8016 * (0.1 / 1000) ** 0.5, rel=1e-3)
     # What the formula promises, tried: a drop of that size is seen about four times in five.
     chance = random.Random(6)
     down, up = (0.1 + drop) / 2, (0.1 - drop) / 2

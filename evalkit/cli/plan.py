@@ -77,9 +77,9 @@ def _show(found: Outlook) -> None:
     console.print(table)
     notes = [
         f"{found.window} requests under way at once; loading the models is not in the time",
-        "smallest visible drop: of the score, seen four times in five, one-sided at 5 %",
+        "smallest visible drop: of the score, seen four times in five by the 95 % interval (2.80 standard errors)",
         *forecast.bases(found.forecasts),
-        *(["a smoke run (--limit): it can show a degradation, never a recovery"] if found.smoke else []),
+        *(["a part of each task, drawn at random where its rows are here (--limit)"] if found.smoke else []),
         *(f"warning: {text}" for text in found.warnings),
     ]
     for text in notes:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from evalkit.stats.attempts import pass_at_k, repeated_attempts, within_sample
 from evalkit.stats.flips import SAME_WITHIN, Flips, flips
 from evalkit.stats.mean import Estimate, difference, mean, proportion_interval, unbounded_difference
-from evalkit.stats.power import MoreSamples, minimum_detectable_drop, samples_to_decide, samples_to_decide_average
+from evalkit.stats.power import (
+    MoreSamples,
+    chance_to_show,
+    minimum_detectable_drop,
+    samples_to_decide,
+    samples_to_decide_average,
+    visible_drop,
+)
 from evalkit.stats.recovery import (
     PublishedScore,
     Question,
@@ -32,6 +39,7 @@ __all__ = [
     "Question",
     "RecoveryInterval",
     "average_recovery",
+    "chance_to_show",
     "difference",
     "flips",
     "holm",
@@ -49,5 +57,6 @@ __all__ = [
     "share",
     "unbounded_difference",
     "unpaired_recovery",
+    "visible_drop",
     "within_sample",
 ]

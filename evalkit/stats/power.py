@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from evalkit.errors import DataError
 from evalkit.stats.interval import RATIO, quantile, statistic
 from evalkit.stats.quantiles import normal_quantile, two_sided
 from evalkit.stats.recovery import average_recovery
+from evalkit.stats.several import ONE_SIDED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def minimum_detectable_drop(
-    n: int, discordance: float, power: float = 0.8, alpha: float = 0.05, design_effect: float = 1.0
+    n: int, discordance: float, power: float = 0.8, alpha: float = 0.025, design_effect: float = 1.0
 ) -> float:
     """The smallest true drop of a 0/1 score (0.02 is two points) that ``n`` paired samples show with ``power``.
 
@@ -26,10 +28,12 @@ def minimum_detectable_drop(
     small against it. A one-sided test at ``alpha`` asks for z(1 - alpha) standard errors, and ``power`` for
     z(power) more, so
 
-        drop = (z(1 - alpha) + z(power)) * sqrt(d / n) = (1.645 + 0.842) * sqrt(d / n) = 2.486 * sqrt(d / n).
+        drop = (z(1 - alpha) + z(power)) * sqrt(d / n) = (1.960 + 0.842) * sqrt(d / n) = 2.80 * sqrt(d / n).
 
     A drop cannot exceed the discordance: where the formula would, the drop needs more changed samples than
-    expected, d becomes the drop itself, and the drop 2.486^2 / n (about six samples, all lost).
+    expected, d becomes the drop itself, and the drop 2.80^2 / n (about eight samples, all lost).
+
+    The level is that of one end of the 95 % interval, which is what a verdict goes by.
 
     Args:
         n: Samples, as planned.
@@ -49,6 +53,30 @@ def minimum_detectable_drop(
     samples = n / design_effect
     changed = max(discordance, errors * errors / samples)
     return min(1.0, errors * math.sqrt(changed / samples))
+
+
+def visible_drop(n: int, spread: float, power: float = 0.8) -> float:
+    """The same from pairs: ``spread`` is the standard deviation of a pair's difference, clusters included."""
+    errors = normal_quantile(1.0 - ONE_SIDED) + normal_quantile(power)
+    return min(1.0, errors * spread / math.sqrt(n))
+
+
+def chance_to_show(n: int, spread: float, baseline: float, distance: float) -> float:
+    """Probability that the whole 95 % interval lies beyond a threshold from which the true recovery is so far away.
+
+    Of C - T B, which has the mean ``distance`` * B and the standard error ``spread`` / sqrt(n): the probability that
+    it comes out at 1.96 standard errors or more, Phi(distance * B / SE - 1.96).
+
+    Args:
+        n: Samples, as planned.
+        spread: Standard deviation of a pair's difference, clusters included.
+        baseline: The baseline's score, 0-1.
+        distance: Between the true recovery and the threshold, as a share (0.01 is one percentage point).
+    """
+    if spread == 0.0:
+        return float(distance > 0.0)
+    errors = distance * baseline * math.sqrt(n) / spread
+    return NormalDist().cdf(errors - normal_quantile(1.0 - ONE_SIDED))
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,19 +38,22 @@ def test_a_run_is_judged_and_the_next_one_is_foreseen(workplace):
     assert [one["from_run"] for one in ahead["tasks"]] == [run_id] * 2
     for one, row in zip(ahead["tasks"], found["tasks"], strict=True):
         judged = row["recovery"]["cand"]
+        assert one["stored"] == one["requests"]
+        assert one["seconds"] == 0
         assert one["discordance"] == pytest.approx((judged["regressed"] + judged["improved"]) / judged["paired"])
         assert not one["discordance_guessed"]
         assert one["completion_tokens"] == 5 * one["requests"]
-        assert one["seconds"] > 0
 
 
 def test_plan_starts_and_writes_nothing(workplace):
     done = workplace.evalkit("plan", *WORDS, "--limit", 12, check=0)
     assert "vllm.entrypoints.cli.main serve cand" in done.stdout
     assert "12 of 40" in done.stdout
-    assert "a smoke run" in done.stdout
-    # 2.4865 ** 2 / 12: with twelve samples six of them have to be lost.
-    assert "51.52 points" in done.stdout
+    assert "drawn at random" in done.stdout
+    # 2.8016 ** 2 / 12: with twelve samples eight of them have to be lost.
+    assert "65.41 points" in done.stdout
+    assert done.stdout.count("no earlier answers") == 1
+    assert "--limit 50 tells it" in done.stdout
     assert not (workplace.folder / "runs").exists()
 
 
@@ -69,7 +72,7 @@ def test_plan_takes_a_share_with_a_rounding_error(workplace):
 def test_plan_takes_a_guess(workplace):
     done = workplace.evalkit("plan", *WORDS, "--discordance", 0.5, "--json", check=0)
     pages = json.loads(done.stdout)["tasks"][0]
-    assert pages["smallest_visible_drop"] == pytest.approx(2.4865 * (0.5 / 40) ** 0.5, rel=1e-3)
+    assert pages["smallest_visible_drop"] == pytest.approx(2.8016 * (0.5 / 40) ** 0.5, rel=1e-3)
     assert (pages["planned"], pages["requests"], pages["seconds"]) == (40, 80, None)
 
 

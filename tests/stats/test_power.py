@@ -14,6 +14,7 @@ from evalkit.errors import DataError
 from evalkit.stats import (
     MoreSamples,
     average_recovery,
+    chance_to_show,
     minimum_detectable_drop,
     pair_totals,
     recovery,
@@ -23,9 +24,9 @@ from evalkit.stats import (
 
 
 def test_the_formula_in_points():
-    # 2.486 * sqrt(0.05 / 900) = 1.85 points: not 0.15, and not 22.
-    assert 100 * minimum_detectable_drop(900, 0.05) == pytest.approx(1.853, abs=0.001)
-    assert 100 * minimum_detectable_drop(14_042, 0.10) == pytest.approx(248.6 * math.sqrt(0.1 / 14_042), rel=1e-3)
+    # 2.80 * sqrt(0.05 / 900) = 2.09 points: not 0.15, and not 22.
+    assert 100 * minimum_detectable_drop(900, 0.05) == pytest.approx(2.088, abs=0.001)
+    assert 100 * minimum_detectable_drop(14_042, 0.10) == pytest.approx(280.16 * math.sqrt(0.1 / 14_042), rel=1e-3)
 
 
 def test_a_drop_of_that_size_is_seen_four_times_in_five():
@@ -38,14 +39,14 @@ def test_a_drop_of_that_size_is_seen_four_times_in_five():
         draws = [rng.random() for _ in range(n)]
         lost = sum(u < worse for u in draws)
         won = sum(worse <= u < worse + better for u in draws)
-        seen += (lost - won) / math.sqrt(max(lost + won - (lost - won) ** 2 / n, 1e-9)) > 1.645
+        seen += (lost - won) / math.sqrt(max(lost + won - (lost - won) ** 2 / n, 1e-9)) > 1.96
     assert seen / 1500 == pytest.approx(0.8, abs=0.035)
 
 
 def test_a_drop_cannot_exceed_the_share_that_changes():
-    # With 2 % of 164 samples changing, 2.75 points would need more changes than there are.
+    # With 2 % of 164 samples changing, 3.1 points would need more changes than there are.
     drop = minimum_detectable_drop(164, 0.02)
-    assert drop == pytest.approx(2.4865**2 / 164, rel=1e-3)
+    assert drop == pytest.approx(2.8016**2 / 164, rel=1e-3)
     assert minimum_detectable_drop(3, 0.0) == 1.0
 
 
@@ -163,3 +164,15 @@ def test_an_average_that_is_decided_needs_no_more_and_one_on_the_threshold_never
     assert samples_to_decide_average(tasks, 90.0) == MoreSamples(0, 0, 0)
     assert samples_to_decide_average(tasks, average_recovery(tasks).percent).likely is None
     assert samples_to_decide_average([pair_totals([0.0] * 9, [0.0] * 9)], 99.0) is None
+
+
+@pytest.mark.parametrize("distance", [0.0, 0.01, 0.02])
+def test_the_chance_to_show_a_recovery_is_how_often_it_is_shown(distance):
+    """1,000 comparisons of 2,000 samples at a threshold below the true recovery of 100 %."""
+    chance, n, changed = np.random.default_rng(7), 2000, 0.04
+    worse = chance.binomial(n, changed / 2, 1000)
+    better = chance.binomial(n, changed / 2, 1000)
+    means = 0.8 + (better - worse) / n
+    errors = np.sqrt((worse + better) / n / n)
+    shown = np.mean(means - (1 - distance) * 0.8 >= 1.96 * errors)
+    assert chance_to_show(n, changed**0.5, 0.8, distance) == pytest.approx(shown, abs=0.05)
