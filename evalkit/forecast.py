@@ -121,10 +121,11 @@ def forecast(
     planned, available = sizes
     known = past.discordance if past is not None else None
     share = next((one for one in (terms.discordance, known) if one is not None), GUESSED_DISCORDANCE)
-    problems, whole = -(-planned // task.decoding.n), -(-available // task.decoding.n)
+    times = task.decoding.n
+    problems, whole = -(-planned // times), -(-available // times)
     each = past.prompt_tokens if past is not None and past.prompt_tokens is not None else prompt_tokens
     words = past.completion_tokens if past is not None and past.completion_tokens is not None else None
-    requests = planned * terms.models + min(planned, terms.repeated)
+    requests = planned * terms.models + min(planned, terms.repeated * times)
     stored = min(requests, terms.stored.get(task.name, 0))
     effect = max(1.0, past.design_effect) if past is not None else 1.0
     spread = past.spread if past is not None and terms.discordance is None else None
@@ -143,7 +144,10 @@ def forecast(
         requests=requests,
         prompt_tokens=None if each is None else each * requests,
         completion_tokens=requests * (task.decoding.max_tokens if words is None else words),
-        seconds=None if past is None else (requests - stored) * past.latency_s / min(terms.window, max(1, planned)),
+        # The attempts at a problem are one request, and each of them knows how long that took.
+        seconds=None
+        if past is None
+        else (requests - stored) / times * past.latency_s / min(terms.window, max(1, problems)),
         discordance=share,
         guessed=terms.discordance is not None or known is None,
         drop=_drop(problems, share, effect, spread),

@@ -138,3 +138,14 @@ def test_what_is_the_same_in_every_row_is_said_once():
     both = [foreseen(), foreseen()]
     assert len(forecast.bases(both)) == 1
     assert len(forecast.bases([foreseen(), foreseen(past=PAST)])) == 2
+
+
+def test_the_attempts_at_a_problem_take_the_time_of_one_request():
+    # 40 problems of 50 attempts, two models: 80 requests of two seconds, 40 of them at once.
+    assert foreseen(sizes=(2000, 2000), n=50, past=PAST).seconds == pytest.approx(4.0)
+    assert foreseen(sizes=(2000, 2000), terms=Terms(2, 8), n=50, past=PAST).seconds == pytest.approx(20.0)
+
+
+def test_a_second_asking_is_of_whole_problems():
+    terms = Terms(2, 64, repeated=10)
+    assert foreseen(sizes=(2000, 2000), terms=terms, n=50).requests == 4500
