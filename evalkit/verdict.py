@@ -261,7 +261,11 @@ def _cautions(one: Comparison, threshold: float | None) -> Iterator[str]:
     again = one.repeated
     if again is not None and again.low is not None and again.high is not None:
         ends = ", ".join(_digits((again.low, again.high), threshold))
-        yield f"the same problems attempted once more would give [{ends}] by the chance of the attempts alone"
+        yield (
+            f"if repeated: the same questions asked of both models again would give [{ends}] by the noise floor alone"
+            if again.method == "noise floor"
+            else f"the same problems attempted once more would give [{ends}] by the chance of the attempts alone"
+        )
     yield from one.cautions
 
 

@@ -101,7 +101,7 @@ class _Building:
         rule = terms.policy.for_task(name, averaged=averaged)
         judgements = {
             side.label: self._judged(
-                pairs.compare(part.task.title, base, side, terms.accepted),
+                self._repeated(name, pairs.compare(part.task.title, base, side, terms.accepted)),
                 rule,
                 [label for label in (base.label, side.label) if self._lacks(label, name)],
             )
@@ -202,6 +202,15 @@ class _Building:
             for table in self.terms.published
             if (table.baseline.casefold(), table.candidate.casefold()) == (base, one.model.source.casefold())
         }
+
+    def _repeated(self, task: str, one: Comparison) -> Comparison:
+        """With what asking again could change, by the noise floor; several attempts tell it better."""
+        if self.plan.repeat is None or one.repeated is not None or one.totals is None or one.baseline is None:
+            return one
+        first = self.tallies[self.plan.baseline.model.label, task].paired
+        again = self.tallies[self.plan.repeat.model.label, task].paired
+        changes = [again[key].value - first[key].value for key in sorted(first.keys() & again.keys())]
+        return replace(one, repeated=stats.repeated_askings(one.recovery, one.baseline, changes))
 
     def _noise(self, task: str) -> NoiseFloor | None:
         """Flips of every candidate, and of the baseline itself, on the samples that the baseline was asked twice."""

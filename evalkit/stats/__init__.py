@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evalkit.stats.attempts import pass_at_k, repeated_attempts, within_sample
+from evalkit.stats.attempts import pass_at_k, repeated_askings, repeated_attempts, within_sample
 from evalkit.stats.flips import SAME_WITHIN, Flips, flips
 from evalkit.stats.mean import Estimate, difference, mean, proportion_interval, unbounded_difference
 from evalkit.stats.power import (
@@ -51,6 +51,7 @@ __all__ = [
     "proportion_interval",
     "recovery",
     "recovery_of",
+    "repeated_askings",
     "repeated_attempts",
     "samples_to_decide",
     "samples_to_decide_average",

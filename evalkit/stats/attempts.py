@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from evalkit.errors import DataError
@@ -77,6 +78,31 @@ def repeated_attempts(
     if ends is None:
         return _repeated(percent, None, n, "the baseline is within its error of 0: any recovery is possible")
     return _repeated(percent, ends, n, None)
+
+
+def repeated_askings(recovery: RecoveryInterval, baseline: float, changes: Sequence[float]) -> RecoveryInterval:
+    """The recovery if both models were asked the same samples again, from the baseline's two askings: "if repeated".
+
+    With f the mean squared change of a score between two askings (of 0/1 scores the share that flips), one asking has
+    the variance f / 2, so the mean of N of them f / 2N. The candidate is taken to waver as the baseline does:
+
+        r +- 1.96 sqrt((f + r^2 f) / 2N) / B
+
+    Args:
+        recovery: Of all N pairs; its percent is kept.
+        baseline: The baseline's mean score over them, B.
+        changes: Second score less first, of the samples that the baseline was asked twice.
+    """
+    f = math.fsum(change * change for change in changes) / len(changes) if changes else 0.0
+    if recovery.percent is None or baseline <= 0.0:
+        return _repeated(None, None, recovery.n, ZERO_BASELINE)
+    if f == 0.0:
+        why = f"none of {len(changes):,} answers came out otherwise when asked again, so their chance cannot be seen"
+        return _repeated(recovery.percent, None, recovery.n, why)
+    r = recovery.percent / 100.0
+    half = two_sided(0.95) * math.sqrt((1.0 + r * r) * f / (2.0 * recovery.n)) / baseline
+    found = _repeated(recovery.percent, (r - half, r + half), recovery.n, None)
+    return replace(found, method="noise floor")
 
 
 def _within(side: Sequence[tuple[float, int]]) -> float:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from evalkit.stats.totals import Clusters, Grouping, PairTotals
 
-RecoveryMethod: TypeAlias = Literal["fieller", "score", "combined", "unpaired", "attempts"]
+RecoveryMethod: TypeAlias = Literal["fieller", "score", "combined", "unpaired", "attempts", "noise floor"]
 
 ZERO_BASELINE = "the baseline scored 0"
 _FEW_CLUSTERS = 10

@@ -6,12 +6,13 @@ import math
 import random
 from itertools import combinations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.errors import DataError
-from evalkit.stats import pass_at_k, repeated_attempts, within_sample
+from evalkit.stats import pass_at_k, recovery, repeated_askings, repeated_attempts, within_sample
 
 
 def test_ragged_attempts_are_averaged_within_a_sample_first():
@@ -82,3 +83,25 @@ def test_where_attempts_tell_nothing_there_is_a_reason_and_no_interval(base, can
     found = repeated_attempts(base, cand)
     assert (found.low, found.high, found.question) == (None, None, "if repeated")
     assert words in found.reason
+
+
+def test_what_asking_again_changes_is_inside_the_noise_only_interval_in_95_of_100_runs():
+    """2,000 samples whose answers waver: a second pair of askings gives a recovery within the first one's interval."""
+    chance = np.random.default_rng(3)
+    inside, n = 0, 2000
+    base, cand = (np.where(chance.random(n) < 0.03, 0.5, chance.random(n) < 0.7).astype(float) for _ in range(2))
+    truth = cand.mean() / base.mean() * 100
+    for _ in range(600):
+        first, again, other = (chance.random(n) < side for side in (base, base, cand))
+        paired = recovery(first.astype(float).tolist(), other.astype(float).tolist())
+        found = repeated_askings(paired, first.mean(), (again[:1000].astype(float) - first[:1000]).tolist())
+        assert found.question == "if repeated"
+        inside += found.low <= truth <= found.high
+    assert 0.91 < inside / 600 <= 0.99
+
+
+def test_nothing_changed_when_asked_again_leaves_no_interval():
+    paired = recovery([1.0, 0.0, 1.0] * 40, [1.0, 1.0, 0.0] * 40)
+    found = repeated_askings(paired, 2 / 3, [0.0] * 50)
+    assert found.low is None
+    assert "none of 50 answers came out otherwise" in found.reason
