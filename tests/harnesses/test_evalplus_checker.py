@@ -280,13 +280,13 @@ def test_without_plus_only_the_base_tests_are_run(tmp_path):
 
 
 def test_only_the_solutions_of_problems_that_are_asked_are_tried(tmp_path):
-    wrong = {**SHARE, "canonical_solution": "    return missing\n"}
-    write(tmp_path / "problems.jsonl", [KINDS, wrong])
+    wrong = {**KINDS, "canonical_solution": "    return missing\n"}
+    write(tmp_path / "problems.jsonl", [wrong, SHARE])
     chosen = task(workers=1)
     asked = EvalPlus().questions(chosen, tmp_path / "problems.jsonl", lambda _: None)
     ((sample, _),) = asked.samples(1)
-    assert sample.references["task_id"] == "HumanEval/92"
+    assert sample.references["task_id"] == "HumanEval/91"
     checker = EvalPlus().checker(chosen, asked, unsafe=False)
     with contextlib.closing(checker):
-        checker.submit("one", sample, "def kinds(x):\n    return (x, {x}, {x: x})")
+        checker.submit("one", sample, "def share(xs, n):\n    return [x / n for x in xs]")
         assert checker.ready(60.0) == [("one", {"base": "pass", "plus": "pass", "note": ""})]
