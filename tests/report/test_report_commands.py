@@ -98,6 +98,7 @@ QUIET = {
     "vllm_python": "a path of the machine; the card names vLLM's version",
     "patience": "how long a server is waited for",
     "window": "how many requests are under way at once is no part of an answer's identity",
+    "published": "figures that the scores are held against; a file of the machine",
     "as_json": "how the result is printed",
     "debug": "how a crash is printed",
 }
