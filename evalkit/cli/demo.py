@@ -16,7 +16,7 @@ _SERVE = {
     # Room for as many of its longest contexts in float32. vLLM fills what it is given: 3 GiB took it 6 seconds.
     "kv-cache-memory-bytes": 2**29,
 }
-_TAKES = "about 3 minutes on two quiet cores, 4 where vLLM starts for the first time"
+_TAKES = "2 to 3 minutes on two quiet cores, 4 where vLLM starts for the first time"
 """The whole of it, as measured: docs/speed.md."""
 
 
