@@ -65,6 +65,7 @@ FLOORS = [
         "export",
         "outlook",
         "history",
+        "since",
         "run",
     },
     {"cli", "display", "library_log", "pace", "view", "__main__"},

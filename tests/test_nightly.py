@@ -117,6 +117,20 @@ def test_the_exit_code_comes_through_after_the_report_was_found(steps, tmp_path,
     run(steps["Pass or fail"], tmp_path, code, CODE=outputs["code"])
 
 
+def test_what_changed_since_the_night_before_stands_on_the_jobs_page(steps, tmp_path):
+    said = [
+        "MMLU, cand: CHANGED since 20260101-000000-aaaaaa: recovery 99.00 → 97.00 %",
+        "MMLU, cand: BASELINE DRIFTED from 20260101-000000-aaaaaa, beyond noise: score 75.00 → 70.00",
+    ]
+    calm = "ChartQA, cand: not changed beyond noise since 20260101-000000-aaaaaa: recovery 99.00 → 99.10 %"
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/evalkit").write_text("#!/bin/sh\ncat <<'end'\n" + "\n".join([*said, calm]) + "\nend\n")
+    (tmp_path / "bin/evalkit").chmod(0o755)
+    (tmp_path / "summary.md").write_text("## It is so\n")
+    run(steps["Show the summary"], tmp_path, 0, FOLDER=".")
+    assert (tmp_path / "shown").read_text() == "## It is so\n\n" + "".join(f"    {line}\n" for line in said)
+
+
 def test_a_first_night_that_began_no_run_ends_with_its_own_code(steps, tmp_path):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/evalkit").write_text("#!/bin/sh\nexit 2\n")

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 import click
 
 from evalkit.cli.ending import notice
+from evalkit.printable import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rich.console import Console
 
     from evalkit.history import Line, Point
@@ -37,7 +40,7 @@ _WIDE = 160
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(task: str | None, output: str, *, everything: bool, as_json: bool) -> None:
     """Print a table for each candidate and task."""
-    from evalkit import history  # noqa: PLC0415 - --help must not wait for it
+    from evalkit import history, since  # noqa: PLC0415 - --help must not wait for them
 
     runs = history.past_runs(Path(output))
     chosen = history.counted(runs, everything=everything)
@@ -45,8 +48,11 @@ def command(task: str | None, output: str, *, everything: bool, as_json: bool) -
     missing = history.gone_text(history.gone(Path(output)))
     if missing:
         notice(missing)
+    changes = since.findings(found, Path(output))
+    told = [changes.get((line.task, line.baseline, line.candidate)) for line in found]
     if as_json:
-        click.echo(json.dumps({"lines": [asdict(line) for line in found]}, indent=2))
+        rows = [{**asdict(line), "since": since.since_json(one)} for line, one in zip(found, told, strict=True)]
+        click.echo(json.dumps({"lines": rows}, indent=2))
         return
     left_out = len(runs) - len(chosen)
     if not chosen:
@@ -59,8 +65,8 @@ def command(task: str | None, output: str, *, everything: bool, as_json: bool) -
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console = Console(width=_WIDE)
-    for line in found:
-        _show(line, console)
+    for line, one in zip(found, told, strict=True):
+        _show(line, console, () if one is None else since.sentences(one))
     if left_out:
         click.echo(
             f"{left_out} unfinished or smoke run{'s' if left_out > 1 else ''} left out; --all shows what they have"
@@ -71,7 +77,7 @@ def _more(left_out: int) -> str:
     return f"; {left_out} unfinished or smoke: --all shows what they have" if left_out else ""
 
 
-def _show(line: Line, console: Console) -> None:
+def _show(line: Line, console: Console, found: Iterable[str]) -> None:
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
@@ -98,6 +104,9 @@ def _show(line: Line, console: Console) -> None:
     console.print(table)
     for number, note in enumerate(notes, 1):
         console.print(Text.assemble((f"▲{number} ", "yellow"), note))
+    for text in found:
+        # Whole in its line wherever it goes: a job's summary is searched for it.
+        click.echo(one_line(f"{line.title}, {line.candidate}: {text}"))
     console.print()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from evalkit.stats.attempts import pass_at_k, repeated_askings, repeated_attempts, within_sample
 from evalkit.stats.flips import SAME_WITHIN, Flips, flips
 from evalkit.stats.mean import Estimate, difference, mean, proportion_interval, unbounded_difference
+from evalkit.stats.nights import Occasions, Shift, noise, recovery_shift, score_shift
 from evalkit.stats.power import (
     MoreSamples,
     chance_to_show,
@@ -34,10 +35,12 @@ __all__ = [
     "Flips",
     "Grouping",
     "MoreSamples",
+    "Occasions",
     "PairTotals",
     "PublishedScore",
     "Question",
     "RecoveryInterval",
+    "Shift",
     "average_recovery",
     "chance_to_show",
     "difference",
@@ -45,16 +48,19 @@ __all__ = [
     "holm",
     "mean",
     "minimum_detectable_drop",
+    "noise",
     "p_of_loss",
     "pair_totals",
     "pass_at_k",
     "proportion_interval",
     "recovery",
     "recovery_of",
+    "recovery_shift",
     "repeated_askings",
     "repeated_attempts",
     "samples_to_decide",
     "samples_to_decide_average",
+    "score_shift",
     "share",
     "unbounded_difference",
     "unpaired_recovery",
