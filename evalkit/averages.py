@@ -38,6 +38,7 @@ def average(name: str, parts: Sequence[Comparison]) -> Comparison:
         ranges=_average_ranges(parts) if whole and any(part.ranges for part in parts) else None,
         losses=losses.together([part.losses for part in parts if part.losses is not None]),
         available=_average_available(parts),
+        sizes=tuple(size for part in parts for size in part.sizes),
         smoke=any(part.smoke for part in parts),
         drawn=any(part.drawn for part in parts),
         differences=tuple(

@@ -131,6 +131,8 @@ class Comparison:
     cautions: tuple[str, ...] = ()
     totals: PairTotals | None = None
     """Of the pairs: what the number of samples that would decide is computed from. None for an average."""
+    sizes: tuple[int, ...] = ()
+    """How many samples the data of the task, or of each task of the average, has; empty when that is unknown."""
     parts: tuple[str, ...] = ()
     """The tasks of an average; empty for a task."""
     tasks: tuple[PairTotals, ...] = ()
@@ -139,6 +141,17 @@ class Comparison:
     """Of the side, or the task of an average, that lost the largest share; None without several attempts."""
     repeated: RecoveryInterval | None = None
     """What asking the same questions once more could change, where the answers tell; answers "if repeated"."""
+
+    @property
+    def on_benchmark(self) -> RecoveryInterval | None:
+        """What all samples of the benchmark would give; None where its size is unknown or the part was not drawn.
+
+        Samples that are lost count as not asked: what they could change is in ``bounds``.
+        """
+        tasks = (self.totals,) if self.totals is not None else self.tasks
+        if not tasks or self.smoke or len(self.sizes) != len(tasks):
+            return None
+        return stats.recovery_on_benchmark(tasks, self.sizes)
 
     @property
     def bounds(self) -> tuple[float, float] | None:
@@ -178,6 +191,7 @@ def compare(task: str, baseline: Side, candidate: Side, accepted: Collection[str
     if totals is not None:
         mean = pairs.means
         cautions += _pairing_cautions(totals, baseline, candidate)
+    available = max((size for size in (baseline.available, candidate.available) if size is not None), default=None)
     return Comparison(
         task=task,
         n=n,
@@ -191,7 +205,8 @@ def compare(task: str, baseline: Side, candidate: Side, accepted: Collection[str
         flips=stats.flips(pairs.baseline, pairs.candidate) if totals else None,
         ranges=(_range(baseline, planned), _range(candidate, planned)) if lost else None,
         losses=lost,
-        available=max((size for size in (baseline.available, candidate.available) if size is not None), default=None),
+        available=available,
+        sizes=() if available is None else (available,),
         smoke=baseline.smoke or candidate.smoke,
         drawn=baseline.drawn or candidate.drawn,
         differences=open_ones,

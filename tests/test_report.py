@@ -394,3 +394,45 @@ def test_hostile_names_break_no_markdown_table():
     assert row.replace("\\|", "").count("|") == 7
     assert "<script>" not in text.replace("\\<", "")
     assert not [line for line in text.splitlines() if line.startswith("# heading")]
+
+
+# --- which question ---
+
+
+def test_each_kind_of_interval_in_a_report_is_explained_in_one_sentence():
+    told = "\n".join(report.completeness(built({"base": [MIXED * 9], "cand": [RIGHT * 9]})))
+    assert 'Intervals beside a recovery are "for questions like these"' in told
+    assert "where all samples of a task were asked and answered, its recovery is the number itself" in told
+    assert '"if repeated"' not in told
+
+
+def drawn_part(**more):
+    """A report on 36 samples of a task that has 72."""
+    part = PlannedTask(TASK, "listing", 36, 72, "rev", **more)
+    base, cand = contender("base"), contender("cand")
+    asked = ((base, MIXED * 9), (cand, RIGHT * 9))
+    tallies = {(one.model.label, TASK.name): tally(one, part, rows) for one, rows in asked}
+    return report.build(Plan(base, (cand,), (part,)), tallies)
+
+
+def test_of_a_part_drawn_at_random_the_interval_on_this_benchmark_is_told_beside_the_other():
+    found = drawn_part(drawn=True)
+    row = report.results(found)["tasks"][0]["recovery"]["cand"]
+    low, high = row["on_benchmark"]["interval"]
+    assert row["on_benchmark"]["interval_method"] == "finite population"
+    assert (row["percent"] - low) / (row["percent"] - row["interval"][0]) == pytest.approx(0.5**0.5)
+    told = "\n".join(report.completeness(found))
+    assert f"a part was asked: {TASK.title}, cand [{low:.1f}, {high:.1f}]." in told
+
+
+def test_the_first_rows_of_a_task_say_nothing_of_the_whole_benchmark():
+    found = drawn_part()
+    assert report.results(found)["tasks"][0]["recovery"]["cand"]["on_benchmark"] is None
+    assert '"on this benchmark"' not in "\n".join(report.completeness(found))
+
+
+def test_an_average_of_tasks_asked_whole_is_the_number_itself_on_this_benchmark():
+    several = [task("docvqa"), task("chartqa", "ChartQA (test, CoT)")]
+    found = report.results(built({"base": [MIXED * 9, RIGHT * 9], "cand": [RIGHT * 9, MIXED * 9]}, tasks=several))
+    row = found["averages"][0]["recovery"]["cand"]
+    assert row["on_benchmark"] == {"interval": [row["percent"]] * 2, "interval_method": "all asked", "reason": None}

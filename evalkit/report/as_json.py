@@ -87,7 +87,8 @@ def comparison_json(one: Comparison) -> dict[str, Json]:
         "interval": None if found.low is None or found.high is None else [found.low, found.high],
         "interval_method": found.method,
         "question": found.question,
-        "if_repeated": None if one.repeated is None else _repeated(one.repeated),
+        "if_repeated": None if one.repeated is None else _beside(one.repeated),
+        "on_benchmark": None if one.on_benchmark is None else _beside(one.on_benchmark),
         "reason": found.reason,
         "baseline": one.baseline,
         "candidate": one.candidate,
@@ -105,8 +106,8 @@ def comparison_json(one: Comparison) -> dict[str, Json]:
     }
 
 
-def _repeated(one: RecoveryInterval) -> dict[str, Json]:
-    """What asking the same questions again could change."""
+def _beside(one: RecoveryInterval) -> dict[str, Json]:
+    """An interval that answers another question than the row's own."""
     return {
         "interval": None if one.low is None or one.high is None else [one.low, one.high],
         "interval_method": one.method,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from evalkit import checkpoint, elsewhere, verdict
 from evalkit.errors import near_miss
 from evalkit.report import held
+from evalkit.stats import Question
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -75,6 +76,7 @@ def drawn(report: Report) -> str:
 def completeness(report: Report) -> list[str]:
     """One sentence for each thing that limits what the table says."""
     found = [drawn(report)] if report.plan.drawn else []
+    found += questions(report)
     found += [*report.missing.values(), *report.doubts, *report.notices, *report.warnings, *_how_served(report)]
     found += [*_unknown(report), *_accepted_in_vain(report), *_tested(report)]
     for row in report.rows:
@@ -86,6 +88,30 @@ def completeness(report: Report) -> list[str]:
         for label, one in average.judgements.items():
             found += _reasons(f"{average.category} average, {label}", one)
     return found
+
+
+def questions(report: Report) -> Iterator[str]:
+    """What each kind of interval in the report is an answer to: one sentence for each that it has."""
+    rows = [(row.part.task.title, row.judgements) for row in report.rows]
+    rows += [(f"{one.category} average", one.judgements) for one in report.averages]
+    found = [(f"{name}, {label}", one.comparison) for name, of in rows for label, one in of.items()]
+    if any(one.recovery.low is not None for _, one in found):
+        yield (
+            f'Intervals beside a recovery are "{Question.LIKE_THESE}": '
+            "where it could lie had other samples of the same kind been asked."
+        )
+    if any(one.repeated is not None and one.repeated.low is not None for _, one in found):
+        yield (
+            f'Intervals "{Question.REPEATED}" hold noise alone: '
+            "where a recovery could lie were the same samples asked of the same models again."
+        )
+    parts = [(place, one) for place, of in found if (one := of.on_benchmark) is not None and one.low is not None]
+    if parts:
+        drawn = [f"{place} [{one.low:.1f}, {one.high:.1f}]" for place, one in parts if one.low != one.high]
+        exact = "where all samples of a task were asked and answered, its recovery is the number itself"
+        few = f"where all samples would put a recovery of which a part was asked: {'; '.join(drawn)}"
+        told = [*([exact] if len(drawn) < len(parts) else []), *([few] if drawn else [])]
+        yield f'Intervals "{Question.THIS_BENCHMARK}" leave no other samples to chance: {"; ".join(told)}.'
 
 
 def _failures(row: Row) -> Iterator[str]:

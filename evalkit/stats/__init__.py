@@ -21,6 +21,7 @@ from evalkit.stats.recovery import (
     average_recovery,
     recovery,
     recovery_of,
+    recovery_on_benchmark,
     unpaired_recovery,
 )
 from evalkit.stats.several import ONE_SIDED, holm, p_of_loss
@@ -55,6 +56,7 @@ __all__ = [
     "proportion_interval",
     "recovery",
     "recovery_of",
+    "recovery_on_benchmark",
     "recovery_shift",
     "repeated_askings",
     "repeated_attempts",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from evalkit.stats.totals import Clusters, Grouping, PairTotals
 
-RecoveryMethod: TypeAlias = Literal["fieller", "score", "combined", "unpaired", "attempts", "noise floor"]
+RecoveryMethod: TypeAlias = Literal[
+    "fieller", "score", "combined", "unpaired", "attempts", "noise floor", "finite population", "all asked"
+]
 
 ZERO_BASELINE = "the baseline scored 0"
 _FEW_CLUSTERS = 10
@@ -101,21 +103,48 @@ def average_recovery(tasks: Sequence[PairTotals], confidence: float = 0.95) -> R
     A task whose own interval had to be the score interval so keeps its care. What the chance in the weights adds
     comes from the delta method. One task alone gives its own interval.
     """
+    return _average(tasks, [1.0] * len(tasks), confidence)
+
+
+def recovery_on_benchmark(
+    tasks: Sequence[PairTotals], sizes: Sequence[int], confidence: float = 0.95
+) -> RecoveryInterval:
+    """The recovery were all samples of the benchmark asked: of one task, or of the average of several.
+
+    Of a random part of n of N samples the variance is s^2 (1/n - 1/N) (Cochran 1977, 2.6), the finite population's,
+    so each task's distances from estimate to end shrink by sqrt(1 - n/N). Once all are asked nothing is left to chance,
+    and both ends are the number itself.
+
+    Args:
+        tasks: Pairs of a random part of each task, or of all of it.
+        sizes: How many samples each task has, N.
+        confidence: Of the interval.
+    """
+    left = [1.0 - min(1.0, task.n / size) for task, size in zip(tasks, sizes, strict=True)]
+    found = _average(tasks, left, confidence)
+    method: RecoveryMethod = "finite population" if any(left) else "all asked"
+    return replace(found, question=Question.THIS_BENCHMARK, method=None if found.low is None else method)
+
+
+def _average(tasks: Sequence[PairTotals], left: Sequence[float], confidence: float) -> RecoveryInterval:
+    """The average's recovery, with the share of each task's variance that is ``left``."""
     n, clusters = sum(task.n for task in tasks), sum(task.clusters for task in tasks)
     base = math.fsum(task.x for task in tasks)
     if base == 0.0:
         return _without(ZERO_BASELINE if tasks else "the average has no task", None, n, clusters)
     ratio = math.fsum(task.y for task in tasks) / base
     below, above, added = [], [], []
-    for task in tasks:
+    for task, share in zip(tasks, left, strict=True):
+        if share == 0.0:
+            continue
         ends = interval(task, RATIO, confidence) if task.x > 0.0 else None
         if ends is None:
             cause = "a task's samples share one cluster" if task.x > 0.0 else "the baseline scored 0 on a task"
             return _without(cause, 100.0 * ratio, n, clusters)
         own, weight = task.y / task.x, task.x / base
-        below.append((weight * (own - ends.low)) ** 2)
-        above.append((weight * (ends.high - own)) ** 2)
-        added.append(task.covariance.of_difference(ratio) - task.covariance.of_difference(own))
+        below.append(share * (weight * (own - ends.low)) ** 2)
+        above.append(share * (weight * (ends.high - own)) ** 2)
+        added.append(share * (task.covariance.of_difference(ratio) - task.covariance.of_difference(own)))
     drift = max(0.0, math.fsum(added)) * (two_sided(confidence) / base) ** 2
     low = max(0.0, ratio - math.sqrt(math.fsum(below) + drift))
     high = ratio + math.sqrt(math.fsum(above) + drift)

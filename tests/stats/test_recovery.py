@@ -16,6 +16,7 @@ from evalkit.stats import (
     pair_totals,
     recovery,
     recovery_of,
+    recovery_on_benchmark,
     unpaired_recovery,
     within_sample,
 )
@@ -322,3 +323,51 @@ def test_published_scores_of_0_or_1_keep_a_width():
 def test_published_rows_are_checked(row):
     with pytest.raises(DataError):
         unpaired_recovery([row])
+
+
+# --- on this benchmark ---
+
+
+def test_once_all_are_asked_the_recovery_on_the_benchmark_is_the_number_itself():
+    rng = random.Random(5)
+    tasks = [pair_totals(*_flipping(rng, n)) for n in (300, 50)]
+    for asked in ([tasks[0]], tasks):
+        found = recovery_on_benchmark(asked, [task.n for task in asked])
+        assert found.low == found.high == found.percent
+        assert (found.question, found.method) == ("on this benchmark", "all asked")
+        assert found.percent == pytest.approx(average_recovery(asked).percent)
+
+
+def test_of_a_small_part_it_is_the_interval_for_questions_like_these():
+    totals = pair_totals(*_flipping(random.Random(6), 400))
+    found = recovery_on_benchmark([totals], [10**9])
+    assert ends(found) == pytest.approx(ends(recovery_of(totals)), abs=1e-4)
+    half = recovery_on_benchmark([totals], [800])
+    assert half.high - half.low == pytest.approx((found.high - found.low) * 0.5**0.5, rel=1e-4)
+
+
+def test_a_random_part_covers_what_the_whole_benchmark_gives():
+    rng = random.Random(7)
+    covered, wide, times = 0, 0, 1_000
+    for time in range(times):
+        if time % 25 == 0:
+            base, cand = _flipping(rng, 1_000)
+            truth = 100 * sum(cand) / sum(base)
+        asked = rng.sample(range(1_000), 600)
+        totals = pair_totals([base[at] for at in asked], [cand[at] for at in asked])
+        found, others = recovery_on_benchmark([totals], [1_000]), recovery_of(totals)
+        covered += found.low <= truth <= found.high
+        wide += others.low <= truth <= others.high
+    assert abs(covered / times - 0.95) < 3 * (0.95 * 0.05 / times) ** 0.5
+    # The interval for questions like these is too wide for this one.
+    assert wide / times > 0.985
+
+
+def test_a_baseline_of_0_has_no_recovery_on_the_benchmark():
+    found = recovery_on_benchmark([pair_totals([0.0] * 9, [1.0] * 9)], [9])
+    assert (found.percent, found.low, found.method) == (None, None, None)
+
+
+def _flipping(rng, n):
+    base = [float(rng.random() < 0.7) for _ in range(n)]
+    return base, [1.0 - one if rng.random() < 0.1 else one for one in base]
