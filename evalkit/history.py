@@ -96,6 +96,11 @@ class Line:
     candidate: str
     points: tuple[Point, ...]
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells it from other lines: task, baseline, candidate."""
+        return self.task, self.baseline, self.candidate
+
 
 @dataclass(frozen=True, slots=True)
 class _Row:

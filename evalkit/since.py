@@ -94,7 +94,7 @@ def findings(lines: Sequence[Line], output: Path) -> dict[tuple[str, str, str], 
             with suppress(EvalkitError, sqlite3.Error):
                 one = past.since(line)
                 if one is not None:
-                    found[line.task, line.baseline, line.candidate] = one
+                    found[line.key] = one
     return found
 
 

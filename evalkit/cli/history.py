@@ -48,8 +48,12 @@ def command(task: str | None, output: str, *, everything: bool, as_json: bool) -
     missing = history.gone_text(history.gone(Path(output)))
     if missing:
         notice(missing)
-    changes = since.findings(found, Path(output))
-    told = [changes.get((line.task, line.baseline, line.candidate)) for line in found]
+    from rich.console import Console  # noqa: PLC0415
+
+    # Shown on a terminal alone: the answers of a whole suite take half a minute.
+    with Console(stderr=True).status("reading what the last two runs of each task answered"):
+        changes = since.findings(found, Path(output))
+    told = [changes.get(line.key) for line in found]
     if as_json:
         rows = [{**asdict(line), "since": since.since_json(one)} for line, one in zip(found, told, strict=True)]
         click.echo(json.dumps({"lines": rows}, indent=2))
@@ -60,7 +64,6 @@ def command(task: str | None, output: str, *, everything: bool, as_json: bool) -
         return
     if not found:
         click.echo(f"no run in {output} has a candidate: recovery is what a candidate keeps of its baseline")
-    from rich.console import Console  # noqa: PLC0415
 
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:

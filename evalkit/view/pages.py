@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from evalkit import history, places
+from evalkit import history, places, since
 from evalkit.errors import EvalkitError
 from evalkit.report.marks import visible
 from evalkit.view import answers, index, table
@@ -99,8 +99,10 @@ class Pages:
         chosen = [line for line in lines if task in {None, line.task}]
         names = {line.task: line.title for line in lines}
         missing = history.gone_text(history.gone(self._output))
-        charts = list(map(chart, chosen))
-        return self._page("history", charts=charts, names=names, task=task, everything=everything, missing=missing)
+        # Every stored answer of two runs is read for it: of one task that is quick, of a whole suite it is not.
+        found = since.findings(chosen, self._output) if task else {}
+        drawn = [(chart(one), list(since.sentences(told)) if (told := found.get(one.key)) else []) for one in chosen]
+        return self._page("history", charts=drawn, names=names, task=task, everything=everything, missing=missing)
 
     def run(self, request: Request) -> Response:
         """The table of one run."""

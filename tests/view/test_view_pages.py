@@ -8,6 +8,7 @@ from threading import Thread
 import browsers
 import pytest
 from colours import contrast, palettes
+from nights import IDS, RIGHT, TWICE, losing, night
 from pastruns import failed, recovery, sample, write_run
 from viewers import started
 from workplaces import pages, picture, write_parquet
@@ -219,11 +220,22 @@ def test_every_text_has_a_contrast_of_at_least_4_5(at):
             assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
 
 
+def test_the_history_of_one_task_says_what_changed_since_the_run_before(viewer, tmp_path):
+    night(tmp_path, IDS[0], [RIGHT, RIGHT], again=RIGHT[:TWICE])
+    night(tmp_path, IDS[1], [losing(60), losing(120)], versions=("2", "2"))
+    visit = viewer(tmp_path).enter()
+    told = visit.get("/history?task=pages").text
+    assert f"CHANGED since {IDS[0]}: recovery 100.00 → 75.00 %" in told
+    assert f"BASELINE DRIFTED from {IDS[0]}, beyond noise" in told
+    assert "cand: 120 worse, 0 better; base: 60 worse, 0 better" in told
+    assert "CHANGED" not in visit.get("/history").text
+
+
 def test_the_history_draws_every_run(viewer, tmp_path):
-    for night in range(1, 5):
-        versions = {"vllm": f"0.3{night // 3}.0", "transformers": "5.0"}
-        found = recovery(97.0 + night, [96.0 + night, 98.0 + night])
-        write_run(tmp_path, f"2026010{night}-000000-aaaaaa", versions=versions, recoveries={"pages": found})
+    for number in range(1, 5):
+        versions = {"vllm": f"0.3{number // 3}.0", "transformers": "5.0"}
+        found = recovery(97.0 + number, [96.0 + number, 98.0 + number])
+        write_run(tmp_path, f"2026010{number}-000000-aaaaaa", versions=versions, recoveries={"pages": found})
     drawn = viewer(tmp_path).enter().get("/history").text
     assert drawn.count('class="dot"') == drawn.count('class="ends"') == 4
     assert drawn.count('class="mark"') == 1
