@@ -132,7 +132,8 @@ class Comparison:
     totals: PairTotals | None = None
     """Of the pairs: what the number of samples that would decide is computed from. None for an average."""
     sizes: tuple[int, ...] = ()
-    """How many samples the data of the task, or of each task of the average, has; empty when that is unknown."""
+    """How many samples the data of the task, or of each task of the average, has, but for those that are lost; empty
+    when that is unknown."""
     parts: tuple[str, ...] = ()
     """The tasks of an average; empty for a task."""
     tasks: tuple[PairTotals, ...] = ()
@@ -146,12 +147,18 @@ class Comparison:
     def on_benchmark(self) -> RecoveryInterval | None:
         """What all samples of the benchmark would give; None where its size is unknown or the part was not drawn.
 
-        Samples that are lost count as not asked: what they could change is in ``bounds``.
+        Lost answers are not lost by chance: the ends are moved by the worst and the best that they can do.
         """
         tasks = (self.totals,) if self.totals is not None else self.tasks
         if not tasks or self.smoke or len(self.sizes) != len(tasks):
             return None
-        return stats.recovery_on_benchmark(tasks, self.sizes)
+        found = stats.recovery_on_benchmark(tasks, self.sizes)
+        if self.bounds is None or found.percent is None or found.low is None or found.high is None:
+            return found
+        worst, best = self.bounds
+        if math.isinf(best):
+            return replace(found, low=None, high=None, method=None, reason="what is lost could leave the baseline at 0")
+        return replace(found, low=found.low + worst - found.percent, high=found.high + best - found.percent)
 
     @property
     def bounds(self) -> tuple[float, float] | None:
@@ -206,7 +213,7 @@ def compare(task: str, baseline: Side, candidate: Side, accepted: Collection[str
         ranges=(_range(baseline, planned), _range(candidate, planned)) if lost else None,
         losses=lost,
         available=available,
-        sizes=() if available is None else (available,),
+        sizes=() if available is None else (available - (planned - n),),
         smoke=baseline.smoke or candidate.smoke,
         drawn=baseline.drawn or candidate.drawn,
         differences=open_ones,

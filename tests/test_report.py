@@ -422,7 +422,14 @@ def test_of_a_part_drawn_at_random_the_interval_on_this_benchmark_is_told_beside
     assert row["on_benchmark"]["interval_method"] == "finite population"
     assert (row["percent"] - low) / (row["percent"] - row["interval"][0]) == pytest.approx(0.5**0.5)
     told = "\n".join(report.completeness(found))
-    assert f"a part was asked: {TASK.title}, cand [{low:.1f}, {high:.1f}]." in told
+    assert f"at their worst and best: {TASK.title}, cand [{low:.1f}, {high:.1f}]." in told
+
+
+def test_lost_answers_move_the_ends_on_this_benchmark_by_the_worst_and_the_best_that_they_can_do():
+    found = built({"base": [RIGHT * 9], "cand": [[*RIGHT * 8, True, True, None, None]]})
+    row = report.results(found)["tasks"][0]["recovery"]["cand"]
+    assert row["on_benchmark"]["interval"] == pytest.approx(row["bounds"])
+    assert row["bounds"] == pytest.approx([100 * 34 / 36, 100.0])
 
 
 def test_the_first_rows_of_a_task_say_nothing_of_the_whole_benchmark():

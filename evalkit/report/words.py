@@ -109,7 +109,7 @@ def questions(report: Report) -> Iterator[str]:
     if parts:
         drawn = [f"{place} [{one.low:.1f}, {one.high:.1f}]" for place, one in parts if one.low != one.high]
         exact = "where all samples of a task were asked and answered, its recovery is the number itself"
-        few = f"where all samples would put a recovery of which a part was asked: {'; '.join(drawn)}"
+        few = f"of a part, and of a task with lost answers at their worst and best: {'; '.join(drawn)}"
         told = [*([exact] if len(drawn) < len(parts) else []), *([few] if drawn else [])]
         yield f'Intervals "{Question.THIS_BENCHMARK}" leave no other samples to chance: {"; ".join(told)}.'
 
