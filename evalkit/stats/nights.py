@@ -52,8 +52,8 @@ class Occasions:
 def noise(changes: Sequence[float], attempts: int = 1) -> float:
     """The mean squared change of a score between two askings, f, with two whole changes added to those seen.
 
-    Of 0/1 scores it is the share that flips. Without the addition a noise floor of 500 that happens to see few flips
-    would find a change on 9 nights of 100 on which nothing changed; with it, on at most 5.
+    Of 0/1 scores it is the share that flips. Without the addition a small noise floor that happens to see few flips
+    would find a change on too many nights on which nothing changed.
 
     Args:
         changes: Second score less first, of the samples that were asked twice.
