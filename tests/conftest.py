@@ -1,10 +1,19 @@
 """What several test files need: a folder in which the command line can make a comparison, and a real vLLM."""
 
+import signal
+
 import pytest
 import realserver
 from longestfirst import REAL_VLLM, TOGETHER, LongestFirst
 from wants import pytest_configure, pytest_runtest_makereport, pytest_terminal_summary  # noqa: F401
 from workplaces import fitted_out
+
+
+# What is started in the background, as by a script's `&`, ignores Ctrl-C, and whatever it starts inherits that; evalkit
+# obeys it. The tests that press Ctrl-C press it as a person at a terminal does.
+for ignored in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        signal.signal(ignored, signal.default_int_handler if ignored is signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.hookimpl(optionalhook=True)
