@@ -123,6 +123,12 @@ def shortened(source: Source, count: int, store: Store) -> Source:
     return replace(source, part=part, limit=limit, entries=tuple(entries), heaviest=None)
 
 
+def drawn_rows(found: Iterable[Source]) -> dict[str, list[int]]:
+    """Task to the rows of its data that were drawn, in the order of its samples: where their pictures are."""
+    rows = {one.part.task.name: one.questions.rows(one.limit) for one in found if one.part.drawn}
+    return {task: list(places) for task, places in rows.items() if places is not None}
+
+
 class _Scan:
     """Looks at every planned sample once: ids must be unique, and the longest prompt is worth knowing early."""
 

@@ -135,7 +135,8 @@ class _Run:
         row, finished_before = self._begin(plan)
         folder = self._output / row.id
         publish.own_folder(folder)
-        row = replace(row, body={**row.body, "plan": runfile.plan_json(plan), "provenance": self._provenance(plan)})
+        facts = {"plan": runfile.plan_json(plan), "provenance": self._provenance(plan)}
+        row = replace(row, body={**row.body, **facts, "rows": prepare.drawn_rows(sources)})
         self._keep(row, folder)
         with Checks(sources, self._store, self.say, unsafe=self._config.unsafe_exec) as checks:
             checks.start(plan.asked)

@@ -8,7 +8,6 @@ from longestfirst import REAL_VLLM, TOGETHER, LongestFirst
 from wants import pytest_configure, pytest_runtest_makereport, pytest_terminal_summary  # noqa: F401
 from workplaces import fitted_out
 
-
 # What is started in the background, as by a script's `&`, ignores Ctrl-C, and whatever it starts inherits that; evalkit
 # obeys it. The tests that press Ctrl-C press it as a person at a terminal does.
 for ignored in (signal.SIGINT, signal.SIGHUP):

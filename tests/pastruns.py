@@ -68,6 +68,7 @@ def write_run(output, run="20260101-000000-aaaaaa", *, lines=None, recoveries=No
         "evalkit": changed.get("evalkit", "0.1.0"),
         "plan": {"tasks": changed.get("plan_tasks", []), "models": []},
         "provenance": {"config": {"output": output.name, "data": changed.get("data", {})}},
+        "rows": changed.get("rows", {}),
     }
     folder = output / run
     for label, answers in lines.items():

@@ -126,7 +126,6 @@ def test_a_killed_run_continues_with_what_it_has(told):
     before, after = answered(told.before), events(told.first.stderr)
     assert KILLED_AFTER <= sum(before.values()) < sum(PLANNED.values())
     assert not [key for key in before if key[0] == QUANTIZED and before[key]]
-    assert any("an earlier run left behind" in one["text"] for one in after if one["event"] == "Notice")
     assert any(one["text"].startswith("continuing run ") for one in after if one["event"] == "Stage")
     reused = {(one["model"], one["task"]): one["reused"] for one in after if one["event"] == "Progress"}
     # What was shown as answered is in the store. Samples whose requests are the same share their answer.

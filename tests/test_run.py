@@ -166,6 +166,10 @@ def test_a_part_is_drawn_and_says_so_and_its_answers_are_not_lost(workplace):
     (report,) = workplace.folder.glob("runs/*/report.md")
     assert "Drawn at random, by a fixed seed" in report.read_text()
     assert len(workplace.journal()) == 2 * sum(asked)
+    facts = json.loads((report.parent / "run.json").read_text())
+    assert {task: len(rows) for task, rows in facts["rows"].items()} == {
+        row["task"]: row["planned"] for row in found["tasks"]
+    }
     workplace.evalkit(*workplace.comparison(*fast()), check=0)
     assert len(workplace.journal()) == BOTH
 

@@ -32,7 +32,7 @@ class ChatQuestions:
     """The rows of a split as questions."""
 
     task: Task
-    rows: Rows
+    data: Rows
     prompt: str
     portion: Portion
     checker: str = ""
@@ -40,12 +40,12 @@ class ChatQuestions:
     @property
     def available(self) -> int:
         """Rows of the split."""
-        return self.rows.planned
+        return self.data.planned
 
     @property
     def revision(self) -> str:
         """Of the rows."""
-        return self.rows.revision
+        return self.data.revision
 
     def planned(self, limit: int | None) -> int:
         """Rows that a run with ``--limit`` asks."""
@@ -55,12 +55,16 @@ class ChatQuestions:
         """Whether they are drawn from all rows. Not where that would take more than a gigabyte from the hub."""
         return limit is not None and self.portion.drawn(limit)
 
+    def rows(self, limit: int | None) -> Sequence[int]:
+        """Which rows a run with ``--limit`` asks, ascending."""
+        return self.portion.places(limit)
+
     def samples(self, limit: int | None) -> Iterator[tuple[Sample, str]]:
         """The samples in stored order, each with its request digest."""
         benchmark, chosen = BENCHMARKS[self.task.benchmark], self.portion.places(limit)
         # A split that is read as it is fetched is read to its last row wanted, whatever stands in its footers.
         whole = isinstance(chosen, range)
-        for position, row in islice(enumerate(self.rows), len(chosen)) if whole else self.rows.at(chosen):
+        for position, row in islice(enumerate(self.data), len(chosen)) if whole else self.data.at(chosen):
             try:
                 sample = benchmark.sample(row, self.prompt, position)
                 request = chat.request_digest(sample, self.task)
@@ -165,7 +169,7 @@ class Chat:
         published = isinstance(task.prompt, PublishedPrompt)
         if not rows:
             return "prompt ready" if published else "its rows are all there is to fetch (--rows)"
-        count = sum(1 for _ in self.questions(task, None, tell).rows)
+        count = sum(1 for _ in self.questions(task, None, tell).data)
         return f"{'prompt and ' if published else ''}{count:,} rows ready"
 
     def exam(self, task: Task, served: Served, tell: Callable[[str], None]) -> ChatExam:

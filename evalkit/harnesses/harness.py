@@ -48,6 +48,9 @@ class Questions(Protocol):
     def drawn(self, limit: int | None) -> bool:
         """Whether they are drawn at random from all (``evalkit.draw``), or else the first in stored order."""
 
+    def rows(self, limit: int | None) -> Sequence[int] | None:
+        """Which rows of the data they are, ascending, so that a picture is found again; None where no row has one."""
+
     def samples(self, limit: int | None) -> Iterator[tuple[Sample, str]]:
         """Every planned sample with its request digest (of everything but the model that can move the answer).
 

@@ -1,7 +1,7 @@
 """The image of a sample, found again in the data that the run read; nothing is fetched for it.
 
-A sample's position in its task is that of its row in the data, so one row group of one file is read for it, and the
-sha256 of what is found there must be the one that the run has noted.
+A sample's position in its task is that of its row in the data, or, where rows were drawn, in the run's list of them. So
+one row group of one file is read for it, and the sha256 of what is found there must be the one that the run has noted.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Pictures:
             DataError: The data are not on this machine, with the reason.
         """
         columns = self._columns(task)
-        before = 0
+        position, before = self._row(task, position), 0
         for path, groups in self._groups(task, columns):
             for group, (rows, size) in enumerate(groups):
                 if position < before + rows:
@@ -118,6 +118,12 @@ class Pictures:
             while len(self._kept) > 1 and sum(len(one.data) for one in self._kept.values()) > _KEPT:
                 self._kept.popitem(last=False)
         return picture
+
+    def _row(self, task: str, position: int) -> int:
+        """Of the data, counted from 0."""
+        drawn = self._run.facts.get("rows", {}).get(task)
+        found = drawn[position] if isinstance(drawn, list) and position < len(drawn) else position
+        return found if isinstance(found, int) else position
 
     def _columns(self, task: str) -> tuple[str, ...]:
         part = self._parts.get(task)

@@ -46,6 +46,17 @@ def test_an_image_of_a_tasks_own_file(place, position):
     assert (found.data, found.kind) == (data, "jpeg")
 
 
+@pytest.mark.parametrize(("position", "row"), [(0, 4), (1, 19), (2, 38)])
+def test_an_image_of_a_row_that_was_drawn(place, position, row):
+    found = pictures(place, rows={"pages": [4, 19, 38]})
+    assert load(found, position, picture(row // 2)).data == picture(row // 2)
+
+
+def test_a_damaged_list_of_drawn_rows_shows_no_other_picture(place):
+    with pytest.raises(DataError, match="another image at this row"):
+        load(pictures(place, rows={"pages": ["x"]}), 0, picture(7))
+
+
 def test_data_that_the_user_named_come_first(place):
     write_parquet(place / "mine.parquet", pages(8)[::-1])
     found = pictures(place, data={"pages": str(place / "mine.parquet")})

@@ -101,6 +101,9 @@ class Problems:
         """Whether problems are drawn: always where there is a limit, each with all of its attempts."""
         return limit is not None
 
+    def rows(self, limit: int | None) -> None:
+        """None: problems have no pictures."""
+
     def samples(self, limit: int | None) -> Iterator[tuple[Sample, str]]:
         """All attempts at the first problem that is asked, then at the next; each with its request digest."""
         problems = list(self.problems.values())

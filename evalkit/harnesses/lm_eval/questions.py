@@ -57,6 +57,9 @@ class GroupQuestions:
         """Whether questions are drawn: always where there is a limit, of every subject its share."""
         return limit is not None
 
+    def rows(self, limit: int | None) -> None:
+        """None: questions have no pictures."""
+
     def samples(self, limit: int | None) -> Iterator[tuple[Sample, str]]:
         """Every planned question with its request digest; what a smaller limit asks, a larger one asks too."""
         if self._rendered is None or self._rendered[0] != limit:
