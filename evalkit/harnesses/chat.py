@@ -86,6 +86,8 @@ class Portion:
     """Whether rows can be drawn; decided once, since files come while rows are read."""
     units: list[str] = field(default_factory=list)
     """What each row is drawn together with, once that was looked up."""
+    chosen: dict[int, list[int]] = field(default_factory=dict)
+    """What was drawn, by limit: every look at a run asks again, and digests of 200,000 names take half a second."""
 
     def drawn(self, limit: int) -> bool:
         """Whether so many rows are drawn."""
@@ -104,9 +106,11 @@ class Portion:
             return range(self.rows.planned)
         if not self.drawn(limit):
             return range(limit)
-        if not self.units:
-            self.units.extend(self._read())
-        return draw.whole_units(self.units, limit)
+        if limit not in self.chosen:
+            if not self.units:
+                self.units.extend(self._read())
+            self.chosen[limit] = draw.whole_units(self.units, limit)
+        return self.chosen[limit]
 
     def _read(self) -> Iterator[str]:
         """What each row is drawn together with: by the columns that name it, else by its picture's digest."""

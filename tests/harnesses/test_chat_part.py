@@ -73,6 +73,15 @@ def test_a_limit_draws_whole_pictures_nested_and_in_stored_order(tmp_path, named
     assert not asked.drawn(None)
 
 
+def test_a_part_is_drawn_once_however_often_it_is_asked_for(tmp_path, monkeypatch):
+    asked = questions(write(tmp_path / "x.parquet", rows(30)))
+    whole_units, drawn = chat.draw.whole_units, []
+    monkeypatch.setattr(chat.draw, "whole_units", lambda units, limit: drawn.append(limit) or whole_units(units, limit))
+    for limit in (4, 9, 4):
+        assert len(ids(asked, limit)) == asked.planned(limit) == len(asked.rows(limit))
+    assert drawn == [4, 9]
+
+
 def test_a_drawn_sample_is_the_one_that_the_whole_split_has(tmp_path):
     asked = questions(write(tmp_path / "x.parquet", rows(30)))
     whole = {sample.id: (sample, request) for sample, request in asked.samples(None)}
