@@ -147,7 +147,8 @@ class Comparison:
     def on_benchmark(self) -> RecoveryInterval | None:
         """What all samples of the benchmark would give; None where its size is unknown or the part was not drawn.
 
-        Lost answers are not lost by chance: the ends are moved by the worst and the best that they can do.
+        Lost answers are not lost by chance: the ends are moved by the worst and the best that they can do. Where all
+        others were asked those are the bounds, and nothing is exact.
         """
         tasks = (self.totals,) if self.totals is not None else self.tasks
         if not tasks or self.smoke or len(self.sizes) != len(tasks):
@@ -158,7 +159,8 @@ class Comparison:
         worst, best = self.bounds
         if math.isinf(best):
             return replace(found, low=None, high=None, method=None, reason="what is lost could leave the baseline at 0")
-        return replace(found, low=found.low + worst - found.percent, high=found.high + best - found.percent)
+        low, high = found.low + worst - found.percent, found.high + best - found.percent
+        return replace(found, low=low, high=high, method="bounds" if found.method == "all asked" else found.method)
 
     @property
     def bounds(self) -> tuple[float, float] | None:

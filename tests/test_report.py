@@ -429,6 +429,7 @@ def test_lost_answers_move_the_ends_on_this_benchmark_by_the_worst_and_the_best_
     found = built({"base": [RIGHT * 9], "cand": [[*RIGHT * 8, True, True, None, None]]})
     row = report.results(found)["tasks"][0]["recovery"]["cand"]
     assert row["on_benchmark"]["interval"] == pytest.approx(row["bounds"])
+    assert row["on_benchmark"]["interval_method"] == "bounds"
     assert row["bounds"] == pytest.approx([100 * 34 / 36, 100.0])
 
 

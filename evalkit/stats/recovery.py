@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from evalkit.stats.totals import Clusters, Grouping, PairTotals
 
 RecoveryMethod: TypeAlias = Literal[
-    "fieller", "score", "combined", "unpaired", "attempts", "noise floor", "finite population", "all asked"
+    "fieller", "score", "combined", "unpaired", "attempts", "noise floor", "finite population", "all asked", "bounds"
 ]
 
 ZERO_BASELINE = "the baseline scored 0"
