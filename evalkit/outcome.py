@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from evalkit import verdict
 from evalkit.errors import ExitCode
 from evalkit.printable import one_line
 from evalkit.verdict import UNCHANGED, Verdict, figures, unchanged
@@ -26,6 +27,7 @@ from evalkit.verdict import UNCHANGED, Verdict, figures, unchanged
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from evalkit.pairs import Comparison
     from evalkit.verdict import Judgement
 
 _NAMED: Final = 3
@@ -33,6 +35,8 @@ _NAMED: Final = 3
 _LONGEST: Final = 300
 """Characters of a reason that came from outside."""
 _UNUSABLE: Final = (Verdict.NOT_COMPARABLE, Verdict.INCOMPLETE)
+_SMOKE: Final = "a smoke run, of the first questions in stored order"
+_DRAWN: Final = "on a part of the questions, drawn at random"
 
 
 class Kind(StrEnum):
@@ -137,11 +141,11 @@ def outcome(
     found = []
     for label, own in rows.items():
         if gone := (missing or {}).get(label, ()):
-            found.append(Finding(label, Kind.NOT_SERVED, _not_served(gone, own)))
+            found.append(Finding(label, Kind.NOT_SERVED, _Line(own).not_served(gone)))
         elif judged:
-            found.append(_judged(label, own))
+            found.append(_Line(own).judged(label))
         else:
-            found.append(_unjudged(label, own, unanswered, any_pair=any_pair))
+            found.append(_Line(own).unjudged(label, unanswered, any_pair=any_pair))
     order = list(Kind)
     return RunOutcome(tuple(sorted(found, key=lambda one: order.index(one.kind))))
 
@@ -154,21 +158,6 @@ def without_report(reason: str, code: ExitCode) -> str:
 def exit_code(one: Judgement) -> ExitCode:
     """What one row alone would mean for the shell, in a run that has a threshold."""
     return _kind(one).exit_code
-
-
-def _judged(label: str, rows: Sequence[Judgement]) -> Finding:
-    kinds = {_kind(one) for one in rows}
-    kind = next(one for one in Kind if one in kinds or one is Kind.NOT_JUDGED)
-    counted = [one for one in rows if _kind(one) is kind]
-    if kind is Kind.DEGRADED:
-        told = _listed(map(_below, counted))
-    elif kind in {Kind.NOT_COMPARABLE, Kind.INCOMPLETE, Kind.UNDECIDED}:
-        told = _by_reason(counted)
-    elif kind is Kind.RECOVERED:
-        told = _kept(counted)
-    else:
-        told = "no row had to show that it recovered"
-    return Finding(label, kind, "; ".join([*_before(kind, rows), told, *_beside(kind, rows)]))
 
 
 def _kind(one: Judgement) -> Kind:
@@ -187,77 +176,138 @@ def _kind(one: Judgement) -> Kind:
 # --- what a line says ---------------------------------------------------------------------------
 
 
-def _before(kind: Kind, rows: Sequence[Judgement]) -> Iterator[str]:
-    """What a reader who fears a loss wants to know first."""
-    lost = any(one.verdict is Verdict.DEGRADED for one in rows)
-    if kind in {Kind.UNDECIDED, Kind.PASSED} and not lost:
-        yield "nothing degraded"
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The words about one candidate's rows.
 
+    Where its tasks are parts of one kind, the end of the line says so; where they are not, each row says it itself.
+    """
 
-def _beside(kind: Kind, rows: Sequence[Judgement]) -> Iterator[str]:
-    """What stands beside the reason of a kind."""
-    if kind is Kind.DEGRADED:
-        unusable = [one for one in rows if _kind(one) in {Kind.NOT_COMPARABLE, Kind.INCOMPLETE}]
+    rows: Sequence[Judgement]
+
+    def judged(self, label: str) -> Finding:
+        """With a threshold."""
+        kinds = {_kind(one) for one in self.rows}
+        kind = next(one for one in Kind if one in kinds or one is Kind.NOT_JUDGED)
+        counted = [one for one in self.rows if _kind(one) is kind]
+        if kind is Kind.DEGRADED:
+            told = _listed(map(self._below, counted))
+        elif kind in {Kind.NOT_COMPARABLE, Kind.INCOMPLETE, Kind.UNDECIDED}:
+            told = self._by_reason(counted)
+        elif kind is Kind.RECOVERED:
+            told = self._kept(counted)
+        else:
+            told = "no row had to show that it recovered"
+        parts = self._parts(told=counted if kind is Kind.UNDECIDED else [])
+        return Finding(label, kind, "; ".join([*self._before(kind), told, *self._beside(kind), *parts]))
+
+    def unjudged(self, label: str, unanswered: Sequence[str], *, any_pair: bool) -> Finding:
+        """Without a threshold: what was found, or why nothing could be."""
+        unusable = [one for one in self.rows if one.verdict in _UNUSABLE]
+        if any_pair:
+            unusable = [one for one in unusable if one.comparison.differences or not one.comparison.n]
         if unusable:
-            yield f"not usable beside it: {_names(unusable)}"
-    if kind is Kind.RECOVERED:
-        open_ones = [one for one in rows if one.rule.tier == "supporting" and one.verdict is Verdict.UNDECIDED]
-        if open_ones:
-            yield f"undecided and only supporting: {_names(open_ones)}"
-    advisory = [one for one in rows if _kind(one) is Kind.PASSED and one.verdict is Verdict.DEGRADED]
-    if advisory:
-        yield f"advisory only: {_listed(map(_below, advisory))}"
-    yield from _part(rows)
+            worst = next(kind for kind in _UNUSABLE if any(one.verdict is kind for one in unusable))
+            told = self._by_reason([one for one in unusable if one.verdict is worst])
+            return Finding(label, Kind(worst.value), "; ".join([told, *self._parts()]))
+        if unanswered:
+            return Finding(label, Kind.INCOMPLETE, "; ".join([_listed(map(_short, unanswered)), *self._parts()]))
+        if not self.rows:
+            alone = "there is no candidate to judge; every answer that was asked for counts"
+            return Finding(label, Kind.NOT_JUDGED, alone)
+        first = [one for one in self.rows if one.comparison.parts] or list(self.rows)
+        told = "no minimum recovery was asked for"
+        return Finding(label, Kind.NOT_JUDGED, "; ".join([told, _listed(map(self._found, first)), *self._parts()]))
 
+    def not_served(self, missing: Sequence[str]) -> str:
+        """Of a candidate that could not be asked everything, or whose baseline could not."""
+        lost = [self._below(one) for one in self.rows if _kind(one) is Kind.DEGRADED]
+        told = [*map(_short, missing), "what was answered before is in the report"]
+        return "; ".join([*told, *([f"of it {_listed(lost)}"] if lost else []), *self._parts()])
 
-def _part(rows: Sequence[Judgement]) -> Iterator[str]:
-    """That only a part of the questions was asked, unless a reason says so."""
-    if any(one.comparison.smoke for one in rows):
-        if not any("smoke run" in one.reasons[0] for one in rows):
-            yield "a smoke run, of the first questions in stored order"
-    elif any(one.comparison.drawn for one in rows):
-        yield "on a part of the questions, drawn at random"
+    def _before(self, kind: Kind) -> Iterator[str]:
+        """What a reader who fears a loss wants to know first."""
+        lost = any(one.verdict is Verdict.DEGRADED for one in self.rows)
+        if kind in {Kind.UNDECIDED, Kind.PASSED} and not lost:
+            yield "nothing degraded"
 
+    def _beside(self, kind: Kind) -> Iterator[str]:
+        """What stands beside the reason of a kind."""
+        if kind is Kind.DEGRADED:
+            unusable = [one for one in self.rows if _kind(one) in {Kind.NOT_COMPARABLE, Kind.INCOMPLETE}]
+            if unusable:
+                yield f"not usable beside it: {self._names(unusable)}"
+        if kind is Kind.RECOVERED:
+            open_ones = [one for one in self.rows if one.rule.tier == "supporting" and one.verdict is Verdict.UNDECIDED]
+            if open_ones:
+                yield f"undecided and only supporting: {self._names(open_ones)}"
+        advisory = [one for one in self.rows if _kind(one) is Kind.PASSED and one.verdict is Verdict.DEGRADED]
+        if advisory:
+            yield f"advisory only: {_listed(map(self._below, advisory))}"
 
-def _not_served(missing: Sequence[str], rows: Sequence[Judgement]) -> str:
-    lost = [_below(one) for one in rows if _kind(one) is Kind.DEGRADED]
-    told = [*map(_short, missing), "what was answered before is in the report"]
-    return "; ".join([*told, *([f"of it {_listed(lost)}"] if lost else [])])
+    @property
+    def _tasks(self) -> list[Comparison]:
+        """Those of the rows that are no averages; all of them where there is nothing else."""
+        found = [one.comparison for one in self.rows]
+        return [one for one in found if not one.parts] or found
 
+    @property
+    def _mixed(self) -> bool:
+        """Whether some tasks are another kind of part than others, or none."""
+        return len({(one.smoke, one.drawn) for one in self._tasks}) > 1
 
-def _unjudged(label: str, rows: Sequence[Judgement], unanswered: Sequence[str], *, any_pair: bool) -> Finding:
-    """Without a threshold: what was found, or why nothing could be."""
-    unusable = [one for one in rows if one.verdict in _UNUSABLE]
-    if any_pair:
-        unusable = [one for one in unusable if one.comparison.differences or not one.comparison.n]
-    if unusable:
-        worst = next(kind for kind in _UNUSABLE if any(one.verdict is kind for one in unusable))
-        return Finding(label, Kind(worst.value), _by_reason([one for one in unusable if one.verdict is worst]))
-    if unanswered:
-        return Finding(label, Kind.INCOMPLETE, _listed(map(_short, unanswered)))
-    if not rows:
-        return Finding(label, Kind.NOT_JUDGED, "there is no candidate to judge; every answer that was asked for counts")
-    first = [one for one in rows if one.comparison.parts] or list(rows)
-    told = "no minimum recovery was asked for"
-    return Finding(label, Kind.NOT_JUDGED, "; ".join([told, _listed(map(_found, first)), *_part(rows)]))
+    def _parts(self, told: Sequence[Judgement] = ()) -> Iterator[str]:
+        """That only a part of the questions was asked, and of how many tasks; unless ``told`` gives that as reason."""
+        tasks = self._tasks
+        smoke, drawn = (sum(getattr(one, name) for one in tasks) for name in ("smoke", "drawn"))
+        if smoke and (smoke < len(tasks) or all(one.reasons[0] != verdict.SMOKE for one in told)):
+            yield _SMOKE if smoke == len(tasks) else f"{smoke} of {len(tasks)} tasks: {_SMOKE}"
+        if drawn:
+            yield _DRAWN if drawn == len(tasks) else f"{drawn} of {len(tasks)} tasks {_DRAWN}"
 
+    def _kept(self, rows: Sequence[Judgement]) -> str:
+        """The rows that show what they had to."""
+        told = _listed(map(self._found, rows))
+        thresholds = {one.rule.min_recovery for one in rows}
+        least = f"{thresholds.pop():g} %" if len(thresholds) == 1 else "their thresholds"
+        return f"{told} {'is' if len(rows) == 1 else 'are'} shown to keep {least}"
 
-def _kept(rows: Sequence[Judgement]) -> str:
-    """The rows that show what they had to."""
-    told = _listed(map(_found, rows))
-    thresholds = {one.rule.min_recovery for one in rows}
-    least = f"{thresholds.pop():g} %" if len(thresholds) == 1 else "their thresholds"
-    return f"{told} {'is' if len(rows) == 1 else 'are'} shown to keep {least}"
+    def _below(self, one: Judgement) -> str:
+        """A row that lies below its threshold, with the flips behind it."""
+        return f"{self._name(one)} {_figures(one)} is below {one.rule.min_recovery:g} %{_flips(one)}"
 
+    def _found(self, one: Judgement) -> str:
+        """A row's name, recovery and interval; first, where so it is, that nothing changed at all."""
+        return f"{self._name(one)}{f': {UNCHANGED},' if unchanged(one) else ''} {_figures(one)}{_flips(one)}"
 
-def _below(one: Judgement) -> str:
-    """A row that lies below its threshold, with the flips behind it."""
-    return f"{_name(one)} {_figures(one)} is below {one.rule.min_recovery:g} %{_flips(one)}"
+    def _by_reason(self, rows: Sequence[Judgement]) -> str:
+        """Rows that do not decide, those of one reason together."""
+        # What a task lacks its average lacks too, in longer words.
+        tasks = [one for one in rows if not one.comparison.parts]
+        rows = tasks if tasks and rows[0].verdict in _UNUSABLE else rows
+        groups: dict[tuple[str, str], list[Judgement]] = {}
+        for one in rows:
+            groups.setdefault(_reason(one), []).append(one)
+        told = []
+        for (link, reason), members in groups.items():
+            verb = link or (" have " if len(members) > 1 else " has ")
+            told.append(f"{self._names(members)}{verb}{reason}")
+        return _listed(told)
 
+    def _names(self, rows: Sequence[Judgement]) -> str:
+        """``A, B and C``; beyond some the rest is counted."""
+        names = [self._name(one) for one in rows[:_NAMED]]
+        if len(rows) > _NAMED:
+            names.append(f"{len(rows) - _NAMED} more")
+        return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
-def _found(one: Judgement) -> str:
-    """A row's name, recovery and interval; first, where so it is, that nothing changed at all."""
-    return f"{_name(one)}{f': {UNCHANGED},' if unchanged(one) else ''} {_figures(one)}{_flips(one)}"
+    def _name(self, one: Judgement) -> str:
+        """The row's name, and what it is a part of where the end of the line cannot say it of all."""
+        row = one.comparison
+        name = one_line(row.task) or "the task"
+        marks = [word for word, so in (("smoke run", row.smoke), ("drawn at random", row.drawn)) if so and self._mixed]
+        limit = f" ({'in part ' if row.parts else ''}{', '.join(marks)})" if marks else ""
+        return f"{name}{' average' if row.parts else ''}{limit}"
 
 
 def _figures(one: Judgement) -> str:
@@ -273,21 +323,6 @@ def _flips(one: Judgement) -> str:
     return f" ({flips.regressed:,} {what}{plural} lost, {flips.improved:,} gained)"
 
 
-def _by_reason(rows: Sequence[Judgement]) -> str:
-    """Rows that do not decide, those of one reason together."""
-    # What a task lacks its average lacks too, in longer words.
-    tasks = [one for one in rows if not one.comparison.parts]
-    rows = tasks if tasks and rows[0].verdict in _UNUSABLE else rows
-    groups: dict[tuple[str, str], list[Judgement]] = {}
-    for one in rows:
-        groups.setdefault(_reason(one), []).append(one)
-    told = []
-    for (link, reason), members in groups.items():
-        verb = link or (" have " if len(members) > 1 else " has ")
-        told.append(f"{_names(members)}{verb}{reason}")
-    return _listed(told)
-
-
 def _reason(one: Judgement) -> tuple[str, str]:
     """Why a row does not decide, after what joins it to the row's name; empty for "has"."""
     low, high, least = one.comparison.recovery.low, one.comparison.recovery.high, one.rule.min_recovery
@@ -299,19 +334,6 @@ def _reason(one: Judgement) -> tuple[str, str]:
     if one.verdict is Verdict.NOT_COMPARABLE and keys:
         reason += f" (if that is intended: {' '.join(f'--accept-difference {key}' for key in dict.fromkeys(keys))})"
     return ": ", reason
-
-
-def _names(rows: Sequence[Judgement]) -> str:
-    """``A, B and C``; beyond some the rest is counted."""
-    names = [_name(one) for one in rows[:_NAMED]]
-    if len(rows) > _NAMED:
-        names.append(f"{len(rows) - _NAMED} more")
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _name(one: Judgement) -> str:
-    name = one_line(one.comparison.task) or "the task"
-    return f"{name} average" if one.comparison.parts else name
 
 
 def _listed(texts: Iterable[str]) -> str:

@@ -53,7 +53,8 @@ if TYPE_CHECKING:
 
 UNCHANGED = "no answer changed"
 """What is said first of a row whose scores are the same on both sides."""
-_SMOKE = "a smoke run asks the first samples in stored order, which stand for no others: no verdict either way"
+SMOKE = "a smoke run asks the first samples in stored order, which stand for no others: no verdict either way"
+"""Why the first rows of a task are undecided, whatever they show."""
 
 
 class Verdict(StrEnum):
@@ -172,7 +173,7 @@ def _against(one: Comparison, threshold: float) -> tuple[Verdict, str, MoreSampl
     if low is None or high is None:
         return Verdict.UNDECIDED, f"the task cannot decide: {one.recovery.reason}", None
     if one.smoke:
-        return Verdict.UNDECIDED, _SMOKE, None
+        return Verdict.UNDECIDED, SMOKE, None
     down, up = _moves(one)
     if high < threshold and high + up < threshold:
         return Verdict.DEGRADED, f"the whole 95 % interval is below {threshold:g} %", None
@@ -250,7 +251,7 @@ def _incomplete(one: Comparison, max_failed: float) -> str:
 def _cautions(one: Comparison, threshold: float | None) -> Iterator[str]:
     """What a reader should hold against a verdict."""
     if one.smoke and threshold is None:
-        yield _SMOKE
+        yield SMOKE
     if one.recovery.reason and one.recovery.percent is not None:
         yield one.recovery.reason
     if one.bounds is not None:
@@ -307,7 +308,7 @@ def _closing(judgement: Judgement) -> Iterator[str]:
         yield str(one.recovery.reason)
     elif verdict is Verdict.UNDECIDED and judgement.more is not None:
         yield _would_decide(one, judgement.more, f"{judgement.rule.min_recovery:g} %")
-    elif verdict is Verdict.UNDECIDED and judgement.reasons[0] != _SMOKE:
+    elif verdict is Verdict.UNDECIDED and judgement.reasons[0] != SMOKE:
         yield judgement.reasons[0]
 
 

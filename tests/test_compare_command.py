@@ -1,5 +1,6 @@
 """``evalkit compare`` as a user meets it: what it prints, and with which exit code it leaves."""
 
+import json
 import re
 import subprocess
 import sys
@@ -323,6 +324,23 @@ def test_a_smoke_run_never_recovers(run):
     ended = evalkit("compare", run, run, "--task", "pages", "--min-recovery", 50, "--json")
     assert (ended.code, ended.json["verdict"]) == (3, "undecided")
     assert "smoke run" in ended.json["reasons"][0]
+
+
+def test_a_part_says_what_it_is_also_beside_a_smoke_run(run):
+    results = run / "results.json"
+    found = json.loads(results.read_text())
+    for row, limit in zip(found["tasks"], ("drawn", "smoke"), strict=True):
+        row[limit] = True
+    results.write_text(json.dumps(found))
+    ended = evalkit("compare", run, run, "--policy", write_policy(run, "[policy.tasks.pages]\nmin_recovery = 105"))
+    (line,) = (line for line in ended.out.splitlines() if line.startswith("DEGRADED (exit 1)"))
+    assert "pages (drawn at random) 100.0 % [" in line
+    assert "1 of 2 tasks: a smoke run, of the first questions in stored order; 1 of 2 tasks on a part of the " in line
+
+
+def write_policy(folder, text):
+    (folder / "policy.toml").write_text(f"[policy]\n{text}\n")
+    return folder / "policy.toml"
 
 
 def test_two_runs_under_other_conditions_are_not_comparable(run, tmp_path):

@@ -17,6 +17,8 @@ from evalkit.types import SampleScore
 from evalkit.verdict import Verdict
 from reports import HOSTILE, built, judged, task
 
+tiers = st.sampled_from(["critical", "supporting", "advisory"])
+
 
 def side(values, **more):
     return Side("m", {str(at): SampleScore(str(at), float(value)) for at, value in enumerate(values)}, **more)
@@ -117,6 +119,42 @@ def test_a_smoke_run_says_so_and_a_part_that_was_drawn_as_well():
     assert drawn.sentence.endswith("; on a part of the questions, drawn at random.")
 
 
+def test_what_limits_a_row_is_told_whatever_the_other_rows_are():
+    lost = row(compared("A", 5000, 4500, 300, 2, drawn=True))
+    smoke = row(compared("B", 5000, 4500, 3, 2, smoke=True))
+    open_one = row(compared("C", 456, 300, 3, 1, drawn=True))
+    whole = row(compared("D", 456, 300, 2, 2))
+    tail = "; 1 of 4 tasks: a smoke run, of the first questions in stored order; 2 of 4 tasks on a part of the "
+    found = alone(lost, smoke, open_one, whole).sentence
+    assert found.startswith("DEGRADED (exit 1): A (drawn at random) 93.4 % [")
+    assert found.endswith(f"{tail}questions, drawn at random.")
+    found = alone(row(compared("A", 5000, 4500, 0, 0, drawn=True)), smoke, open_one, whole).sentence
+    assert found.startswith("UNDECIDED (exit 3): nothing degraded; B (smoke run): a smoke run asks the first samples")
+    assert "; C (drawn at random) and D have too few samples to show 99 %; 1 of 4" in found
+    assert found.endswith(f"{tail}questions, drawn at random.")
+    drawn = [compared(name, 5000, 4500, 3, 2, drawn=name == "A") for name in "AB"]
+    mean = row(average("Vision", drawn), 98.0)
+    assert "Vision average (in part drawn at random) 100.0 %" in alone(mean, *(row(one) for one in drawn)).sentence
+
+
+limits = st.sampled_from([{}, {"smoke": True}, {"drawn": True}])
+rules = st.tuples(st.sampled_from([99.0, None]), tiers)
+
+
+@given(st.lists(st.tuples(limits, rules, st.sampled_from([0, 2, 40])), min_size=1, max_size=5))
+def test_no_limit_of_any_row_is_lost(given_rows):
+    rows = [
+        row(compared(f"t{at}", 200, 180, lost, 2, **limit), *rule) for at, (limit, rule, lost) in enumerate(given_rows)
+    ]
+    line = alone(*rows).sentence
+    for word, name in (("smoke run", "smoke"), ("drawn at random", "drawn")):
+        limited = [one.comparison.task for one in rows if getattr(one.comparison, name)]
+        assert (word in line) == bool(limited)
+        if 0 < len(limited) < len(rows):
+            assert f"{len(limited)} of {len(rows)} tasks" in line
+            assert all(f"{task} ({word})" in line for task in limited if task in line)
+
+
 def test_several_candidates_have_a_line_each_and_the_first_has_the_exit_code_of_the_run():
     good, bad = row(compared("A", 5000, 4500, 3, 2)), row(compared("A", 5000, 4500, 300, 2))
     found = outcome({"good": [good], "bad": [bad]})
@@ -151,9 +189,6 @@ def test_a_failed_gate_goes_before_what_is_open():
     rows = [of_kind(found) for found in (Verdict.UNDECIDED, Verdict.DEGRADED, Verdict.INCOMPLETE, Verdict.RECOVERED)]
     assert alone(*rows).exit_code is ExitCode.GATE_FAILED
     assert alone(rows[0], rows[2]).exit_code is ExitCode.INCOMPLETE
-
-
-tiers = st.sampled_from(["critical", "supporting", "advisory"])
 
 
 @given(st.lists(st.tuples(st.sampled_from(Verdict), tiers, st.sampled_from([99.0, None])), min_size=1, max_size=5))
