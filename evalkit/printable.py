@@ -32,6 +32,11 @@ def one_line(text: str) -> str:
     return " ".join(printable(text).split())
 
 
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """``1 sample``, ``1,234 samples``; a noun whose plural takes more than an s brings it along."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
 def is_secret(variable: str) -> bool:
     """Whether an environment variable's name says that its value must not be shown or kept."""
     return bool(_SECRET.search(variable))

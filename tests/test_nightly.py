@@ -9,8 +9,11 @@ from pathlib import Path
 import click
 import pytest
 import yaml
+from click.testing import CliRunner
+from nights import IDS, RIGHT, TWICE, losing, night
 
 from evalkit.cli import cli
+from evalkit.cli.history import command
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKFLOW = ROOT / ".github/workflows/nightly.yml"
@@ -118,17 +121,22 @@ def test_the_exit_code_comes_through_after_the_report_was_found(steps, tmp_path,
 
 
 def test_what_changed_since_the_night_before_stands_on_the_jobs_page(steps, tmp_path):
-    said = [
-        "MMLU, cand: CHANGED since 20260101-000000-aaaaaa: recovery 99.00 → 97.00 %",
-        "MMLU, cand: BASELINE DRIFTED from 20260101-000000-aaaaaa, beyond noise: score 75.00 → 70.00",
-    ]
-    calm = "ChartQA, cand: not changed beyond noise since 20260101-000000-aaaaaa: recovery 99.00 → 99.10 %"
+    runs = tmp_path / "nights"
+    night(runs, IDS[0], [RIGHT, RIGHT, RIGHT], versions="111", again=RIGHT[:TWICE], labels=("base", "cand", "calm"))
+    lost = [None if at < 10 else one for at, one in enumerate(losing(90))]
+    now = [losing(60), lost, losing(61)]
+    night(runs, IDS[1], now, versions="222", labels=("base", "cand", "calm"))
+    told = CliRunner(env={"COLUMNS": "400"}).invoke(command, ["-o", str(runs)]).stdout
+    found = [line for line in told.splitlines() if re.search(r"[A-Z]{4} (since|from) ", line)]
+    kinds = [re.sub(r".*: ([A-Z ]+) (since|from) .*", r"\1", line) for line in found]
+    assert sorted(set(kinds)) == ["ANSWERS CHANGED", "BASELINE DRIFTED", "CHANGED", "LOST"]
+    assert "calm: recovery not changed beyond noise since" in told
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/evalkit").write_text("#!/bin/sh\ncat <<'end'\n" + "\n".join([*said, calm]) + "\nend\n")
+    (tmp_path / "bin/evalkit").write_text(f"#!/bin/sh\ncat <<'end'\n{told}\nend\n")
     (tmp_path / "bin/evalkit").chmod(0o755)
     (tmp_path / "summary.md").write_text("## It is so\n")
     run(steps["Show the summary"], tmp_path, 0, FOLDER=".")
-    assert (tmp_path / "shown").read_text() == "## It is so\n\n" + "".join(f"    {line}\n" for line in said)
+    assert (tmp_path / "shown").read_text() == "## It is so\n\n" + "".join(f"    {line}\n" for line in found)
 
 
 def test_a_first_night_that_began_no_run_ends_with_its_own_code(steps, tmp_path):

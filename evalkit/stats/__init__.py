@@ -5,7 +5,7 @@ from __future__ import annotations
 from evalkit.stats.attempts import pass_at_k, repeated_askings, repeated_attempts, within_sample
 from evalkit.stats.flips import SAME_WITHIN, Flips, flips
 from evalkit.stats.mean import Estimate, difference, mean, proportion_interval, unbounded_difference
-from evalkit.stats.nights import Occasions, Shift, noise, recovery_shift, score_shift
+from evalkit.stats.nights import Noise, Occasions, Shift, noise, recovery_shift, score_shift
 from evalkit.stats.power import (
     MoreSamples,
     chance_to_show,
@@ -36,6 +36,7 @@ __all__ = [
     "Flips",
     "Grouping",
     "MoreSamples",
+    "Noise",
     "Occasions",
     "PairTotals",
     "PublishedScore",
