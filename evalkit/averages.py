@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalkit.losses import Range
-    from evalkit.stats import Flips
+    from evalkit.stats import Flips, RecoveryInterval
 
 
 def average(name: str, parts: Sequence[Comparison]) -> Comparison:
@@ -47,7 +47,19 @@ def average(name: str, parts: Sequence[Comparison]) -> Comparison:
         parts=tuple(part.task for part in parts),
         tasks=tuple(totals) if whole else (),
         attempts=pairs.worst(*(part.attempts for part in parts)),
+        repeated=_repeated(parts, n),
     )
+
+
+def _repeated(parts: Sequence[Comparison], n: int) -> RecoveryInterval:
+    """What asking the tasks' questions again could change; without ends where that is not known of one of them."""
+    lacking = [part for part in parts if part.repeated.low is None]
+    if lacking or not parts:
+        alike = len({part.repeated.reason for part in lacking}) == 1 and len(lacking) == len(parts)
+        place = "" if alike or not parts else f"{lacking[0].task}: "
+        why = f"{place}{lacking[0].repeated.reason}" if parts else "the average has no task"
+        return pairs.undefined(why, n, stats.Question.REPEATED)
+    return stats.repeated_average([(part.baseline or 0.0, part.repeated) for part in parts])
 
 
 def _average_available(parts: Sequence[Comparison]) -> int | None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from evalkit import losses, stats
 from evalkit.losses import Lost
+from evalkit.stats import Question
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
     from evalkit.types import Json, SampleScore
 
 SAMPLES = "samples"
-"""Key of the one difference that nobody can accept: the two sides answered other samples.
+"""Key of the one difference that nobody can accept: the two sides answered other samples. As a setting it is a digest
+over all samples' content; equal ones say that equal ids mean equal questions."""
 
-As a setting it is a digest over all samples' content; equal ones say that equal ids mean equal questions.
-"""
-
+ASKED_ONCE = "every sample was asked once, so noise is not known (--noise-floor 500 asks the baseline twice)"
+"""Why nothing is said of what asking again would give."""
 _NAMED = 3
 _FEW_PAIRS = 30
 
@@ -140,19 +141,19 @@ class Comparison:
     """Of the parts: what the average's interval is combined from."""
     attempts: Attempts | None = None
     """Of the side, or the task of an average, that lost the largest share; None without several attempts."""
-    repeated: RecoveryInterval | None = None
-    """What asking the same questions once more could change, where the answers tell; answers "if repeated"."""
+    repeated: RecoveryInterval = field(default_factory=lambda: undefined("nothing was asked", 0, Question.REPEATED))
+    """What asking the same questions once more could change; answers "if repeated"."""
 
     @property
-    def on_benchmark(self) -> RecoveryInterval | None:
-        """What all samples of the benchmark would give; None where its size is unknown or the part was not drawn.
+    def on_benchmark(self) -> RecoveryInterval:
+        """What all samples of the benchmark would give; without ends where its size is unknown or no part was drawn.
 
         Lost answers are not lost by chance: the ends are moved by the worst and the best that they can do. Where all
         others were asked those are the bounds, and nothing is exact.
         """
         tasks = (self.totals,) if self.totals is not None else self.tasks
-        if not tasks or self.smoke or len(self.sizes) != len(tasks):
-            return None
+        if lacks := self._lacks_of_benchmark(tasks):
+            return undefined(lacks, self.n, Question.THIS_BENCHMARK)
         found = stats.recovery_on_benchmark(tasks, self.sizes)
         if self.bounds is None or found.percent is None or found.low is None or found.high is None:
             return found
@@ -161,6 +162,14 @@ class Comparison:
             return replace(found, low=None, high=None, method=None, reason="what is lost could leave the baseline at 0")
         low, high = found.low + worst - found.percent, found.high + best - found.percent
         return replace(found, low=low, high=high, method="bounds" if found.method == "all asked" else found.method)
+
+    def _lacks_of_benchmark(self, tasks: Sequence[PairTotals]) -> str | None:
+        """Why nothing can be said of all samples of the benchmark."""
+        if not tasks:
+            return self.recovery.reason
+        if self.smoke:
+            return "the first samples in stored order stand for no others"
+        return None if len(self.sizes) == len(tasks) else "how many samples there are is not known"
 
     @property
     def bounds(self) -> tuple[float, float] | None:
@@ -196,6 +205,7 @@ def compare(task: str, baseline: Side, candidate: Side, accepted: Collection[str
     missing = planned - len(baseline.known & candidate.known)
     mean = _mean(baseline.scores.values()), _mean(candidate.scores.values())
     totals = pairs.totals() if n and not open_ones else None
+    recovery = undefined("the two are not comparable", n) if open_ones else pairs.recovery(totals)
     lost = None if open_ones else _lost(baseline, candidate, planned - n)
     if totals is not None:
         mean = pairs.means
@@ -210,7 +220,7 @@ def compare(task: str, baseline: Side, candidate: Side, accepted: Collection[str
         lost=(planned - n) / planned if planned else 0.0,
         baseline=mean[0],
         candidate=mean[1],
-        recovery=undefined("the two are not comparable", n) if open_ones else pairs.recovery(totals),
+        recovery=recovery,
         flips=stats.flips(pairs.baseline, pairs.candidate) if totals else None,
         ranges=(_range(baseline, planned), _range(candidate, planned)) if lost else None,
         losses=lost,
@@ -222,7 +232,7 @@ def compare(task: str, baseline: Side, candidate: Side, accepted: Collection[str
         cautions=tuple(cautions),
         totals=totals,
         attempts=worst(baseline.attempts, candidate.attempts),
-        repeated=pairs.repeated() if totals is not None else None,
+        repeated=pairs.repeated() if totals is not None else replace(recovery, question=Question.REPEATED),
     )
 
 
@@ -327,11 +337,11 @@ class _Pairs:
         fewest = min(score.attempts for score in (*self.first, *self.second))
         return stats.pair_totals(self.baseline, self.candidate, groups, attempts=fewest)
 
-    def repeated(self) -> RecoveryInterval | None:
-        """What the chance of the attempts alone leaves open; None where samples are asked once."""
+    def repeated(self) -> RecoveryInterval:
+        """What the chance of the attempts alone leaves open; without ends where samples are asked once."""
         base, cand = ([(score.value, score.attempts) for score in side] for side in (self.first, self.second))
         several = all(max(count for _, count in side) > 1 for side in (base, cand))
-        return stats.repeated_attempts(base, cand) if several else None
+        return stats.repeated_attempts(base, cand) if several else undefined(ASKED_ONCE, len(base), Question.REPEATED)
 
     def recovery(self, totals: PairTotals | None) -> RecoveryInterval:
         found = stats.recovery_of(totals) if totals else stats.recovery((), ())
@@ -384,6 +394,6 @@ def worst(*found: Attempts | None) -> Attempts | None:
     return max((one for one in found if one is not None), key=lambda one: one.share, default=None)
 
 
-def undefined(reason: str, n: int) -> RecoveryInterval:
-    """No recovery, and why; ``n`` pairs there were."""
-    return stats.RecoveryInterval(None, None, None, None, n, 0, reason)
+def undefined(reason: str, n: int, question: Question = Question.LIKE_THESE) -> RecoveryInterval:
+    """No interval that answers ``question``, and why; ``n`` pairs there were."""
+    return stats.RecoveryInterval(None, None, None, None, n, 0, reason, question)

@@ -51,6 +51,11 @@ if TYPE_CHECKING:
     from evalkit.stats import MoreSamples
 
 
+_AGAIN = {
+    "noise floor": "the same questions asked of both models again would give [{}] by the noise floor alone",
+    "attempts": "the same problems attempted once more would give [{}] by the chance of the attempts alone",
+    "combined": "the same questions of all tasks asked again would give [{}] by what is known of their noise alone",
+}
 UNCHANGED = "no answer changed"
 """What is said first of a row whose scores are the same on both sides."""
 SMOKE = "a smoke run asks the first samples in stored order, which stand for no others: no verdict either way"
@@ -260,13 +265,9 @@ def _cautions(one: Comparison, threshold: float | None) -> Iterator[str]:
         end = "without end" if math.isinf(high) else f"{most} %"
         yield f"counting what is lost as worst and best puts recovery between {least} % and {end}"
     again = one.repeated
-    if again is not None and again.low is not None and again.high is not None:
+    if again.low is not None and again.high is not None:
         ends = ", ".join(_digits((again.low, again.high), threshold))
-        yield (
-            f"if repeated: the same questions asked of both models again would give [{ends}] by the noise floor alone"
-            if again.method == "noise floor"
-            else f"the same problems attempted once more would give [{ends}] by the chance of the attempts alone"
-        )
+        yield f"if repeated: {_AGAIN[again.method or ''].format(ends)}"
     yield from one.cautions
 
 

@@ -324,9 +324,11 @@ def test_the_chance_of_the_attempts_alone_stands_beside_the_interval():
     assert (again.question, like_these.question) == ("if repeated", "for questions like these")
     assert again.low < again.percent < again.high
     assert again.percent == pytest.approx(like_these.percent)
-    text = f"the same problems attempted once more would give [{again.low:.1f}, {again.high:.1f}]"
+    text = f"if repeated: the same problems attempted once more would give [{again.low:.1f}, {again.high:.1f}]"
     assert any(reason.startswith(text) for reason in found.reasons[1:])
-    assert pairs.compare("t", side([1, 0]), side([1, 1])).repeated is None
+    once = pairs.compare("t", side([1, 0]), side([1, 1])).repeated
+    assert (once.low, once.question) == (None, "if repeated")
+    assert once.reason.startswith("every sample was asked once")
 
 
 # --- several rows ---

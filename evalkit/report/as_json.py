@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from evalkit import verdict
 from evalkit.report.facts import SCHEMA_VERSION
+from evalkit.stats import Question
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,8 +88,8 @@ def comparison_json(one: Comparison) -> dict[str, Json]:
         "interval": None if found.low is None or found.high is None else [found.low, found.high],
         "interval_method": found.method,
         "question": found.question,
-        "if_repeated": None if one.repeated is None else _beside(one.repeated),
-        "on_benchmark": None if one.on_benchmark is None else _beside(one.on_benchmark),
+        "if_repeated": _beside(one.repeated),
+        "on_benchmark": _beside(one.on_benchmark),
         "reason": found.reason,
         "baseline": one.baseline,
         "candidate": one.candidate,
@@ -109,6 +110,7 @@ def comparison_json(one: Comparison) -> dict[str, Json]:
 def _beside(one: RecoveryInterval) -> dict[str, Json]:
     """An interval that answers another question than the row's own."""
     return {
+        "question": one.question,
         "interval": None if one.low is None or one.high is None else [one.low, one.high],
         "interval_method": one.method,
         "reason": one.reason,
@@ -159,7 +161,7 @@ def _row(row: Row) -> dict[str, Json]:
         "comparability": _comparability(row.comparability),
         "drift": {label: {one.trait: _change(one) for one in found} for label, found in row.drift.items()},
         "published": {label: _published(one) for label, one in row.published.items()},
-        "own_card": None if row.own_card is None else asdict(row.own_card),
+        "own_card": None if row.own_card is None else {**asdict(row.own_card), "question": Question.LIKE_THESE},
         "noise_floor": None if row.noise is None else _noise(row.noise),
         "groups": {
             label: {name: comparison_json(one) for name, one in found.items()} for label, found in row.groups.items()
@@ -203,6 +205,7 @@ def _change(one: Change) -> dict[str, Json]:
         "candidate": one.candidate,
         "difference": one.difference.value,
         "interval": None if low is None or high is None else [low, high],
+        "question": Question.LIKE_THESE,
         "n": one.difference.n,
         "flagged": one.flagged,
     }

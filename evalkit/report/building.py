@@ -101,7 +101,7 @@ class _Building:
         rule = terms.policy.for_task(name, averaged=averaged)
         judgements = {
             side.label: self._judged(
-                self._repeated(name, pairs.compare(part.task.title, base, side, terms.accepted)),
+                self._repeated(part, pairs.compare(part.task.title, base, side, terms.accepted)),
                 rule,
                 [label for label in (base.label, side.label) if self._lacks(label, name)],
             )
@@ -203,14 +203,17 @@ class _Building:
             if (table.baseline.casefold(), table.candidate.casefold()) == (base, one.model.source.casefold())
         }
 
-    def _repeated(self, task: str, one: Comparison) -> Comparison:
+    def _repeated(self, part: PlannedTask, one: Comparison) -> Comparison:
         """With what asking again could change, by the noise floor; several attempts tell it better."""
-        if self.plan.repeat is None or one.repeated is not None or one.totals is None or one.baseline is None:
+        if self.plan.repeat is None or part.task.decoding.n > 1 or one.totals is None or one.baseline is None:
             return one
-        first = self.tallies[self.plan.baseline.model.label, task].paired
-        again = self.tallies[self.plan.repeat.model.label, task].paired
+        first = self.tallies[self.plan.baseline.model.label, part.task.name].paired
+        again = self.tallies[self.plan.repeat.model.label, part.task.name].paired
         changes = [again[key].value - first[key].value for key in sorted(first.keys() & again.keys())]
-        return replace(one, repeated=stats.repeated_askings(one.recovery, one.baseline, changes))
+        if not changes:
+            why = "no sample has an answer from both askings of the baseline"
+            return replace(one, repeated=pairs.undefined(why, one.n, stats.Question.REPEATED))
+        return replace(one, repeated=stats.repeated_askings(one.recovery, one.baseline, stats.noise(changes)))
 
     def _noise(self, task: str) -> NoiseFloor | None:
         """Flips of every candidate, and of the baseline itself, on the samples that the baseline was asked twice."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from evalkit import checkpoint, elsewhere, verdict
@@ -10,12 +11,12 @@ from evalkit.report import held
 from evalkit.stats import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from evalkit.drift import Change
     from evalkit.pairs import Comparison
     from evalkit.report.facts import Published, Report, Row
-    from evalkit.stats import Flips
+    from evalkit.stats import Flips, RecoveryInterval
     from evalkit.types import Json
     from evalkit.verdict import Judgement, Verdict
 
@@ -95,23 +96,50 @@ def questions(report: Report) -> Iterator[str]:
     rows = [(row.part.task.title, row.judgements) for row in report.rows]
     rows += [(f"{one.category} average", one.judgements) for one in report.averages]
     found = [(f"{name}, {label}", one.comparison) for name, of in rows for label, one in of.items()]
-    if any(one.recovery.low is not None for _, one in found):
+    if any(one.recovery.low is not None for _, one in found) or any(row.drift for row in report.rows):
         yield (
-            f'Intervals beside a recovery are "{Question.LIKE_THESE}": '
+            f'Intervals beside a recovery, a score or a difference are "{Question.LIKE_THESE}": '
             "where it could lie had other samples of the same kind been asked."
         )
-    if any(one.repeated is not None and one.repeated.low is not None for _, one in found):
+    if any(one.repeated.low is not None for _, one in found):
         yield (
             f'Intervals "{Question.REPEATED}" hold noise alone: '
             "where a recovery could lie were the same samples asked of the same models again."
         )
-    parts = [(place, one) for place, of in found if (one := of.on_benchmark) is not None and one.low is not None]
+    parts = [(place, one) for place, of in found if (one := of.on_benchmark).low is not None]
     if parts:
         drawn = [f"{place} [{one.low:.1f}, {one.high:.1f}]" for place, one in parts if one.low != one.high]
         exact = "where all samples of a task were asked and answered, its recovery is the number itself"
         few = f"of a part, and of a task with lost answers at their worst and best: {'; '.join(drawn)}"
         told = [*([exact] if len(drawn) < len(parts) else []), *([few] if drawn else [])]
         yield f'Intervals "{Question.THIS_BENCHMARK}" leave no other samples to chance: {"; ".join(told)}.'
+    yield from _without_interval(rows)
+
+
+def _without_interval(rows: Sequence[tuple[str, Mapping[str, Judgement]]]) -> Iterator[str]:
+    """Which of the rows that have a recovery lack an interval, and why; a recovery that is undefined says so itself."""
+    for question in Question:
+        lacking: dict[str, list[str]] = {}
+        for name, of in rows:
+            found = {label: _interval(one.comparison, question) for label, one in of.items()}
+            bare = {label: one for label, one in found.items() if one.low is None and one.percent is not None}
+            reasons = {label: one.reason or "" for label, one in bare.items()}
+            alike = len(reasons) == len(of) and len(set(reasons.values())) == 1
+            for label, reason in list(reasons.items())[: 1 if alike else None]:
+                lacking.setdefault(reason, []).append(name if alike else f"{name}, {label}")
+        for reason, places in lacking.items():
+            of_what = "any row" if len(places) == len(rows) > 1 else "; ".join(places)
+            yield f'No interval "{question}" of {of_what}: {reason}.'
+
+
+def _interval(one: Comparison, question: Question) -> RecoveryInterval:
+    """The interval that answers a question, with the recovery that is shown."""
+    found = {
+        Question.LIKE_THESE: one.recovery,
+        Question.THIS_BENCHMARK: one.on_benchmark,
+        Question.REPEATED: one.repeated,
+    }[question]
+    return replace(found, percent=one.recovery.percent)
 
 
 def _failures(row: Row) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evalkit.stats.attempts import pass_at_k, repeated_askings, repeated_attempts, within_sample
+from evalkit.stats.attempts import pass_at_k, repeated_askings, repeated_attempts, repeated_average, within_sample
 from evalkit.stats.flips import SAME_WITHIN, Flips, flips
 from evalkit.stats.mean import Estimate, difference, mean, proportion_interval, unbounded_difference
 from evalkit.stats.nights import Noise, Occasions, Shift, noise, recovery_shift, score_shift
@@ -61,6 +61,7 @@ __all__ = [
     "recovery_shift",
     "repeated_askings",
     "repeated_attempts",
+    "repeated_average",
     "samples_to_decide",
     "samples_to_decide_average",
     "score_shift",

@@ -16,6 +16,8 @@ from evalkit.stats.totals import Covariance
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from evalkit.stats.nights import Noise
+
 
 def within_sample(attempts: Iterable[tuple[str, float]]) -> dict[str, float]:
     """The mean score of each sample's attempts, by sample id in order of first appearance.
@@ -77,10 +79,10 @@ def repeated_attempts(
     ends = fieller(x, y, spread, two_sided(confidence))
     if ends is None:
         return _repeated(percent, None, n, "the baseline is within its error of 0: any recovery is possible")
-    return _repeated(percent, ends, n, None)
+    return replace(_repeated(percent, ends, n, None), chance=spread)
 
 
-def repeated_askings(recovery: RecoveryInterval, baseline: float, changes: Sequence[float]) -> RecoveryInterval:
+def repeated_askings(recovery: RecoveryInterval, baseline: float, noise: Noise) -> RecoveryInterval:
     """The recovery if both models were asked the same samples again, from the baseline's two askings: "if repeated".
 
     With f the mean squared change of a score between two askings (of 0/1 scores the share that flips), one asking has
@@ -91,18 +93,34 @@ def repeated_askings(recovery: RecoveryInterval, baseline: float, changes: Seque
     Args:
         recovery: Of all N pairs; its percent is kept.
         baseline: The baseline's mean score over them, B.
-        changes: Second score less first, of the samples that the baseline was asked twice.
+        noise: What the baseline's two askings say of chance.
     """
-    f = math.fsum(change * change for change in changes) / len(changes) if changes else 0.0
     if recovery.percent is None or baseline <= 0.0:
         return _repeated(None, None, recovery.n, ZERO_BASELINE)
-    if f == 0.0:
-        why = f"none of {len(changes):,} answers came out otherwise when asked again, so their chance cannot be seen"
-        return _repeated(recovery.percent, None, recovery.n, why)
-    r = recovery.percent / 100.0
-    half = two_sided(0.95) * math.sqrt((1.0 + r * r) * f / (2.0 * recovery.n)) / baseline
+    r, variance = recovery.percent / 100.0, noise.f / (2.0 * recovery.n)
+    half = two_sided(0.95) * math.sqrt((1.0 + r * r) * variance) / baseline
     found = _repeated(recovery.percent, (r - half, r + half), recovery.n, None)
-    return replace(found, method="noise floor")
+    return replace(found, method="noise floor", chance=Covariance(variance, 0.0, variance))
+
+
+def repeated_average(tasks: Sequence[tuple[float, RecoveryInterval]]) -> RecoveryInterval:
+    """The average's recovery if the same questions of every task were asked of both models again: "if repeated".
+
+    The tasks' means are independent, so the variances of the two averages are the means of theirs over the number of
+    tasks; put into Fieller's quadratic.
+
+    Args:
+        tasks: The baseline's mean score on each task, and the task's own recovery if repeated, which has an interval.
+    """
+    n, count = sum(one.n for _, one in tasks), len(tasks)
+    x = math.fsum(base for base, _ in tasks) / count
+    y = math.fsum(base * (one.percent or 0.0) / 100.0 for base, one in tasks) / count
+    chances = [one.chance for _, one in tasks if one.chance is not None]
+    spread = Covariance(*(math.fsum(one[at] for one in chances) / count**2 for at in range(3)))
+    ends = fieller(x, y, spread, two_sided(0.95))
+    if ends is None:
+        return _repeated(100.0 * y / x, None, n, "the baseline is within its error of 0: any recovery is possible")
+    return replace(_repeated(100.0 * y / x, ends, n, None), method="combined", chance=spread)
 
 
 def _within(side: Sequence[tuple[float, int]]) -> float:

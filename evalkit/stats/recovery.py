@@ -53,6 +53,8 @@ class RecoveryInterval:
     """Why something is None, or what a reader should hold against the interval."""
     question: Question = Question.LIKE_THESE
     """What the interval answers; two intervals of different questions do not stand for each other."""
+    chance: Covariance | None = None
+    """Of both means, where the interval answers "if repeated": what an average's is made from."""
 
 
 def recovery(

@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.errors import DataError
-from evalkit.stats import pass_at_k, recovery, repeated_askings, repeated_attempts, within_sample
+from evalkit.stats import (
+    noise,
+    pass_at_k,
+    recovery,
+    repeated_askings,
+    repeated_attempts,
+    repeated_average,
+    within_sample,
+)
 
 
 def test_ragged_attempts_are_averaged_within_a_sample_first():
@@ -94,14 +102,41 @@ def test_what_asking_again_changes_is_inside_the_noise_only_interval_in_95_of_10
     for _ in range(600):
         first, again, other = (chance.random(n) < side for side in (base, base, cand))
         paired = recovery(first.astype(float).tolist(), other.astype(float).tolist())
-        found = repeated_askings(paired, first.mean(), (again[:1000].astype(float) - first[:1000]).tolist())
+        found = repeated_askings(paired, first.mean(), noise((again[:1000].astype(float) - first[:1000]).tolist()))
         assert found.question == "if repeated"
         inside += found.low <= truth <= found.high
     assert 0.91 < inside / 600 <= 0.99
 
 
-def test_nothing_changed_when_asked_again_leaves_no_interval():
+def test_nothing_changed_when_few_were_asked_again_leaves_the_noise_that_they_could_not_show():
     paired = recovery([1.0, 0.0, 1.0] * 40, [1.0, 1.0, 0.0] * 40)
-    found = repeated_askings(paired, 2 / 3, [0.0] * 50)
-    assert found.low is None
-    assert "none of 50 answers came out otherwise" in found.reason
+    few, many = (repeated_askings(paired, 2 / 3, noise([0.0] * count)) for count in (50, 5000))
+    # Two flips are added to none of 50: 1.96 sqrt(2 * 0.04 / (2 * 120)) / (2 / 3).
+    assert few.high - 100 == pytest.approx(100 * 1.959964 * (0.04 / 120) ** 0.5 * 1.5, rel=1e-6)
+    assert many.high - many.low == pytest.approx((few.high - few.low) / 10)
+
+
+def test_what_asking_an_average_again_changes_is_inside_its_interval_in_95_of_100_runs():
+    """A task asked once beside one of ten attempts: both kinds of noise in one interval."""
+    chance = np.random.default_rng(5)
+    inside, n = 0, 1000
+    base, cand = (np.where(chance.random(n) < 0.05, 0.5, chance.random(n) < 0.7).astype(float) for _ in range(2))
+    tries = chance.random((2, 164))
+    truth = (cand.mean() + tries[1].mean()) / (base.mean() + tries[0].mean()) * 100
+    for _ in range(400):
+        first, again, other = (chance.random(n) < side for side in (base, base, cand))
+        paired = recovery(first.astype(float).tolist(), other.astype(float).tolist())
+        once = repeated_askings(paired, first.mean(), noise((again.astype(float) - first).tolist()))
+        shares = [[(float(one), 10) for one in chance.binomial(10, side) / 10] for side in tries]
+        several = repeated_attempts(*shares)
+        problems = math.fsum(share for share, _ in shares[0]) / 164
+        found = repeated_average([(first.mean(), once), (problems, several)])
+        assert (found.question, found.method) == ("if repeated", "combined")
+        inside += found.low <= truth <= found.high
+    assert 0.92 < inside / 400 < 0.98
+
+
+def test_an_average_of_one_task_is_that_task_if_repeated():
+    several = repeated_attempts([(0.5, 10)] * 40, [(0.4, 10)] * 40)
+    found = repeated_average([(0.5, several)])
+    assert (found.percent, found.low, found.high) == pytest.approx((several.percent, several.low, several.high))
