@@ -37,7 +37,7 @@ def whole_units(units: Sequence[str], limit: int) -> list[int]:
     return [place for place, unit in enumerate(units) if unit in taken]
 
 
-def shares(strata: Mapping[str, int], limit: int) -> dict[str, list[int]]:
+def shares(strata: Mapping[str, Sequence[str]], limit: int) -> dict[str, list[int]]:
     """Places of ``limit`` samples by stratum, in ascending order, each stratum giving its share of all, within one.
 
     The r-th of a stratum's N in drawn order (r from 0) has the place (r + u) / N among all samples, u being uniform
@@ -45,14 +45,14 @@ def shares(strata: Mapping[str, int], limit: int) -> dict[str, list[int]]:
     and what differs between strata is no chance (systematic sampling from strata, Cochran 1977, 5 and 8).
 
     Args:
-        strata: Name to how many samples there are.
+        strata: Name to the ids of its samples, by which they are drawn, in any order.
         limit: How many are wanted; all where there are no more.
     """
     order = []
-    for name, size in strata.items():
+    for name, ids in strata.items():
         start = int.from_bytes(_rank(name)[:8]) / 2.0**64
-        drawn = sorted((_rank(f"{name}/{place}"), place) for place in range(size))
-        order += [((turn + start) / size, name, place) for turn, (_, place) in enumerate(drawn)]
+        drawn = sorted((_rank(key), place) for place, key in enumerate(ids))
+        order += [((turn + start) / len(ids), name, place) for turn, (_, place) in enumerate(drawn)]
     found: dict[str, list[int]] = {name: [] for name in strata}
     for _, name, place in sorted(order)[:limit]:
         found[name].append(place)

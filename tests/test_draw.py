@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from evalkit import draw
 
+STRATA = st.dictionaries(
+    st.sampled_from(["algebra", "law", "virology", "history"]),
+    st.lists(st.text(max_size=6), min_size=1, max_size=40, unique=True),
+    min_size=1,
+)
 UNITS = st.lists(st.sampled_from([f"page {number}" for number in range(12)]), min_size=1, max_size=60)
+
+
+def named(sizes):
+    """The ids of so many questions of each subject."""
+    return {name: [f"{name}/{place}" for place in range(size)] for name, size in sizes.items()}
 
 
 @given(UNITS, st.integers(1, 70))
@@ -32,7 +42,8 @@ def test_what_is_drawn_does_not_depend_on_the_order_of_the_rows(units, limit, ch
 
 def test_the_draw_is_the_same_on_every_machine():
     assert draw.whole_units([str(number) for number in range(1000)], 5) == [384, 526, 653, 839, 954]
-    assert draw.shares({"algebra": 6, "law": 12}, 3) == {"algebra": [0], "law": [2, 9]}
+    # As runs before drew them by subject and place, which is what a question's id is: theirs go on as they were.
+    assert draw.shares(named({"algebra": 6, "law": 12}), 3) == {"algebra": [0], "law": [2, 9]}
 
 
 def test_a_part_of_a_split_whose_halves_differ_has_the_mean_of_the_whole():
@@ -64,11 +75,12 @@ def test_units_of_uneven_size_leave_the_mean_over_samples_unbiased():
 
 
 @given(
-    st.dictionaries(st.sampled_from(["algebra", "law", "virology", "history"]), st.integers(1, 40), min_size=1),
+    STRATA,
     st.integers(0, 170),
 )
-def test_every_stratum_gives_its_share(strata, limit):
-    found = draw.shares(strata, limit)
+def test_every_stratum_gives_its_share(ids, limit):
+    found = draw.shares(ids, limit)
+    strata = {name: len(names) for name, names in ids.items()}
     total = sum(strata.values())
     count = min(limit, total)
     assert sum(map(len, found.values())) == count
@@ -76,13 +88,24 @@ def test_every_stratum_gives_its_share(strata, limit):
         assert places == sorted(set(places))
         assert all(0 <= place < strata[name] for place in places)
         assert abs(len(places) - strata[name] * count / total) < 2
-        assert set(places) <= set(draw.shares(strata, limit + 1)[name])
+        assert set(places) <= set(draw.shares(ids, limit + 1)[name])
+
+
+@given(STRATA, st.integers(0, 170), st.integers(0, 170), st.randoms())
+def test_strata_are_drawn_by_the_ids_of_their_samples_nested_and_whatever_their_order(ids, limit, more, chance):
+    def drawn(of, count):
+        return {name: {of[name][place] for place in places} for name, places in draw.shares(of, count).items()}
+
+    shuffled = {name: chance.sample(ids[name], len(ids[name])) for name in chance.sample(list(ids), len(ids))}
+    assert drawn(shuffled, limit) == drawn(ids, limit)
+    larger = drawn(shuffled, limit + more)
+    assert all(found <= larger[name] for name, found in drawn(ids, limit).items())
 
 
 def test_a_part_of_strata_has_the_mean_over_all_samples():
     """Even shares would weigh the small subject as much as the large one: 0.5 instead of 0.9."""
     drawn = []
     for seed in range(300):
-        found = draw.shares({f"large {seed}": 900, f"small {seed}": 100}, 20)
+        found = draw.shares(named({f"large {seed}": 900, f"small {seed}": 100}), 20)
         drawn.append(len(found[f"large {seed}"]) / 20)
     assert abs(fmean(drawn) - 0.9) < 0.005

@@ -99,6 +99,13 @@ def test_subjects_lie_together_and_a_larger_limit_asks_what_a_smaller_one_asks(f
         assert all(abs(counts[name] - size * min(limit, 24) / 24) < 1 for name, size in sizes.items())
 
 
+def test_a_limited_run_that_an_earlier_evalkit_began_goes_on_with_the_questions_that_it_drew(folder):
+    """They are drawn by their ids; a change of the order or of the ids would leave stored answers without a question."""
+    drawn = ["astronomy/4", "astronomy/7", "sociology/1", "sociology/4", "philosophy/2"]
+    assert [sample.id for sample, _ in questions(folder).samples(5)] == drawn
+
+
+
 def test_a_row_that_cannot_be_rendered_keeps_its_place(tmp_path):
     broken = rows("sociology", "test")
     broken[2]["choices"] = ["one", "two"]

@@ -67,15 +67,28 @@ class GroupQuestions:
         yield from self._rendered[1]
 
     def _render(self, limit: int | None) -> Iterator[tuple[Sample, str]]:
-        chosen = draw.shares({subject.name: subject.rows for subject in self._group.subjects}, self.planned(limit))
+        ids = {
+            subject.name: [sample_id(subject.name, doc_id) for doc_id in range(subject.rows)]
+            for subject in self._group.subjects
+        }
+        chosen = draw.shares(ids, self.planned(limit))
         for subject in self._group.subjects:
             for question in self._group.questions(subject, chosen[subject.name]):
                 if isinstance(question, BadRow):
                     # Its place is kept: it is a failure of every model, not a smaller denominator.
-                    name = f"{question.subject}/{question.doc_id}"
+                    name = sample_id(question.subject, question.doc_id)
                     yield Sample(name, (Text(question.reason),), None, question.subject), ""
                 else:
                     yield sample(question), request_digest(question, self._settings, forced=self._forced)
+
+
+def sample_id(subject: str, doc_id: int) -> str:
+    """What a question is named, drawn and paired by: its subject, and lm-eval's number of the row within it.
+
+    The number is the row's place in the subject's file, so a file in another order asks other questions under these
+    names; the data set's revision tells the two apart.
+    """
+    return f"{subject}/{doc_id}"
 
 
 def sample(question: Question) -> Sample:
@@ -88,7 +101,7 @@ def sample(question: Question) -> Sample:
         "doc_hash": question.doc_hash,
         "prompt_hash": question.prompt_hash,
     }
-    name = f"{question.subject}/{question.doc_id}"
+    name = sample_id(question.subject, question.doc_id)
     return Sample(name, (Text(question.context),), references, cluster=question.subject)
 
 
