@@ -75,6 +75,13 @@ def types(session: nox.Session) -> None:
     session.run("mypy")
 
 
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into build/docs; a link that leads nowhere is an error. ``-- serve`` shows it."""
+    session.install("-e", ".[docs]")
+    session.run("zensical", *(session.posargs or ("build", "--clean", "--strict")))
+
+
 _BENCHES = {
     "client": ".[test]",
     "mmlu": ".[cpu,test]",

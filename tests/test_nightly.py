@@ -17,7 +17,7 @@ from evalkit.cli.history import command
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKFLOW = ROOT / ".github/workflows/nightly.yml"
-PAGE = ROOT / "docs/nightly.md"
+PAGE = ROOT / "docs/how-to/nightly.md"
 
 
 @pytest.fixture(scope="module")

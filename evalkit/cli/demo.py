@@ -17,7 +17,7 @@ _SERVE = {
     "kv-cache-memory-bytes": 2**29,
 }
 _TAKES = "2 to 3 minutes on two quiet cores, 4 where vLLM starts for the first time"
-"""The whole of it, as measured: docs/speed.md."""
+"""The whole of it, as measured: docs/explanation/speed.md."""
 
 
 @click.command(

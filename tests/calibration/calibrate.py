@@ -1,7 +1,8 @@
 """Simulation study: does the 95 % interval of a recovery hold the true recovery 95 times in 100?
 
 ``python tests/calibration/calibrate.py`` (or ``nox -s calibrate``) draws data sets with a known recovery, asks
-``evalkit.stats`` for the interval of each, and writes ``table.json`` and ``table.md`` beside this file.
+``evalkit.stats`` for the interval of each, and writes ``table.json`` beside this file and the
+table that people read into ``docs/explanation/calibration.md``.
 
 Every part of the study is kept in a file of its own under ``--cache`` as soon as it is done, so that a study that was
 stopped goes on where it was; a row is done anew when the code that it depends on has changed (words and comments are no
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 REPLICATES = 10_000
 HERE = Path(__file__).parent
+PAGE = HERE.parents[1] / "docs/explanation/calibration.md"
 CACHE = HERE.parents[1] / "build/calibration"
 PARTS = ("cells", "average", "attempts", "rows", "losses", "bootstrap")
 
@@ -161,7 +163,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--replicates", type=int, default=REPLICATES)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=HERE, help="folder of table.json and table.md")
+    parser.add_argument("--out", type=Path, default=HERE, help="folder of table.json")
+    parser.add_argument("--page", type=Path, default=PAGE, help="the same numbers as a page to read")
     parser.add_argument("--cache", type=Path, default=CACHE, help="folder that keeps every row as soon as it is done")
     parser.add_argument("--only", choices=PARTS, action="append", help="do these parts, and write no table")
     arguments = parser.parse_args()
@@ -172,7 +175,7 @@ def main() -> None:
         found = study(arguments.replicates, arguments.cache)
         arguments.out.mkdir(parents=True, exist_ok=True)
         (arguments.out / "table.json").write_text(as_json(found), encoding="utf-8")
-        (arguments.out / "table.md").write_text(table(found), encoding="utf-8")
+        arguments.page.write_text(table(found), encoding="utf-8")
     print(f"{len(chosen)} rows, {time.monotonic() - started:.0f} s")
 
 

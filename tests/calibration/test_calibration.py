@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from calibrate import code_digest, jobs, work
+from calibrate import PAGE, code_digest, jobs, work
 from draws import (
     BLOCK,
     FEW_SUBJECTS,
@@ -140,7 +140,7 @@ def test_fieller_alone_would_not_have_held():
 
 
 def test_the_printed_table_is_made_from_the_numbers():
-    assert (HERE / "table.md").read_text(encoding="utf-8") == table(STUDY)
+    assert PAGE.read_text(encoding="utf-8") == table(STUDY)
 
 
 # --- that this code still makes it ---
