@@ -105,7 +105,6 @@ def test_a_limited_run_that_an_earlier_evalkit_began_goes_on_with_the_questions_
     assert [sample.id for sample, _ in questions(folder).samples(5)] == drawn
 
 
-
 def test_a_row_that_cannot_be_rendered_keeps_its_place(tmp_path):
     broken = rows("sociology", "test")
     broken[2]["choices"] = ["one", "two"]
