@@ -100,7 +100,7 @@ def test_subjects_lie_together_and_a_larger_limit_asks_what_a_smaller_one_asks(f
 
 
 def test_a_limited_run_that_an_earlier_evalkit_began_goes_on_with_the_questions_that_it_drew(folder):
-    """They are drawn by their ids; a change of the order or of the ids would leave stored answers without a question."""
+    """They are drawn by their ids; another order would leave stored answers without a question."""
     drawn = ["astronomy/4", "astronomy/7", "sociology/1", "sociology/4", "philosophy/2"]
     assert [sample.id for sample, _ in questions(folder).samples(5)] == drawn
 
