@@ -17,15 +17,23 @@ from typing import TYPE_CHECKING
 
 from evalkit import __version__
 from evalkit.chat import sampling
+from evalkit.errors import UsageError, near_miss
 from evalkit.identity import digest
 from evalkit.pairs import SAMPLES
 from evalkit.types import PublishedPrompt
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
     from evalkit.checkpoint import Checkpoint
+    from evalkit.pairs import Side
     from evalkit.plan import Contender, PlannedTask
     from evalkit.types import Json, Task
 
+CONTENT = ("content", "question", "prompt", "references", "reference")
+"""Parts of a sample that both sides may tell, and tell differently."""
+GROUPS = ("cluster", "stratum")
+"""The same of what it hangs together with."""
 BY_SCHEME = frozenset(
     {"quantization", "load-format", "kv-cache-dtype", "calculate-kv-scales", "kv-cache-dtype-skip-layers"}
 )
@@ -87,6 +95,25 @@ def of_model(one: Contender, files: Checkpoint | None) -> dict[str, Json]:
         found["engine"] = engine.name
     # A model's files may well say "nothing": then there is no chat template, which the other side may have.
     return {name: value for name, value in found.items() if name in _FROM_FILES or value not in (None, "unknown")}
+
+
+def keys(baseline: Side, candidate: Side) -> set[str]:
+    """Every key of a difference that two sides could have and somebody could accept."""
+    return {*baseline.settings, *candidate.settings, *CONTENT, *GROUPS} - {SAMPLES}
+
+
+def refuse_unknown(accepted: Iterable[str], known: Collection[str]) -> None:
+    """Refuse accepted differences that cannot be there: what was meant would stay unaccepted, or unnoticed.
+
+    Raises:
+        UsageError: With the near miss and every valid key.
+    """
+    for key in accepted:
+        if key not in known:
+            close = near_miss(key, known)
+            valid = f"valid: {', '.join(sorted(known))}"
+            fix = f"{close} {valid}" if close.startswith("did you mean") else valid
+            raise UsageError(f"--accept-difference {key}: no such difference can be", fix=fix)
 
 
 def _prompt(task: Task) -> str:

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from evalkit.errors import OutputError, unwritable
-from evalkit.score import grouped, scores
+from evalkit.score import grouped, scores, unit
 from evalkit.types import Answer
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ Format: TypeAlias = Literal["parquet", "csv", "jsonl"]
 COLUMNS = {
     "id": "string",
     "task": "string",
+    "problem": "string",
     "model": "string",
     "answer": "string",
     "metric": "string",
@@ -43,12 +44,18 @@ COLUMNS = {
     "failure_message": "string",
     "cluster": "string",
     "stratum": "string",
+    "dialect": "string",
+    "part": "string",
+    "available": "Int64",
 }
-"""Column to its pandas type; every one of them can be empty. ``metric`` names the headline metric, ``score`` and
-``parsed`` are what it says; ``scores`` is a JSON object with every metric's value, parsed text and note. ``verdict`` is
-what a checker said of an answer that is a program, as a JSON object such as ``{"base": "pass", "plus": "fail"}``: its
-keys are the checker's own, so it is one column, empty where no checker judges. ``elsewhere`` is a JSON object with what
-a response had in another field than the content, and that field (``place``), where the content was blank."""
+"""Column to its pandas type; every one of them can be empty. ``problem`` is what several lines are attempts at.
+``metric`` names the headline metric, ``score`` and ``parsed`` are what it says; ``scores`` is a JSON object with every
+metric's value, parsed text and note. ``verdict`` is what a checker said of an answer that is a program, as a JSON
+object such as ``{"base": "pass", "plus": "fail"}``: its keys are the checker's own, so it is one column, empty where no
+checker judges. ``elsewhere`` is a JSON object with what a response had in another field than the content, and that
+field (``place``), where the content was blank. ``part`` says whether ``all`` of the task was asked, a part that was
+``drawn`` at random, or the ``first`` samples, and ``available`` how many samples (or problems) its data has: ``evalkit
+compare`` reads such a table."""
 _CHUNK = 20_000
 """Lines that are in memory at once."""
 _ACTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -101,12 +108,17 @@ def _lines(plan: Plan, store: Store) -> Iterator[dict[str, Json]]:
 
 def _line(part: PlannedTask, label: str, record: Record) -> dict[str, Json]:
     sample, outcome = record.sample, record.outcome
+    several = part.task.decoding.n
     line: dict[str, Json] = {
         "id": _text(sample.id),
         "task": part.task.name,
+        "problem": _text(unit(sample, part.task)) if several > 1 else None,
         "model": _text(label),
         "metric": part.task.headline,
         **{name: _text(group) for name, group in grouped(sample, part.task).items()},
+        "dialect": part.task.dialect,
+        "part": "first" if part.smoke else "drawn" if part.drawn else "all",
+        "available": -(-part.available // several),
     }
     if isinstance(outcome, Answer):
         found = scores(outcome, sample.references, part.task)

@@ -31,6 +31,7 @@ over all samples' content; equal ones say that equal ids mean equal questions.""
 
 ASKED_ONCE = "every sample was asked once, so noise is not known (--noise-floor 500 asks the baseline twice)"
 """Why nothing is said of what asking again would give."""
+
 _NAMED = 3
 _FEW_PAIRS = 30
 
@@ -79,6 +80,8 @@ class Side:
     """Of samples that are asked several times; a sample with some attempts left still has a score."""
     several: int = 1
     """How often each sample was to be asked."""
+    model: str = ""
+    """The model as published tables name it, where the source tells."""
     final: frozenset[str] | None = None
     """Ids of answers that are lost and that asking again will not bring; None where the source does not tell."""
 

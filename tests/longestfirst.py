@@ -39,6 +39,7 @@ SECONDS = {
     "test_run_humaneval.py": 28,
     "test_two_releases.py": 20,
     "test_run_options.py": 19,
+    "test_compare_exports.py": 25,
     "test_wants.py": 18,
     "test_browsers.py": 18,
     "test_demo_command.py": 18,

@@ -5,6 +5,8 @@ format                  recognised by
 ======================  =====================================================================================
 evalkit run             a folder ``runs/<id>``, ``runs/<id>/samples/<model>``, or one task's ``.jsonl`` in it
 JSON lines              lines with ``id`` and ``score`` (the same reader; evalkit's lines only say more)
+tables                  parquet, or CSV under a header, with columns ``id`` and ``score``: what ``evalkit export``
+                        writes, or anybody (again the same reader)
 lm-eval                 lines with ``doc_id``: ``samples_*.jsonl``, or the folder that holds them
 evalplus                an object with ``eval``: ``*_eval_results.json``
 mistral-evals           an object of rows with ``model_answer``: ``raw_output_*.json``; it has no scores, so
@@ -19,7 +21,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from evalkit.answers import evalplus, folders, lines, lm_eval, mistral_evals
+from evalkit import textfile
+from evalkit.answers import evalplus, folders, lines, lm_eval, mistral_evals, tables
 from evalkit.answers.reading import Choice, Found, document, first_line
 from evalkit.errors import DataError
 
@@ -32,8 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["Choice", "Found", "read"]
 
 _KNOWN = (
-    "JSON lines with 'id' and 'score', an evalkit run, lm-eval samples_*.jsonl, evalplus *_eval_results.json "
-    "and mistral-evals raw_output_*.json can be read"
+    "JSON lines, CSV or parquet with 'id' and 'score', an evalkit run, lm-eval samples_*.jsonl, evalplus "
+    "*_eval_results.json and mistral-evals raw_output_*.json can be read"
 )
 
 
@@ -41,34 +44,48 @@ def read(path: Path, choice: Choice) -> Found:
     """The scores in a file or folder, by task.
 
     Raises:
-        DataError: With the place, when it is in no known format, or a line in it is wrong.
+        DataError: With the place, when it is in no known format, a line in it is wrong, or the model is not there.
     """
+    found = _read(path, choice)
+    labels = {side.label for side in found.tasks.values()}
+    if choice.model is not None and labels != {choice.model}:
+        raise DataError(
+            f"{path}: does not say that it is of model '{choice.model}'", fix=f"leave --{choice.role}-model out"
+        )
+    return found
+
+
+def _read(path: Path, choice: Choice) -> Found:
     if not path.is_dir():
         return _file(path, choice)
     parts = folders.files(path, choice)
     # Where none is of a chosen task, the caller says so, with the names that there are.
     parts = [part for part in parts if part.task in choice.tasks] or parts
-    found = {
-        part.task: _file(part.path, replace(choice, metric=choice.metrics.get(part.task, choice.metric)))
-        for part in parts
-    }
+    found = {part.task: _file(part.path, replace(choice, metric=choice.metric_of(part.task))) for part in parts}
     formats = {one.format for one in found.values()}
     if len(formats) > 1:
         raise DataError(f"{path}: holds files of several formats ({', '.join(sorted(formats))})", fix="name one file")
     tasks = {name: side for task, one in found.items() for name, side in _named(task, one).items()}
-    return Found(formats.pop(), tasks, parts[0].category)
+    return Found(formats.pop(), tasks, next(iter(found.values())).averages)
 
 
 def _named(task: str, found: Found) -> dict[str, Side]:
-    return {task or name: side for name, side in found.tasks.items()}
+    return dict(found.tasks) if len(found.tasks) > 1 else {task or name: side for name, side in found.tasks.items()}
 
 
 def _file(path: Path, choice: Choice) -> Found:
-    line = first_line(path)
+    if tables.is_parquet(path):
+        return lines.read(path, tables.parquet(path), choice)
+    try:
+        line = first_line(path)
+    except DataError:
+        if tables.is_delimited(path):
+            return lines.read(path, tables.delimited(path), choice)
+        raise
     if isinstance(line, dict) and "doc_id" in line:
         return lm_eval.read(path, choice)
     if isinstance(line, dict) and ("id" in line or "score" in line):
-        return lines.read(path, choice)
+        return lines.read(path, textfile.objects(path), choice)
     try:
         whole = document(path)
     except DataError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from evalkit import benchmarks, textfile
-from evalkit.errors import DataError
+from evalkit.errors import DataError, near_miss
 from evalkit.identity import file_name
 from evalkit.pairs import SAMPLES
 
@@ -27,7 +27,6 @@ class Part:
 
     task: str
     path: Path
-    category: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +35,12 @@ class RunOf:
 
     label: str
     task: str = ""
-    category: str = ""
+    model: str = ""
+    """As a server knows it."""
+    averages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Category to its tasks, of the run's own averages."""
     planned: int = 0
+    """As ``available``, in what is paired."""
     available: int | None = None
     smoke: bool = False
     drawn: bool = False
@@ -45,6 +48,8 @@ class RunOf:
     settings: Mapping[str, Json] = field(default_factory=dict)
     groups: Groups = "sampled"
     """What its groups of samples are; without a run, what lines call a cluster is one."""
+    attempts: int = 1
+    """How often each sample was asked: ids are those of attempts then."""
 
 
 def files(folder: Path, choice: Choice) -> list[Part]:
@@ -64,7 +69,7 @@ def files(folder: Path, choice: Choice) -> list[Part]:
     if len(evalplus) == 1:
         return [Part("", evalplus[0])]
     if folder.parent.name == "samples" and found:
-        return [Part(path.stem, path, run_of(path).category) for path in found]
+        return [Part(path.stem, path) for path in found]
     if len(found) == 1:
         return [Part("", found[0])]
     raise DataError(
@@ -102,27 +107,37 @@ def run_of(path: Path) -> RunOf:
     rows = [row for row in results.get("tasks") or [] if isinstance(row, dict) and row.get("task") == path.stem]
     if not rows:
         return RunOf(label, path.stem, settings={"task": path.stem})
-    row = rows[0]
+    row, task = rows[0], _task(path.parent.parent.parent, path.stem)
+    attempts = int((task.get("decoding") or {}).get("n") or 1)
+    available = row.get("available")
     return RunOf(
         label,
         path.stem,
-        category=str(row.get("category") or ""),
-        planned=int(row.get("planned") or 0),
-        available=row.get("available"),
+        model=str(((results.get("models") or {}).get(label) or {}).get("source") or ""),
+        averages=_averages(results),
+        planned=-(-int(row.get("planned") or 0) // attempts),
+        available=None if available is None else -(-available // attempts),
         smoke=bool(row.get("smoke", results.get("smoke"))),
         drawn=bool(row.get("drawn")),
         settings=_settings(row, results, label),
-        groups=_groups_of(path.parent.parent.parent, path.stem),
+        groups=benchmarks.groups(str(task["benchmark"]), task.get("groups")) if "benchmark" in task else "sampled",
+        attempts=attempts,
     )
 
 
-def _groups_of(run: Path, name: str) -> Groups:
-    """What the groups of a run's task are, by the task as the run kept it."""
+def _averages(results: Mapping[str, Json]) -> dict[str, tuple[str, ...]]:
+    """The average rows of a run: those of its categories that it averages, each over all its tasks."""
+    rows = [row for row in results.get("tasks") or [] if isinstance(row, dict)]
+    named = [one["category"] for one in results.get("averages") or [] if isinstance(one, dict) and one.get("category")]
+    return {name: tuple(str(row["task"]) for row in rows if row.get("category") == name) for name in named}
+
+
+def _task(run: Path, name: str) -> Mapping[str, Json]:
+    """A run's task, as the run kept it; empty where it did not."""
     plan = object_in(run / "run.json").get("plan")
     parts = plan.get("tasks") if isinstance(plan, dict) else None
     tasks = [part.get("task") or {} for part in parts or [] if isinstance(part, dict)]
-    found = next((task for task in tasks if task.get("name") == name), None)
-    return "sampled" if found is None else benchmarks.groups(str(found.get("benchmark")), found.get("groups"))
+    return next((task for task in tasks if task.get("name") == name), {})
 
 
 def object_in(path: Path) -> dict[str, Json]:
@@ -135,16 +150,23 @@ def object_in(path: Path) -> dict[str, Json]:
 
 
 def _model_folder(run: Path, choice: Choice) -> Path:
-    """The folder of the run's baseline, or of its only candidate."""
+    """The folder of the model that was named, of the run's baseline, or of its only candidate."""
     models = {path.name: path for path in sorted((run / "samples").iterdir()) if path.is_dir()}
     results = object_in(run / "results.json")
-    wanted = [results.get("baseline")] if choice.role == "baseline" else list(results.get("candidates") or [])
+    labels = [results.get("baseline"), *(results.get("candidates") or [])]
+    wanted = labels[:1] if choice.role == "baseline" else labels[1:]
+    if choice.model is not None:
+        if file_name(choice.model) not in models:
+            known = [str(label) for label in labels if label] or list(models)
+            raise DataError(f"{run}: no model '{choice.model}'", fix=near_miss(choice.model, known))
+        wanted = [choice.model]
     named = [models[name] for label in wanted if (name := file_name(str(label))) in models]
     if len(named) == 1:
         return named[0]
     several = "has several candidates" if len(named) > 1 else f"does not say which model is the {choice.role}"
     choices = " or ".join(str(path) for path in (named or models.values()))
-    raise DataError(f"{run}: {several}", fix=f"name one: {choices}" if choices else "finish the run first")
+    option = f"choose one with --{choice.role}-model, or name one: "
+    raise DataError(f"{run}: {several}", fix=f"{option}{choices}" if choices else "finish the run first")
 
 
 def _label(folder: str, results: Mapping[str, Json]) -> str:

@@ -47,7 +47,8 @@ def read(path: Path, choice: Choice) -> Found:
         DataError: With ``FILE:LINE``; or the metric or the filter has to be chosen.
     """
     lines = [_line(place, line) for place, line in objects(path)]
-    metric, _, wanted = (choice.metric or "").partition(",")
+    task, settings, sizes, model = _run(path)
+    metric, _, wanted = (choice.metric_of(task) or "").partition(",")
     lines = _filtered(path, lines, wanted)
     metric, cautions = _metric(path, lines[0], metric)
     scores: dict[str, SampleScore] = {}
@@ -57,7 +58,6 @@ def read(path: Path, choice: Choice) -> Found:
         if metric not in line.metrics:
             no_metric(line.place, metric, line.metrics)
         scores[line.id] = SampleScore(line.id, score(line.metrics[metric], line.place, metric))
-    task, settings, sizes = _run(path)
     settings |= {"metric": metric, "filter": lines[0].filter}
     original, effective = sizes
     side = Side(
@@ -69,6 +69,7 @@ def read(path: Path, choice: Choice) -> Found:
         content={line.id: line.hashes for line in lines if line.hashes},
         settings=settings,
         cautions=cautions,
+        model=model,
     )
     return Found("lm-eval", {task: side})
 
@@ -114,11 +115,11 @@ def _metric(path: Path, line: _Line, chosen: str) -> tuple[str, tuple[str, ...]]
     return usual, (f"metric {usual}; --metric chooses another ({others})",)
 
 
-def _run(path: Path) -> tuple[str, dict[str, Json], tuple[int | None, int | None]]:
-    """Task name, settings, and samples (in the data, asked for), as far as name and neighbour tell."""
+def _run(path: Path) -> tuple[str, dict[str, Json], tuple[int | None, int | None], str]:
+    """Task name, settings, samples (in the data, asked for) and model, as far as name and neighbour tell."""
     named = folders.lm_eval_name(path)
     if named is None:
-        return "", {}, (None, None)
+        return "", {}, (None, None), ""
     task, date = named
     results = folders.object_in(path.with_name(f"results_{date}.json"))
     settings: dict[str, Json] = {"task": task}
@@ -128,4 +129,4 @@ def _run(path: Path) -> tuple[str, dict[str, Json], tuple[int | None, int | None
     if results.get("lm_eval_version"):
         settings["lm-eval version"] = results["lm_eval_version"]
     sizes = (results.get("n-samples") or {}).get(task) or {}
-    return task, settings, (sizes.get("original"), sizes.get("effective"))
+    return task, settings, (sizes.get("original"), sizes.get("effective")), str(results.get("model_name") or "")

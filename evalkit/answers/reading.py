@@ -33,6 +33,12 @@ class Choice:
     """The tasks of a folder that are meant; empty for all. No file of another one is read."""
     metrics: Mapping[str, str] = field(default_factory=dict)
     """Task to its metric, in place of ``metric``."""
+    model: str | None = None
+    """Label of the model that is meant; None where a source has one, or the ``role`` tells."""
+
+    def metric_of(self, task: str) -> str | None:
+        """The metric that was chosen for a task; None for the source's own."""
+        return self.metrics.get(task, self.metric)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +49,8 @@ class Found:
     """Two sources can be paired when this is equal."""
     tasks: Mapping[str, Side]
     """By task name; empty name when the source does not tell."""
-    category: str = ""
-    """What the tasks' average is called; empty when the source does not tell."""
+    averages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The averages that a run itself has: category to its tasks. Nothing else says over what a mean makes sense."""
 
 
 def first_line(path: Path) -> Json:

@@ -9,29 +9,24 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from evalkit import answers, averages, pairs, report, verdict
+from evalkit import answers, averages, comparability, pairs, registry, report, verdict
 from evalkit.answers import Choice
+from evalkit.cli.compare_output import Compared, as_object, lines
 from evalkit.cli.policy_file import asked, with_policy
-from evalkit.errors import ConfigError, DataError, near_miss
+from evalkit.errors import ConfigError, DataError, UsageError, near_miss
 from evalkit.outcome import outcome
 from evalkit.pairs import Side
 from evalkit.printable import printable
 from evalkit.types import Dialect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from evalkit.answers import Found
-    from evalkit.pairs import Comparison
     from evalkit.policy import Policy
-    from evalkit.types import Json
     from evalkit.verdict import Judgement
 
-_METHODS = {
-    "fieller": "Fieller's, on the pairs",
-    "score": "score interval, on the pairs: few samples differ",
-    "combined": "combined from the tasks' intervals",
-}
+    Sides = Mapping[str, tuple[Side, Side]]
 
 
 @click.command("compare")
@@ -61,38 +56,48 @@ _METHODS = {
 @click.option(
     "--accept-difference", "accepted", multiple=True, metavar="KEY", help="A difference that is intended; repeat it."
 )
+@click.option("--baseline-model", metavar="LABEL", help="Of several models in BASE, the one that is the baseline.")
+@click.option("--candidate-model", metavar="LABEL", help="Of several models in CAND, the one that is the candidate.")
+@click.option(
+    "--published",
+    multiple=True,
+    metavar="FILE",
+    help="A card or TOML table with published figures of the baseline, to hold its scores against; repeat it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(base: Path, cand: Path, *, as_json: bool, **given: Any) -> int:
     """Compare the scores in BASE with those in CAND, sample by sample.
 
-    Each is a JSON lines file with `id` and `score` (0-1; optional `cluster`, `question`, `references`), an evalkit
-    run or a part of one, lm-eval samples_*.jsonl or their folder, evalplus *_eval_results.json, or mistral-evals
-    raw_output_*.json (with --metric).
+    Each is JSON lines, CSV or parquet with `id` and `score` (0-1; optional `task`, `model`, `problem`, `cluster`,
+    `question`, `references`), such as `evalkit export` writes, an evalkit run or a part of one, lm-eval samples_*.jsonl
+    or their folder, evalplus *_eval_results.json, or mistral-evals raw_output_*.json (with --metric).
 
     Without a policy the exit code is 0 when there was something to compare, otherwise 4. With --min-recovery or
-    --policy it is the verdict's: 0 recovered, 1 degraded, 3 undecided, 4 incomplete or not comparable. An average
-    over several tasks has to recover; each of its tasks has only not to degrade.
+    --policy it is the verdict's: 0 recovered, 1 degraded, 3 undecided, 4 incomplete or not comparable. Averages are
+    those that the run itself has: such an average has to recover, each of its tasks has only not to degrade.
     """
     file = given["policy_file"]
     rules = asked(file, given["min_recovery"], given["max_failed"])
     named = dict(text.partition("=")[::2] for text in given["metrics"] if "=" in text)
     metric = next((text for text in reversed(given["metrics"]) if "=" not in text), None)
-    choice = Choice("baseline", metric, given["dialect"], given["tasks"], named)
+    choice = Choice("baseline", metric, given["dialect"], given["tasks"], named, given["baseline_model"])
     baseline = answers.read(base, choice)
-    candidate = answers.read(cand, replace(choice, role="candidate"))
-    compared = _compared(base, cand, (baseline, candidate), given)
-    rows = _judged(compared, baseline.category or "average", rules)
-    found = outcome({"candidate": rows}, any_pair=True)
-    if file is not None and all(row.rule.min_recovery is None for row in rows):
+    candidate = answers.read(cand, replace(choice, role="candidate", model=given["candidate_model"]))
+    sides = _chosen(base, cand, (baseline, candidate), given)
+    _refuse_unknown(sides, named, given["accepted"])
+    found = _judged(sides, baseline.averages or candidate.averages, rules, given["accepted"])
+    ended = outcome({"candidate": found.rows}, any_pair=True)
+    if file is not None and all(row.rule.min_recovery is None for row in found.rows):
         # A gate that judges nothing must not look like one that was passed.
-        raise ConfigError(f"{file}: the policy judges none of the rows", fix=_row_names(rows))
-    notes = _notes(base, cand, rules, rows)
+        raise ConfigError(f"{file}: the policy judges none of the rows", fix=_row_names(found.rows))
+    doubts, unused = _doubts(sides, found, given["published"])
+    found = replace(found, doubts=doubts, notes=[*_notes(base, cand, sides), *unused, *_of_policy(rules, found.rows)])
     if as_json:
-        click.echo(json.dumps({"outcome": report.outcome_json(found), **_object(rows, notes)}, allow_nan=False))
+        click.echo(json.dumps({"outcome": report.outcome_json(ended), **as_object(found)}, allow_nan=False))
     else:
-        for line in (*found.lines, *_lines(rows, notes)):
+        for line in (*ended.lines, *lines(found)):
             click.echo(printable(line))
-    return found.exit_code
+    return ended.exit_code
 
 
 def _row_names(rows: Sequence[Judgement]) -> str:
@@ -103,8 +108,8 @@ def _row_names(rows: Sequence[Judgement]) -> str:
 # --- reading ---
 
 
-def _compared(base: Path, cand: Path, found: tuple[Found, Found], given: Mapping[str, Any]) -> list[Comparison]:
-    """Every task of either side."""
+def _chosen(base: Path, cand: Path, found: tuple[Found, Found], given: Mapping[str, Any]) -> Sides:
+    """Both sides of every task that is meant."""
     baseline, candidate = found
     if baseline.format != candidate.format:
         raise DataError(
@@ -120,10 +125,10 @@ def _compared(base: Path, cand: Path, found: tuple[Found, Found], given: Mapping
         if len(chosen) > 1:
             raise DataError(f"--expected {given['expected']} with {len(chosen)} tasks", fix="choose one with --task")
         chosen = {name: (_expecting(one, given["expected"]), other) for name, (one, other) in chosen.items()}
-    return [pairs.compare(name, *pair, accepted=given["accepted"]) for name, pair in chosen.items()]
+    return chosen
 
 
-def _matched(baseline: Mapping[str, Side], candidate: Mapping[str, Side]) -> dict[str, tuple[Side, Side]]:
+def _matched(baseline: Mapping[str, Side], candidate: Mapping[str, Side]) -> Sides:
     """The sides of each task. A single task on both sides is one pair, whatever the names: a difference says more."""
     if len(baseline) == len(candidate) == 1:
         (name, one), (other, two) = *baseline.items(), *candidate.items()
@@ -142,102 +147,68 @@ def _expecting(side: Side, expected: int) -> Side:
     return replace(side, planned=expected, available=expected)
 
 
-def _judged(compared: Sequence[Comparison], category: str, rules: Policy) -> list[Judgement]:
-    """Every task, and after several of them their average; tested together."""
-    several = len(compared) > 1
-    rows = [verdict.judge(one, rules.for_task(one.task, averaged=several), rules.max_failed) for one in compared]
-    if several:
-        rows.append(verdict.judge(averages.average(category, compared), rules.for_average(category), rules.max_failed))
-    return verdict.together(rows)
+def _refuse_unknown(sides: Sides, metrics: Mapping[str, str], accepted: Sequence[str]) -> None:
+    """Refuse names that would do nothing: a slip of the pen must not pass for a decision.
+
+    Raises:
+        UsageError: A metric is for a task that is not there, or a difference is accepted that cannot be.
+    """
+    for name in metrics:
+        if name not in sides:
+            raise UsageError(f"--metric {name}=...: no task '{name}'", fix=near_miss(name, filter(None, sides)))
+    known = {key for pair in sides.values() for key in comparability.keys(*pair)}
+    comparability.refuse_unknown(accepted, known)
 
 
-def _notes(base: Path, cand: Path, rules: Policy, rows: Sequence[Judgement]) -> list[str]:
+def _judged(sides: Sides, averaged: Mapping[str, Sequence[str]], rules: Policy, accepted: Sequence[str]) -> Compared:
+    """Every average that the run itself has, as far as all its tasks are here, and every task; tested together."""
+    compared = {name: pairs.compare(name, *pair, accepted=accepted) for name, pair in sides.items()}
+    whole = {name: tasks for name, tasks in averaged.items() if len(tasks) > 1 and compared.keys() >= {*tasks}}
+    covered = {task for tasks in whole.values() for task in tasks}
+    means = [
+        verdict.judge(
+            averages.average(name, [compared[task] for task in tasks]), rules.for_average(name), rules.max_failed
+        )
+        for name, tasks in whole.items()
+    ]
+    rows = [
+        verdict.judge(one, rules.for_task(name, averaged=name in covered), rules.max_failed)
+        for name, one in compared.items()
+    ]
+    together = verdict.together([*means, *rows])
+    return Compared(together[: len(means)], together[len(means) :])
+
+
+def _doubts(sides: Sides, found: Compared, files: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What speaks against the baseline as a measure; and the files that tell nothing of it."""
+    doubts: list[str] = []
+    held: set[str] = set()
+    for name, (side, _) in sides.items():
+        tables = registry.published(files, side.model)
+        card = report.own_card(name, str(side.settings.get("metric", "")), side.model, side.scores.values(), tables)
+        if card is not None and not side.smoke:
+            held.add(card.source)
+            doubts += report.outside(name, side.label, card)
+    labels = {name: pair[1].label for name, pair in sides.items()}
+    for row in found.rows:
+        one = row.comparison
+        where = f"the {one.task} average" if one.parts else one.task or "the task"
+        doubts += report.better(where, labels.get(one.task) or next(iter(labels.values())), row)
+    own = {table.source for table in registry.published(files)[: len(files)]}
+    unused = [f"{source}: no figure of a task and metric that were compared" for source in sorted(own - held)]
+    return doubts, unused
+
+
+def _notes(base: Path, cand: Path, sides: Sides) -> list[str]:
     """What concerns the comparison as a whole."""
-    found = []
-    if base.resolve() == cand.resolve() and base.is_file():
-        found.append("BASE and CAND are the same file")
+    same = all(one.label == other.label for one, other in sides.values())
+    return ["BASE and CAND are the same file"] if base.resolve() == cand.resolve() and base.is_file() and same else []
+
+
+def _of_policy(rules: Policy, rows: Sequence[Judgement]) -> list[str]:
+    """What the policy names in vain, and how many rows it is held against."""
     names = {row.comparison.task for row in rows}
     unused = [name for name in (*rules.tasks, *rules.averages) if name not in names]
-    if unused:
-        found.append(f"the policy names what was not compared: {', '.join(unused)}")
+    found = [f"the policy names what was not compared: {', '.join(unused)}"] if unused else []
     family = verdict.family_sentence(rows)
     return found if family is None else [*found, family]
-
-
-# --- writing ---
-
-
-def _object(rows: Sequence[Judgement], notes: Sequence[str]) -> dict[str, Json]:
-    """The last row, which is the only task or the average, and the tasks of an average below it."""
-    found = _row_object(rows[-1])
-    found["reasons"] += notes
-    if len(rows) > 1:
-        found["tasks"] = [_row_object(row) for row in rows[:-1]]
-    return found
-
-
-def _row_object(row: Judgement) -> dict[str, Json]:
-    one, flips = row.comparison, row.comparison.flips
-    low, high = one.recovery.low, one.recovery.high
-    return {
-        "task": one.task or None,
-        "n": one.n,
-        "planned": one.planned,
-        "failed": one.failed,
-        "missing": one.missing,
-        "baseline": one.baseline,
-        "candidate": one.candidate,
-        "recovery": one.recovery.percent,
-        "interval": None if low is None or high is None else [low, high],
-        "interval_method": one.recovery.method,
-        "question": one.recovery.question,
-        "bounds": None if one.bounds is None else [_finite(value) for value in one.bounds],
-        "regressed": flips.regressed if flips else None,
-        "improved": flips.improved if flips else None,
-        "mcnemar_p": flips.mcnemar_p if flips else None,
-        "threshold": row.rule.min_recovery,
-        "tier": row.rule.tier,
-        "verdict": row.verdict,
-        "more_samples": row.more.likely if row.more else None,
-        "more_samples_range": [row.more.fewest, row.more.most] if row.more else None,
-        "p": row.p,
-        "tested": row.tested,
-        "differences": [difference.key for difference in one.differences],
-        "reasons": list(row.reasons),
-    }
-
-
-def _finite(value: float) -> float | None:
-    return None if value == float("inf") else value
-
-
-def _lines(rows: Sequence[Judgement], notes: Sequence[str]) -> Iterator[str]:
-    """The answer first: the average, or the only task; then every task."""
-    for row in (rows[-1], *rows[:-1]) if len(rows) > 1 else rows:
-        name = row.comparison.task
-        if len(rows) > 1:
-            kind = f"average of {len(row.comparison.parts)} tasks" if row.comparison.parts else row.rule.tier
-            yield f"{name} ({kind})"
-        yield verdict.sentence(row)
-        yield from (f"  {line}" for line in _details(row))
-    yield from (f"  - {note}" for note in notes)
-
-
-def _details(row: Judgement) -> Iterator[str]:
-    one, flips, found = row.comparison, row.comparison.flips, row.comparison.recovery
-    shown = verdict.figures(one, row.rule.min_recovery).partition(" ")[0]
-    places = report.decimals([(one.baseline, one.candidate, shown)])
-    yield f"baseline   {_percent(one.baseline, places)}"
-    yield f"candidate  {_percent(one.candidate, places)}"
-    yield f"samples    {one.n:,} paired of {one.planned:,} planned"
-    if flips is not None:
-        chance = "" if flips.mcnemar_p is None else f" (McNemar's exact p = {flips.mcnemar_p:.3g})"
-        yield f"flips      {flips.regressed:,} regressed, {flips.improved:,} improved{chance}"
-    if found.method is not None:
-        clusters = f", {found.clusters:,} clusters" if found.clusters < found.n else ""
-        yield f"interval   95 %, {_METHODS[found.method]}{clusters}"
-    yield from (f"- {reason}" for reason in row.reasons)
-
-
-def _percent(value: float | None, places: int) -> str:
-    return "–" if value is None else f"{value * 100:.{places}f} %"

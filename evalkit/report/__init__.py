@@ -13,6 +13,7 @@ from evalkit.report.as_junit import junit, junit_stopped
 from evalkit.report.as_markdown import markdown
 from evalkit.report.as_summary import summary, summary_stopped
 from evalkit.report.building import Terms, build
+from evalkit.report.doubts import better, outside, own_card
 from evalkit.report.facts import (
     AVERAGE,
     SCHEMA_VERSION,
@@ -49,6 +50,7 @@ __all__ = [
     "Report",
     "Row",
     "Terms",
+    "better",
     "build",
     "comparison_json",
     "completeness",
@@ -63,6 +65,8 @@ __all__ = [
     "model_card",
     "noise_table",
     "outcome_json",
+    "outside",
+    "own_card",
     "percent",
     "published_table",
     "recovery_text",

@@ -120,7 +120,9 @@ class _Building:
                 if (row := table.row(name)) is not None and row.metric in {"", part.task.headline}
             },
             noise=self._noise(name),
-            own_card=doubts.own_card(part, plan.baseline.model.source, own, terms.published),
+            own_card=doubts.own_card(
+                name, part.task.headline, plan.baseline.model.source, own.paired.values(), terms.published
+            ),
             groups={side.label: _groups(own.groups, base, side, terms.accepted) for side in others if own.groups},
             exams={label: found[name] for label, found in terms.exams.items() if name in found},
             checks=terms.checks.get(name, {}),

@@ -12,12 +12,11 @@ from evalkit import cards, stats
 from evalkit.report.facts import OwnCard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from evalkit.cards import PublishedTable
-    from evalkit.plan import PlannedTask
     from evalkit.report.facts import Report
-    from evalkit.score import Tally
+    from evalkit.types import SampleScore
     from evalkit.verdict import Judgement
 
 _POINTS: Final = 0.05
@@ -27,46 +26,54 @@ _LOOK: Final = (
 )
 
 
-def own_card(part: PlannedTask, source: str, tally: Tally, tables: Sequence[PublishedTable]) -> OwnCard | None:
+def own_card(
+    task: str, metric: str, source: str, answered: Iterable[SampleScore], tables: Sequence[PublishedTable]
+) -> OwnCard | None:
     """What was published of a model on a task beside what it scored here; None where nothing was.
 
     Args:
-        part: The task.
+        task: Its name.
+        metric: The one that it was scored by.
         source: The model, as it is named to a server.
-        tally: What it answered.
+        answered: The scores of all that it answered.
         tables: Published tables; the first that has the model and the task counts.
     """
     for table in tables:
-        found = table.score(source, part.task.name, part.task.headline)
+        found = table.score(source, task, metric)
         if found is None:
             continue
-        scores = list(tally.paired.values())
+        scores = list(answered)
         clusters = [score.cluster for score in scores] if any(score.cluster for score in scores) else None
         mean = stats.mean([score.value for score in scores], clusters)
-        outside = cards.outside(found, mean.low, mean.high)
-        return OwnCard(table.source, found.text, mean.value, mean.low, mean.high, outside=outside)
+        beyond = cards.outside(found, mean.low, mean.high)
+        return OwnCard(table.source, found.text, mean.value, mean.low, mean.high, outside=beyond)
     return None
 
 
 def doubts(report: Report) -> Iterator[str]:
     """A sentence for each."""
     for row in report.rows:
-        card = row.own_card
         # The first rows in stored order stand for no others.
-        if card is not None and not row.part.smoke and card.outside and card.measured is not None:
-            low, high = (f"{100 * (end or 0.0):.2f}" for end in (card.low, card.high))
-            yield (
-                f"{report.baseline} scores {100 * card.measured:.2f} [{low}, {high}] on {row.part.task.title}, and "
-                f"{card.printed} stands on its card ({card.source}): more than chance and rounding allow; {_LOOK}"
-            )
+        if row.own_card is not None and not row.part.smoke:
+            yield from outside(row.part.task.title, report.baseline, row.own_card)
         for label, one in row.judgements.items():
-            yield from _better(row.part.task.title, label, one)
+            yield from better(row.part.task.title, label, one)
     for average in report.averages:
         for label, one in average.judgements.items():
-            yield from _better(f"the {average.category} average", label, one)
+            yield from better(f"the {average.category} average", label, one)
 
 
-def _better(where: str, label: str, judgement: Judgement) -> Iterator[str]:
+def outside(where: str, label: str, card: OwnCard) -> Iterator[str]:
+    """A baseline that is not what its own card says."""
+    if card.outside and card.measured is not None:
+        low, high = (f"{100 * (end or 0.0):.2f}" for end in (card.low, card.high))
+        yield (
+            f"{label} scores {100 * card.measured:.2f} [{low}, {high}] on {where}, and {card.printed} stands on its "
+            f"card ({card.source}): more than chance and rounding allow; {_LOOK}"
+        )
+
+
+def better(where: str, label: str, judgement: Judgement) -> Iterator[str]:
     """A candidate that scores too much more than its baseline."""
     one = judgement.comparison
     low = one.recovery.low

@@ -107,7 +107,8 @@ def test_whole_and_text_ids_are_the_same_ids(tmp_path):
     [
         ("", "the file is empty"),
         ("\n \n", "the file is empty"),
-        ("id,score\n1,1\n", "f.jsonl:1: not JSON"),
+        ("id,value\n1,1\n", "f.jsonl:1: no column 'score'"),
+        ("1,1\n2,0\n", "f.jsonl:1: no column 'id'"),
         ('{"id": 1, "score": \n{"id": 2, "score": 1}\n', "f.jsonl:1: not JSON"),
         ("[]", "a JSON array"),
         ('[\n {"id": 1, "score": 1}\n]', "a JSON array"),
@@ -145,6 +146,7 @@ RESULTS = {
             "engine": {"name": "vllm", "version": "0.32", "accelerator": "cpu", "numerics": {"dtype": "float16"}}
         }
     },
+    "averages": [{"category": "Vision"}],
     "tasks": [
         {
             "task": "docvqa",
@@ -165,7 +167,7 @@ def test_a_run_says_what_its_lines_are(tmp_path):
     path = write_lines(tmp_path / "samples" / "org--base" / "docvqa.jsonl", scored([1, 0]))
     found = answers.read(path, BASE)
     side = found.tasks["docvqa"]
-    assert found.category == "Vision"
+    assert found.averages == {"Vision": ("docvqa",)}
     assert (side.label, side.planned, side.available, side.smoke) == ("org/base", 3, 5349, True)
     assert side.settings == {
         "task": "docvqa",
