@@ -24,7 +24,7 @@ def problems(value):
 def test_the_schema_is_one_and_says_its_version():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert SCHEMA["properties"]["schema_version"] == {"const": report.SCHEMA_VERSION}
+    assert SCHEMA["properties"]["schema_version"]["const"] == report.SCHEMA_VERSION
     assert SCHEMA["$id"].endswith(f":{report.SCHEMA_VERSION}")
 
 
