@@ -96,6 +96,7 @@ class Serving:
     models: Mapping[str, ModelServing] = field(default_factory=dict)
     """By label: models with a vLLM of their own, which is a difference that has to be accepted."""
     profile: Literal["published", "throughput"] = "throughput"
+    """Serving flags: vLLM's own batch size, or the published card's."""
     args: Mapping[str, Json] = field(default_factory=dict)
     """More vLLM flags without their dashes; they win over the profile's."""
     env: Mapping[str, str] = field(default_factory=dict)
@@ -105,6 +106,7 @@ class Serving:
     port: int = 0
     """Port of ``127.0.0.1``; 0 for a free one."""
     start_timeout_s: float = 1800.0
+    """A start has failed when the server does not answer within so long."""
     stall_s: float = 300.0
     """A start has failed when the log has not grown for so long."""
     stop_patience_s: float = 20.0
@@ -136,7 +138,9 @@ class Config:
     """One comparison, with nothing left to be asked."""
 
     baseline: ModelChoice
+    """A hub id or a folder; ``LABEL=MODEL`` names it in the report."""
     candidates: tuple[ModelChoice, ...] = ()
+    """What is held against the baseline, each written as that is."""
     tasks: tuple[str, ...] = ()
     """Names of tasks, or paths of task files; beside those of the suite."""
     suite: str | None = None

@@ -36,12 +36,21 @@ class ExitCode(IntEnum):
     """What a shell or a CI job learns from evalkit."""
 
     FINE = 0
+    """What was asked for was done; of a judged run: every row that counts kept its threshold."""
     GATE_FAILED = 1
+    """A row that counts lies below its threshold, or a published card contradicts itself (``audit``)."""
     USAGE = 2
+    """The command, a file or the data is wrong; nothing was judged."""
     UNDECIDED = 3
+    """The samples do not decide whether a row that counts kept its threshold."""
     INCOMPLETE = 4
+    """Models were not asked alike, or too many samples have no answer."""
     INFRASTRUCTURE = 5
+    """A server, the network or the disk did not hold, or evalkit itself broke off."""
     INTERRUPTED = 130
+    """Stopped by Ctrl-C or a signal; every answer so far is stored."""
+    READER_GONE = 141
+    """Whoever read the output left, as in ``evalkit history | head``; no verdict has this code."""
 
 
 class EvalkitError(Exception):

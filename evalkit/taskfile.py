@@ -35,7 +35,9 @@ class Suite:
     """Tasks that are run and averaged together, in the order of their table."""
 
     name: str
+    """What ``--suite`` names."""
     title: str
+    """What lists and reports call it."""
     tasks: tuple[str, ...]
     """Names of tasks."""
     averages: tuple[str, ...] | None = None

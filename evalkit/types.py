@@ -31,8 +31,11 @@ class PublishedPrompt:
     repository: str
     """``owner/name`` on GitHub."""
     commit: str
+    """In full: 40 hexadecimal digits."""
     file: str
+    """Its path inside the repository."""
     constant: str
+    """The name that the text is assigned to."""
     sha256: str
     """Of the constant's UTF-8 bytes."""
 
@@ -44,8 +47,11 @@ class Dataset:
     id: str
     """``owner/name`` on the hub, or empty when ``files`` are local."""
     split: str
+    """The part of the data set that the files hold, such as ``validation``."""
     config: str | None = None
+    """The data set's configuration, where it has several."""
     revision: str = "main"
+    """A branch, tag or commit on the hub; only a commit stays what it is."""
     files: tuple[str, ...] = ()
     """Glob patterns of this split's files: inside the hub repository, or beside the task file when ``id`` is empty."""
 
@@ -55,11 +61,15 @@ class Decoding:
     """The sampling part of every request of a task."""
 
     max_tokens: int
+    """The longest answer; a longer one is cut."""
     temperature: float = 0.0
+    """0 for the most likely token at every step."""
     top_p: float | None = None
+    """Draw from the likeliest tokens that have so much probability together; above 0, at most 1."""
     n: int = 1
     """Attempts per sample."""
     stop: tuple[str, ...] = ()
+    """Texts at which an answer ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,7 @@ class Task:
     """A benchmark with its split and settings, as one ``tasks/*.toml`` describes it."""
 
     name: str
+    """How commands name it: small letters, digits, ``-``, ``_`` and ``.``."""
     benchmark: str
     """Which rules build the questions: a key of ``evalkit.benchmarks.BENCHMARKS``."""
     dataset: Dataset
@@ -82,7 +93,9 @@ class Task:
     prompt: PublishedPrompt | str = ""
     """Empty where a harness brings its own."""
     dialect: Dialect = "neuralmagic"
+    """Whose reading of the metrics."""
     images: ImageHandling = "reencode"
+    """Send JPEGs as the published tool does, or every picture as it is stored."""
     settings: Mapping[str, Json] = field(default_factory=dict)
     """What only the harness of this benchmark understands: the ``[settings]`` table."""
     groups: Groups | None = None

@@ -15,7 +15,7 @@ import traceback
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -27,9 +27,6 @@ from evalkit.printable import is_secret, one_line, printable
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
-
-_READER_GONE: Final = 128 + 13
-"""What a shell says of a program whose reader has left (SIGPIPE); no verdict has this code."""
 
 
 def ending(command: Callable[[], int | None]) -> int:
@@ -90,7 +87,7 @@ def _unexpected(error: BaseException, *, reader_left: bool) -> int:
         return ExitCode.FINE
     if (isinstance(error, SystemExit) and reader_left) or (isinstance(error, OSError) and error.errno == errno.EPIPE):
         _leave_unsaid()
-        return _READER_GONE
+        return ExitCode.READER_GONE
     lack = _lack(error)
     if lack is None:
         _crashed(error)

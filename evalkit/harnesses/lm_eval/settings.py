@@ -18,6 +18,7 @@ class Settings:
     """The ``[settings]`` table of the task file."""
 
     shots: int = 5
+    """Solved questions before each question."""
     method: Method = "fast"
     """``fast`` where the server proves fit for it, or always ``echo``, as lm-eval's own API models ask."""
     max_length: int = 4096
