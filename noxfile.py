@@ -79,6 +79,7 @@ def types(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation into build/docs; a link that leads nowhere is an error. ``-- serve`` shows it."""
     session.install("-e", ".[docs]")
+    session.run("python", "tools/make_reference.py")
     session.run("zensical", *(session.posargs or ("build", "--clean", "--strict")))
 
 

@@ -80,9 +80,9 @@ class ModelServing:
     """What one model is served with, where it is not what the others are served with."""
 
     python: str = ""
-    """As `Serving.python`."""
+    """As ``serve.python``, for this model."""
     vllm: str = ""
-    """As `Serving.vllm`."""
+    """As ``serve.vllm``, for this model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class Client:
     """How requests are sent."""
 
     window: int | None = None
-    """Requests under way at once; None for twice the server's batch size, at most 256."""
+    """Requests under way at once; left out: twice the server's batch size, at most 256."""
     tries: int = 4
     """How often a request is sent at most, the first time included."""
     patience_s: float = 600.0
@@ -144,19 +144,19 @@ class Config:
     tasks: tuple[str, ...] = ()
     """Names of tasks, or paths of task files; beside those of the suite."""
     suite: str | None = None
-    """None for the tasks alone, or for the default suite where no task is named either."""
+    """Left out: the tasks alone, or the default suite where no task is named either."""
     tasks_dir: tuple[str, ...] = ()
     """Folders with tasks of the user's own."""
     data: Mapping[str, str] = field(default_factory=dict)
     """Task name to a local file or folder that is read in place of the hub."""
     limit: int | None = None
-    """Samples of each task; None for all."""
+    """Samples of each task, drawn at random; left out: all."""
     output: str = "runs"
     """Where the store and the runs' folders are."""
     images: ImageHandling | None = None
-    """In place of what each task says."""
+    """How pictures are sent, in place of what each task says."""
     dialect: Dialect | None = None
-    """In place of what each task says."""
+    """Whose reading of the metrics, in place of what each task says."""
     fresh: bool = False
     """Ask everything again, whatever the store has."""
     allow_overlong: bool = False

@@ -27,9 +27,9 @@ class Rule:
     """What one row has to hold."""
 
     min_recovery: float | None = None
-    """In percent; None for the policy's own."""
+    """In percent; left out: the policy's own."""
     tier: Tier | None = None
-    """None for the default of the row."""
+    """What the row counts for in the exit code; left out: critical, and supporting where an average covers the task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Policy:
     """What a candidate has to hold; the ``[policy]`` table of a TOML file."""
 
     min_recovery: float | None = None
-    """In percent, for every row without its own; None to judge only the rows that have one."""
+    """In percent, for every row without its own; left out: only the rows that have one are judged."""
     max_failed: float = 0.01
     """Largest share of planned samples, 0-1, that may lack a pair."""
     tasks: Mapping[str, Rule] = field(default_factory=dict)

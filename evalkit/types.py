@@ -79,11 +79,11 @@ class Task:
     name: str
     """How commands name it: small letters, digits, ``-``, ``_`` and ``.``."""
     benchmark: str
-    """Which rules build the questions: a key of ``evalkit.benchmarks.BENCHMARKS``."""
+    """Which rules build the questions: the name of a benchmark."""
     dataset: Dataset
     decoding: Decoding
     metrics: tuple[str, ...]
-    """Keys of ``evalkit.metrics.METRICS``; every one is computed."""
+    """Names of metrics; every one is computed."""
     headline: str
     """The metric, one of ``metrics``, that stands in the table."""
     category: str
@@ -99,7 +99,8 @@ class Task:
     settings: Mapping[str, Json] = field(default_factory=dict)
     """What only the harness of this benchmark understands: the ``[settings]`` table."""
     groups: Groups | None = None
-    """What its groups of samples are; None for what ``evalkit.benchmarks.groups`` says of the benchmark."""
+    """What its groups of samples are: some of many, such as pages, or all that there are, such as subjects; left out:
+    what is known of the benchmark."""
     source: str = ""
     """The file that the task was read from."""
 

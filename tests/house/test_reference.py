@@ -1,0 +1,184 @@
+"""Nothing that a user can write or read is undocumented, and the reference says what the code declares."""
+
+import dataclasses
+import enum
+import json
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import get_args, get_origin, get_type_hints
+
+import click
+import pytest
+
+from evalkit import metrics, places
+from evalkit.benchmarks import BENCHMARKS, HARNESSED
+from evalkit.cli import COMMANDS, cli
+from evalkit.config import Config
+from evalkit.errors import ExitCode
+from evalkit.taskfile import Suite
+from evalkit.types import Task
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+from reference import commands, declared, results  # noqa: E402 - the tools are no part of the package
+from reference.blocks import BLOCKS  # noqa: E402
+from reference.markdown import filled, table  # noqa: E402
+
+REFERENCE = ROOT / "docs/reference"
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+
+
+def page(name):
+    return (REFERENCE / name).read_text(encoding="utf-8")
+
+
+def section(text, heading):
+    """What stands under a heading of the second level."""
+    return re.split(r"^## ", text.partition(f"\n## {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def first_cells(text):
+    return re.findall(r"^\| `([^`]+)`", text, re.MULTILINE)
+
+
+def leaves(kind, place=""):
+    """Every key of a dataclass and of the dataclasses in it."""
+    hints = get_type_hints(kind)
+    for field in dataclasses.fields(kind):
+        if field.name == "source" and kind in {Task, Suite}:
+            continue
+        name = f"{place}{field.name}"
+        yield name
+        by_name = f"{name}.NAME." if get_origin(hints[field.name]) is Mapping else f"{name}."
+        for one in (hints[field.name], *get_args(hints[field.name])):
+            if dataclasses.is_dataclass(one) and not hasattr(one, "parse"):
+                yield from leaves(one, by_name)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=[path.name for path in PAGES])
+def test_what_a_page_takes_from_the_code_is_as_the_code_has_it(path):
+    text = path.read_text(encoding="utf-8")
+    if filled(text, BLOCKS) != text:
+        pytest.fail(f"{path.relative_to(ROOT)} is out of date: python tools/make_reference.py writes it", pytrace=False)
+
+
+def test_every_block_is_on_a_page():
+    marks = re.compile(r"<!-- made from the code: ([\w-]+) -->")
+    assert sorted(name for path in PAGES for name in marks.findall(path.read_text(encoding="utf-8"))) == sorted(BLOCKS)
+
+
+def test_every_option_of_every_command_is_in_the_reference():
+    text = page("commands.md")
+    with click.Context(cli) as context:
+        for name in COMMANDS:
+            command = cli.get_command(context, name)
+            below = command.commands if isinstance(command, click.Group) else {}
+            for whole, one in [(name, command), *((f"{name} {under}", one) for under, one in below.items())]:
+                said = section(text, f"evalkit {whole}")
+                assert said, whole
+                for option in one.params:
+                    if isinstance(option, click.Option) and option.name != "debug":
+                        assert all(f"`{word}`" in said for word in option.opts), f"{whole} {option.opts}"
+
+
+def test_every_key_of_the_configuration_is_in_the_reference():
+    assert sorted(first_cells(page("configuration.md"))) == sorted(leaves(Config))
+
+
+def test_every_option_of_run_stands_beside_its_key():
+    rows = page("configuration.md").splitlines()
+    beside = {
+        word for row in rows for word in re.findall(r"`(--[a-z-]+)`", row.rpartition(" | ")[0].rpartition(" | ")[2])
+    }
+    beside |= {word for row in rows for word in re.findall(r"`(--[a-z-]+)` \|$", row)}
+    with click.Context(cli) as context:
+        named = {option.opts[-1] for option in cli.get_command(context, "run").params}
+    assert named - beside == {"--config", "--json", "--debug"}
+
+
+def test_every_key_of_a_task_and_a_suite_is_in_the_reference():
+    text = page("task-files.md")
+    assert set(leaves(Task)) <= set(first_cells(section(text, "A task")))
+    assert set(leaves(Suite)) == set(first_cells(section(text, "A suite")))
+
+
+def test_every_benchmark_metric_and_exit_code_is_in_the_reference():
+    assert {*BENCHMARKS, *HARNESSED} <= set(first_cells(section(page("task-files.md"), "Benchmarks")))
+    assert set(metrics.METRICS) <= set(re.findall(r"^## (\w+)$", page("metrics.md"), re.MULTILINE))
+    assert first_cells(page("exit-codes.md")) == [str(int(code)) for code in ExitCode]
+
+
+def test_every_key_of_the_results_is_in_the_reference():
+    schema = json.loads((places.reports() / "results.schema.json").read_text(encoding="utf-8"))
+    text = page("results.md")
+
+    def keys(of):
+        if isinstance(of, list):
+            return {key for one in of for key in keys(one)}
+        if not isinstance(of, dict):
+            return set()
+        return {*of.get("properties", {}), *(key for name, one in of.items() if name != "$defs" for key in keys(one))}
+
+    below = {name: keys(one) for name, one in schema["$defs"].items() if "properties" in one}
+    for name, wanted in {**below, "": keys({**schema, "$defs": {}})}.items():
+        said = section(text, name) if name else text.partition("\n## ")[0]
+        assert {place.rpartition(".")[2] for place in first_cells(said)} >= wanted - {"properties"}, name
+
+
+# --- what is undocumented is told, not left out ---
+
+
+@dataclasses.dataclass
+class Silent:
+    told: int
+    """Told."""
+    untold: int
+
+
+class Code(enum.IntEnum):
+    TOLD = 0
+    """Told."""
+    UNTOLD = 1
+
+
+def test_a_key_without_a_sentence_is_an_error():
+    with pytest.raises(declared.UndocumentedError, match=r"Silent\.untold"):
+        list(declared.keys(Silent))
+
+
+def test_an_exit_code_without_a_sentence_is_an_error(monkeypatch):
+    monkeypatch.setattr("reference.exit_codes.ExitCode", Code)
+    with pytest.raises(declared.UndocumentedError, match="UNTOLD"):
+        BLOCKS["exit-codes"]()
+
+
+def test_a_metric_without_a_docstring_is_an_error(monkeypatch):
+    monkeypatch.setitem(metrics.METRICS, "untold", lambda *_: None)
+    with pytest.raises(declared.UndocumentedError, match="untold"):
+        BLOCKS["metrics"]()
+
+
+def test_an_option_without_help_is_an_error(monkeypatch):
+    with click.Context(cli) as context:
+        run = cli.get_command(context, "run")
+    monkeypatch.setattr(run, "params", [click.Option(["--untold"])])
+    with pytest.raises(declared.UndocumentedError, match="--untold"):
+        commands.text()
+
+
+def test_a_key_of_the_results_without_a_description_is_an_error(monkeypatch):
+    monkeypatch.setattr(results, "schema", lambda: {"properties": {"untold": {"type": "string"}}, "$defs": {}})
+    with pytest.raises(declared.UndocumentedError, match="untold"):
+        BLOCKS["results"]()
+
+
+def test_a_mark_that_nothing_is_made_for_is_an_error():
+    with pytest.raises(KeyError, match="nothing"):
+        filled("<!-- made from the code: nothing -->\n<!-- end -->", BLOCKS)
+
+
+def test_a_cell_with_a_bar_stays_one_cell():
+    assert table(["a", "b"], [["x|y", "z"]]).splitlines()[-1] == r"| x\|y | z |"

@@ -1,0 +1,1 @@
+"""The reference in the documentation, made from the declarations in the code."""

@@ -1,0 +1,58 @@
+"""Task files and suites, from the dataclasses that read them."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from evalkit.benchmarks import BENCHMARKS
+from evalkit.harnesses.evalplus.settings import Settings as EvalplusSettings
+from evalkit.harnesses.lm_eval.settings import Settings as LmEvalSettings
+from evalkit.taskfile import Suite
+from evalkit.types import Task
+from reference.declared import keys
+from reference.markdown import code, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SETTINGS = {"mmlu": LmEvalSettings, "humaneval": EvalplusSettings}
+"""By benchmark, what its ``[settings]`` table holds."""
+_HEAD = ["key", "value", "default", "meaning"]
+
+
+def task() -> str:
+    """The table of a task's keys."""
+    return table(_HEAD, _rows(Task))
+
+
+def suite() -> str:
+    """The table of a suite's keys."""
+    return table(_HEAD, _rows(Suite))
+
+
+def settings() -> str:
+    """For each benchmark with settings, the table of their keys."""
+    parts = (f"### Settings of {name}\n\n{table(_HEAD, _rows(kind, 'settings'))}" for name, kind in SETTINGS.items())
+    return "\n\n".join(parts)
+
+
+def benchmarks() -> str:
+    """The table of benchmarks and the columns that they read."""
+    return table(["benchmark", "what it is", "columns", "read where they are there"], _benchmarks())
+
+
+def _rows(kind: type, place: str = "") -> Iterator[list[str]]:
+    for key in keys(kind, place, leave_out=("source",)):
+        yield [code(key.place), key.kind, code(key.default), key.meaning]
+
+
+def _benchmarks() -> Iterator[list[str]]:
+    for name, benchmark in BENCHMARKS.items():
+        module = sys.modules[benchmark.sample.__module__]
+        what = " ".join((module.__doc__ or "").split("\n\n")[0].split())
+        more = [*benchmark.more_columns, *benchmark.image_columns, *benchmark.unit_columns]
+        further = [column for column in dict.fromkeys(more) if column not in benchmark.columns]
+        yield [code(name), what, ", ".join(map(code, benchmark.columns)), ", ".join(map(code, further))]
+    for name in SETTINGS:
+        yield [code(name), "its questions come from a harness of its own", "", ""]
