@@ -42,6 +42,8 @@ BY_SCHEME = frozenset(
 _PINNED = "generation-config"
 """The same for every server that evalkit starts; what the model's own file says still counts, as ``generation_config``:
 vLLM takes the tokens that end an answer from it whatever this flag says."""
+_OF_TASK = ("task", "prompt", "images", "decoding", "metric", "dialect", "metric_version", "revision", "checker")
+_OF_MODEL = ("dtype", "vllm", "accelerator", "packages", "engine", "max-model-len")
 _FROM_FILES = ("chat_template", "tokenizer", "generation_config")
 _NAMED_FILES = {"file:chat-template": "chat_template", "file:tokenizer": "tokenizer"}
 """Flags that put a file of the user's own in the place of the model's."""
@@ -95,6 +97,16 @@ def of_model(one: Contender, files: Checkpoint | None) -> dict[str, Json]:
         found["engine"] = engine.name
     # A model's files may well say "nothing": then there is no chat template, which the other side may have.
     return {name: value for name, value in found.items() if name in _FROM_FILES or value not in (None, "unknown")}
+
+
+def run_keys(numerics: Iterable[str]) -> set[str]:
+    """Every key of a difference that a run could have.
+
+    Args:
+        numerics: Names of the flags and variables that its servers may be started with.
+    """
+    flags = {name if name.startswith(("env:", "file:")) else name.replace("_", "-") for name in numerics}
+    return {*_OF_TASK, *_OF_MODEL, *_FROM_FILES, *(flags - BY_SCHEME - {_PINNED} - _NAMED_FILES.keys())}
 
 
 def keys(baseline: Side, candidate: Side) -> set[str]:

@@ -11,7 +11,6 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from evalkit import harnesses, pairs, prepare, publish, refusals, server, tools
-from evalkit.config import check_policy
 from evalkit.errors import StoreError
 from evalkit.events import Stage
 from evalkit.forecast import Forecast, Past, Terms, forecast
@@ -66,9 +65,8 @@ def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlo
     Raises:
         EvalkitError: As a run would raise it before a server starts.
     """
+    tasks = prepare.checked(config)
     config = tools.settled(config, say, "nothing")
-    tasks = prepare.tasks(config)
-    check_policy(config.policy, [task.name for task in tasks], averages(tasks, prepare.averaged(config)))
     with Scratch() as empty, Store(Path(empty)) as store:
         contenders = [prepare.contender(choice, config, store, say, patience_s=0.0) for choice in config.models]
     refusals.refuse(config.serving, contenders, tasks, say)

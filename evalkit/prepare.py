@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalkit import control, environment, harnesses, images, registry
-from evalkit.config import check_tasks
+from evalkit import comparability, control, environment, harnesses, images, registry, server
+from evalkit.config import check_policy, check_tasks
 from evalkit.errors import DataError, InfrastructureError
 from evalkit.events import Stage
 from evalkit.identity import digest
-from evalkit.plan import Contender, PlannedTask
+from evalkit.plan import Contender, PlannedTask, averages
 from evalkit.types import Engine, Image, Model
 
 if TYPE_CHECKING:
@@ -57,6 +57,28 @@ def tasks(config: Config) -> list[Task]:
         found = [replace(task, images=config.images) for task in found]
     if config.dialect is not None:
         found = [replace(task, dialect=config.dialect) for task in found]
+    return found
+
+
+def checked(config: Config) -> list[Task]:
+    """The tasks, as ``tasks`` has them, once everything that a user named is known to be there.
+
+    Needs no store, no server and no network: what is wrong with the words alone is told before anything is waited for.
+
+    Raises:
+        UsageError: A task, a model's folder, a file or a difference that was named cannot be.
+        ConfigError: The policy is for rows that the report will not have, or a table of figures is wrong.
+    """
+    found = tasks(config)
+    registry.published(config.published, config.baseline.source)
+    check_policy(config.policy, [task.name for task in found], averages(found, averaged(config)))
+    for name in {choice.source: None for choice in config.models if choice.label not in config.endpoints}:
+        environment.refuse_missing(name)
+    for path in map(Path, config.data.values()):
+        if not path.exists():
+            raise DataError(f"{path}: no such file or folder", fix="check the path given with --data")
+    served = {name for choice in config.models for name in server.numeric_names(config.serving(choice.label))}
+    comparability.refuse_unknown(config.accept_differences, comparability.run_keys(served))
     return found
 
 

@@ -30,7 +30,6 @@ from evalkit import (
 )
 from evalkit.checks import FROM_STORE, Checks
 from evalkit.client import Policy
-from evalkit.config import check_policy
 from evalkit.errors import (
     EvalkitError,
     FullDiskError,
@@ -43,7 +42,7 @@ from evalkit.events import Notice, Stage
 from evalkit.harnesses.chat import Chat
 from evalkit.identity import file_name
 from evalkit.ledger import Ledger, outset, with_earlier
-from evalkit.plan import Plan, averages
+from evalkit.plan import Plan
 from evalkit.report import words
 from evalkit.store import RunRow, Store
 
@@ -55,7 +54,7 @@ if TYPE_CHECKING:
     from evalkit.plan import Contender
     from evalkit.prepare import Source
     from evalkit.report import Report
-    from evalkit.types import Json
+    from evalkit.types import Json, Task
 
 SCHEMA_VERSION = 1
 
@@ -84,8 +83,9 @@ def run(config: Config, say: Say) -> Finished:
         EvalkitError: Something that the user, the data or the world must mend; nothing answered so far is lost.
     """
     output = Path(config.output)
+    tasks = prepare.checked(config)
     with Store(output) as store:
-        this = _Run(config, store, output, say)
+        this = _Run(config, tasks, store, output, say)
         try:
             return this.carry_out()
         except EvalkitError as error:
@@ -96,8 +96,8 @@ def run(config: Config, say: Say) -> Finished:
 class _Run:
     """One run; its steps in the order in which they happen."""
 
-    def __init__(self, config: Config, store: Store, output: Path, say: Say) -> None:
-        self._config, self._store, self._output = config, store, output
+    def __init__(self, config: Config, tasks: Sequence[Task], store: Store, output: Path, say: Say) -> None:
+        self._config, self._tasks, self._store, self._output = config, tasks, store, output
         self._say_outside = say
         self._notices: list[str] = []
         self._row: RunRow | None = None
@@ -181,10 +181,7 @@ class _Run:
 
     def _plan(self) -> tuple[Plan, list[Source], list[Source]]:
         """Resolve models and samples: from here on everything is named by its content."""
-        config = self._config
-        tasks = prepare.tasks(config)
-        registry.published(config.published, config.baseline.source)  # what cannot be read is refused before it is late
-        check_policy(config.policy, [task.name for task in tasks], averages(tasks, prepare.averaged(config)), "policy")
+        config, tasks = self._config, self._tasks
         contenders = [prepare.contender(choice, config, self._store, self.say) for choice in config.models]
         refusals.refuse(config.serving, contenders, tasks, self.say)
         again = replace(contenders[0], model=replace(contenders[0].model, label=config.baseline.again.label))

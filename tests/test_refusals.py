@@ -71,8 +71,29 @@ def test_a_flag_that_vllm_lacks_is_refused_with_the_near_miss(tmp_path, monkeypa
     with pytest.raises(UsageError, match="has no such flag") as caught:
         server.refuse_unknown("", {"max-modl-len": 8})
     assert caught.value.fix == "did you mean 'max-model-len'?"
-    every = ["max_model_len", "--flag-1", "no-enable-log-requests", "flag-2.mode", "max-model"]
+    every = ["max_model_len", "--flag-1", "no-enable-log-requests", "flag-2.mode"]
     assert server.refuse_unknown("", dict.fromkeys(every, 1))
+
+
+@pytest.mark.parametrize(
+    ("beginning", "full"),
+    [
+        ("max-model-le", "write it in full: max-model-len"),
+        ("--max_model", "write it in full: max-model-len"),
+        ("no-enable-log", "write it in full: enable-log-requests"),
+        ("flag-10", ""),
+        ("flag-11.mode", ""),
+        ("flag", "write it in full: flag-0 or flag-1 or flag-10 or 117 more"),
+    ],
+)
+def test_a_beginning_of_a_flag_is_refused_with_the_whole_name(tmp_path, monkeypatch, beginning, full):
+    source(tmp_path, monkeypatch)
+    if not full:
+        assert server.refuse_unknown("", {beginning: 8})
+        return
+    with pytest.raises(UsageError, match="has no such flag") as caught:
+        server.refuse_unknown("", {beginning: 8})
+    assert caught.value.fix == full
 
 
 def test_flags_that_cannot_be_checked_are_said_to_be_unchecked(tmp_path, monkeypatch):

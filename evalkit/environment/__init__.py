@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from evalkit.environment.machine import cpu_name, engine, provenance
-from evalkit.environment.models import model, offline
+from evalkit.environment.models import model, offline, refuse_missing
 from evalkit.environment.vision import sees
 from evalkit.environment.weights import checkpoint
 
-__all__ = ["checkpoint", "cpu_name", "engine", "model", "offline", "provenance", "sees"]
+__all__ = ["checkpoint", "cpu_name", "engine", "model", "offline", "provenance", "refuse_missing", "sees"]

@@ -33,13 +33,22 @@ def model(source: str, label: str, revision: str | None = None, *, cache: Path |
         UsageError: There is no such model, or the hub cannot be asked and the local cache does not have it.
         DataError: The folder holds no model.
     """
+    refuse_missing(source)
     if Path(source).is_dir():
         return Model(label, source, folder_digest(Path(source), cache))
-    if source.startswith(("/", "./", "../", "~")) or source.count("/") > 1:
+    return Model(label, source, _commit(source, revision))
+
+
+def refuse_missing(source: str) -> None:
+    """Refuse what can only be a folder and is not there; the hub is not asked.
+
+    Raises:
+        UsageError: So it is.
+    """
+    if not Path(source).is_dir() and (source.startswith(("/", "./", "../", "~")) or source.count("/") > 1):
         raise UsageError(
             f"{source}: there is no such folder", fix="check the path; a model on the hub is named owner/name"
         )
-    return Model(label, source, _commit(source, revision))
 
 
 def _commit(name: str, revision: str | None) -> str:

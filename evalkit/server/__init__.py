@@ -13,7 +13,7 @@ from evalkit.server.inherited import dropped
 from evalkit.server.inherited import sentence as not_passed_on
 from evalkit.server.installed import DISTRIBUTIONS, MAKES_VLLM, Installed, installed
 from evalkit.server.known_flags import refuse_unknown
-from evalkit.server.launch import command, device, gpus_used, numerics, served_name, shown, window
+from evalkit.server.launch import command, device, gpus_used, numeric_names, numerics, served_name, shown, window
 from evalkit.server.lifecycle import Server
 from evalkit.server.orphans import Orphan, orphans, stop_orphan
 from evalkit.server.processor import Processor, processor
@@ -37,6 +37,7 @@ __all__ = [
     "gpus_used",
     "installed",
     "not_passed_on",
+    "numeric_names",
     "numerics",
     "orphans",
     "processor",

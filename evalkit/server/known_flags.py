@@ -12,13 +12,15 @@ from evalkit.errors import UsageError, near_miss
 from evalkit.server.installed import installed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from evalkit.types import Json
 
 _SOURCES: Final = ("engine/arg_utils.py", "entrypoints/**/cli_args.py")
 """Where vLLM writes its flags down: each by its name, or as the field of a class whose fields become flags."""
 _FLAG: Final = re.compile(r"--[a-z][a-z0-9-]*")
+_NAMED: Final = 3
+"""Flags of one beginning that are named."""
 _FEWEST: Final = 100
 """vLLM 0.32 has about 300. Where fewer are found, its source has another shape, and nothing is refused by it."""
 
@@ -44,22 +46,34 @@ def known_flags(python: str) -> frozenset[str]:
 def refuse_unknown(python: str, given: dict[str, Json]) -> bool:
     """Refuse flags of the user that vLLM does not have; returns whether they could be checked.
 
+    A beginning of a flag is none: vLLM would take it for the flag, and evalkit's rules, which go by names, would miss
+    it.
+
     Raises:
-        UsageError: With the near miss.
+        UsageError: With the near miss, or the flags that begin so.
     """
     known = known_flags(python)
     if not known:
         return False
     for raw in given:
-        # A dotted flag sets one key of a JSON flag (``--compilation-config.mode``), and argparse takes beginnings.
+        # A dotted flag sets one key of a JSON flag (``--compilation-config.mode``).
         name = raw.lstrip("-").replace("_", "-").partition(".")[0]
         names = {name, name.removeprefix("no-")}
-        if not any(flag.startswith(one) for one in names for flag in known):
+        if not names & known:
             found = installed(python)
             said = f"serve.args.{raw}: {found.name} {found.version} has no such flag"
-            close = near_miss(name, known)
-            raise UsageError(said, fix=close if close.startswith("did you") else "vllm serve --help=all lists them")
+            raise UsageError(said, fix=_meant(name, names, known))
     return True
+
+
+def _meant(name: str, names: set[str], known: Collection[str]) -> str:
+    """What a flag that is none may stand for."""
+    begun = sorted(flag for flag in known if any(one and flag.startswith(one) for one in names))
+    if begun:
+        more = f" or {len(begun) - _NAMED} more" if len(begun) > _NAMED else ""
+        return f"write it in full: {' or '.join(begun[:_NAMED])}{more}"
+    close = near_miss(name, known)
+    return close if close.startswith("did you") else "vllm serve --help=all lists them"
 
 
 def _in_source(path: Path) -> Iterator[str]:

@@ -276,6 +276,17 @@ def numerics(serving: Serving, model: Model | None = None) -> dict[str, Json]:
     return dict(sorted(found.items()))
 
 
+def numeric_names(serving: Serving) -> set[str]:
+    """Every name that ``numerics`` may have for a model that is served so, and ``file:FLAG`` for flags that name files.
+
+    Looks at nothing but the settings and the variables: no interpreter is asked.
+    """
+    own = {raw.lstrip("-").replace("_", "-").removeprefix("no-") for raw in serving.args}
+    found = {*_PINNED, *own, "trust-remote-code", *(name for profile in PROFILES.values() for name in profile)}
+    variables = {*serving.env, *(name for name in inherited.inherited() if name.startswith("VLLM_"))}
+    return {*found, *(f"file:{name}" for name in own), *(f"env:{name}" for name in variables)} - QUIET_FLAGS
+
+
 def shown(serving: Serving) -> dict[str, str]:
     """The variables of a start that may be printed: secrets are replaced."""
     return {name: "***" if is_secret(name) else value for name, value in variables(serving).items()}

@@ -1,5 +1,6 @@
 """Policy, comparability, noise floor and looking ahead, through the command line."""
 
+import fcntl
 import json
 
 import pytest
@@ -104,6 +105,35 @@ def test_a_policy_for_what_is_not_there_is_a_config_error(workplace, command, mo
     done = workplace.evalkit(command, "--config", "policy.toml", check=2)
     assert said in done.stderr
     assert not list((workplace.folder).glob("runs/*/"))
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--accept-difference", "chat_templat"), "did you mean 'chat_template'? valid: accelerator, "),
+        (("--accept-difference", "samples"), "no such difference can be; valid: accelerator, "),
+        (("--accept-difference", "max_model_len"), "did you mean 'max-model-len'?"),
+        (("--task", "page"), "unknown task 'page'"),
+        (("--data", "pages=nothing.parquet"), "nothing.parquet: no such file or folder"),
+        (("--published", "nothing.md"), "nothing.md: cannot be read"),
+        (("--candidate", "./nothing"), "./nothing: there is no such folder"),
+    ],
+)
+def test_what_is_wrong_with_the_words_is_told_before_a_store_in_use_is(workplace, command, words, said):
+    runs = workplace.folder / "runs"
+    runs.mkdir()
+    with (runs / "store.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = workplace.evalkit(command, *WORDS, *words, check=2)
+        assert said in done.stderr
+        if command == "run":
+            assert "in use" in workplace.evalkit(command, *WORDS, check=5).stderr
+
+
+def test_a_difference_of_a_flag_or_a_variable_can_be_accepted(workplace):
+    more = ("--serve-arg", "odd-flag=1", "--serve-env", "ODD=1", "--accept-difference", "odd-flag")
+    workplace.evalkit("plan", *WORDS, *more, "--accept-difference", "env:ODD", check=0)
 
 
 def test_a_threshold_that_is_no_percentage(workplace):
