@@ -136,7 +136,7 @@ def test_pictures_and_links_of_an_index_lead_to_the_repository(metadata):
     """A page of an index has no folder beside it: a relative address leads nowhere there."""
     assert metadata["Description-Content-Type"] == "text/markdown"
     found = links(metadata.get_payload())
-    assert f"{REPOSITORY}/raw/HEAD/reports/example/demo.png" in found
+    assert f"{REPOSITORY}/raw/HEAD/docs/images/demo.png" in found
     for address in found:
         _, kind, place = address.removeprefix(REPOSITORY).partition("/HEAD/")
         assert kind, address
