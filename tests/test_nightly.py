@@ -71,13 +71,6 @@ def test_it_is_a_schedule_with_one_night_at_a_time(workflow):
     assert "vars.EVALKIT_NIGHTLY" in job["if"]
 
 
-def test_actions_are_pinned_by_tag(steps):
-    used = [step["uses"] for step in steps.values() if "uses" in step]
-    assert len(used) == 4
-    for action in used:
-        assert re.fullmatch(r"actions/[a-z-]+(/[a-z]+)?@v\d+\.\d+\.\d+", action)
-
-
 def test_what_is_saved_is_what_is_restored(steps):
     saved, restored = steps["Save the store"]["with"], steps["Restore the store"]["with"]
     assert saved["path"] == restored["path"]
@@ -90,10 +83,6 @@ def test_whatever_the_gate_says_everything_after_it_runs(steps):
     names = list(steps)
     for name in names[names.index("Compare") + 1 :]:
         assert steps[name]["if"].startswith("${{ always()"), name
-
-
-def test_no_outside_text_stands_in_a_script(steps):
-    assert not [name for name, step in steps.items() if "${{" in step.get("run", "")]
 
 
 @pytest.mark.parametrize("code", [0, 1, 3, 4, 5, 130])
