@@ -41,12 +41,13 @@ def average(name: str, parts: Sequence[Comparison]) -> Comparison:
         sizes=tuple(size for part in parts for size in part.sizes),
         smoke=any(part.smoke for part in parts),
         drawn=any(part.drawn for part in parts),
+        same_answers=bool(parts) and all(part.same_answers for part in parts),
         differences=tuple(
             Difference(one.key, f"{part.task}: {one.what}") for part in parts for one in part.differences
         ),
         parts=tuple(part.task for part in parts),
         tasks=tuple(totals) if whole else (),
-        attempts=pairs.worst(*(part.attempts for part in parts)),
+        attempts=losses.worst(*(part.attempts for part in parts)),
         repeated=_repeated(parts, n),
     )
 

@@ -8,6 +8,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from evalkit.types import Json
 
 
@@ -21,6 +23,11 @@ def canonical(value: Json) -> bytes:
 def digest(value: Json) -> str:
     """The sha256, in hex, of the canonical JSON of ``value``."""
     return sha256(canonical(value)).hexdigest()
+
+
+def said(texts: Mapping[str, str | None]) -> str:
+    """A short digest of what was answered: the texts by id of the attempt, in whatever order they came."""
+    return digest(sorted(texts.items()))[:16]
 
 
 def decoded(text: str | bytes) -> Json:

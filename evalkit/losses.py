@@ -26,6 +26,25 @@ class Lost:
     """Of these: what asking again will not bring. None where the source does not tell."""
 
 
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """How many of one model's attempts have no answer."""
+
+    label: str
+    failed: int
+    planned: int
+
+    @property
+    def share(self) -> float:
+        """Failed of planned, 0-1."""
+        return self.failed / self.planned if self.planned else 0.0
+
+
+def worst(*found: Attempts | None) -> Attempts | None:
+    """Those that lost the largest share."""
+    return max((one for one in found if one is not None), key=lambda one: one.share, default=None)
+
+
 def score_range(scores: Iterable[SampleScore], planned: int, several: int) -> Range:
     """What one model's score can be over ``planned`` samples that are asked ``several`` times each."""
     found = [(score.value, min(1.0, score.attempts / several)) for score in scores]

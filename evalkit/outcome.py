@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 from evalkit import verdict
 from evalkit.errors import ExitCode
 from evalkit.printable import one_line
-from evalkit.verdict import UNCHANGED, Verdict, figures, unchanged
+from evalkit.verdict import Verdict, figures, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -277,8 +277,9 @@ class _Line:
         return f"{self._name(one)} {_figures(one)} is below {one.rule.min_recovery:g} %{_flips(one)}"
 
     def _found(self, one: Judgement) -> str:
-        """A row's name, recovery and interval; first, where so it is, that nothing changed at all."""
-        return f"{self._name(one)}{f': {UNCHANGED},' if unchanged(one) else ''} {_figures(one)}{_flips(one)}"
+        """A row's name, recovery and interval; first, where so it is, that no score changed."""
+        same = unchanged(one)
+        return f"{self._name(one)}{f': {same},' if same else ''} {_figures(one)}{_flips(one)}"
 
     def _by_reason(self, rows: Sequence[Judgement]) -> str:
         """Rows that do not decide, those of one reason together."""
@@ -328,7 +329,8 @@ def _reason(one: Judgement) -> tuple[str, str]:
     low, high, least = one.comparison.recovery.low, one.comparison.recovery.high, one.rule.min_recovery
     few = low is not None and high is not None and least is not None and low < least <= high
     if one.verdict is Verdict.UNDECIDED and few and not one.comparison.smoke:
-        return f": {UNCHANGED}, but " if unchanged(one) else "", f"too few samples to show {least:g} %"
+        same = unchanged(one)
+        return f": {same}, but " if same else "", f"too few samples to show {least:g} %"
     reason = _short(one.reasons[0])
     keys = [difference.key for difference in one.comparison.differences if difference.key != "samples"]
     if one.verdict is Verdict.NOT_COMPARABLE and keys:

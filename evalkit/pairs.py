@@ -15,13 +15,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from evalkit import losses, stats
-from evalkit.losses import Lost
+from evalkit.losses import Lost, worst
 from evalkit.stats import Question
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from evalkit.losses import Range
+    from evalkit.losses import Attempts, Range
     from evalkit.stats import Flips, PairTotals, RecoveryInterval
     from evalkit.types import Json, SampleScore
 
@@ -34,20 +34,6 @@ ASKED_ONCE = "every sample was asked once, so noise is not known (--noise-floor 
 
 _NAMED = 3
 _FEW_PAIRS = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Attempts:
-    """How many of one model's attempts have no answer."""
-
-    label: str
-    failed: int
-    planned: int
-
-    @property
-    def share(self) -> float:
-        """Failed of planned, 0-1."""
-        return self.failed / self.planned if self.planned else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +82,7 @@ class Difference:
     """Something that must be equal on both sides and is not."""
 
     key: str
-    """What ``--accept-difference`` calls it."""
+    """Its name for ``--accept-difference``."""
     what: str
 
 
@@ -130,6 +116,8 @@ class Comparison:
     """Whether only the first samples of the task were asked."""
     drawn: bool = False
     """Whether the samples are a random part of the task's, or of one of the average's tasks."""
+    same_answers: bool = False
+    """Whether both gave the same answers, word for word, on every pair; False where the texts are not known."""
     differences: tuple[Difference, ...] = ()
     """Why it is not comparable; empty when it is."""
     cautions: tuple[str, ...] = ()
@@ -231,6 +219,7 @@ def compare(task: str, baseline: Side, candidate: Side, accepted: Collection[str
         sizes=() if available is None else (available - (planned - n),),
         smoke=baseline.smoke or candidate.smoke,
         drawn=baseline.drawn or candidate.drawn,
+        same_answers=pairs.same_answers,
         differences=open_ones,
         cautions=tuple(cautions),
         totals=totals,
@@ -352,6 +341,11 @@ class _Pairs:
         return found if found.percent is None else replace(found, percent=self.means[1] / self.means[0] * 100)
 
     @property
+    def same_answers(self) -> bool:
+        both = zip(self.first, self.second, strict=True)
+        return bool(self.ids) and all(one.said is not None and one.said == two.said for one, two in both)
+
+    @property
     def means(self) -> tuple[float, float]:
         n = len(self.ids)
         return math.fsum(self.baseline) / n, math.fsum(self.candidate) / n
@@ -390,11 +384,6 @@ def _lost(baseline: Side, candidate: Side, samples: int) -> Lost | None:
         return None
     final = losses.final_count([baseline.final, candidate.final], apart=several)
     return Lost(max(count, samples), "attempts" if several else "samples", final)
-
-
-def worst(*found: Attempts | None) -> Attempts | None:
-    """Those that lost the largest share."""
-    return max((one for one in found if one is not None), key=lambda one: one.share, default=None)
 
 
 def undefined(reason: str, n: int, question: Question = Question.LIKE_THESE) -> RecoveryInterval:

@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, cast
 
 from evalkit import benchmarks, metrics, stats
+from evalkit.identity import digest, said
 from evalkit.types import Answer, Failure, SampleScore, Score, TaskScore
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class Tally:
         self.groups: dict[str, tuple[str, ...]] = {}
         """By id of what is paired: the groups that it belongs to, the widest first (MMLU: category, subject)."""
         self._values: dict[str, dict[str, list[float]]] = {name: {} for name in task.metrics}
+        self._texts: dict[str, dict[str, str | None]] = {}
         self._hangs: dict[str, dict[str, str | None]] = {}
         self._failed: dict[str, Failure] = {}
         self._units: set[str] = set()
@@ -111,6 +113,7 @@ class Tally:
         if headline.left_out:
             self._left_out.setdefault(headline.note or "", {})[sample.id] = key
             return
+        self._texts.setdefault(key, {})[sample.id] = digest(outcome.text)[:16]
         self._running += headline.value
         self._scored += 1
         # Attempts at one problem are averaged: that they share it is no group any more.
@@ -138,6 +141,7 @@ class Tally:
                 key,
                 fmean(values),
                 attempts=len(values),
+                said=said(self._texts[key]),
                 **self._hangs[key],
             )
             for key, values in self._values[self.task.headline].items()

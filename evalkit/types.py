@@ -328,6 +328,8 @@ class SampleScore:
     """A fixed group that it belongs to (a subject, a category): what differs between groups is no chance."""
     attempts: int = 1
     """How many answers ``value`` is the average of."""
+    said: str | None = None
+    """Digest of what was answered, of all attempts; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

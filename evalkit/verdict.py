@@ -45,8 +45,8 @@ from evalkit import stats
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from evalkit.losses import Lost
-    from evalkit.pairs import Attempts, Comparison
+    from evalkit.losses import Attempts, Lost
+    from evalkit.pairs import Comparison
     from evalkit.policy import Rule
     from evalkit.stats import MoreSamples
 
@@ -56,8 +56,6 @@ _AGAIN = {
     "attempts": "the same problems attempted once more would give [{}] by the chance of the attempts alone",
     "combined": "the same questions of all tasks asked again would give [{}] by what is known of their noise alone",
 }
-UNCHANGED = "no answer changed"
-"""What is said first of a row whose scores are the same on both sides."""
 SMOKE = "a smoke run asks the first samples in stored order, which stand for no others: no verdict either way"
 """Why the first rows of a task are undecided, whatever they show."""
 
@@ -129,7 +127,8 @@ def family_sentence(rows: Sequence[Judgement]) -> str | None:
 def sentence(judgement: Judgement) -> str:
     """The answer in one line: that nothing changed where so it is, recovery, interval, verdict, what it rests on."""
     one, threshold = judgement.comparison, judgement.rule.min_recovery
-    words = [*([f"{UNCHANGED}:"] if unchanged(judgement) else []), "RECOVERY", figures(one, threshold)]
+    same = unchanged(judgement)
+    words = [*([f"{same}:"] if same else []), "RECOVERY", figures(one, threshold)]
     if judgement.verdict is not None:
         words.append(judgement.verdict.value.replace("_", " "))
         if threshold is not None:
@@ -148,10 +147,15 @@ def figures(one: Comparison, threshold: float | None) -> str:
     return f"{middle} % [{low}, {high}]"
 
 
-def unchanged(judgement: Judgement) -> bool:
-    """Whether both models have the same score on every pair, and not 0 on all."""
+def unchanged(judgement: Judgement) -> str:
+    """What is said first of a row whose scores are the same on both sides, and not 0 on all; otherwise empty.
+
+    Answers can change without their scores: that none did is said only where the texts are known to be equal.
+    """
     one = judgement.comparison
-    return one.recovery.percent is not None and one.flips is not None and not one.flips.regressed + one.flips.improved
+    if one.recovery.percent is None or one.flips is None or one.flips.regressed + one.flips.improved:
+        return ""
+    return "no answer changed" if one.same_answers else "no score changed"
 
 
 def _verdict(

@@ -102,6 +102,20 @@ def test_a_difference_can_be_declared_intended(tmp_path):
     assert any("accepted difference" in reason for reason in ended.json["reasons"])
 
 
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [(("x", "x"), "no answer changed"), (("x", "y"), "no score changed"), ((None, None), "no score changed")],
+)
+def test_what_did_not_change_are_the_answers_or_only_their_scores(tmp_path, texts, said):
+    pair = []
+    for name, text in zip(("a.jsonl", "b.jsonl"), texts, strict=True):
+        more = {} if text is None else {"answer": text}
+        pair.append(write_lines(tmp_path / name, scored([1, 1, 0] * 40, **more)))
+    outcome, sentence, *_ = evalkit("compare", *pair).out.splitlines()
+    assert f"the task: {said}, 100.0 % [" in outcome
+    assert sentence.startswith(f"{said}: RECOVERY")
+
+
 def test_clusters_are_counted(tmp_path):
     base = [{**line, "cluster": f"page {at // 4}"} for at, line in enumerate(scored([1, 1, 0, 1] * 100))]
     cand = [{**line, "score": 0} if at % 40 < 4 else line for at, line in enumerate(base)]

@@ -60,9 +60,28 @@ def test_undecided_names_the_rows_that_have_too_few_samples():
 def test_a_row_without_a_flip_says_so_before_it_says_that_it_cannot_decide():
     same = row(compared("HumanEval", 164, 120))
     assert alone(same).sentence == (
-        "UNDECIDED (exit 3): nothing degraded; HumanEval: no answer changed, but too few samples to show 99 %."
+        "UNDECIDED (exit 3): nothing degraded; HumanEval: no score changed, but too few samples to show 99 %."
     )
-    assert verdict.sentence(same).startswith("no answer changed: RECOVERY 100.0 % [")
+    assert verdict.sentence(same).startswith("no score changed: RECOVERY 100.0 % [")
+
+
+def test_no_answer_changed_is_said_only_where_every_text_is_the_same():
+    def told(base, cand):
+        sides = [
+            Side("m", {str(at): SampleScore(str(at), 1.0, said=text) for at, text in enumerate(texts)})
+            for texts in (base, cand)
+        ]
+        one = compare("A", *sides)
+        means = average("Vision", [one, compared("B", 20, 20)])
+        assert verdict.sentence(row(means)).startswith("no score changed: ")
+        return verdict.sentence(row(one)).partition(":")[0]
+
+    same = ["a", "b"] * 20
+    assert told(same, same) == "no answer changed"
+    assert told(same, ["a", "c"] * 20) == "no score changed"
+    assert told(same, [*same[:-1], None]) == told([None] * 40, [None] * 40) == "no score changed"
+    sides = [Side("m", {str(at): SampleScore(str(at), 1.0, said="a") for at in range(40)})] * 2
+    assert verdict.sentence(row(average("V", [compare("A", *sides)] * 2))).startswith("no answer changed: ")
 
 
 def test_recovered_names_what_was_shown_and_what_was_not():

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit import averages, pairs, stats
-from evalkit.pairs import Attempts, Side
+from evalkit.losses import Attempts
+from evalkit.pairs import Side
 from evalkit.types import SampleScore
 
 

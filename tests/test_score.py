@@ -45,6 +45,21 @@ def test_planned_is_scored_and_failed():
     assert found.bounds == (pytest.approx(1 / 3), pytest.approx(2 / 3))
 
 
+def test_what_was_said_is_known_apart_from_what_it_is_worth():
+    def said(*texts, task=TASK):
+        total = Tally(task, "m")
+        for at, text in texts:
+            total.add(sample(f"p#{at}", "right"), answer(text))
+        return {score.said for score in total.paired.values()}
+
+    assert said((1, "#####")) == said((1, "#####")) != said((1, "####"))
+    attempts = dataclasses.replace(TASK, decoding=Decoding(10, n=2))
+    both = said((1, "right"), (2, "wrong"), task=attempts)
+    # In whatever order they come; of one problem, all of its attempts.
+    assert both == said((2, "wrong"), (1, "right"), task=attempts) != said((1, "wrong"), (2, "right"), task=attempts)
+    assert len(both) == 1
+
+
 def test_a_failure_is_not_a_wrong_answer():
     total = Tally(TASK, "m")
     total.add(sample("1"), answer("right"))

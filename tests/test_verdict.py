@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit import averages, pairs, stats, verdict
-from evalkit.pairs import Attempts, Side
+from evalkit.losses import Attempts
+from evalkit.pairs import Side
 from evalkit.policy import Rule
 from evalkit.types import SampleScore
 from evalkit.verdict import Verdict

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from evalkit import stats
 from evalkit.answers.reading import Choice, Found, no_metric
 from evalkit.errors import DataError
-from evalkit.pairs import Attempts, Side
+from evalkit.losses import Attempts
+from evalkit.pairs import Side
 from evalkit.textfile import shown
 from evalkit.types import SampleScore
 

@@ -23,8 +23,9 @@ from evalkit.answers import folders
 from evalkit.answers.reading import Choice, Found, identity, no_metric, score
 from evalkit.comparability import CONTENT
 from evalkit.errors import DataError, near_miss
-from evalkit.identity import digest, own_id
-from evalkit.pairs import Attempts, Side
+from evalkit.identity import digest, own_id, said
+from evalkit.losses import Attempts
+from evalkit.pairs import Side
 from evalkit.score import paired_id
 from evalkit.textfile import shown
 from evalkit.types import SampleScore
@@ -95,6 +96,8 @@ class _Gathered:
     values: dict[str, list[float]] = field(default_factory=dict)
     """By id of what is paired, as in the rest."""
     groups: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    texts: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    """Digests of answers by id, where lines have any."""
     counts: Counter[str] = field(default_factory=Counter)
     failed: int = 0
     """Lines, not what is paired."""
@@ -121,6 +124,8 @@ class _Gathered:
             self.failed += 1
         else:
             self.values.setdefault(unit, []).append(value)
+            if "answer" in line:
+                self.texts.setdefault(unit, {})[key] = digest(line["answer"])[:16]
             cluster, stratum = _groups(line, place, self.run.groups)
             # Attempts at one problem are averaged: that they share it is no group any more.
             self.groups[unit] = (None if cluster == unit else cluster, stratum)
@@ -146,7 +151,9 @@ class _Gathered:
         return Side(
             label=label,
             scores={
-                key: SampleScore(key, fsum(values) / len(values), *self.groups[key], attempts=len(values))
+                key: SampleScore(
+                    key, fsum(values) / len(values), *self.groups[key], attempts=len(values), said=self._said(key)
+                )
                 for key, values in self.values.items()
             },
             failed=frozenset(self.counts.keys() - self.values.keys() - self.left_out),
@@ -162,6 +169,11 @@ class _Gathered:
             several=several,
             model=run.model or label,
         )
+
+    def _said(self, unit: str) -> str | None:
+        """What was answered; None where not every line tells."""
+        told = self.texts.get(unit, {})
+        return said(told) if len(told) == len(self.values[unit]) else None
 
 
 def _named(line: Mapping[str, Json], place: str, key: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from evalkit.answers import folders
 from evalkit.answers.reading import Choice, Found, identity, no_metric, score
 from evalkit.errors import DataError
+from evalkit.identity import digest
 from evalkit.pairs import Side
 from evalkit.textfile import objects
 from evalkit.types import SampleScore
@@ -38,6 +39,8 @@ class _Line:
     filter: str
     metrics: dict[str, Json]
     hashes: dict[str, str]
+    said: str | None
+    """Digest of the model's responses; None where the line has none."""
 
 
 def read(path: Path, choice: Choice) -> Found:
@@ -57,7 +60,7 @@ def read(path: Path, choice: Choice) -> Found:
             raise DataError(f"{line.place}: doc_id {line.id} occurs again", fix="compare one run of one task at a time")
         if metric not in line.metrics:
             no_metric(line.place, metric, line.metrics)
-        scores[line.id] = SampleScore(line.id, score(line.metrics[metric], line.place, metric))
+        scores[line.id] = SampleScore(line.id, score(line.metrics[metric], line.place, metric), said=line.said)
     settings |= {"metric": metric, "filter": lines[0].filter}
     original, effective = sizes
     side = Side(
@@ -81,6 +84,7 @@ def _line(place: str, line: dict[str, Json]) -> _Line:
         str(line.get("filter") or "none"),
         {key: value for key, value in line.items() if key not in _OWN},
         {part: str(line[key]) for part, key in _HASHES.items() if line.get(key)},
+        digest(line["resps"])[:16] if line.get("resps") else None,
     )
 
 

@@ -22,7 +22,7 @@ NEEDED: Final = ("id", "score")
 """Columns without which a table is none of scores."""
 COLUMNS: Final = (
     *NEEDED, "task", "model", "problem", "metric", "dialect", "scores", "left_out", "failure", "cluster", "stratum",
-    "part", "available", "content", "question", "prompt", "reference", "references",
+    "part", "available", "answer", "content", "question", "prompt", "reference", "references",
 )  # fmt: skip
 """Those that are read."""
 _MAGIC: Final = b"PAR1"
@@ -114,6 +114,8 @@ def _has_needed(place: str, names: Collection[str]) -> None:
 def _line(cells: dict[str, str], place: str) -> dict[str, Json]:
     """A line of CSV with what its columns mean: everything is text but scores and counts."""
     found: dict[str, Json] = {name: _text(cells[name]) for name in COLUMNS if cells.get(name)}
+    # A cell does not hold a text to the letter: line ends are read as one, and a guarded formula as what it was.
+    found.pop("answer", None)
     found["score"] = _number(cells["score"], place, "score")
     if "available" in found:
         found["available"] = _number(cells["available"], place, "available")

@@ -8,7 +8,8 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from evalkit import averages, cards, checkpoint, comparability, drift, pairs, speed, stats, verdict
-from evalkit.pairs import Attempts, Side
+from evalkit.losses import Attempts
+from evalkit.pairs import Side
 from evalkit.policy import Policy
 from evalkit.report import doubts
 from evalkit.report.facts import Average, Comparability, NoiseFloor, Published, Report, Row

@@ -200,7 +200,7 @@ def _cell(label: str, row: AccuracyRow, axis: Axis | None) -> Cell:
         interval=interval,
         stamp=stamp(one),
         mark=axis.mark(one) if axis else None,
-        unchanged=verdict.UNCHANGED if verdict.unchanged(one) else "",
+        unchanged=verdict.unchanged(one),
         baseline=row.baselines[label] if row.apart else "",
     )
 
@@ -275,7 +275,7 @@ def _again(report: Report) -> Iterator[Ground]:
     if found:
         flipped = sum(one.itself.regressed + one.itself.improved for one in found)
         asked = sum(one.samples for one in found)
-        text = f"asked twice, the baseline itself changed on {flipped:,} of {asked:,} samples"
+        text = f"asked twice, the baseline's own score changed on {flipped:,} of {asked:,} samples"
         yield Ground("Noise floor", text, "good" if not flipped else "unsure", "drift")
 
 
