@@ -27,6 +27,8 @@ from reference import commands, declared, results  # noqa: E402 - the tools are 
 from reference.blocks import BLOCKS  # noqa: E402
 from reference.markdown import filled, table  # noqa: E402
 
+OWN_VARIABLES = {"EVALKIT_SERVER", "EVALKIT_COMPLETE"}
+"""Set by evalkit itself: the mark of its servers, and what click asks of a completion script."""
 REFERENCE = ROOT / "docs/reference"
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 
@@ -182,3 +184,11 @@ def test_a_mark_that_nothing_is_made_for_is_an_error():
 
 def test_a_cell_with_a_bar_stays_one_cell():
     assert table(["a", "b"], [["x|y", "z"]]).splitlines()[-1] == r"| x\|y | z |"
+
+
+def test_every_variable_that_evalkit_reads_is_in_the_reference():
+    said = page("run-folder.md")
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "evalkit").rglob("*.py")]
+    named = {name for text in texts for name in re.findall(r"EVALKIT_[A-Z_]+", text)} - OWN_VARIABLES
+    assert named
+    assert [name for name in sorted(named) if f"`{name}`" not in said] == []
