@@ -247,8 +247,11 @@ def test_a_shell_that_completes_a_word_is_answered(workplace):
     assert (done.returncode, done.stdout, done.stderr) == (0, "plain,history\n", "")
 
 
-@pytest.mark.parametrize("words", [["tasks"], ["--help"], ["run", "--help"]])
+@pytest.mark.parametrize("words", [["tasks"], ["--help"], ["run", "--help"], ["history", "--runs", "past"]])
 def test_a_reader_that_leaves_early_is_not_told_of_a_verdict(workplace, words):
+    from pastruns import write_run
+
+    write_run(workplace.folder / "past")
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
