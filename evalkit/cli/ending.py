@@ -81,8 +81,8 @@ def _unexpected(error: BaseException, *, reader_left: bool) -> int:
     """The code for what no command raises on purpose.
 
     When the reader of our output has gone (`evalkit tasks | head`) click puts another standard output in its place and
-    leaves with 1, which here says "degraded"; rich leaves so out of the very error. With 0 click leaves when a shell has
-    asked how to complete a word.
+    leaves with 1, which here says "degraded"; rich leaves so out of the error itself. With 0 click leaves when a shell
+    has asked how to complete a word.
     """
     if isinstance(error, SystemExit) and not error.code:
         return ExitCode.FINE
