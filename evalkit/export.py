@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from evalkit import private
 from evalkit.errors import OutputError, unwritable
 from evalkit.score import grouped, scores, unit
 from evalkit.types import Answer
@@ -65,9 +67,10 @@ _ACTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\u
 def export(plan: Plan, store: Store, path: Path, kind: Format, chunk: int = _CHUNK) -> int:
     """Write every planned sample of every model of a run; returns the number of lines.
 
-    A reader sees the whole file or none, so what is no file, such as ``/dev/stdout``, cannot be written to; behind a
-    link, the file that it leads to is. In CSV, and there alone, a text that a spreadsheet would take for a formula
-    gets an apostrophe before it: text that begins with = + - @, their full-width forms, a tab or a line break.
+    The file is its owner's alone, as everything that a run leaves. A reader sees the whole of it or none, so what is no
+    file, such as ``/dev/stdout``, cannot be written to; behind a link, the file that it leads to is. In CSV, and there
+    alone, a text that a spreadsheet would take for a formula gets an apostrophe before it: text that begins with
+    = + - @, their full-width forms, a tab or a line break.
 
     Raises:
         OutputError: The file cannot be written.
@@ -81,7 +84,7 @@ def export(plan: Plan, store: Store, path: Path, kind: Format, chunk: int = _CHU
     try:
         if path.exists() and not path.is_file():
             raise OutputError(f"{path}: not a file that could be replaced", fix=f"name a file, such as samples.{kind}")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private.folder(path.parent)
         sink = _SINKS[kind](unfinished)
         try:
             part = list(islice(lines, chunk))
@@ -151,9 +154,14 @@ def _text(value: str | None) -> str | None:
 # --- where a table goes, part by part ---------------------------------------------------------------
 
 
+def _own(path: Path) -> int:
+    """A new file, its owner's alone."""
+    return private.descriptor(path, os.O_WRONLY | os.O_TRUNC)
+
+
 class _Parquet:
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._stream = os.fdopen(_own(path), "wb")
         self._writer: Any = None
 
     def add(self, frame: DataFrame) -> None:
@@ -164,17 +172,18 @@ class _Parquet:
         kinds = {"string": pa.string(), "Int64": pa.int64(), "Float64": pa.float64()}
         schema = pa.schema([(name, kinds[kind]) for name, kind in COLUMNS.items()])
         table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
-        self._writer = self._writer or pq.ParquetWriter(self._path, schema)
+        self._writer = self._writer or pq.ParquetWriter(self._stream, schema)
         self._writer.write_table(table)
 
     def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
+        self._stream.close()
 
 
 class _Csv:
     def __init__(self, path: Path) -> None:
-        self._stream = path.open("w", encoding="utf-8", newline="")
+        self._stream = os.fdopen(_own(path), "w", encoding="utf-8", newline="")
         self._first = True
 
     def add(self, frame: DataFrame) -> None:
@@ -190,7 +199,7 @@ class _Csv:
 
 class _JsonLines:
     def __init__(self, path: Path) -> None:
-        self._stream = path.open("w", encoding="utf-8")
+        self._stream = os.fdopen(_own(path), "w", encoding="utf-8")
 
     def add(self, frame: DataFrame) -> None:
         # pandas' own writer rounds numbers to 15 digits.

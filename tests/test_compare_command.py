@@ -519,6 +519,15 @@ def test_score_leaves_faulty_references_out(tmp_path):
     assert "line 2: left out, reference is not text" in evalkit("score", "--metric", "anls", path).out
 
 
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_a_score_of_nothing_is_no_success(tmp_path, more):
+    path = write_lines(tmp_path / "a.jsonl", [{"answer": "seven", "reference": "seven"}] * 3)
+    ended = evalkit("score", "--metric", "acc", path, *more)
+    assert ended.code == 4
+    assert "none of 3 answers could be scored by acc (no references); name the metric that fits" in ended.err
+    assert evalkit("score", "--metric", "anls", path, *more).code == 0
+
+
 def test_each_task_of_a_folder_has_its_metric(tmp_path):
     for task, metric in (("one", "acc"), ("two", "exact_match")):
         line = {"doc_id": 0, "filter": "none", "metrics": [metric, "other"], metric: 1.0, "other": 0.0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,12 +29,13 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="samples.<format> in the run's folder by default.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print where and how much as one JSON object.")
 @runs_option
-def command(run: str, kind: Format, output: Path | None, runs: Path) -> None:
+def command(run: str, kind: Format, output: Path | None, runs: Path, *, as_json: bool) -> None:
     """Write, and print where and how much."""
     from evalkit import export, reopen  # noqa: PLC0415 - --help must not wait for these
 
     with reopen.opened(run, runs) as (row, store, folder):
         path = output or folder / f"samples.{kind}"
         count = export.export(reopen.plan(row), store, path, kind)
-    click.echo(f"{path}: {count:,} lines")
+    click.echo(json.dumps({"file": str(path), "lines": count}) if as_json else f"{path}: {count:,} lines")

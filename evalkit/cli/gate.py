@@ -16,7 +16,8 @@ from evalkit.printable import printable
 @click.command(
     "gate",
     help="Judge a stored run anew: no server, no data set, no network, and nothing is written unless -o says where. "
-    "RUN is a run's id, the beginning of one, its folder, or `latest`. Without a policy the run's own holds. "
+    "RUN is a run's id, the beginning of one, its folder, or `latest`. Without a policy the run's own holds; "
+    "where that judges no row, one has to be given (exit 2): a gate that asks nothing is none. "
     "The exit code is as that of `run`: 0 fine, 1 degraded, 3 undecided, 4 not comparable or incomplete, "
     "5 a model could not be served.",
 )

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from evalkit import metrics, textfile
-from evalkit.errors import DataError, UsageError
+from evalkit.errors import DataError, NothingScoredError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from evalkit.types import Dialect, Json
+    from evalkit.types import Dialect, Json, Score
 
 
 @click.command(
@@ -53,6 +53,11 @@ def _by_metric(file: Path, metric: str, dialect: Dialect, *, as_json: bool) -> N
     found = [metrics.score(metric, line["answer"], line["reference"], dialect) for line in _lines(file)]
     if not found:
         raise DataError(f"{file}: no lines", fix="write one JSON object a line, with `answer` and `reference`")
+    _show(metric, dialect, found, as_json=as_json)
+    _refuse_nothing(file, metric, found)
+
+
+def _show(metric: str, dialect: Dialect, found: Sequence[Score], *, as_json: bool) -> None:
     counted = [score.value for score in found if not score.left_out]
     mean = fmean(counted) if counted else None
     notes = {at: score.note for at, score in enumerate(found, 1) if score.note}
@@ -75,6 +80,16 @@ def _by_metric(file: Path, metric: str, dialect: Dialect, *, as_json: bool) -> N
     click.echo(f"{metric} ({dialect}): {shown} of {len(counted)} answers")
     for at, note in notes.items():
         click.echo(f"  line {at}: {'left out' if found[at - 1].left_out else 'scored 0'}, {note}")
+
+
+def _refuse_nothing(file: Path, metric: str, found: Sequence[Score]) -> None:
+    """A mean of nothing must not look like a score."""
+    if all(score.left_out for score in found):
+        why = ", ".join(sorted({score.note for score in found if score.note}))
+        raise NothingScoredError(
+            f"{file}: none of {len(found)} answers could be scored by {metric} ({why})",
+            fix="name the metric that fits the references, or correct them",
+        )
 
 
 def _lines(file: Path) -> Iterator[dict[str, Json]]:

@@ -10,7 +10,7 @@ import click
 
 from evalkit import registry
 from evalkit.cli.ending import notice
-from evalkit.errors import UsageError
+from evalkit.errors import NothingScoredError, UsageError
 from evalkit.score import Tally
 from evalkit.types import Answer
 
@@ -28,6 +28,7 @@ def score_task(file: Path, name: str, *, data: Path | None, sanitize: bool, unsa
 
     Raises:
         UsageError: The task is not one whose answers other tools leave.
+        NothingScoredError: The file holds no answer that could be scored.
     """
     (task,) = registry.chosen((name,), None)
     if task.benchmark == "humaneval":
@@ -48,6 +49,10 @@ def score_task(file: Path, name: str, *, data: Path | None, sanitize: bool, unsa
         if answer.verdict is not None:
             judgements.append({"id": sample.id, **answer.verdict})
     _show(task, tally, judgements, as_json=as_json)
+    if not tally.scored:
+        # A mean of nothing must not look like a score.
+        said = f"{file}: no answer to {name} could be scored"
+        raise NothingScoredError(said, fix="name a file with answers to this task")
 
 
 def _judged(

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from evalkit import registry, textfile
+from evalkit.errors import UsageError
 
 
 @click.group("tasks", invoke_without_command=True, help="List tasks and suites; `evalkit tasks show NAME` prints one.")
 @click.option("--tasks-dir", multiple=True, type=click.Path(path_type=Path), help="A folder with tasks of your own.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
-def command(context: click.Context, tasks_dir: tuple[Path, ...]) -> None:
+def command(context: click.Context, tasks_dir: tuple[Path, ...], *, as_json: bool) -> None:
     """List, unless a subcommand was named."""
     context.obj = tasks_dir
     if context.invoked_subcommand is None:
-        _list(tasks_dir)
+        _list(tasks_dir, as_json=as_json)
+    elif as_json:
+        raise UsageError(
+            f"--json before '{context.invoked_subcommand}'", fix="write it behind: evalkit tasks list --json"
+        )
 
 
 @command.command("list", help="List tasks and suites.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj
-def list_command(tasks_dir: tuple[Path, ...]) -> None:
+def list_command(tasks_dir: tuple[Path, ...], *, as_json: bool) -> None:
     """List."""
-    _list(tasks_dir)
+    _list(tasks_dir, as_json=as_json)
 
 
 @command.command("show", help="Print a task's or a suite's file, and where it is.")
@@ -37,8 +46,12 @@ def show(tasks_dir: tuple[Path, ...], name: str) -> None:
     click.echo(textfile.text(Path(found.source)).rstrip())
 
 
-def _list(tasks_dir: tuple[Path, ...]) -> None:
+def _list(tasks_dir: tuple[Path, ...], *, as_json: bool) -> None:
     tasks, suites = registry.tasks(tasks_dir), registry.suites(tasks_dir)
+    if as_json:
+        found = {"tasks": list(map(asdict, tasks.values())), "suites": list(map(asdict, suites.values()))}
+        click.echo(json.dumps(found))
+        return
     width = max(map(len, [*tasks, *suites]))
     click.echo("tasks")
     for task in tasks.values():

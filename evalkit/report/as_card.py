@@ -172,7 +172,8 @@ def _result(part: PlannedTask, score: TaskScore) -> Iterator[str]:
     yield f"  type: {'image-text-to-text' if task.benchmark in BENCHMARKS else 'text-generation'}"
     yield "dataset:"
     yield f"  name: {_quoted(task.title)}"
-    yield f"  type: {_quoted(data.id or task.benchmark)}"
+    # Rows of one's own are not those of the benchmark whose format they have, and must not be found under its name.
+    yield f"  type: {_quoted(data.id or f'own files ({task.name})')}"
     if data.config:
         yield f"  config: {_quoted(data.config)}"
     yield f"  split: {_quoted(data.split)}"

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from evalkit import history, places, since
-from evalkit.errors import EvalkitError
+from evalkit.errors import EvalkitError, near_miss
 from evalkit.report.marks import visible
 from evalkit.view import answers, index, table
 from evalkit.view.building import Building, Indexes
@@ -22,7 +22,7 @@ from evalkit.view.pictures import Pictures
 from evalkit.view.samples import PAGE, Filter, Found, Samples
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from starlette.requests import Request
@@ -98,6 +98,8 @@ class Pages:
         task = request.query_params.get("task") or None
         chosen = [line for line in lines if task in {None, line.task}]
         names = {line.task: line.title for line in lines}
+        if task is not None:
+            _refuse_unknown("task", task, names)
         missing = history.gone_text(history.gone(self._output))
         # Every stored answer of two runs is read for it: of one task that is quick, of a whole suite it is not.
         found = since.findings(chosen, self._output) if task else {}
@@ -264,11 +266,16 @@ def _whole(request: Request, name: str, otherwise: int) -> int:
 
 
 def _filter(request: Request, samples: Samples) -> tuple[Filter, dict[str, str]]:
-    """What the address asks for, and the same as a query; what it gets wrong is passed over."""
+    """What the address asks for, and the same as a query.
+
+    Raises:
+        HTTPException: A filter is set to what there is none of: every sample would seem to be of that kind.
+    """
     given, files = request.query_params, samples.files
     query = {name: given.get(name, "") for name in ("model", "task", "flip", "outcome", "failure", "text")}
-    known = _choices(samples)
-    query |= {name: "" for name, names in known.items() if query[name] not in names}
+    for name, names in _choices(samples).items():
+        if query[name]:
+            _refuse_unknown(name, query[name], names)
     own = 1 if len(files.models) > 1 else 0
     wanted = Filter(
         model=files.models.index(query["model"]) if query["model"] else own,
@@ -279,6 +286,12 @@ def _filter(request: Request, samples: Samples) -> tuple[Filter, dict[str, str]]
         text=query["text"][:400],
     )
     return wanted, {name: value for name, value in query.items() if value}
+
+
+def _refuse_unknown(name: str, value: str, known: Collection[str]) -> None:
+    if value not in known:
+        said = f"There is no {name} '{value[:100]}' here"
+        raise HTTPException(400, f"{said}: {near_miss(value, known)}" if known else f"{said}.")
 
 
 def _choices(samples: Samples) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from commands import evalkit
 
 HEAVY = {"torch", "vllm", "lm_eval", "datasets", "pandas", "pyarrow", "numpy", "aiohttp", "requests", "PIL"}
 
@@ -206,6 +207,29 @@ def test_tasks_can_be_listed_and_shown(workplace):
     assert "pages" in listed
     assert "pixtral-card" in listed
     assert "lmms-lab/MMMU" in workplace.evalkit("tasks", "show", "mmmu", check=0).stdout
+
+
+@pytest.mark.parametrize("words", [("tasks", "--json"), ("tasks", "list", "--json")])
+def test_tasks_are_listed_for_machines(words):
+    found = evalkit(*words).json
+    tasks = {one["name"]: one for one in found["tasks"]}
+    assert tasks["mmmu"]["dataset"]["id"] == "lmms-lab/MMMU"
+    assert {"mmlu", "humaneval"} < {*tasks}
+    assert {one["name"]: one["averages"] for one in found["suites"]}["pixtral-card"] == ["Vision"]
+
+
+def test_json_before_a_subcommand_is_told_its_place():
+    ended = evalkit("tasks", "--json", "show", "mmmu")
+    assert (ended.code, "write it behind" in ended.err) == (2, True)
+
+
+def test_a_machine_is_examined_for_machines(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    ended = evalkit("doctor", "-o", tmp_path, "--json")
+    assert ended.code == ended.json["exit_code"]
+    assert {one["status"] for one in ended.json["findings"]} <= {"ok", "note", "problem"}
+    assert ended.json["findings"][0]["name"] == "Python"
+    assert (ended.code == 5) == any(one["status"] == "problem" for one in ended.json["findings"])
 
 
 def test_score_speaks_json(workplace):

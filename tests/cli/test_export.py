@@ -146,6 +146,21 @@ def test_a_checkers_verdict_is_one_column_of_json(tmp_path, kind):
     assert [json.loads(row["scores"])["pass@1+"]["value"] for row in found[:2]] == [0.0, 0.0]
 
 
+@pytest.mark.parametrize("kind", ["parquet", "csv", "jsonl"])
+def test_a_table_is_its_owners_alone(kept, tmp_path, kind):
+    plan, store = kept
+    path = tmp_path / "deep" / f"out.{kind}"
+    before = os.umask(0o000)
+    try:
+        export.export(plan, store, path, kind)
+        assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+        path.chmod(0o644)
+        export.export(plan, store, path, kind)
+        assert path.stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(before)
+
+
 def test_a_folder_that_cannot_be_written_is_one_line(kept, tmp_path):
     plan, store = kept
     (tmp_path / "file").write_text("")
@@ -184,8 +199,10 @@ def test_the_command_writes_beside_the_report_or_where_it_is_told(workplace):
         assert done.code == 0, done.err
         assert "14 lines" in done.out
         assert len(rows(run / f"samples.{kind}", kind)) == 14  # three charts, and two pictures with two questions each
-    done = evalkit("export", "latest", "--runs", run.parent, "--format", "csv", "-o", workplace.folder / "a/b.csv")
+    words = ("export", "latest", "--runs", run.parent, "--format", "csv", "-o", workplace.folder / "a/b.csv")
+    done = evalkit(*words, "--json")
     assert done.code == 0, done.err
+    assert done.json == {"file": str(workplace.folder / "a/b.csv"), "lines": 14}
     assert len(rows(workplace.folder / "a/b.csv", "csv")) == 14
     found = rows(run / "samples.jsonl", "jsonl")
     one = json.loads((run / "samples/base/pages.jsonl").read_text().splitlines()[0])

@@ -72,7 +72,11 @@ def test_two_tasks_on_the_same_data_stay_apart_in_the_hubs_own_writer():
 def test_a_text_task_and_data_of_ones_own():
     one = built({"base": [RIGHT], "cand": [MIXED]}, tasks=(task(benchmark="mmlu", dataset=Dataset("", "test")),))
     (first, _) = card(one).data.eval_results
-    assert (first.task_type, first.dataset_type, first.dataset_revision) == ("text-generation", "mmlu", None)
+    assert (first.task_type, first.dataset_type, first.dataset_revision) == (
+        "text-generation",
+        "own files (docvqa)",
+        None,
+    )
 
 
 def test_a_score_of_a_part_says_of_how_much():

@@ -58,7 +58,7 @@ def visit(tmp_path_factory):
 ADDRESSES = ["/", "/history", RUN, f"{RUN}/samples", *[f"{RUN}/samples/{n}" for n in range(7)]]
 
 
-@pytest.mark.parametrize("path", [*ADDRESSES, f"{RUN}/samples?text=%3Cscript%3E&task=%3Cb%3E&page=99999"])
+@pytest.mark.parametrize("path", [*ADDRESSES, f"{RUN}/samples?text=%3Cscript%3E&page=99999"])
 def test_nothing_from_outside_becomes_part_of_the_page(visit, path):
     reply = visit.get(path)
     assert reply.status_code == 200
@@ -69,6 +69,29 @@ def test_nothing_from_outside_becomes_part_of_the_page(visit, path):
     assert not re.search(r'(?:src|href|action)="(?!/(?!/))[^#]', reply.text)
     assert not re.search("[\0\x1b\u202a-\u202e\u2066-\u2069]", reply.text)
     assert len(reply.content) < 400_000
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("samples?task=%3Cb%3E", "There is no task &#39;&lt;b&gt;&#39; here: known: pages"),
+        ("samples?flip=regresed", "There is no flip &#39;regresed&#39; here: did you mean &#39;regressed&#39;?"),
+        ("samples?outcome=rihgt", "did you mean &#39;right&#39;?"),
+        ("samples?failure=deadline", "There is no failure &#39;deadline&#39; here: known: server_error"),
+        ("samples?model=nobody", "There is no model &#39;nobody&#39; here"),
+        ("samples/0?task=page", "did you mean &#39;pages&#39;?"),
+    ],
+)
+def test_a_filter_that_is_set_to_nothing_there_is_says_so(visit, query, said):
+    reply = visit.get(f"{RUN}/{query}")
+    assert reply.status_code == 400
+    assert said in reply.text
+    assert "<b>" not in reply.text
+
+
+def test_a_history_of_a_task_that_no_run_has_says_so(visit):
+    reply = visit.get("/history?task=page")
+    assert (reply.status_code, "did you mean &#39;pages&#39;?" in reply.text) == (400, True)
 
 
 def test_what_was_hidden_is_seen(visit):
