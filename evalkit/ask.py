@@ -16,6 +16,7 @@ from evalkit.deaths import Death, Deaths
 from evalkit.errors import DataError, InfrastructureError, UsageError
 from evalkit.events import Notice, ServerState, Stage
 from evalkit.harnesses import Served
+from evalkit.printable import agreeing, counted
 from evalkit.server import Server
 from evalkit.types import Failure, FailureKind
 
@@ -180,8 +181,9 @@ class _Talk:
             finally:
                 self._remember()
         if self.ledger.waiting:
+            gone = len(self.ledger.waiting)
             raise DataError(
-                f"{len(self.ledger.waiting)} planned samples are no longer in the data",
+                f"{counted(gone, 'planned sample')} {agreeing(gone, 'is', 'are')} no longer in the data",
                 fix="the data changed during the run; run the same command again",
             )
 
@@ -195,7 +197,7 @@ class _Talk:
     async def _ask_once_more(self, death: asyncio.Future[None] | None) -> None:
         """What failed in a way that may have passed by now, each sample once."""
         model, count = self.ledger.contender.model, len(self.ledger.deferred)
-        self.ledger.say(Stage(f"{model.label}: asking {count:,} failed samples once more"))
+        self.ledger.say(Stage(f"{model.label}: asking {counted(count, 'failed sample')} once more"))
         self.ledger.once_more()
         policy = replace(self._policy, tries=1)
         async with Client(self.url, self.model, policy, model.names) as client, self._telling_of_silence(client):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from evalkit.events import Stage
+from evalkit.printable import counted
 from evalkit.store import settled, verdict_key
 from evalkit.types import Answer
 
@@ -94,7 +95,7 @@ class Checks:
     def finish(self) -> None:
         """Wait for every verdict."""
         if self._waiting:
-            self.say(Stage(f"judging {len(self._waiting)} more programs"))
+            self.say(Stage(f"judging {counted(len(self._waiting), 'more program')}"))
         while self._waiting:
             self.collect(_LOOK_EVERY_S)
 

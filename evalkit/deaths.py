@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from evalkit.errors import ServerFailedError
+from evalkit.printable import counted
 from evalkit.types import Failure, FailureKind
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Deaths:
             if not (answered and suspected):
                 raise self._given_up(death, "the server died twice before it answered anything")
         if self._since_killer > self.restarts:
-            raise self._given_up(death, f"the server died {self.count} times")
+            raise self._given_up(death, f"the server died {counted(self.count, 'time')}")
         self.suspects = tuple(_apart(death.under_way))
         return None
 
@@ -94,7 +95,7 @@ class Deaths:
         """The error of a model that too many different requests killed."""
         if len(self.killers) < KILLERS:
             return None
-        return self._given_up(death, f"{len(self.killers)} different requests each killed the server")
+        return self._given_up(death, f"{counted(len(self.killers), 'different request')} each killed the server")
 
     def steps(self) -> Iterator[Sequence[Keys]]:
         """The suspects in the order in which to ask them, those of one step together."""

@@ -20,7 +20,7 @@ from rich.text import Text
 from evalkit.events import Notice, Outset, Progress, ServerState, Stage
 from evalkit.library_log import standard_error
 from evalkit.pace import Whole
-from evalkit.printable import one_line
+from evalkit.printable import counted, one_line, part_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -279,15 +279,15 @@ class LiveTable(Display):
 def _outset(event: Outset) -> str:
     """What a run will do, in a line."""
     missing = sum(event.owed.values())
-    servers = "no server" if not event.starts else f"{event.starts} server{'s' if event.starts > 1 else ''}"
+    servers = "no server" if not event.starts else counted(event.starts, "server")
     stored = f" of {event.planned:,}; the store has the others" if missing < event.planned else ""
-    return f"{servers} to start, {missing:,} answers to get{stored}"
+    return f"{servers} to start, {counted(missing, 'answer')} to get{stored}"
 
 
 def _whole(whole: Whole) -> str:
     """How far the whole run is: answers, time gone, time left."""
     left = "" if whole.left_s is None else f", about {_minutes(whole.left_s)} left"
-    return f"{whole.answered:,} of {whole.planned:,} answers, {_minutes(whole.elapsed_s)} gone{left}"
+    return f"{part_of(whole.answered, whole.planned, 'answer')}, {_minutes(whole.elapsed_s)} gone{left}"
 
 
 def _minutes(seconds: float) -> str:

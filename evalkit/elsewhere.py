@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from evalkit import printable
+
 _REASONING: Final = (
     "start the server without --reasoning-parser, or raise max_tokens of the task where the reasoning was cut short"
 )
@@ -24,7 +26,8 @@ def first(task: str, place: str) -> str:
 
 def counted(count: int, scored: int, place: str) -> str:
     """What a report tells of all of them."""
-    return f"{count:,} of {scored:,} answers came back as '{place}' and were scored as empty; {_mend(place)}"
+    some, were = printable.part_of(count, scored, "answer"), printable.agreeing(count, "was", "were")
+    return f"{some} came back as '{place}' and {were} scored as empty; {_mend(place)}"
 
 
 def _mend(place: str) -> str:

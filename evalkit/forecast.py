@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from evalkit import stats
+from evalkit.printable import counted, part_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -259,7 +260,7 @@ def _basis(one: Forecast) -> str:
     if one.guessed or past is None:
         share += " (a guess; --discordance SHARE states another)"
     else:
-        share += f" (as in {past.pairs:,} pairs of run {past.run})"
+        share += f" (as in {counted(past.pairs, 'pair')} of run {past.run})"
         if past.design_effect > 1.0:
             share += f", samples that share a cluster widen it {past.design_effect:.2f} times"
     if past is None:
@@ -268,8 +269,9 @@ def _basis(one: Forecast) -> str:
             f"{share}; no earlier answers, so no time can be told ({learn}), and answers count as long as they may be"
         )
     if one.stored:
-        share += f"; {one.stored:,} of {one.requests:,} answers are in the store and not in the time"
-    return f"{share}; time and tokens as in {past.answers:,} answers of run {past.run}, {past.latency_s:.2f} s each"
+        share += f"; {part_of(one.stored, one.requests, 'answer', ('is', 'are'))} in the store and not in the time"
+    answers = counted(past.answers, "answer")
+    return f"{share}; time and tokens as in {answers} of run {past.run}, {past.latency_s:.2f} s each"
 
 
 def _count(number: float) -> str:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from evalkit import verdict
 from evalkit.errors import ExitCode
-from evalkit.printable import one_line
+from evalkit.printable import agreeing, counted, one_line, part_of
 from evalkit.verdict import Verdict, figures, unchanged
 
 if TYPE_CHECKING:
@@ -261,16 +261,16 @@ class _Line:
         tasks = self._tasks
         smoke, drawn = (sum(getattr(one, name) for one in tasks) for name in ("smoke", "drawn"))
         if smoke and (smoke < len(tasks) or all(one.reasons[0] != verdict.SMOKE for one in told)):
-            yield _SMOKE if smoke == len(tasks) else f"{smoke} of {len(tasks)} tasks: {_SMOKE}"
+            yield _SMOKE if smoke == len(tasks) else f"{part_of(smoke, len(tasks), 'task')}: {_SMOKE}"
         if drawn:
-            yield _DRAWN if drawn == len(tasks) else f"{drawn} of {len(tasks)} tasks {_DRAWN}"
+            yield _DRAWN if drawn == len(tasks) else f"{part_of(drawn, len(tasks), 'task')} {_DRAWN}"
 
     def _kept(self, rows: Sequence[Judgement]) -> str:
         """The rows that show what they had to."""
         told = _listed(map(self._found, rows))
         thresholds = {one.rule.min_recovery for one in rows}
         least = f"{thresholds.pop():g} %" if len(thresholds) == 1 else "their thresholds"
-        return f"{told} {'is' if len(rows) == 1 else 'are'} shown to keep {least}"
+        return f"{told} {agreeing(len(rows), 'is', 'are')} shown to keep {least}"
 
     def _below(self, one: Judgement) -> str:
         """A row that lies below its threshold, with the flips behind it."""
@@ -320,8 +320,7 @@ def _flips(one: Judgement) -> str:
     if flips is None or unchanged(one):
         return ""
     what = "problem" if one.comparison.attempts is not None and not one.comparison.parts else "answer"
-    plural = "" if flips.regressed == 1 else "s"
-    return f" ({flips.regressed:,} {what}{plural} lost, {flips.improved:,} gained)"
+    return f" ({counted(flips.regressed, what)} lost, {flips.improved:,} gained)"
 
 
 def _reason(one: Judgement) -> tuple[str, str]:

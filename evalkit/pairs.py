@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from evalkit import losses, stats
 from evalkit.losses import Lost, worst
+from evalkit.printable import agreeing, counted
 from evalkit.stats import Question
 
 if TYPE_CHECKING:
@@ -236,7 +237,8 @@ def _cautions(
     for one in accepted:
         yield f"accepted difference: {one.what}"
     if left_out:
-        yield f"{len(left_out):,} samples are left out on both sides, their references are at fault: {_some(left_out)}"
+        some = f"{counted(len(left_out), 'sample')} {agreeing(len(left_out), 'is', 'are')}"
+        yield f"{some} left out on both sides, with references at fault: {_some(left_out)}"
 
 
 def _without(side: Side, left_out: frozenset[str]) -> Side:
@@ -286,8 +288,7 @@ def _unlike_parts(key: str, baseline: Side, candidate: Side) -> Iterator[str]:
 
 def _content_text(part: str, ids: Sequence[str]) -> str:
     verb = "differ" if part == "references" else "differs"
-    count = "1 sample" if len(ids) == 1 else f"{len(ids):,} samples"
-    return f"the {part} of {count} with the same id {verb}: {_some(ids)}"
+    return f"the {part} of {counted(len(ids), 'sample')} with the same id {verb}: {_some(ids)}"
 
 
 def _some(ids: Iterable[str]) -> str:

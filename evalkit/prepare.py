@@ -12,6 +12,7 @@ from evalkit.errors import DataError, InfrastructureError
 from evalkit.events import Stage
 from evalkit.identity import digest
 from evalkit.plan import Contender, PlannedTask, averages
+from evalkit.printable import counted
 from evalkit.types import Engine, Image, Model
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _source(task: Task, config: Config, store: Store, say: Say) -> Source:
     )
     if len(entries) != planned:
         raise DataError(
-            f"{task.name}: {len(entries)} rows could be read, {planned} were expected",
+            f"{task.name}: {counted(len(entries), 'row')} could be read, expected were {planned:,}",
             fix="the data files are damaged or changed while they were read; fetch them again",
         )
     drawn = planned < questions.available and questions.drawn(config.limit)

@@ -32,9 +32,20 @@ def one_line(text: str) -> str:
     return " ".join(printable(text).split())
 
 
-def counted(count: int, noun: str, plural: str = "") -> str:
+def counted(count: int, noun: str, several: str = "") -> str:
     """``1 sample``, ``1,234 samples``; a noun whose plural takes more than an s brings it along."""
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+    return f"{count:,} {agreeing(count, noun, several or noun + 's')}"
+
+
+def part_of(count: int, whole: int, noun: str, verbs: tuple[str, str] | None = None) -> str:
+    """``1 of 456 samples``; with verbs, one for 1 and one for all else: ``1 of 456 samples has``."""
+    verb = "" if verbs is None else f" {agreeing(count, *verbs)}"
+    return f"{count:,} of {counted(whole, noun)}{verb}"
+
+
+def agreeing(count: int, one: str, several: str) -> str:
+    """The word that goes with ``count`` things: 1 sample *has*, 2 samples *have*."""
+    return one if count == 1 else several
 
 
 def is_secret(variable: str) -> bool:

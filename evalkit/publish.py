@@ -24,6 +24,7 @@ from evalkit import (
 from evalkit.errors import NothingScoredError, unwritable
 from evalkit.identity import file_name
 from evalkit.pairs import Side
+from evalkit.printable import counted
 from evalkit.report import Evidence, Terms
 from evalkit.score import grouped, scores, tally
 from evalkit.types import Answer, Failure, FailureKind, Text
@@ -227,17 +228,17 @@ def nothing_scored(run: str, built: Report, plan: Plan, store: Store) -> Nothing
 
 def _commonest_failure(plan: Plan, store: Store) -> str:
     """The way out when nothing was answered: begin with what went wrong most often."""
-    counted = Counter(
+    kinds = Counter(
         (record.outcome.kind.value, record.outcome.message)
         for one in plan.contenders
         for part in plan.tasks
         for record in store.records(part.listing, one.fingerprint())
         if isinstance(record.outcome, Failure)
     )
-    if not counted:
+    if not kinds:
         return "nothing was asked"
-    ((kind, message), count), *_ = counted.most_common(1)
-    return f"{count} times {kind}: {message}"
+    ((kind, message), count), *_ = kinds.most_common(1)
+    return f"{counted(count, 'time')} {kind}: {message}"
 
 
 def _templates() -> dict[str, str]:

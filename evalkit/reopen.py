@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from evalkit import publish, runfile
 from evalkit.errors import StoreError, UsageError, near_miss
+from evalkit.printable import part_of
 from evalkit.store import FILE, Store
 from evalkit.storefile import reading
 from evalkit.types import Answer
@@ -130,7 +131,7 @@ def check(row: RunRow, store: Store) -> None:
         missing += part.planned - settled
     if missing:
         raise UsageError(
-            f"run {row.id}: {missing:,} of {planned:,} outcomes are not in {store.path}",
+            f"run {row.id}: {part_of(missing, planned, 'outcome', ('is', 'are'))} not in {store.path}",
             fix="finish it with the command that began it" if not row.finished else "name the folder of its own store",
         )
 

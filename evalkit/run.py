@@ -174,8 +174,9 @@ class _Run:
         if count := self._store.withdrawn:
             self.say(
                 Notice(
-                    f"{count:,} answers in {self._store.path} had been ended by their server (aborted, filtered or in "
-                    "error) and were kept as whole ones: they count as failures now, in every run, and are asked again"
+                    f"answers in {self._store.path} that their server had ended (aborted, filtered or in error) and "
+                    f"that were kept as whole ones: {count:,}; they count as failures now, in every run, and are asked "
+                    "again"
                 )
             )
 

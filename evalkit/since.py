@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from evalkit import reopen, stats
 from evalkit.errors import EvalkitError
 from evalkit.history import AVERAGE
-from evalkit.printable import counted
+from evalkit.printable import agreeing, counted
 from evalkit.score import tally
 from evalkit.stats import Noise, Occasions, Shift
 from evalkit.store import Store
@@ -134,7 +134,7 @@ def sentences(one: Since) -> Iterator[str]:
     for model in (one.candidate, one.baseline):
         if model.lost:
             what = f"{counted(model.lost, 'answer')} of {model.label}, scored then and failed now,"
-            yield f"LOST since {one.before}: {what} {'is' if model.lost == 1 else 'are'} in none of these figures"
+            yield f"LOST since {one.before}: {what} {agreeing(model.lost, 'is', 'are')} in none of these figures"
 
 
 def _recovery(one: Since) -> str:

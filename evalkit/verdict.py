@@ -41,6 +41,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from evalkit import stats
+from evalkit.printable import agreeing, counted, part_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -247,12 +248,15 @@ def _more(one: Comparison, threshold: float) -> MoreSamples | None:
 
 
 def _attempts(one: Attempts, max_failed: float) -> str:
-    lost = f"{one.failed:,} of {one.planned:,} attempts of {one.label} have no answer"
+    lost = (
+        f"{part_of(one.failed, one.planned, 'attempt')} of {one.label} {agreeing(one.failed, 'has', 'have')} no answer"
+    )
     return f"{lost} ({one.share * 100:.3g} %; at most {max_failed * 100:g} % may lack one)"
 
 
 def _incomplete(one: Comparison, max_failed: float) -> str:
-    lost = f"{one.planned - one.n:,} of {one.planned:,} planned samples have no pair"
+    count = one.planned - one.n
+    lost = f"{part_of(count, one.planned, 'planned sample', ('has', 'have'))} no pair"
     where = " of its worst task" if one.parts else ""
     return f"{lost} ({one.lost * 100:.3g} %{where}; at most {max_failed * 100:g} % may lack one)"
 
@@ -290,6 +294,10 @@ def _counts(one: Comparison) -> str:
     parts = [f"n = {one.n:,}"]
     parts += [f"{one.failed:,} failed"] if one.failed else []
     parts += [f"{one.missing:,} missing"] if one.missing else []
+    lost = one.losses
+    if lost is not None and lost.unit != "samples":
+        what = counted(lost.count, "attempt") if lost.unit == "attempts" else f"{lost.count:,} {lost.unit}"
+        parts.append(f"{what} without an answer")
     return ", ".join(parts)
 
 
@@ -297,7 +305,7 @@ def _of_all(one: Comparison) -> str:
     """The mark of a part that was drawn."""
     if one.parts or one.available is None:
         return "a part of each task, drawn at random" if one.parts else "a part of the task, drawn at random"
-    return f"on {one.planned:,} of {one.available:,} questions, drawn at random"
+    return f"on {one.planned:,} of {counted(one.available, 'question')}, drawn at random"
 
 
 def _closing(judgement: Judgement) -> Iterator[str]:

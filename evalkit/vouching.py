@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from evalkit.client import Client
 from evalkit.errors import InfrastructureError
 from evalkit.harnesses import Served
+from evalkit.printable import counted
 from evalkit.types import Answer
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ async def _outcomes(client: Client, exam: Exam, entries: Sequence[Asked]) -> Map
     if not found:
         message = next((getattr(one, "message", "") for one in failures if one is not None), "no answer")
         raise InfrastructureError(
-            f"none of {len(entries)} stored answers could be asked again: {message}",
+            f"none of {counted(len(entries), 'stored answer')} could be asked again: {message}",
             fix="see that the server answers; or vouch for what it serves with --endpoint-is MODEL=REVISION",
         )
     return found

@@ -236,7 +236,7 @@ def test_every_format_opens_with_the_same_line():
 
 def test_lost_answers_without_a_threshold_are_incomplete():
     one = built({"base": [[True, None]]})
-    assert one.outcome.lines == ("INCOMPLETE (exit 4): DocVQA (val), base: 1 of 2 samples have no answer.",)
+    assert one.outcome.lines == ("INCOMPLETE (exit 4): DocVQA (val), base: 1 of 2 samples has no answer.",)
 
 
 def test_a_hostile_name_stays_in_one_line():

@@ -14,7 +14,7 @@ from evalkit.client.responses import error_message
 from evalkit.display import LiveTable, PlainLines
 from evalkit.errors import InfrastructureError
 from evalkit.events import Notice, ServerState, Stage
-from evalkit.printable import one_line, printable
+from evalkit.printable import agreeing, counted, one_line, part_of, printable
 from reports import RIGHT, built
 
 HOSTILE = "86%\r100% \x1b[2J\x1b]0;owned\x07red\x9b31m \x08\x7f\u202egnp"
@@ -65,3 +65,27 @@ def test_junit_has_no_stray_carriage_return():
     text = report.junit_stopped(plan, HOSTILE)
     assert harmless(text)
     assert "100% red" in ET.fromstring(text).find(".//error").get("message")
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (0, "0 samples, 0 of 456 answers have none, they"),
+        (1, "1 sample, 1 of 456 answers has none, it"),
+        (2, "2 samples, 2 of 456 answers have none, they"),
+        (1234, "1,234 samples, 1,234 of 456 answers have none, they"),
+    ],
+)
+def test_words_agree_with_their_number(count, said):
+    has = part_of(count, 456, "answer", ("has", "have"))
+    assert f"{counted(count, 'sample')}, {has} none, {agreeing(count, 'it', 'they')}" == said
+    assert part_of(0, 1, "answer") == "0 of 1 answer"
+    assert counted(count, "recovery", "recoveries").endswith("recovery" if count == 1 else "recoveries")
+
+
+def test_a_report_on_one_of_each_counts_in_the_singular():
+    one = built({"base": [RIGHT], "cand": [[True, True, True, None]]})
+    told = "\n".join([report.markdown(one), report.summary(one)])
+    assert "1 of 4 samples has no answer (1 deadline); it is not scored as wrong." in told
+    assert "1 samples" not in told
+    assert "1 answers" not in told

@@ -130,7 +130,7 @@ def test_shown_scores_give_the_shown_recovery_when_samples_are_missing():
 
 def test_failures_are_told_with_bounds_and_never_as_wrong_answers():
     found = "\n".join(report.completeness(built({"base": [RIGHT], "cand": [[True, True, True, None]]})))
-    assert "1 of 4 samples have no answer (1 deadline)" in found
+    assert "1 of 4 samples has no answer (1 deadline)" in found
     assert "between 75.0 % and 100.0 %" in found
 
 

@@ -163,7 +163,7 @@ def test_an_incomplete_average_names_its_worst_task():
     row = averages.average("Vision", [compared(1000, 900), compared(10, 9, failed=1)])
     found = judged(row)
     assert found.verdict is Verdict.INCOMPLETE
-    assert "1 of 1,010 planned samples have no pair (10 % of its worst task" in found.reasons[0]
+    assert "1 of 1,010 planned samples has no pair (10 % of its worst task" in found.reasons[0]
 
 
 @given(
@@ -303,6 +303,11 @@ def test_missing_attempts_are_inside_the_bounds():
     assert held.comparison.recovery.low > 99.2
     assert held.verdict is Verdict.UNDECIDED
     assert held.reasons[0] == "the 160 lost attempts could decide: the same command asks them again"
+    # Every problem has a score, so nothing else in the row's sentence shows what is gone.
+    assert "(n = 400, 160 attempts without an answer;" in verdict.sentence(held)
+    one = attempted([40] * 399 + [39], 50, [50] * 399 + [49])
+    told = verdict.sentence(judged(pairs.compare("t", whole, one), 99.2))
+    assert "(n = 400, 1 attempt without an answer" in told
 
 
 def test_an_average_counts_what_its_tasks_lost():

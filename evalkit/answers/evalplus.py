@@ -14,6 +14,7 @@ from evalkit.answers.reading import Choice, Found, no_metric
 from evalkit.errors import DataError
 from evalkit.losses import Attempts
 from evalkit.pairs import Side
+from evalkit.printable import part_of
 from evalkit.textfile import shown
 from evalkit.types import SampleScore
 
@@ -63,7 +64,9 @@ def read(path: Path, whole: dict[str, Json], choice: Choice) -> Found:
         planned=size or 0,
         available=size,
         settings=settings,
-        cautions=(f"{path}: {timeouts} of {len(attempts)} attempts ran into the time limit",) if timeouts else (),
+        cautions=(f"{path}: {part_of(timeouts, len(attempts), 'attempt')} ran into the time limit",)
+        if timeouts
+        else (),
     )
     return Found("evalplus", {"": side})
 

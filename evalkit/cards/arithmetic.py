@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalkit.cards.figures import Range, mean, mean_range
+from evalkit.printable import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -151,7 +152,7 @@ def _averages(table: AccuracyTable, row: AccuracyRow, scopes: list[list[Accuracy
         for scope in scopes:
             scores = _complete([other.scores[model] for other in scope])
             if scores:
-                because = f"mean of {len(scores)} rows"
+                because = f"mean of {counted(len(scores), 'row')}"
                 expected.append(Expected(mean([one.value for one in scores]), _mean_range(scores), because))
         lacks = "" if expected else "a row of the average has no score"
         yield Figure(table.place, row.name, table.models[model], printed, tuple(expected), lacks)
@@ -175,7 +176,7 @@ def _average_recovery(
         cand = _complete([other.scores[candidate] for other in scope])
         if base and cand:
             top, bottom = _narrowed(cand, own[1]), _narrowed(base, own[0])
-            because = f"{float(top[0]):.4f} / {float(bottom[0]):.4f}, means of {len(base)} rows"
+            because = f"{float(top[0]):.4f} / {float(bottom[0]):.4f}, means of {counted(len(base), 'row')}"
             expected += _ratio(top, bottom, scale, because)
         recoveries = _complete([other.recoveries[candidate - 1] for other in scope])
         if recoveries:

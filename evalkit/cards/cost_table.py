@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from evalkit.cards import figures
 from evalkit.cards.figures import Printed
 from evalkit.cards.published import CostRow, CostTable
+from evalkit.printable import agreeing, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +62,8 @@ def cost_table(
         ratio = None if columns.ratio is None else figures.read(cells[columns.ratio])
         rows.append(CostRow(hardware, model, ratio, measured, per_dollar))
     if moved:
-        notices.append(f"{place}: {moved} rows end with their empty cell; read as rows without a cost reduction")
+        ends = agreeing(moved, "ends with its", "end with their")
+        notices.append(f"{place}: {counted(moved, 'row')} {ends} empty cell; read as without a cost reduction")
     uses = tuple(_use(head[at], number) for number, (_, at) in enumerate(columns.pairs, 1))
     return CostTable(place, _stream(head, columns), uses, tuple(rows))
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.cards.arithmetic import Expected, Figure
 from evalkit.cards.figures import Range, mean, mean_range
+from evalkit.printable import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,9 @@ def reductions(table: CostTable) -> Iterator[Figure]:
         ratios = _ratios(row, baseline)
         expected: tuple[Expected, ...] = ()
         if ratios:
-            because = f"mean of {len(ratios)} ratios of queries per dollar to {baseline.model or 'the baseline'}"
+            because = (
+                f"mean of {counted(len(ratios), 'ratio')} of queries per dollar to {baseline.model or 'the baseline'}"
+            )
             value, found = mean([one for one, _ in ratios]), mean_range([one for _, one in ratios])
             expected = (Expected(value, found, because),)
         lacks = "" if expected else "queries per dollar are missing"

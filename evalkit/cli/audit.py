@@ -11,7 +11,7 @@ import click
 
 from evalkit import cards, textfile
 from evalkit.errors import DataError, ExitCode
-from evalkit.printable import printable
+from evalkit.printable import agreeing, part_of, printable
 
 if TYPE_CHECKING:
     from evalkit.cards import Audit, Card, Finding, Noise
@@ -81,9 +81,9 @@ def _lines(found: Audit) -> list[str]:
     """The audit for a reader: what is wrong first, then the summary, then what else is worth knowing."""
     lines = [_finding(one) for one in found.findings]
     good = found.checked - len(found.findings)
-    summary = f"{good} of {found.checked} figures follow from the others"
+    summary = f"{part_of(good, found.checked, 'figure', ('follows', 'follow'))} from the others"
     if found.findings:
-        summary += f", {len(found.findings)} do not" if len(found.findings) > 1 else ", 1 does not"
+        summary += f", {len(found.findings)} {agreeing(len(found.findings), 'does', 'do')} not"
     if found.unchecked:
         summary += f"; {len(found.unchecked)} could not be checked"
     lines += [
@@ -95,7 +95,7 @@ def _lines(found: Audit) -> list[str]:
         lines += ["", "Price of an hour that the cost figures imply:"]
         lines += [
             f"  {', '.join(filter(None, (one.table, one.hardware))) or 'all'}: ${one.low:.4f} to ${one.high:.4f} "
-            f"({one.agree} of {one.figures} figures agree)"
+            f"({part_of(one.agree, one.figures, 'figure', ('agrees', 'agree'))})"
             for one in found.prices
         ]
     if found.savings:

@@ -16,7 +16,7 @@ from evalkit.cli.policy_file import asked, with_policy
 from evalkit.errors import ConfigError, DataError, UsageError, near_miss
 from evalkit.outcome import outcome
 from evalkit.pairs import Side
-from evalkit.printable import printable
+from evalkit.printable import counted, printable
 from evalkit.types import Dialect
 
 if TYPE_CHECKING:
@@ -123,7 +123,9 @@ def _chosen(base: Path, cand: Path, found: tuple[Found, Found], given: Mapping[s
     chosen = {name: pair for name, pair in sides.items() if name in given["tasks"] or not given["tasks"]}
     if given["expected"] is not None:
         if len(chosen) > 1:
-            raise DataError(f"--expected {given['expected']} with {len(chosen)} tasks", fix="choose one with --task")
+            raise DataError(
+                f"--expected {given['expected']} with {counted(len(chosen), 'task')}", fix="choose one with --task"
+            )
         chosen = {name: (_expecting(one, given["expected"]), other) for name, (one, other) in chosen.items()}
     return chosen
 
@@ -143,7 +145,9 @@ def _matched(baseline: Mapping[str, Side], candidate: Mapping[str, Side]) -> Sid
 
 def _expecting(side: Side, expected: int) -> Side:
     if len(side.known) > expected:
-        raise DataError(f"{side.label} has {len(side.known)} samples, expected {expected}", fix="correct --expected")
+        raise DataError(
+            f"{side.label} has {counted(len(side.known), 'sample')}, expected {expected}", fix="correct --expected"
+        )
     return replace(side, planned=expected, available=expected)
 
 

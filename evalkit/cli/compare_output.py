@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalkit import report, verdict
+from evalkit.printable import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -90,7 +91,7 @@ def lines(found: Compared) -> Iterator[str]:
     for row in found.rows:
         name = row.comparison.task
         if len(found.rows) > 1:
-            kind = f"average of {len(row.comparison.parts)} tasks" if row.comparison.parts else row.rule.tier
+            kind = f"average of {counted(len(row.comparison.parts), 'task')}" if row.comparison.parts else row.rule.tier
             yield f"{name} ({kind})"
         yield verdict.sentence(row)
         yield from (f"  {line}" for line in _details(row))
@@ -108,7 +109,7 @@ def _details(row: Judgement) -> Iterator[str]:
         chance = "" if flips.mcnemar_p is None else f" (McNemar's exact p = {flips.mcnemar_p:.3g})"
         yield f"flips      {flips.regressed:,} regressed, {flips.improved:,} improved{chance}"
     if found.method is not None:
-        clusters = f", {found.clusters:,} clusters" if found.clusters < found.n else ""
+        clusters = f", {counted(found.clusters, 'cluster')}" if found.clusters < found.n else ""
         yield f"interval   95 %, {_METHODS[found.method]}{clusters}"
     yield from (f"- {reason}" for reason in row.reasons)
 

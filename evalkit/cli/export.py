@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evalkit.cli.stored import runs_option
+from evalkit.printable import counted
 
 if TYPE_CHECKING:
     from evalkit.export import Format
@@ -38,4 +39,4 @@ def command(run: str, kind: Format, output: Path | None, runs: Path, *, as_json:
     with reopen.opened(run, runs) as (row, store, folder):
         path = output or folder / f"samples.{kind}"
         count = export.export(reopen.plan(row), store, path, kind)
-    click.echo(json.dumps({"file": str(path), "lines": count}) if as_json else f"{path}: {count:,} lines")
+    click.echo(json.dumps({"file": str(path), "lines": count}) if as_json else f"{path}: {counted(count, 'line')}")

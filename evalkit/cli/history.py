@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evalkit.cli.ending import notice
-from evalkit.printable import one_line
+from evalkit.printable import counted, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,9 +71,7 @@ def command(task: str | None, output: str, *, everything: bool, as_json: bool) -
     for line, one in zip(found, told, strict=True):
         _show(line, console, () if one is None else since.sentences(one))
     if left_out:
-        click.echo(
-            f"{left_out} unfinished or smoke run{'s' if left_out > 1 else ''} left out; --all shows what they have"
-        )
+        click.echo(f"{counted(left_out, 'unfinished or smoke run')} left out; --all shows what they have")
 
 
 def _more(left_out: int) -> str:

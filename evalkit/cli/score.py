@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from evalkit import metrics, textfile
+from evalkit import metrics, printable, textfile
 from evalkit.errors import DataError, NothingScoredError, UsageError
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _show(metric: str, dialect: Dialect, found: Sequence[Score], *, as_json: boo
         )
         return
     shown = "no score" if mean is None else f"{mean * 100:.2f} %"
-    click.echo(f"{metric} ({dialect}): {shown} of {len(counted)} answers")
+    click.echo(f"{metric} ({dialect}): {shown} of {printable.counted(len(counted), 'answer')}")
     for at, note in notes.items():
         click.echo(f"  line {at}: {'left out' if found[at - 1].left_out else 'scored 0'}, {note}")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evalkit import registry
+from evalkit import printable, registry
 from evalkit.cli.ending import notice
 from evalkit.errors import NothingScoredError, UsageError
 from evalkit.score import Tally
@@ -73,7 +73,7 @@ def _judged(
             checker.submit(str(number), sample, text)
         total = len(waiting)
         with one_bar(as_json=as_json) as progress:
-            bar = progress.add_task(f"judging {total} programs", total=total)
+            bar = progress.add_task(f"judging {printable.counted(total, 'program')}", total=total)
             while waiting:
                 for key, verdict in checker.ready(_LOOK_EVERY_S):
                     sample, answer = waiting.pop(key)
@@ -95,8 +95,8 @@ def _show(task: Task, tally: Tally, judgements: Sequence[Mapping[str, Json]], *,
             told["judgements"] = list(judgements)
         click.echo(json.dumps(told))
         return
-    counted = f"{found.scored} answers to {len(tally.paired)} questions"
+    counted = f"{printable.counted(found.scored, 'answer')} to {printable.counted(len(tally.paired), 'question')}"
     for name, value in found.metrics.items():
         click.echo(f"{task.name} {name}: {'–' if value is None else f'{value * 100:.2f} %'} ({counted})")
     for note, count in found.notes.items():
-        click.echo(f"  {count} answers: {note}")
+        click.echo(f"  {printable.counted(count, 'answer')}: {note}")

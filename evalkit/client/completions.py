@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from evalkit.client.responses import excerpt, one_line, storable
 from evalkit.identity import decoded
+from evalkit.printable import counted
 from evalkit.types import WHOLE, Answer, Elsewhere, Failure, FailureKind, ended
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def _in_order(said: Mapping[str, Json], count: int | None) -> list[tuple[str, di
     if count is None:
         return [(f"choices[{at}]", one) for at, one in enumerate(found)]
     if len(found) != count:
-        raise _UnusableError(f"{len(found)} choices, {count} were asked for")
+        raise _UnusableError(f"{counted(len(found), 'choice')}, asked for were {count}")
     # A server that gives one choice need not number it.
     numbers = [one.get("index", 0) for one in found]
     if any(type(number) is not int for number in numbers) or sorted(numbers) != list(range(count)):

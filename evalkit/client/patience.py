@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from evalkit.printable import counted
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -48,7 +50,7 @@ class Patience:
         if not request.more_tokens:
             return said
         return (
-            f"{said} ({self.policy.deadline_s:g} s, and {request.more_tokens:,} more tokens at "
+            f"{said} ({self.policy.deadline_s:g} s, and {counted(request.more_tokens, 'more token')} at "
             f"{self.policy.slowest_tokens_per_s:g} a second), nor any other response meanwhile"
         )
 

@@ -17,6 +17,7 @@ from evalkit.client.request import Policy
 from evalkit.client.tries import Tried, broken, one_failure, refused, wait_before_try, with_history
 from evalkit.control import authorization, proxy_for, server_root
 from evalkit.errors import InfrastructureError
+from evalkit.printable import counted
 from evalkit.types import PASSING, Failure, FailureKind
 
 if TYPE_CHECKING:
@@ -279,7 +280,7 @@ class Client:
         self._failed_in_a_row += 1
         if self._failed_in_a_row >= self._policy.window * self._policy.lost_windows:
             raise InfrastructureError(
-                f"{self._root}: {self._failed_in_a_row} requests in a row failed on every try "
+                f"{self._root}: {counted(self._failed_in_a_row, 'request')} in a row failed on every try "
                 f"({outcome.kind}: {outcome.message})",
                 fix="see whether the server is alive; the same command then continues where this one stopped",
             )

@@ -12,6 +12,7 @@ from evalkit import chat, draw, prompts
 from evalkit.benchmarks import BENCHMARKS
 from evalkit.client import Request
 from evalkit.errors import DataError
+from evalkit.printable import counted
 from evalkit.rows import Rows, open_rows
 from evalkit.types import Failure, FailureKind, PublishedPrompt, Sample, Text
 
@@ -95,8 +96,8 @@ class Portion:
             self.possible = self.rows.absent(limit) <= _FETCHED_TO_DRAW
             if not self.possible:
                 self.tell(
-                    f"{self.task.name}: the first {limit:,} rows in stored order: to draw them at random every file "
-                    f"has to be here (evalkit fetch --rows)"
+                    f"{self.task.name}: the first {counted(limit, 'row')} in stored order: to draw them at random "
+                    f"every file has to be here (evalkit fetch --rows)"
                 )
         return self.possible
 
@@ -119,7 +120,8 @@ class Portion:
         if None not in named:
             yield from (unit for unit in named if unit is not None)
             return
-        self.tell(f"{self.task.name}: looking at {self.rows.planned:,} pictures, to draw some with all their questions")
+        pictures = counted(self.rows.planned, "picture")
+        self.tell(f"{self.task.name}: looking at {pictures}, to draw some with all their questions")
         for place, row in enumerate(self.rows.cells([benchmark.shared_image])):
             yield benchmark.picture(row, place)
 
@@ -174,7 +176,7 @@ class Chat:
         if not rows:
             return "prompt ready" if published else "its rows are all there is to fetch (--rows)"
         count = sum(1 for _ in self.questions(task, None, tell).data)
-        return f"{'prompt and ' if published else ''}{count:,} rows ready"
+        return f"{'prompt and ' if published else ''}{counted(count, 'row')} ready"
 
     def exam(self, task: Task, served: Served, tell: Callable[[str], None]) -> ChatExam:
         """The task for one model."""

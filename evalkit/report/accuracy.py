@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
+from evalkit.printable import counted
 from evalkit.report.facts import AVERAGE
 from evalkit.report.words import DASH, recovery_text, verdict_text
 
@@ -135,7 +136,7 @@ def _row(
     base = report.baseline
     shown = {label: {text} for label, text in scores.items()} | ({base: set(bases.values())} if bases else {})
     differ = [
-        f"{label} {means[label]}" + (f" ({count:,} answers)" if count else "")
+        f"{label} {means[label]}" + (f" ({counted(count, 'answer')})" if count else "")
         for label, (mean, count) in own.items()
         if mean is not None and shown.get(label, {means[label]}) != {means[label]}
     ]

@@ -20,7 +20,7 @@ from xml.etree import ElementTree as ET
 from evalkit import verdict
 from evalkit.errors import ExitCode
 from evalkit.outcome import Kind, exit_code, without_report
-from evalkit.printable import printable
+from evalkit.printable import part_of, printable
 from evalkit.report.facts import AVERAGE
 from evalkit.verdict import Verdict
 
@@ -103,7 +103,8 @@ def _case(group: str, name: str, one: Judgement, *, gated: bool) -> _Case:
 def _alone(row: Row, report: Report) -> _Case:
     """A baseline without a candidate: nothing is judged but whether it answered."""
     task, score = row.part.task, row.scores[report.baseline]
-    text = f"{score.planned - score.failed} of {score.planned} samples have an answer"
+    answered = score.planned - score.failed
+    text = f"{part_of(answered, score.planned, 'sample', ('has', 'have'))} an answer"
     if score.failed > report.policy.max_failed * score.planned:
         return _Case(task.category, task.title, text, "error", Verdict.INCOMPLETE.value, text)
     return _Case(task.category, task.title, text, "skipped", "not_judged", "there is no candidate to judge")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.outcome import outcome
 from evalkit.policy import Policy
+from evalkit.printable import part_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -173,7 +174,7 @@ class Report:
         for row in self.rows:
             for label, score in row.scores.items():
                 if score.failed > self.policy.max_failed * score.planned:
-                    lost = f"{score.failed:,} of {score.planned:,} samples have no answer"
+                    lost = f"{part_of(score.failed, score.planned, 'sample', ('has', 'have'))} no answer"
                     yield f"{row.part.task.title}, {label}: {lost}"
 
     @property

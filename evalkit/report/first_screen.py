@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from evalkit import verdict
 from evalkit.cards import Standing
 from evalkit.outcome import Kind
+from evalkit.printable import agreeing, counted, part_of
 from evalkit.report import accuracy, held, words
 from evalkit.verdict import Verdict
 
@@ -207,11 +208,11 @@ def _cell(label: str, row: AccuracyRow, axis: Axis | None) -> Cell:
 
 def _counts(label: str, report: Report) -> str:
     """``7 tasks: 5 recovered, 2 undecided``."""
-    counted = Counter(row.judgements[label].verdict for row in report.rows)
+    verdicts = Counter(row.judgements[label].verdict for row in report.rows)
     count = len(report.rows)
-    total = f"{count} task{'s' if count != 1 else ''}"
-    parts = [f"{counted[one]} {words.verdict_text(one)}" for one in Verdict if counted[one]]
-    parts += [f"{counted[None]} without a threshold to judge by"] if counted[None] else []
+    total = counted(count, "task")
+    parts = [f"{verdicts[one]} {words.verdict_text(one)}" for one in Verdict if verdicts[one]]
+    parts += [f"{verdicts[None]} without a threshold to judge by"] if verdicts[None] else []
     return f"{total}: {', '.join(parts)}"
 
 
@@ -219,9 +220,9 @@ def _answered(report: Report) -> Ground:
     scores = [score for row in report.rows for score in row.scores.values()]
     planned, failed = sum(one.planned for one in scores), sum(one.failed for one in scores)
     if not failed:
-        text = f"all of {planned:,} planned answers are there"
+        text = f"all of {counted(planned, 'planned answer')} are there"
         return Ground("Complete", text, "good", "answers")
-    text = f"{failed:,} of {planned:,} answers are missing, not counted as wrong"
+    text = f"{part_of(failed, planned, 'answer', ('is', 'are'))} missing, not counted as wrong"
     return Ground("Not complete", text, "unsure", "answers")
 
 
@@ -251,7 +252,7 @@ def _unlike(row: Row) -> Iterator[Difference]:
 
 
 def _things(count: int) -> str:
-    return f"{count} thing{'s' if count != 1 else ''} differ{'' if count != 1 else 's'}"
+    return f"{counted(count, 'thing')} {agreeing(count, 'differs', 'differ')}"
 
 
 def _form(report: Report) -> Ground:
@@ -275,7 +276,7 @@ def _again(report: Report) -> Iterator[Ground]:
     if found:
         flipped = sum(one.itself.regressed + one.itself.improved for one in found)
         asked = sum(one.samples for one in found)
-        text = f"asked twice, the baseline's own score changed on {flipped:,} of {asked:,} samples"
+        text = f"asked twice, the baseline's own score changed on {part_of(flipped, asked, 'sample')}"
         yield Ground("Noise floor", text, "good" if not flipped else "unsure", "drift")
 
 
@@ -294,5 +295,6 @@ def _published(report: Report) -> Iterator[Ground]:
     found += [one for average in report.averages for one in average.published.values()]
     if found:
         inside = sum(one.beside.standing is Standing.INSIDE for one in found)
-        text = f"{inside} of {len(found)} published recoveries lie inside the measured interval"
+        published = counted(len(found), "published recovery", "published recoveries")
+        text = f"{inside} of {published} {agreeing(inside, 'lies', 'lie')} inside the measured interval"
         yield Ground("Published", text, "good" if inside == len(found) else "unsure", "published")

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
+from evalkit.printable import agreeing, counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -107,8 +109,10 @@ def _told(facts: Mapping[str, Json]) -> Iterator[str]:
     if all(isinstance(left.get(name), int) for name in _COUNTED):
         answers, programs, retried, timeouts = (left.pop(name) for name in _COUNTED)
         yield (
-            f"{answers:,} different answers were judged, {programs:,} different programs; {retried:,} of these ran out "
-            f"of time and were judged once more, and {timeouts:,} of all answers are counted as timeouts"
+            f"{counted(answers, 'different answer')} {agreeing(answers, 'was', 'were')} judged, "
+            f"{counted(programs, 'different program')}; {retried:,} of these ran out of time and "
+            f"{agreeing(retried, 'was', 'were')} judged once more, and {timeouts:,} of all answers "
+            f"{agreeing(timeouts, 'counts as a timeout', 'are counted as timeouts')}"
         )
     differs = left.pop("differs") if isinstance(left.get("differs"), list) else []
     yield from (f"unlike evalplus: {text}" for text in differs)
@@ -120,10 +124,12 @@ def _told(facts: Mapping[str, Json]) -> Iterator[str]:
 
 def _canary(*figures: float) -> str:
     questions, apart, cached, noise, allowed, flips, own = figures
+    asked = f"{counted(int(questions), 'question')} {agreeing(int(questions), 'was', 'were')}"
     return (
-        f"before the exam {questions:,} questions were asked both ways: a log-probability differs by at most "
+        f"before the exam {asked} asked both ways: a log-probability differs by at most "
         f"{apart:.2g} ({allowed:.2g} is accepted; the exact way differs from itself by {noise:.2g}), and by "
-        f"{cached:.2g} where the prefix cache is read; {flips:,} of the answers differ ({own:,} of the exact way's own)"
+        f"{cached:.2g} where the prefix cache is read; {flips:,} of the answers "
+        f"{agreeing(int(flips), 'differs', 'differ')} ({own:,} of the exact way's own)"
     )
 
 

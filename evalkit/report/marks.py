@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from rapidfuzz.distance import LCSseq
 
+from evalkit.printable import counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -38,7 +40,7 @@ def cut(text: str, most: int = SHOWN) -> tuple[str, str]:
     """The beginning of a text, and a note of how much is left out; the note is empty when nothing is."""
     if len(text) <= most:
         return text, ""
-    return text[:most], f"… {len(text) - most:,} more characters"
+    return text[:most], f"… {counted(len(text) - most, 'more character')}"
 
 
 def pieces(one: str, other: str) -> tuple[list[Piece], list[Piece]]:

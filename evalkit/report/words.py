@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from evalkit import checkpoint, elsewhere, verdict
 from evalkit.errors import near_miss
+from evalkit.printable import agreeing, counted, part_of
 from evalkit.report import held
 from evalkit.stats import Question
 
@@ -55,7 +56,7 @@ def sentences(report: Report) -> list[str]:
         beside = f"{label} beside {report.baseline}"
         for average in report.averages:
             one = average.judgements[label]
-            about = f"{average.category} average of {len(one.comparison.parts)} tasks, {beside}"
+            about = f"{average.category} average of {counted(len(one.comparison.parts), 'task')}, {beside}"
             found.append(f"{prefix}{verdict.sentence(one)}: {about}")
         found += [
             f"{prefix}{verdict.sentence(row.judgements[label])}: {row.part.task.title}, {beside}" for row in report.rows
@@ -148,15 +149,16 @@ def _failures(row: Row) -> Iterator[str]:
         if score.failed:
             kinds = ", ".join(f"{count} {kind}" for kind, count in score.failures.items())
             yield (
-                f"{place}: {score.failed} of {score.planned} samples have no answer ({kinds}); "
-                "they are not scored as wrong."
+                f"{place}: {part_of(score.failed, score.planned, 'sample', ('has', 'have'))} no answer ({kinds}); "
+                f"{agreeing(score.failed, 'it is', 'they are')} not scored as wrong."
             )
         for fault, ids in score.left_out.items():
             some = ", ".join(ids[:_NAMED]) + (", ..." if len(ids) > _NAMED else "")
-            yield f"{place}: {len(ids)} of {score.planned} samples count in no mean: {fault} ({some})."
+            counts = part_of(len(ids), score.planned, "sample", ("counts", "count"))
+            yield f"{place}: {counts} in no mean: {fault} ({some})."
         if score.truncated:
             share = score.truncated / score.scored
-            yield f"{place}: {score.truncated} of {score.scored} answers ({share:.1%}) ended at the token limit."
+            yield f"{place}: {part_of(score.truncated, score.scored, 'answer')} ({share:.1%}) ended at the token limit."
         for name, count in score.elsewhere.items():
             yield f"{place}: {elsewhere.counted(count, score.scored, name)}."
 
@@ -191,8 +193,8 @@ def standing(found: Mapping[str, Json]) -> str:
         return "none of its stored answers can be compared (they were drawn by chance), so everything is asked again"
     other = asked - same
     return (
-        f"{other} of {asked} stored answers, asked again, came back otherwise: it may be another model or server than "
-        "before, so everything is asked again (--endpoint-is MODEL=REVISION vouches for a server)"
+        f"{part_of(other, asked, 'stored answer')}, asked again, came back otherwise: it may be another model or "
+        "server than before, so everything is asked again (--endpoint-is MODEL=REVISION vouches for a server)"
     )
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from evalkit.errors import DataError
+from evalkit.printable import counted
 from evalkit.stats.interval import RATIO, fieller, interval
 from evalkit.stats.quantiles import two_sided
 from evalkit.stats.totals import Covariance, pair_totals, require_equal_lengths, require_scores
@@ -91,7 +92,7 @@ def recovery_of(totals: PairTotals, confidence: float = 0.95) -> RecoveryInterva
         )
     caution = None
     if totals.clustered and totals.clusters < _FEW_CLUSTERS:
-        caution = f"only {totals.clusters} clusters: the interval may be too narrow"
+        caution = f"only {counted(totals.clusters, 'cluster')}: the interval may be too narrow"
     return RecoveryInterval(
         percent, 100.0 * ends.low, 100.0 * ends.high, ends.method, totals.n, totals.clusters, caution
     )

@@ -38,7 +38,7 @@ def test_an_empty_cell_that_moved_to_the_end_is_put_back():
     assert one.rows[0].ratio is None
     assert texts(one.rows[0].per_dollar) == ["796", "929"]
     assert len(notices) == 1
-    assert "1 rows end with their empty cell" in notices[0]
+    assert "1 row ends with its empty cell" in notices[0]
 
 
 def test_a_missing_last_figure_is_not_taken_for_a_moved_cell():

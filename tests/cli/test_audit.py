@@ -36,7 +36,7 @@ def written(tmp_path):
 def test_a_card_that_follows(written):
     code, output = audit(written(GOOD.format("98.74%")))
     assert code == ExitCode.FINE
-    assert output.startswith("1 of 1 figures follow from the others\n")
+    assert output.startswith("1 of 1 figure follows from the others\n")
     assert "MMLU (5-shot)  n =  14,042   98.74 % [97.3, 100.2]  could be noise" in output
 
 
@@ -47,7 +47,7 @@ def test_a_figure_that_does_not_follow_is_one_line_and_exit_code_1(written):
     assert first.startswith("table 1 (line 1), MMLU (5-shot), recovery of int8: printed 99.74%, but 98.74% follows ")
     # 70.495 / 71.405 to 70.505 / 71.395, and half a unit of the printed recovery.
     assert "(rounding allows 98.726 to 98.753, tolerance 0.0189)" in first
-    assert summary == "0 of 1 figures follow from the others, 1 does not"
+    assert summary == "0 of 1 figure follow from the others, 1 does not"
 
 
 def test_one_object_of_json(written):

@@ -54,7 +54,7 @@ def test_too_few_shots_are_named(tmp_path):
 
 def test_an_empty_test_split_is_named(tmp_path):
     write(mmlu(tmp_path, name=".jsonl") / "sociology/test.jsonl", [])
-    with pytest.raises(DataError, match="'test' of sociology has 0 rows, 1 are needed"):
+    with pytest.raises(DataError, match="'test' of sociology has 0 rows, 1 is needed"):
         read(tmp_path)
 
 

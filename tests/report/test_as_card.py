@@ -117,8 +117,8 @@ def test_every_candidate_has_a_card_of_its_own():
     assert "org/a" not in second.split("## Evaluation")[1].replace("--candidate org/a", "")
     assert "### Published before" in first
     assert "### Published before" not in second
-    assert "1 of 40 samples have no answer" in second
-    assert "1 of 40 samples have no answer" not in first
+    assert "1 of 40 samples has no answer" in second
+    assert "1 of 40 samples has no answer" not in first
 
 
 def test_the_commands_are_told_without_the_folders_of_the_machine():

@@ -18,11 +18,11 @@ def test_the_answer_comes_first_then_the_table_then_what_limits_it():
     text = report.summary(built({"base": [RIGHT], "cand": [[True, True, True, None]]}, terms=judged()))
     lines = text.splitlines()
     assert lines[0] == "## Recovery of cand beside base"
-    assert lines[2].startswith("**INCOMPLETE (exit 4): DocVQA (val): 1 of 4 planned samples have no pair")
+    assert lines[2].startswith("**INCOMPLETE (exit 4): DocVQA (val): 1 of 4 planned samples has no pair")
     assert lines[4].startswith("- no answer changed: RECOVERY")
     table = lines.index("| Category | Metric | base | cand | Recovery (%) | Verdict |")
     assert lines[table + 2].startswith("| Vision | DocVQA (val) anls |")
-    assert any("1 of 4 samples have no answer" in line for line in lines[table:])
+    assert any("1 of 4 samples has no answer" in line for line in lines[table:])
     assert "Cut to the size" not in text
 
 

@@ -15,6 +15,7 @@ from evalkit.harnesses.evalplus.problems import Problems, load_problems
 from evalkit.harnesses.evalplus.prompts import texts
 from evalkit.harnesses.evalplus.render import Renderer
 from evalkit.harnesses.evalplus.settings import settings_of
+from evalkit.printable import counted
 from evalkit.rows import local
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class EvalPlus:
         if not rows:
             return "its problems are all there is to fetch (--rows)"
         questions = self.questions(task, None, tell)
-        return f"{questions.available // task.decoding.n:,} problems ready"
+        return f"{counted(questions.available // task.decoding.n, 'problem')} ready"
 
     def exam(self, task: Task, served: Served, tell: Callable[[str], None]) -> EvalPlusExam:
         """The problems for one model on its server."""

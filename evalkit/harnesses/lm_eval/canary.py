@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from evalkit.printable import part_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -60,7 +62,7 @@ class Canary:
         """Why the fast way is refused; None when it is not."""
         if self.flips:
             where = " when the prefix cache is read" if self.cached_flips == self.flips else ""
-            return f"{self.flips} of {self.questions} questions got another answer{where}"
+            return f"{part_of(self.flips, self.questions, 'question')} got another answer{where}"
         if self.difference > self.tolerance:
             own = f"{self.noise:.3f} between two exact passes"
             return f"a log-probability differs by {self.difference:.3f}, against {own}"

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from evalkit import textfile
 from evalkit.errors import DataError, InfrastructureError
+from evalkit.printable import agreeing, counted
 from evalkit.rows import local
 
 if TYPE_CHECKING:
@@ -152,8 +153,9 @@ def _split(folder: Path, split: str) -> tuple[Path, ...]:
 def _complete(found: Mapping[str, Json], place: str) -> None:
     missing = [subject for subject in subjects() if subject not in found]
     if missing:
+        some = f"{counted(len(missing), 'subject')} {agreeing(len(missing), 'is', 'are')}"
         raise DataError(
-            f"{place}: {len(missing)} subjects are missing, the first is {missing[0]}",
+            f"{place}: {some} missing, the first is {missing[0]}",
             fix="correct dataset.id and dataset.revision, or give local files with --data mmlu=FOLDER",
         )
 
@@ -168,8 +170,9 @@ def _check(subject: str, split: str, paths: tuple[Path, ...], least: int) -> Non
             raise DataError(f"{path}: no column '{missing[0]}'", fix=f"it needs {', '.join(COLUMNS)}")
         rows += count
     if rows < least:
+        has = f"has {counted(rows, 'row')}, {least} {agreeing(least, 'is', 'are')} needed"
         raise DataError(
-            f"{paths[0].parent}: the split '{split}' of {subject} has {rows} rows, {least} are needed",
+            f"{paths[0].parent}: the split '{split}' of {subject} {has}",
             fix="complete the files" if split == ASKED_SPLIT else "complete the files, or ask with fewer shots",
         )
 

@@ -16,6 +16,7 @@ from evalkit.client import Request
 from evalkit.errors import DataError
 from evalkit.harnesses.lm_eval import wire
 from evalkit.harnesses.lm_eval.canary import QUESTIONS, SEED, STEP, judge
+from evalkit.printable import part_of
 from evalkit.types import Answer
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class LikelihoodExam:
         for found, way in ((first, "exact"), (second, "exact"), (whole, "fast"), (cached, "fast")):
             if len(found) < len(keys):
                 raise _NoComparisonError(
-                    f"{len(keys) - len(found)} of {len(keys)} questions had no answer the {way} way"
+                    f"{part_of(len(keys) - len(found), len(keys), 'question')} had no answer the {way} way"
                 )
         exact, fast = ([[found[key] for key in keys] for found in pair] for pair in ((first, second), (whole, cached)))
         return judge(exact, fast)

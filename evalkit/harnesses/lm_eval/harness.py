@@ -13,6 +13,7 @@ from evalkit.harnesses.lm_eval.questions import GroupQuestions
 from evalkit.harnesses.lm_eval.settings import settings_of
 from evalkit.harnesses.lm_eval.tasks import LoadedGroup
 from evalkit.harnesses.lm_eval.tokens import begins_by_itself, tokenizer_for
+from evalkit.printable import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,7 +50,7 @@ class LmEval:
         if not rows:
             return "its data are all there is to fetch (--rows)"
         questions = self.questions(task, None, tell)
-        return f"{questions.available:,} questions ready"
+        return f"{counted(questions.available, 'question')} ready"
 
     def exam(self, task: Task, served: Served, tell: Callable[[str], None]) -> Exam:
         """MMLU for one model on its server.
