@@ -324,9 +324,10 @@ class _Pairs:
 
     def totals(self) -> PairTotals:
         both = list(zip(self.first, self.second, strict=True))
-        clusters = [one.cluster or two.cluster for one, two in both]
-        strata = [one.stratum or two.stratum for one, two in both]
-        groups = stats.Grouping(clusters if any(clusters) else None, strata if any(strata) else None)
+        groups = stats.Grouping(
+            clusters=[one.cluster or two.cluster for one, two in both],
+            strata=[one.stratum or two.stratum for one, two in both],
+        )
         fewest = min(score.attempts for score in (*self.first, *self.second))
         return stats.pair_totals(self.baseline, self.candidate, groups, attempts=fewest)
 

@@ -43,8 +43,8 @@ def own_card(
         if found is None:
             continue
         scores = list(answered)
-        clusters = [score.cluster for score in scores] if any(score.cluster for score in scores) else None
-        mean = stats.mean([score.value for score in scores], clusters)
+        groups = stats.Grouping([score.cluster for score in scores], [score.stratum for score in scores])
+        mean = stats.mean([score.value for score in scores], groups)
         beyond = cards.outside(found, mean.low, mean.high)
         return OwnCard(table.source, found.text, mean.value, mean.low, mean.high, outside=beyond)
     return None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from evalkit.errors import DataError
 from evalkit.stats.interval import DIFFERENCE, MEAN, interval
 from evalkit.stats.quantiles import t_quantile, two_sided
-from evalkit.stats.totals import pair_totals, require_equal_lengths, require_scores
+from evalkit.stats.totals import Grouping, pair_totals, require_equal_lengths, require_scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +32,8 @@ class Estimate:
     clusters: int
 
 
-def mean(values: Sequence[float], clusters: Clusters = None, confidence: float = 0.95) -> Estimate:
-    """The mean of scores between 0 and 1, with its clustered standard error and interval.
+def mean(values: Sequence[float], groups: Clusters | Grouping = None, confidence: float = 0.95) -> Estimate:
+    """The mean of scores between 0 and 1, with its clustered or stratified standard error and interval.
 
     Standard error as in Miller 2024, "Adding Error Bars to Evals" (central limit theorem, clustered), the cluster
     sum being the jackknife one, which does not come out too small with few clusters. Where a few samples carry all
@@ -41,13 +41,14 @@ def mean(values: Sequence[float], clusters: Clusters = None, confidence: float =
     scores is Wilson's: 20 right of 20 gives 0.84 to 1, not 1 to 1.
 
     Raises:
-        DataError: a value outside 0 to 1, or not one cluster per value.
+        DataError: a value outside 0 to 1, or not one cluster or stratum per value.
     """
     require_scores(values, "values")
-    require_equal_lengths(values, values, clusters)
+    grouping = groups if isinstance(groups, Grouping) else Grouping(groups)
+    require_equal_lengths(values, values, grouping.clusters)
     if not values:
         return _nothing()
-    totals = pair_totals([1.0] * len(values), values, clusters)
+    totals = pair_totals([1.0] * len(values), values, grouping)
     return _estimate(totals, MEAN, confidence)
 
 

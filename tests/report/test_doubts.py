@@ -1,6 +1,7 @@
 """What speaks against the baseline as a measure is told before the recoveries, everywhere."""
 
 import json
+import math
 import re
 
 import pytest
@@ -11,6 +12,7 @@ from workplaces import fitted_out
 from evalkit import cards, registry, report
 from evalkit.errors import ConfigError, DataError
 from evalkit.report import Terms
+from evalkit.types import SampleScore
 from reports import built
 
 MOST = [True] * 350 + [False] * 50
@@ -50,6 +52,23 @@ def test_a_card_within_interval_and_rounding_is_no_doubt(printed):
     one = with_card(printed)
     assert not one.doubts
     assert one.rows[0].own_card.printed == printed
+
+
+def test_what_differs_between_subjects_is_no_chance_of_a_score_beside_its_card():
+    """Four easy subjects and four hard ones, fixed: only what varies within them could have come out otherwise."""
+    right = [(subject, float(at < (95 if subject < 4 else 45))) for subject in range(8) for at in range(100)]
+    scores = [SampleScore(str(at), value, stratum=f"subject {own}") for at, (own, value) in enumerate(right)]
+    loose = [SampleScore(str(at), value) for at, (_, value) in enumerate(right)]
+    narrow, wide = (report.own_card("docvqa", "anls", "base", side, (table("75.00"),)) for side in (scores, loose))
+    assert narrow.measured == wide.measured == pytest.approx(0.7)
+    error = math.sqrt(sum(p * (1 - p) / 99 for p in [0.95] * 4 + [0.45] * 4) / 64)
+    assert narrow.high - narrow.low == pytest.approx(2 * 1.96 * error, rel=0.01)
+    assert wide.high - wide.low == pytest.approx(2 * 1.96 * math.sqrt(0.7 * 0.3 / 799), rel=0.01)
+    assert (narrow.outside, report.own_card("docvqa", "anls", "base", scores, (table("73.00"),)).outside) == (
+        True,
+        True,
+    )
+    assert not report.own_card("docvqa", "anls", "base", loose, (table("73.00"),)).outside
 
 
 def test_another_metric_or_another_model_is_not_held_against_it():
