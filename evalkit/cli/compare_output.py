@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _METHODS = {
     "fieller": "Fieller's, on the pairs",
     "score": "score interval, on the pairs: few samples differ",
+    "clusters": "on the sums of the clusters",
     "combined": "combined from the tasks' intervals",
 }
 

@@ -7,14 +7,15 @@
 samples are those that make mean(y - r * x) zero and are otherwise most likely (Owen 1988), where one pair at the edge
 of what scores allow may receive weight though nobody has seen it. So three samples without a change say "fewer
 than so many would change", not "nothing changes". For 0/1 scores this is a well-known interval: Wilson (1927) for
-one share, Tango (1998) for a paired difference, Nam and Blackwelder (2002) for a paired ratio. Clusters enter
-through the design effect (Rao and Scott 1992).
+one share, Tango (1998) for a paired difference, Nam and Blackwelder (2002) for a paired ratio.
 
-Which of the two: Fieller when at least ``FIELLER_FROM`` clusters carry the variance, and the score otherwise. Averages
+Which of the two: Fieller when at least ``FIELLER_FROM`` samples carry the variance, and the score otherwise. Averages
 of many attempts are nearly normal sample by sample and need fewer, ``FIELLER_FROM_ATTEMPTS``. The simulation study in
 ``tests/calibration`` chose the methods and the numbers.
 
-Strata enter through the covariance (``PairTotals``). The score interval passes them over: what they take from the
+**Clusters** have a test of their own (``_clustered``), at every number of changes.
+
+Strata enter through the covariance (``PairTotals``). The other methods pass them over: what they take from the
 variance is less than what few changed samples leave open.
 """
 
@@ -24,6 +25,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from evalkit.stats.clustered import errors_above
 from evalkit.stats.quantiles import normal_below, t_below, t_quantile, two_sided
 
 if TYPE_CHECKING:
@@ -31,13 +33,20 @@ if TYPE_CHECKING:
 
     from evalkit.stats.totals import Covariance, PairTotals
 
-Method: TypeAlias = Literal["fieller", "score"]
+Method: TypeAlias = Literal["fieller", "score", "clusters"]
+Cells: TypeAlias = "tuple[tuple[float, float, int], ...]"
+"""Distinct pairs and how often each occurs."""
 
 FIELLER_FROM = 100
 """``PairTotals.carriers`` from which the normal approximation of Fieller's interval holds."""
 FIELLER_FROM_ATTEMPTS = 40
 """The same where every score is the average of ``MANY_ATTEMPTS`` or more."""
 MANY_ATTEMPTS = 10
+ENOUGH_CLUSTERS = 6
+"""Below, all clusters lie on one side in one of 16 data sets or more, and their sums cannot show anything at 95 %."""
+_LARGEST_UNSEEN = 14.0
+"""Samples that a cluster in which nothing was seen to change is taken to lose at most: as many as leave an interval
+without a change (q^2 clusters' worth, 54) no wider than 40 losses make it, from where on enough is seen."""
 
 _ROUNDING = 1e-12
 
@@ -50,6 +59,15 @@ class Support:
     y: tuple[float, float]
     ratio: tuple[float, float]
     """The ratios of means that are possible."""
+    unchanged: tuple[float, float]
+    """What y is, as a multiple of x, where nothing was lost, and where nothing was gained."""
+
+    def undone(self, cells: Cells, losses: bool) -> Cells:
+        """The same pairs had no sample lost anything, or with ``losses`` false had none gained anything."""
+        without_loss, without_gain = self.unchanged
+        if losses:
+            return tuple((x, max(y, without_loss * x), count) for x, y, count in cells)
+        return tuple((x, min(y, without_gain * x), count) for x, y, count in cells)
 
     def extremes(self, ratio: float) -> tuple[float, float]:
         """The smallest and the largest possible y - ratio * x."""
@@ -57,9 +75,9 @@ class Support:
         return self.y[0] - max(products), self.y[1] - min(products)
 
 
-RATIO = Support(x=(0.0, 1.0), y=(0.0, 1.0), ratio=(0.0, math.inf))
-MEAN = Support(x=(1.0, 1.0), y=(0.0, 1.0), ratio=(0.0, 1.0))
-DIFFERENCE = Support(x=(1.0, 1.0), y=(-1.0, 1.0), ratio=(-1.0, 1.0))
+RATIO = Support(x=(0.0, 1.0), y=(0.0, 1.0), ratio=(0.0, math.inf), unchanged=(1.0, 1.0))
+MEAN = Support(x=(1.0, 1.0), y=(0.0, 1.0), ratio=(0.0, 1.0), unchanged=(1.0, 0.0))
+DIFFERENCE = Support(x=(1.0, 1.0), y=(-1.0, 1.0), ratio=(-1.0, 1.0), unchanged=(0.0, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +100,13 @@ def interval(totals: PairTotals, support: Support, confidence: float = 0.95) -> 
         ends = fieller(totals.x, totals.y, totals.covariance, quantile(totals, confidence))
         if ends is not None:
             return Interval(*ends, "fieller")
-    return Interval(*_score_ends(totals, support, confidence), "score")
+    return Interval(*_likely_ends(totals, support, confidence), "clusters" if totals.clustered else "score")
 
 
 def method(totals: PairTotals) -> Method:
     """Which interval holds for these totals."""
+    if totals.clustered:
+        return "clusters"
     enough = FIELLER_FROM_ATTEMPTS if totals.attempts >= MANY_ATTEMPTS else FIELLER_FROM
     return "fieller" if totals.carriers >= enough else "score"
 
@@ -94,33 +114,19 @@ def method(totals: PairTotals) -> Method:
 def quantile(totals: PairTotals, confidence: float) -> float:
     """How many standard errors the interval reaches to either side.
 
-    Normal where the variance is known under the tested ratio (score, no clusters), otherwise Student's t with
-    Satterthwaite's degrees of freedom from the clusters' own deviations: 3 * carriers - 2 (each squared deviation
-    estimates its variance with one degree of freedom), at most clusters - strata.
+    Student's t with Satterthwaite's degrees of freedom from the samples' own deviations (``degrees``) for Fieller's;
+    otherwise normal, because the variance is known under the tested ratio.
     """
-    return _widening(totals, confidence)[0]
-
-
-def _widening(totals: PairTotals, confidence: float) -> tuple[float, float]:
-    """The quantile, and the design effect that it is for.
-
-    Few changed clusters estimate a design effect so badly that Student's t would reach to absurd lengths. But the
-    effect is bounded (``largest_effect``): with that bound the variance is known and the normal quantile holds. The
-    narrower of the two is taken.
-    """
-    normal = two_sided(confidence)
-    if method(totals) == "score" and not totals.clustered:
-        return normal, 1.0
-    student = t_quantile((1.0 + confidence) / 2.0, degrees(totals))
-    effect = design_effect(totals)
-    bound = largest_effect(totals)
-    if method(totals) == "score" and student**2 * effect > normal**2 * bound:
-        return normal, bound
-    return student, effect
+    if method(totals) == "fieller":
+        return t_quantile((1.0 + confidence) / 2.0, degrees(totals))
+    return two_sided(confidence)
 
 
 def degrees(totals: PairTotals) -> int:
-    """Satterthwaite's degrees of freedom of the variance of mean(y) - r * mean(x)."""
+    """Satterthwaite's degrees of freedom of the variance of mean(y) - r * mean(x).
+
+    Each squared deviation estimates its variance with one degree: 3 * carriers - 2, at most samples - strata.
+    """
     most = totals.clusters - totals.strata
     own = 3.0 * totals.carriers - 2.0 if totals.carriers else most
     return max(1, min(most, int(own)))
@@ -133,12 +139,7 @@ def p_below(totals: PairTotals, ratio: float, support: Support) -> float:
     """
     if _bounded(totals):
         return t_below((totals.y - ratio * totals.x) / _error(totals, ratio), degrees(totals))
-    score = score_statistic(totals, ratio, support)
-    if not totals.clustered:
-        return normal_below(score)
-    # The interval takes the narrower of two widenings, so the smaller p.
-    student = t_below(score / math.sqrt(design_effect(totals)), degrees(totals))
-    return min(student, normal_below(score / math.sqrt(largest_effect(totals))))
+    return normal_below(_likely(totals, ratio, support))
 
 
 def _bounded(totals: PairTotals, confidence: float = 0.95) -> bool:
@@ -150,14 +151,44 @@ def _error(totals: PairTotals, ratio: float) -> float:
     return math.sqrt(totals.covariance.of_difference(ratio))
 
 
-def statistic(totals: PairTotals, ratio: float, support: Support, confidence: float = 0.95) -> float:
+def statistic(totals: PairTotals, ratio: float, support: Support) -> float:
     """How many standard errors mean(y) - ``ratio`` * mean(x) is above 0, by the method of ``totals``.
 
-    To be compared with ``quantile`` of the same confidence.
+    To be compared with ``quantile``.
     """
     if method(totals) == "fieller":
         return (totals.y - ratio * totals.x) / _error(totals, ratio)
-    return score_statistic(totals, ratio, support) / math.sqrt(_widening(totals, confidence)[1])
+    return _likely(totals, ratio, support)
+
+
+def _likely(totals: PairTotals, ratio: float, support: Support) -> float:
+    if totals.clustered:
+        return _clustered(totals, ratio, support)
+    return score_statistic(totals.cells, ratio, support)
+
+
+def _clustered(totals: PairTotals, ratio: float, support: Support) -> float:
+    """The statistic where samples share clusters: from the clusters' sums, kept between bounds.
+
+    - *Seen*: the sums themselves (``errors_above``).
+    - *Unseen*: where few clusters have changed, that none has changed altogether may be luck. No interval reaches less
+      far down than it would had nothing been lost, each cluster counting as one sample (the score statistic over the
+      root of a cluster's size; Rao and Scott 1992), or less far up than had nothing been gained.
+    - *Alone*: no interval is narrower than that of independent samples; a smaller variance is the luck of few clusters.
+    - *Worst*: samples of a cluster can do no worse than change together, all of them, which multiplies the variance by
+      the size of the largest cluster at most.
+
+    Each falls with every loss, and rises with every gain, and so does what they have in common.
+    """
+    plain = score_statistic(totals.cells, ratio, support)
+    worst = abs(plain) / math.sqrt(totals.largest_cluster)
+    if plain == 0.0 or totals.clusters < ENOUGH_CLUSTERS:
+        return math.copysign(worst, plain)
+    sign = math.copysign(1.0, plain)
+    sums = [(sign * (y - ratio * x), count) for x, y, count in totals.sums]
+    intact = score_statistic(support.undone(totals.cells, losses=plain > 0.0), ratio, support)
+    unseen = abs(intact) / math.sqrt(min(totals.n / totals.clusters, _LARGEST_UNSEEN))
+    return sign * max(worst, min(abs(plain), unseen, errors_above(sums)))
 
 
 def fieller(x: float, y: float, covariance: Covariance, q: float) -> tuple[float, float] | None:
@@ -172,43 +203,18 @@ def fieller(x: float, y: float, covariance: Covariance, q: float) -> tuple[float
     return (b - root) / a, (b + root) / a
 
 
-def design_effect(totals: PairTotals) -> float:
-    """By what factor clusters multiply the variance of mean(y) - r * mean(x), r being the ratio found.
-
-    Never below 1: a smaller factor is the luck of few clusters. Where nothing varies no factor can be seen: it is the
-    largest.
-    """
-    if not totals.clustered:
-        return 1.0
-    ratio = totals.y / totals.x
-    plain = totals.plain_variance(ratio)
-    clustered = totals.covariance.of_difference(ratio)
-    if min(plain, clustered) < _ROUNDING / totals.n**2:
-        return largest_effect(totals)
-    return max(1.0, clustered / plain)
-
-
-def largest_effect(totals: PairTotals) -> float:
-    """The most that clusters can multiply the variance by.
-
-    Samples of a cluster can do no worse than change together, which makes it the size of the cluster in which an
-    average sample sits. Where one cluster at most has changed, no large one was seen to: every cluster counts as one
-    sample, however many it holds.
-    """
-    return totals.n / totals.clusters if degrees(totals) == 1 or not totals.carriers else totals.cluster_size
-
-
-def score_statistic(totals: PairTotals, ratio: float, support: Support) -> float:
-    """The score statistic of ``ratio`` for independent samples; positive when ``ratio`` is too small."""
-    mean = totals.y - ratio * totals.x
+def score_statistic(cells: Cells, ratio: float, support: Support) -> float:
+    """The score statistic of ``ratio`` for independent pairs; positive when ``ratio`` is too small."""
+    n = sum(count for _, _, count in cells)
+    mean = math.fsum(count * (y - ratio * x) for x, y, count in cells) / n
     low, high = support.extremes(ratio)
     if abs(mean) <= _ROUNDING * max(1.0, abs(ratio)):
         return 0.0
     # Mirrored where needed, so that weight always moves towards ``edge``, below 0.
     sign, edge = (1.0, low) if mean > 0.0 else (-1.0, -high)
-    values = [(sign * (y - ratio * x), count / totals.n) for x, y, count in totals.cells]
+    values = [(sign * (y - ratio * x), count / n) for x, y, count in cells]
     variance = _variance_under_null(values, edge)
-    return math.inf * sign if variance <= 0.0 else mean / math.sqrt(variance / totals.n)
+    return math.inf * sign if variance <= 0.0 else mean / math.sqrt(variance / n)
 
 
 def _variance_under_null(values: list[tuple[float, float]], edge: float) -> float:
@@ -251,13 +257,12 @@ def _tilt(values: list[tuple[float, float]], steepest: float) -> float:
     return tilt
 
 
-def _score_ends(totals: PairTotals, support: Support, confidence: float) -> tuple[float, float]:
+def _likely_ends(totals: PairTotals, support: Support, confidence: float) -> tuple[float, float]:
     centre = totals.y / totals.x
-    q, effect = _widening(totals, confidence)
-    reach = q * math.sqrt(effect)
+    q = two_sided(confidence)
 
     def excess(ratio: float) -> float:
-        return abs(score_statistic(totals, ratio, support)) - reach
+        return abs(_likely(totals, ratio, support)) - q
 
     # A first step of the right size: the standard error if one sample more had changed each way.
     step = q * math.sqrt(max(totals.covariance.of_difference(centre), 0.0) + 2.0 / totals.n**2) / totals.x

@@ -110,7 +110,7 @@ def samples_to_decide(
     """
     if totals.x == 0.0 or (totals.clustered and totals.clusters == 1):
         return None
-    errors = abs(statistic(totals, threshold / 100.0, RATIO, confidence))
+    errors = abs(statistic(totals, threshold / 100.0, RATIO))
     return _more(totals.n, errors, quantile(totals, confidence), power)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from evalkit.errors import DataError
 from evalkit.printable import counted
-from evalkit.stats.interval import RATIO, fieller, interval
+from evalkit.stats.interval import ENOUGH_CLUSTERS, RATIO, fieller, interval
 from evalkit.stats.quantiles import two_sided
 from evalkit.stats.totals import Covariance, pair_totals, require_equal_lengths, require_scores
 
@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from evalkit.stats.totals import Clusters, Grouping, PairTotals
 
 RecoveryMethod: TypeAlias = Literal[
-    "fieller", "score", "combined", "unpaired", "attempts", "noise floor", "finite population", "all asked", "bounds"
+    "fieller",
+    "score",
+    "clusters",
+    "combined",
+    "unpaired",
+    "attempts",
+    "noise floor",
+    "finite population",
+    "all asked",
+    "bounds",
 ]
 
 ZERO_BASELINE = "the baseline scored 0"
@@ -66,8 +75,9 @@ def recovery(
 ) -> RecoveryInterval:
     """Recovery on paired samples: ``candidate[i]`` answers the same question as ``baseline[i]``.
 
-    Where enough samples differ this is Fieller's (1954) interval with the paired, cluster-robust covariance, and
-    otherwise the score interval. Several attempts per sample are averaged first (``within_sample``).
+    Where enough samples differ this is Fieller's (1954) interval with the paired covariance, and otherwise the score
+    interval; where samples share clusters, that of the clusters' sums. One loss more never raises its low end there,
+    one gain more never lowers its high end. Several attempts per sample are averaged first (``within_sample``).
 
     Raises:
         DataError: a score outside 0 to 1, or sequences of different lengths.
@@ -91,7 +101,10 @@ def recovery_of(totals: PairTotals, confidence: float = 0.95) -> RecoveryInterva
             "all samples share one cluster, which says nothing about others", percent, totals.n, totals.clusters
         )
     caution = None
-    if totals.clustered and totals.clusters < _FEW_CLUSTERS:
+    if totals.clustered and totals.clusters < ENOUGH_CLUSTERS:
+        few = counted(totals.clusters, "cluster")
+        caution = f"only {few}: each counts as one sample, because so few cannot show more"
+    elif totals.clustered and totals.clusters < _FEW_CLUSTERS:
         caution = f"only {counted(totals.clusters, 'cluster')}: the interval may be too narrow"
     return RecoveryInterval(
         percent, 100.0 * ends.low, 100.0 * ends.high, ends.method, totals.n, totals.clusters, caution

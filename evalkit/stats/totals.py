@@ -58,12 +58,14 @@ class PairTotals:
 
     For right-or-wrong scores of single samples it is about the number of samples that changed.
     """
-    cluster_size: float
-    """Of the cluster in which an average sample sits: sum of squared sizes over n; 1 without clusters."""
+    largest_cluster: int
+    """Samples in the largest cluster; 1 without clusters."""
     strata: int = 1
     """Groups within which the variance was taken, after lone ones were taken together; 1 without strata."""
     attempts: int = 1
     """The fewest attempts that a score is the average of, over both sides of all pairs."""
+    sums: tuple[tuple[float, float, int], ...] = ()
+    """Each distinct pair of sums of a cluster, and how many clusters have it; empty where samples stand alone."""
 
     @property
     def clustered(self) -> bool:
@@ -104,9 +106,10 @@ def pair_totals(
     strata = _collapsed(_strata(x, y, grouping))
     moved = [deviation for one in strata for deviation in _deviations(one, n)]
     ratio = mean_y / mean_x if mean_x else 0.0
+    count = sum(one.total() for one in strata)
     return PairTotals(
         n=n,
-        clusters=sum(one.total() for one in strata),
+        clusters=count,
         x=mean_x,
         y=mean_y,
         covariance=Covariance(
@@ -116,9 +119,10 @@ def pair_totals(
         ),
         cells=tuple((a, b, times) for (a, b), times in sorted(cells.items())),
         carriers=carriers([(ey - ratio * ex, repeats) for ex, ey, repeats in moved]),
-        cluster_size=sum(times * unit.size**2 for one in strata for unit, times in one.items()) / n,
+        largest_cluster=max(unit.size for one in strata for unit in one),
         strata=len(strata),
         attempts=attempts,
+        sums=_sums(strata) if count < n else (),
     )
 
 
@@ -179,6 +183,14 @@ def _strata(x: Sequence[float], y: Sequence[float], grouping: Grouping) -> list[
         unit = _Unit(len(rows), math.fsum(x[i] for i in rows), math.fsum(y[i] for i in rows))
         found[strata[rows[0]] or ""][unit] += 1
     return [found[name] for name in sorted(found)]
+
+
+def _sums(strata: list[Counter[_Unit]]) -> tuple[tuple[float, float, int], ...]:
+    found: Counter[tuple[float, float]] = Counter()
+    for one in strata:
+        for unit, times in one.items():
+            found[unit.x, unit.y] += times
+    return tuple((x, y, times) for (x, y), times in sorted(found.items()))
 
 
 def _collapsed(strata: list[Counter[_Unit]]) -> list[Counter[_Unit]]:

@@ -67,9 +67,9 @@ class Job(NamedTuple):
 
 def jobs(replicates: int) -> list[Job]:
     """All units of work, in the order of the tables."""
-    fewer, slow = min(replicates, 2000), min(replicates, 4000)
+    fewer = min(replicates, 2000)
     return [
-        *(Job("cells", measure, (cell,), slow if takes_long(cell) else replicates) for cell in cells() if joint(cell)),
+        *(Job("cells", measure, (cell,), min(replicates, most(cell))) for cell in cells() if joint(cell)),
         *(Job("average", measure_average, (kind, *pair), fewer) for kind in ("binary", "mixed") for pair in AVERAGES),
         *(Job("attempts", measure_attempts, (setting,), fewer) for setting in ATTEMPTS),
         *(Job("rows", measure_rows, setting, replicates) for setting in ROWS),
@@ -78,15 +78,20 @@ def jobs(replicates: int) -> list[Job]:
     ]
 
 
-def takes_long(cell: Cell) -> bool:
-    """Thousands of samples that share pictures: drawn one by one, ten times as slow as any other cell."""
-    return cell.n > 5000 and cell.clusters.startswith("images")
+def most(cell: Cell) -> int:
+    """Data sets of a cell: samples that share clusters are drawn one by one, and thousands of them take long."""
+    if cell.clusters == "-" or cell.clusters.startswith("strata"):
+        return REPLICATES
+    return 1000 if cell.n > 5000 and cell.clusters.startswith("images") else 2000
 
 
 @cache
 def code_digest(part: str) -> str:
     """Of everything that a part's rows depend on: the statistics, the study, and where they are asked the verdicts."""
-    statistics, files = ["interval", "quantiles", "recovery", "totals"], [HERE / "draws.py", HERE / "measures.py"]
+    statistics, files = (
+        ["clustered", "interval", "quantiles", "recovery", "totals"],
+        [HERE / "draws.py", HERE / "measures.py"],
+    )
     if part not in {"cells", "bootstrap"}:
         statistics += ["attempts", "several"]
         files.append(HERE / "rules.py")

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 import zlib
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -180,8 +181,14 @@ def clustered_totals(pairs: np.ndarray, counts: np.ndarray, sizes: np.ndarray) -
     means = sums.sum(axis=1) / n
     shrink = math.sqrt((len(sizes) - 1) / len(sizes))
     moved = shrink * (sums - sizes[None, :, None] * means[:, None]) / (n - sizes)[None, :, None]
-    shape = Shape(len(sizes), cluster_size=float((sizes**2).sum() / n))
-    return assemble(pairs, counts.sum(axis=1), moved, np.ones(sums.shape[:2], int), shape)
+    shape = Shape(len(sizes), largest_cluster=int(sizes.max()))
+    totals = assemble(pairs, counts.sum(axis=1), moved, np.ones(sums.shape[:2], int), shape)
+    # Sums of tenths, without the rounding that would make equal ones differ.
+    each = (Counter(map(tuple, row.tolist())) for row in sums.round(9))
+    return [
+        replace(one, sums=tuple((x, y, times) for (x, y), times in sorted(found.items())))
+        for one, found in zip(totals, each, strict=True)
+    ]
 
 
 def stratified_totals(pairs: np.ndarray, counts: np.ndarray, sizes: np.ndarray) -> list[PairTotals]:
@@ -200,7 +207,7 @@ class Shape:
     """What all data sets of a block have in common."""
 
     clusters: int
-    cluster_size: float = 1.0
+    largest_cluster: int = 1
     strata: int = 1
     attempts: int = 1
 
@@ -230,7 +237,7 @@ def assemble(
             covariance=Covariance(float(v[0, 0]), float(v[0, 1]), float(v[1, 1])),
             cells=tuple((*pair, int(count)) for pair, count in zip(distinct, row, strict=True) if count),
             carriers=float(carried),
-            cluster_size=shape.cluster_size,
+            largest_cluster=shape.largest_cluster,
             strata=shape.strata,
             attempts=shape.attempts,
         )

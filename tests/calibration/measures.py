@@ -68,7 +68,7 @@ def measure_block(cell: Cell, truth: Joint, block: int, tally: Tally, alone: Tal
         if totals.x == 0:
             continue
         by_fieller += method(totals) == "fieller"
-        key = (totals.cells, totals.covariance)
+        key = (totals.cells, totals.covariance, totals.sums)
         if key not in seen:
             seen[key] = side(totals, truth.ratio)
         tally.count(seen[key])
@@ -132,6 +132,7 @@ def cells() -> list[Cell]:
             (900, "5 groups, correlation 0.02"),
             (900, "10 groups, correlation 0.02"),
             (900, "30 groups, correlation 0.02"),
+            (900, "30 groups, correlation 0.9"),
             (14042, "57 uneven groups, correlation 0.02"),
         )
         for kind in ("binary", "fractional")

@@ -37,7 +37,8 @@ def test_clustered_covariance_is_what_leaving_out_each_cluster_in_turn_gives():
     totals = pair_totals(x, y, clusters)
     assert totals.clusters == 3
     assert totals.covariance.of_difference(0.5) == pytest.approx(expected)
-    assert totals.cluster_size == pytest.approx((9 + 4 + 1) / 6)
+    assert totals.largest_cluster == 3
+    assert totals.sums == ((1.0, 1.0, 1), (1.0, 2.0, 1), (2.0, 1.0, 1))
 
 
 def test_a_sample_without_a_cluster_stands_alone():
