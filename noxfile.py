@@ -14,6 +14,8 @@ nox.options.reuse_existing_virtualenvs = True
 
 _KEEP_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
 """Where this variable is set, every process of the tests that imports torch or transformers compiles them anew."""
+_TESTS = {"PYTHONPATH": "tests"}
+"""Programs among what the tests share are modules of it."""
 _TWO_AT_A_TIME = ("--numprocesses", "2", "--dist", "loadfile")
 _PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 """Those of the classifiers, lowest first."""
@@ -30,19 +32,19 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every test, those that start a real vLLM included."""
     session.install("-e", ".[cpu,test]")
-    session.run("python", "tests/browsers.py")
+    session.run("python", "-m", "support.browsers", env=_TESTS)
     if session.posargs:
         # Chosen tests are run as they were chosen.
         session.run("pytest", *_TWO_AT_A_TIME, *session.posargs, env=_KEEP_BYTECODE)
     else:
-        session.run("python", "tests/secondtry.py", *_TWO_AT_A_TIME, env=_KEEP_BYTECODE)
+        session.run("python", "-m", "support.secondtry", *_TWO_AT_A_TIME, env={**_KEEP_BYTECODE, **_TESTS})
 
 
 @nox.session(python=_PYTHONS[0])
 def minimums(session: nox.Session) -> None:
     """Run what needs no vLLM and no browser with the lowest release of every dependency that pyproject.toml allows."""
     session.install("-e", ".[test]", "--resolution", "lowest-direct")
-    chosen = session.posargs or ("-m", "not vllm and not browser", "--ignore", "tests/test_wheel.py")
+    chosen = session.posargs or ("-m", "not vllm and not browser", "--ignore", "tests/house/test_wheel.py")
     # Tests that want torch are left out: it comes with the serving side, in one release.
     session.run("pytest", *_TWO_AT_A_TIME, *chosen, env={**_KEEP_BYTECODE, "EVALKIT_REQUIRE": ""})
 
@@ -51,7 +53,7 @@ def minimums(session: nox.Session) -> None:
 def wheel(session: nox.Session) -> None:
     """Build the wheel, have plain pip install it on each Python that this machine has, and use it there."""
     session.install("-e", ".[test]")
-    session.run("pytest", "tests/test_wheel.py", *session.posargs)
+    session.run("pytest", "tests/house/test_wheel.py", *session.posargs)
 
 
 @nox.session
@@ -114,14 +116,14 @@ def bench(session: nox.Session) -> None:
 def calibrate(session: nox.Session) -> None:
     """Simulate the coverage of the intervals and write the committed table."""
     session.install("-e", ".[test]")
-    session.run("python", "tests/calibration/calibrate.py", *session.posargs)
+    session.run("python", "-m", "calibration.calibrate", *session.posargs, env=_TESTS)
 
 
 @nox.session
 def example(session: nox.Session) -> None:
     """Make the committed example report anew; it differs in nothing unless the report does."""
     session.install("-e", ".[test]")
-    session.run("python", "tests/example_report.py")
+    session.run("python", "-m", "support.example_report", env=_TESTS)
 
 
 @nox.session(name="demo-candidate")

@@ -5,11 +5,11 @@ import signal
 
 import hypothesis
 import pytest
-import realserver
-import secondtry
-from longestfirst import REAL_VLLM, TOGETHER, LongestFirst
-from wants import pytest_configure, pytest_runtest_makereport, pytest_terminal_summary  # noqa: F401
-from workplaces import fitted_out
+
+from support import realserver, secondtry
+from support.longestfirst import REAL_VLLM, TOGETHER, LongestFirst
+from support.wants import pytest_configure, pytest_runtest_makereport, pytest_terminal_summary  # noqa: F401
+from support.workplaces import fitted_out
 
 # What is started in the background, as by a script's `&`, ignores Ctrl-C, and whatever it starts inherits that; evalkit
 # obeys it. The tests that press Ctrl-C press it as a person at a terminal does.
@@ -34,7 +34,8 @@ def pytest_collection_modifyitems(items):
     """A file that starts the small server in a second worker is found before anything runs, not by a slow session."""
     asking = {item.path.name for item in items if "real_server" in getattr(item, "fixturenames", ())}
     if unnamed := sorted(name for name in asking if TOGETHER.get(name) != REAL_VLLM):
-        raise pytest.UsageError(f"{', '.join(unnamed)}: name it among those with a real vLLM in tests/longestfirst.py")
+        where = "name it among those with a real vLLM in tests/support/longestfirst.py"
+        raise pytest.UsageError(f"{', '.join(unnamed)}: {where}")
     secondtry.pytest_collection_modifyitems(items)
 
 

@@ -21,18 +21,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from evalkit import textfile
 from evalkit.answers import evalplus, folders, lines, lm_eval, mistral_evals, tables
-from evalkit.answers.reading import Choice, Found, document, first_line
-from evalkit.errors import DataError
+from evalkit.answers.reading import MetricChoice, ReadAnswers, document, first_line
+from evalkit.base.errors import DataError
+from evalkit.files import textfile
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from evalkit.pairs import Side
-    from evalkit.types import Json
+    from evalkit.base.types import Json
+    from evalkit.compare.pairs import Side
 
-__all__ = ["Choice", "Found", "read"]
+__all__ = ["MetricChoice", "ReadAnswers", "read"]
 
 _KNOWN = (
     "JSON lines, CSV or parquet with 'id' and 'score', an evalkit run, lm-eval samples_*.jsonl, evalplus "
@@ -40,7 +40,7 @@ _KNOWN = (
 )
 
 
-def read(path: Path, choice: Choice) -> Found:
+def read(path: Path, choice: MetricChoice) -> ReadAnswers:
     """The scores in a file or folder, by task.
 
     Raises:
@@ -55,7 +55,7 @@ def read(path: Path, choice: Choice) -> Found:
     return found
 
 
-def _read(path: Path, choice: Choice) -> Found:
+def _read(path: Path, choice: MetricChoice) -> ReadAnswers:
     if not path.is_dir():
         return _file(path, choice)
     parts = folders.files(path, choice)
@@ -66,14 +66,14 @@ def _read(path: Path, choice: Choice) -> Found:
     if len(formats) > 1:
         raise DataError(f"{path}: holds files of several formats ({', '.join(sorted(formats))})", fix="name one file")
     tasks = {name: side for task, one in found.items() for name, side in _named(task, one).items()}
-    return Found(formats.pop(), tasks, next(iter(found.values())).averages)
+    return ReadAnswers(formats.pop(), tasks, next(iter(found.values())).averages)
 
 
-def _named(task: str, found: Found) -> dict[str, Side]:
+def _named(task: str, found: ReadAnswers) -> dict[str, Side]:
     return dict(found.tasks) if len(found.tasks) > 1 else {task or name: side for name, side in found.tasks.items()}
 
 
-def _file(path: Path, choice: Choice) -> Found:
+def _file(path: Path, choice: MetricChoice) -> ReadAnswers:
     if tables.is_parquet(path):
         return lines.read(path, tables.parquet(path), choice)
     try:

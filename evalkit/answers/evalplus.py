@@ -10,19 +10,19 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from evalkit import stats
-from evalkit.answers.reading import Choice, Found, no_metric
-from evalkit.errors import DataError
-from evalkit.losses import Attempts
-from evalkit.pairs import Side
-from evalkit.printable import part_of
-from evalkit.textfile import shown
-from evalkit.types import SampleScore
+from evalkit.answers.reading import MetricChoice, ReadAnswers, no_metric
+from evalkit.base.errors import DataError
+from evalkit.base.printable import part_of
+from evalkit.base.types import SampleScore
+from evalkit.compare.losses import Attempts
+from evalkit.compare.pairs import Side
+from evalkit.files.textfile import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from evalkit.types import Json
+    from evalkit.base.types import Json
 
 _SIZES = {"HumanEval": 164}
 """Problems of a data set, by the first part of its ids, where all its versions have the same number."""
@@ -30,7 +30,7 @@ _STATUSES = {"base": ("base_status",), "plus": ("base_status", "plus_status")}
 _WORDS = {"pass", "fail", "timeout"}
 
 
-def read(path: Path, whole: dict[str, Json], choice: Choice) -> Found:
+def read(path: Path, whole: dict[str, Json], choice: MetricChoice) -> ReadAnswers:
     """The problems of a file.
 
     Raises:
@@ -68,7 +68,7 @@ def read(path: Path, whole: dict[str, Json], choice: Choice) -> Found:
         if timeouts
         else (),
     )
-    return Found("evalplus", {"": side})
+    return ReadAnswers("evalplus", {"": side})
 
 
 def _attempts(path: Path, problems: dict[str, Json]) -> Iterator[tuple[str, str, dict[str, Json]]]:

@@ -6,23 +6,24 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from evalkit import benchmarks, textfile
-from evalkit.errors import DataError, near_miss
-from evalkit.identity import file_name
-from evalkit.pairs import SAMPLES
+from evalkit.base.errors import DataError, near_miss
+from evalkit.base.identity import file_name
+from evalkit.compare.pairs import SAMPLES
+from evalkit.files import textfile
+from evalkit.tasks import benchmarks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from evalkit.answers.reading import Choice
-    from evalkit.types import Groups, Json
+    from evalkit.answers.reading import MetricChoice
+    from evalkit.base.types import Groups, Json
 
 _LM_EVAL = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.-]+)\.jsonl")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FolderPart:
     """One file of a folder."""
 
     task: str
@@ -52,7 +53,7 @@ class RunOf:
     """How often each sample was asked: ids are those of attempts then."""
 
 
-def files(folder: Path, choice: Choice) -> list[Part]:
+def files(folder: Path, choice: MetricChoice) -> list[FolderPart]:
     """The files in a folder that hold scores, one for each task.
 
     Raises:
@@ -67,11 +68,11 @@ def files(folder: Path, choice: Choice) -> list[Part]:
         return _once(folder, lm_eval)
     evalplus = sorted(folder.glob("*eval_results.json"))
     if len(evalplus) == 1:
-        return [Part("", evalplus[0])]
+        return [FolderPart("", evalplus[0])]
     if folder.parent.name == "samples" and found:
-        return [Part(path.stem, path) for path in found]
+        return [FolderPart(path.stem, path) for path in found]
     if len(found) == 1:
-        return [Part("", found[0])]
+        return [FolderPart("", found[0])]
     raise DataError(
         f"{folder}: {'several files could be meant' if found or evalplus else 'no file with scores'}",
         fix="name a file, a run's folder, or its samples/<model>",
@@ -149,7 +150,7 @@ def object_in(path: Path) -> dict[str, Json]:
     return found if isinstance(found, dict) else {}
 
 
-def _model_folder(run: Path, choice: Choice) -> Path:
+def _model_folder(run: Path, choice: MetricChoice) -> Path:
     """The folder of the model that was named, of the run's baseline, or of its only candidate."""
     models = {path.name: path for path in sorted((run / "samples").iterdir()) if path.is_dir()}
     results = object_in(run / "results.json")
@@ -195,14 +196,14 @@ def _engine(results: Mapping[str, Json], label: str) -> dict[str, Json]:
     return found | {f"numerics.{key}": value for key, value in (engine.get("numerics") or {}).items()}
 
 
-def _once(folder: Path, named: list[tuple[str, Path]]) -> list[Part]:
+def _once(folder: Path, named: list[tuple[str, Path]]) -> list[FolderPart]:
     """Each task's file, unless a task was run more than once."""
-    found: dict[str, Part] = {}
+    found: dict[str, FolderPart] = {}
     for task, path in named:
         if task in found:
             raise DataError(
                 f"{folder}: task {task} has several files, {found[task].path.name} and {path.name}",
                 fix="name one file, or move the older ones away",
             )
-        found[task] = Part(task, path)
+        found[task] = FolderPart(task, path)
     return list(found.values())

@@ -18,30 +18,30 @@ from dataclasses import dataclass, field
 from math import fsum
 from typing import TYPE_CHECKING, Any
 
-from evalkit import textfile
 from evalkit.answers import folders
-from evalkit.answers.reading import Choice, Found, identity, no_metric, score
-from evalkit.comparability import CONTENT
-from evalkit.errors import DataError, near_miss
-from evalkit.identity import digest, own_id, said
-from evalkit.losses import Attempts
-from evalkit.pairs import Side
-from evalkit.score import paired_id
-from evalkit.textfile import shown
-from evalkit.types import SampleScore
+from evalkit.answers.reading import MetricChoice, ReadAnswers, identity, no_metric, score
+from evalkit.base.errors import DataError, near_miss
+from evalkit.base.identity import digest, own_id, said
+from evalkit.base.types import SampleScore
+from evalkit.compare.comparability import CONTENT
+from evalkit.compare.losses import Attempts
+from evalkit.compare.pairs import Side
+from evalkit.compare.score import paired_id
+from evalkit.files import textfile
+from evalkit.files.textfile import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from evalkit.answers.folders import RunOf
-    from evalkit.types import Groups, Json
+    from evalkit.base.types import Groups, Json
 
 _PARTS = {"drawn": "drawn", "first": "smoke"}
 """What a line's ``part`` says of its side."""
 
 
-def read(path: Path, lines: Iterable[tuple[str, dict[str, Json]]], choice: Choice) -> Found:
+def read(path: Path, lines: Iterable[tuple[str, dict[str, Json]]], choice: MetricChoice) -> ReadAnswers:
     """The tasks of one model in a file.
 
     Args:
@@ -63,10 +63,10 @@ def read(path: Path, lines: Iterable[tuple[str, dict[str, Json]]], choice: Choic
     model, tasks = _of_model(path, found, choice)
     if len(tasks) > 1 and "" in tasks:
         raise DataError(f"{path}: some lines name a task, others do not", fix="name it in every line")
-    return Found("lines", {one.task: one.side(model or run.label) for one in tasks.values()}, run.averages)
+    return ReadAnswers("lines", {one.task: one.side(model or run.label) for one in tasks.values()}, run.averages)
 
 
-def _of_model(path: Path, found: Mapping[str, Any], choice: Choice) -> tuple[str, dict[str, _Gathered]]:
+def _of_model(path: Path, found: Mapping[str, Any], choice: MetricChoice) -> tuple[str, dict[str, _Gathered]]:
     """The model that is meant, and its tasks."""
     if not found:
         raise DataError(f"{path}: no lines", fix=textfile.ONE_A_LINE)

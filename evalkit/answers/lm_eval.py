@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalkit.answers import folders
-from evalkit.answers.reading import Choice, Found, identity, no_metric, score
-from evalkit.errors import DataError
-from evalkit.identity import digest
-from evalkit.pairs import Side
-from evalkit.textfile import objects
-from evalkit.types import SampleScore
+from evalkit.answers.reading import MetricChoice, ReadAnswers, identity, no_metric, score
+from evalkit.base.errors import DataError
+from evalkit.base.identity import digest
+from evalkit.base.types import SampleScore
+from evalkit.compare.pairs import Side
+from evalkit.files.textfile import objects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from evalkit.types import Json
+    from evalkit.base.types import Json
 
 _OWN = {
     "doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics",
@@ -43,7 +43,7 @@ class _Line:
     """Digest of the model's responses; None where the line has none."""
 
 
-def read(path: Path, choice: Choice) -> Found:
+def read(path: Path, choice: MetricChoice) -> ReadAnswers:
     """The one task of a file, by the chosen metric: ``acc``, or ``exact_match,strict-match`` with a filter.
 
     Raises:
@@ -74,7 +74,7 @@ def read(path: Path, choice: Choice) -> Found:
         cautions=cautions,
         model=model,
     )
-    return Found("lm-eval", {task: side})
+    return ReadAnswers("lm-eval", {task: side})
 
 
 def _line(place: str, line: dict[str, Json]) -> _Line:

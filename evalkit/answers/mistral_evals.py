@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalkit import metrics, stats
-from evalkit.answers.reading import Choice, Found
-from evalkit.errors import DataError
-from evalkit.identity import digest
-from evalkit.pairs import Side
-from evalkit.textfile import shown
-from evalkit.types import SampleScore
+from evalkit import stats
+from evalkit.answers.reading import MetricChoice, ReadAnswers
+from evalkit.base.errors import DataError
+from evalkit.base.identity import digest
+from evalkit.base.types import SampleScore
+from evalkit.compare.pairs import Side
+from evalkit.files.textfile import shown
+from evalkit.tasks import metrics
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from evalkit.types import Json
+    from evalkit.base.types import Json
 
 _KEYS = ("request", "model_answer", "reference_answer")
 
@@ -29,7 +30,7 @@ def fits(whole: dict[str, Json]) -> bool:
     return bool(whole) and (_means(whole) or "model_answer" in (next(iter(whole.values())) or ()))
 
 
-def read(path: Path, whole: dict[str, Json], choice: Choice) -> Found:
+def read(path: Path, whole: dict[str, Json], choice: MetricChoice) -> ReadAnswers:
     """The rows of a file, scored.
 
     Raises:
@@ -63,7 +64,7 @@ def read(path: Path, whole: dict[str, Json], choice: Choice) -> Found:
         content={key: {"question": key} for key in scores},
         settings={"metric": choice.metric, "dialect": choice.dialect},
     )
-    return Found("mistral-evals", {"": side})
+    return ReadAnswers("mistral-evals", {"": side})
 
 
 def _means(whole: dict[str, Json]) -> bool:

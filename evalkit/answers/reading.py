@@ -7,21 +7,22 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from evalkit import stats, textfile
-from evalkit.errors import DataError, near_miss
-from evalkit.identity import own_id
-from evalkit.textfile import shown
+from evalkit import stats
+from evalkit.base.errors import DataError, near_miss
+from evalkit.base.identity import own_id
+from evalkit.files import textfile
+from evalkit.files.textfile import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from evalkit.pairs import Side
-    from evalkit.types import Dialect, Json
+    from evalkit.base.types import Dialect, Json
+    from evalkit.compare.pairs import Side
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class MetricChoice:
     """What the user chose where a source leaves something open."""
 
     role: Literal["baseline", "candidate"]
@@ -42,7 +43,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ReadAnswers:
     """What a source holds."""
 
     format: str

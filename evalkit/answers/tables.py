@@ -9,14 +9,14 @@ import csv
 import sys
 from typing import TYPE_CHECKING, Final
 
-from evalkit import textfile
-from evalkit.errors import DataError
+from evalkit.base.errors import DataError
+from evalkit.files import textfile
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
-    from evalkit.types import Json
+    from evalkit.base.types import Json
 
 NEEDED: Final = ("id", "score")
 """Columns without which a table is none of scores."""

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evalkit.base.printable import counted
 from evalkit.cards.figures import Range, mean, mean_range
-from evalkit.printable import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

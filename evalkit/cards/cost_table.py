@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from evalkit.base.printable import agreeing, counted
 from evalkit.cards import figures
 from evalkit.cards.figures import Printed
 from evalkit.cards.published import CostRow, CostTable
-from evalkit.printable import agreeing, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from evalkit.base.printable import counted
 from evalkit.cards.arithmetic import Expected, Figure
 from evalkit.cards.figures import Range, mean, mean_range
-from evalkit.printable import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

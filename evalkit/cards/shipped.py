@@ -10,11 +10,11 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from evalkit import schema
+from evalkit.base import codec
+from evalkit.base.codec import Fault
 from evalkit.cards.figures import Printed, Range  # noqa: TC001 - the schema reads the annotations
 from evalkit.cards.published import AccuracyRow, AccuracyTable, Card, CostRow, CostTable, Stream
 from evalkit.cards.sizes import size_of
-from evalkit.schema import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -92,25 +92,25 @@ def published(mapping: Mapping[str, Any], source: str) -> PublishedTable:
     Raises:
         ConfigError: With one line for each key or value that is wrong.
     """
-    found = schema.read(PublishedTable, mapping, source)
-    schema.refuse(list(_problems(found)), source)
+    found = codec.read(PublishedTable, mapping, source)
+    codec.refuse(list(_problems(found)), source)
     return found
 
 
-def _problems(table: PublishedTable) -> Iterator[Problem]:
+def _problems(table: PublishedTable) -> Iterator[Fault]:
     if not table.rows and not table.costs:
-        yield Problem("rows", "is empty", "write down at least one row or one of costs")
+        yield Fault("rows", "is empty", "write down at least one row or one of costs")
     for number, row in enumerate(table.rows):
-        yield from schema.at_least(1, {f"rows[{number}].n": row.n})
+        yield from codec.at_least(1, {f"rows[{number}].n": row.n})
     tasks = [row.task for row in table.rows if row.task]
     for task in sorted({task for task in tasks if tasks.count(task) > 1}):
-        yield Problem("rows", f"has two rows for the task '{task}'", "keep one")
+        yield Fault("rows", f"has two rows for the task '{task}'", "keep one")
     for number, cost in enumerate(table.costs):
         if len(cost.measured) != len(cost.queries_per_dollar):
-            yield Problem(f"costs[{number}]", "lists of different lengths", "write one figure for each use case")
+            yield Fault(f"costs[{number}]", "lists of different lengths", "write one figure for each use case")
     for stream in ("single-stream", "multi-stream"):
         if len({len(cost.measured) for cost in table.costs if cost.stream == stream}) > 1:
-            yield Problem("costs", f"{stream} rows have different numbers of use cases", "write the same for all")
+            yield Fault("costs", f"{stream} rows have different numbers of use cases", "write the same for all")
 
 
 def card_of(table: PublishedTable) -> Card:

@@ -11,9 +11,9 @@ import click
 from platformdirs import user_log_path
 
 from evalkit import __version__
+from evalkit.base.errors import ExitCode, near_miss
 from evalkit.cli.ending import ending, stopped
-from evalkit.errors import ExitCode, near_miss
-from evalkit.library_log import fill_closed_streams, libraries_apart
+from evalkit.cli.library_log import fill_closed_streams, libraries_apart
 
 # Command name -> module of this package and its one-line help. A table, so that --help imports no command.
 COMMANDS = {

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evalkit import cards, textfile
-from evalkit.errors import DataError, ExitCode
-from evalkit.printable import agreeing, part_of, printable
+from evalkit import cards
+from evalkit.base.errors import DataError, ExitCode
+from evalkit.base.printable import agreeing, part_of, printable
+from evalkit.files import textfile
 
 if TYPE_CHECKING:
+    from evalkit.base.types import Json
     from evalkit.cards import Audit, Card, Finding, Noise
-    from evalkit.types import Json
 
 _FIX = "give a model card with an accuracy or cost table, in Markdown, HTML or plain text, or a TOML table"
 

@@ -9,22 +9,24 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from evalkit import answers, averages, comparability, pairs, registry, report, verdict
-from evalkit.answers import Choice
+from evalkit import answers, report
+from evalkit.answers import MetricChoice
+from evalkit.base.errors import ConfigError, DataError, UsageError, near_miss
+from evalkit.base.printable import counted, printable
+from evalkit.base.types import Dialect
 from evalkit.cli.compare_output import Compared, as_object, lines
 from evalkit.cli.policy_file import asked, with_policy
-from evalkit.errors import ConfigError, DataError, UsageError, near_miss
-from evalkit.outcome import outcome
-from evalkit.pairs import Side
-from evalkit.printable import counted, printable
-from evalkit.types import Dialect
+from evalkit.compare import averages, comparability, pairs, verdict
+from evalkit.compare.outcome import outcome
+from evalkit.compare.pairs import Side
+from evalkit.tasks import registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from evalkit.answers import Found
-    from evalkit.policy import Policy
-    from evalkit.verdict import Judgement
+    from evalkit.answers import ReadAnswers
+    from evalkit.compare.verdict import Judgement
+    from evalkit.config.policy import Policy
 
     Sides = Mapping[str, tuple[Side, Side]]
 
@@ -80,7 +82,7 @@ def command(base: Path, cand: Path, *, as_json: bool, **given: Any) -> int:
     rules = asked(file, given["min_recovery"], given["max_failed"])
     named = dict(text.partition("=")[::2] for text in given["metrics"] if "=" in text)
     metric = next((text for text in reversed(given["metrics"]) if "=" not in text), None)
-    choice = Choice("baseline", metric, given["dialect"], given["tasks"], named, given["baseline_model"])
+    choice = MetricChoice("baseline", metric, given["dialect"], given["tasks"], named, given["baseline_model"])
     baseline = answers.read(base, choice)
     candidate = answers.read(cand, replace(choice, role="candidate", model=given["candidate_model"]))
     sides = _chosen(base, cand, (baseline, candidate), given)
@@ -108,7 +110,7 @@ def _row_names(rows: Sequence[Judgement]) -> str:
 # --- reading ---
 
 
-def _chosen(base: Path, cand: Path, found: tuple[Found, Found], given: Mapping[str, Any]) -> Sides:
+def _chosen(base: Path, cand: Path, found: tuple[ReadAnswers, ReadAnswers], given: Mapping[str, Any]) -> Sides:
     """Both sides of every task that is meant."""
     baseline, candidate = found
     if baseline.format != candidate.format:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalkit import report, verdict
-from evalkit.printable import counted
+from evalkit import report
+from evalkit.base.printable import counted
+from evalkit.compare import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from evalkit.types import Json
-    from evalkit.verdict import Judgement
+    from evalkit.base.types import Json
+    from evalkit.compare.verdict import Judgement
 
 _METHODS = {
     "fieller": "Fieller's, on the pairs",

@@ -44,8 +44,8 @@ def command(output: str, vllm_python: str, vllm: str, *, as_json: bool, unsafe_e
     """Make a vLLM where there is none, write the data, then run the suite ``demo`` on the trained pair."""
     from platformdirs import user_cache_path  # noqa: PLC0415 - --help must not wait for these
 
-    from evalkit import config  # noqa: PLC0415
     from evalkit.cli.run import carry_out  # noqa: PLC0415
+    from evalkit.config import run_config  # noqa: PLC0415
     from evalkit.demo import pair, rows, texts  # noqa: PLC0415
 
     notice("demo: a small model trained on drawn pictures; its scores say nothing about any real model")
@@ -65,15 +65,15 @@ def command(output: str, vllm_python: str, vllm: str, *, as_json: bool, unsafe_e
         "unsafe_exec": unsafe_exec,
         "serve": {"python": python, "args": {**_SERVE, **_dtype(python)}},
     }
-    return carry_out(config.resolved(settings, "evalkit demo", given), as_json=as_json)
+    return carry_out(run_config.resolved(settings, "evalkit demo", given), as_json=as_json)
 
 
 def _interpreter(python: str, release: str, *, as_json: bool) -> str:
     """The interpreter that serves; where there is none, an environment with vLLM is made first."""
-    from evalkit import tools  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.cli.display import display  # noqa: PLC0415
     from evalkit.cli.run import interruptible  # noqa: PLC0415
-    from evalkit.config import Serving  # noqa: PLC0415
-    from evalkit.display import display  # noqa: PLC0415
+    from evalkit.config.run_config import Serving  # noqa: PLC0415
+    from evalkit.serve import tools  # noqa: PLC0415 - --help must not wait for these
 
     interruptible()
     with display(as_json=as_json) as say:
@@ -82,6 +82,6 @@ def _interpreter(python: str, release: str, *, as_json: bool) -> str:
 
 def _dtype(python: str) -> dict[str, str]:
     """The one dtype of both models: what the processor's kernels take; on a GPU the profile's."""
-    from evalkit import server  # noqa: PLC0415 - --help must not wait for it
+    from evalkit import serve  # noqa: PLC0415 - --help must not wait for it
 
-    return {"dtype": server.processor(python).dtype} if server.installed(python).device == "cpu" else {}
+    return {"dtype": serve.processor(python).dtype} if serve.installed(python).device == "cpu" else {}

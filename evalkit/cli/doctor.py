@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from evalkit.errors import ExitCode
+from evalkit.base.errors import ExitCode
 
 
 @click.command("doctor", help="Examine this machine: Python, vLLM, GPUs, disk, network, prompts; say what is missing.")
@@ -18,8 +18,8 @@ from evalkit.errors import ExitCode
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(vllm_python: str, vllm: str, output: Path, *, as_json: bool) -> int:
     """Print one line a finding; exit with 5 when something stands in the way of a run."""
-    from evalkit import prompts, registry  # noqa: PLC0415 - --help must not wait for them
-    from evalkit.doctor import examine  # noqa: PLC0415
+    from evalkit.serve.doctor import examine  # noqa: PLC0415
+    from evalkit.tasks import prompts, registry  # noqa: PLC0415 - --help must not wait for them
 
     published = {task.name: prompts.cached(task.prompt) for task in registry.tasks().values()}
     findings = examine(vllm_python, output, published, vllm)

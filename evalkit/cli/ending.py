@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 import click
 
 from evalkit import __version__
-from evalkit.errors import ConfigError, EvalkitError, ExitCode, FullDiskError, InfrastructureError, is_full
-from evalkit.library_log import standard_error
-from evalkit.printable import is_secret, one_line, printable
+from evalkit.base.errors import ConfigError, EvalkitError, ExitCode, FullDiskError, InfrastructureError, is_full
+from evalkit.base.printable import is_secret, one_line, printable
+from evalkit.cli.library_log import standard_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable

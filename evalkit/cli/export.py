@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from evalkit.base.printable import counted
 from evalkit.cli.stored import runs_option
-from evalkit.printable import counted
 
 if TYPE_CHECKING:
-    from evalkit.export import Format
+    from evalkit.run.export import Format
 
 
 @click.command(
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 @runs_option
 def command(run: str, kind: Format, output: Path | None, runs: Path, *, as_json: bool) -> None:
     """Write, and print where and how much."""
-    from evalkit import export, reopen  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.run import export, saved_run  # noqa: PLC0415 - --help must not wait for these
 
-    with reopen.opened(run, runs) as (row, store, folder):
+    with saved_run.opened(run, runs) as (row, store, folder):
         path = output or folder / f"samples.{kind}"
-        count = export.export(reopen.plan(row), store, path, kind)
+        count = export.export(saved_run.plan(row), store, path, kind)
     click.echo(json.dumps({"file": str(path), "lines": count}) if as_json else f"{path}: {counted(count, 'line')}")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from evalkit.base.errors import EvalkitError, ExitCode
 from evalkit.cli.ending import notice
-from evalkit.errors import EvalkitError, ExitCode
 
 if TYPE_CHECKING:
-    from evalkit.types import Task
+    from evalkit.base.types import Task
 
 
 @click.command("fetch", help="Fill the caches ahead of time: published prompts, and with --rows the data sets.")
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--rows", is_flag=True, help="Download the data as well (VQAv2 alone is 34 GB).")
 def command(suite: str | None, tasks: tuple[str, ...], tasks_dir: tuple[Path, ...], *, rows: bool) -> int:
     """Fetch what can be fetched; one line a task, and the first error's exit code when something could not."""
-    from evalkit import registry  # noqa: PLC0415 - --help must not wait for it
+    from evalkit.tasks import registry  # noqa: PLC0415 - --help must not wait for it
 
     code = ExitCode.FINE
     for task in registry.chosen(tasks, suite, tasks_dir):

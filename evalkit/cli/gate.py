@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
+from evalkit.base.errors import ConfigError, NothingScoredError, UsageError
+from evalkit.base.printable import printable
 from evalkit.cli.policy_file import asked, with_policy
 from evalkit.cli.stored import runs_option
-from evalkit.errors import ConfigError, NothingScoredError, UsageError
-from evalkit.printable import printable
 
 
 @click.command(
@@ -28,13 +28,14 @@ from evalkit.printable import printable
 @runs_option
 def command(run: str, output: Path | None, runs: Path, *, as_json: bool, **given: Any) -> int:
     """Judge, and print what the run comes to."""
-    from evalkit import publish, reopen, report  # noqa: PLC0415 - --help must not wait for these
-    from evalkit.config import check_policy  # noqa: PLC0415
+    from evalkit import report  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.config.run_config import check_policy  # noqa: PLC0415
+    from evalkit.run import publish, saved_run  # noqa: PLC0415 - --help must not wait for these
 
-    with reopen.opened(run, runs) as (row, store, folder):
-        file, own = given["policy_file"], reopen.terms(row).policy
+    with saved_run.opened(run, runs) as (row, store, folder):
+        file, own = given["policy_file"], saved_run.terms(row).policy
         rules = asked(file, given["min_recovery"], given["max_failed"], own)
-        built = reopen.report(row, store, policy=rules)
+        built = saved_run.report(row, store, policy=rules)
         names = [one.part.task.name for one in built.rows]
         if file is not None:
             check_policy(rules, names, [one.category for one in built.averages], f"{file}: policy")

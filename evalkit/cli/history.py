@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from evalkit.base.printable import counted, one_line
 from evalkit.cli.ending import notice
-from evalkit.printable import counted, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rich.console import Console
 
-    from evalkit.history import Line, Point
+    from evalkit.records.history import Point, RunLine
 
 
 _ROOM = 60
@@ -40,7 +40,8 @@ _WIDE = 160
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(task: str | None, output: str, *, everything: bool, as_json: bool) -> None:
     """Print a table for each candidate and task."""
-    from evalkit import history, since  # noqa: PLC0415 - --help must not wait for them
+    from evalkit.records import history  # noqa: PLC0415 - --help must not wait for them
+    from evalkit.run import since  # noqa: PLC0415 - --help must not wait for them
 
     runs = history.past_runs(Path(output))
     chosen = history.counted(runs, everything=everything)
@@ -78,7 +79,7 @@ def _more(left_out: int) -> str:
     return f"; {left_out} unfinished or smoke: --all shows what they have" if left_out else ""
 
 
-def _show(line: Line, console: Console, found: Iterable[str]) -> None:
+def _show(line: RunLine, console: Console, found: Iterable[str]) -> None:
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
@@ -111,9 +112,9 @@ def _show(line: Line, console: Console, found: Iterable[str]) -> None:
     console.print()
 
 
-def _drawn(line: Line) -> str:
+def _drawn(line: RunLine) -> str:
     """The recoveries as blocks, with a stroke where something changed between two runs."""
-    from evalkit.history import sparkline  # noqa: PLC0415
+    from evalkit.records.history import sparkline  # noqa: PLC0415
 
     blocks = sparkline([point.percent for point in line.points])
     return "".join(f"│{block}" if one.changed else block for block, one in zip(blocks, line.points, strict=True))

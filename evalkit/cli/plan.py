@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evalkit.base.errors import ExitCode, UsageError
+from evalkit.cli.library_log import library_log
 from evalkit.cli.run import mapping, options
-from evalkit.errors import ExitCode, UsageError
-from evalkit.library_log import library_log
 
 if TYPE_CHECKING:
-    from evalkit.outlook import Outlook
+    from evalkit.run.preview import Outlook
 
 
 @click.command(
@@ -29,14 +29,15 @@ if TYPE_CHECKING:
 )
 def command(config_file: Path | None, *, as_json: bool, discordance: float | None, **given: Any) -> int:
     """Look ahead and show."""
-    from evalkit import config, stats  # noqa: PLC0415 - --help must not wait for these
-    from evalkit.display import display  # noqa: PLC0415
-    from evalkit.outlook import outlook  # noqa: PLC0415
+    from evalkit import stats  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.cli.display import display  # noqa: PLC0415
+    from evalkit.config import run_config  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.run.preview import outlook  # noqa: PLC0415
 
     expected = None if discordance is None else stats.share(discordance)
     if expected is None and discordance is not None:
         raise UsageError(f"--discordance is {discordance:g}", fix="give a share between 0 and 1, such as 0.1")
-    settled = config.resolved(mapping(config_file), str(config_file), given)
+    settled = run_config.resolved(mapping(config_file), str(config_file), given)
     with library_log(Path(settled.output)), display(as_json=as_json) as say:
         found = outlook(settled, say, expected)
     if as_json:
@@ -47,7 +48,7 @@ def command(config_file: Path | None, *, as_json: bool, discordance: float | Non
 
 
 def _object(found: Outlook) -> dict[str, Any]:
-    from evalkit.forecast import forecast_json  # noqa: PLC0415
+    from evalkit.run.forecast import forecast_json  # noqa: PLC0415
 
     return {
         "smoke": found.smoke,
@@ -63,7 +64,7 @@ def _show(found: Outlook) -> None:
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    from evalkit import forecast  # noqa: PLC0415
+    from evalkit.run import forecast  # noqa: PLC0415
 
     console = Console()
     for label, words in found.commands.items():

@@ -8,9 +8,11 @@ from typing import Any
 
 import click
 
-from evalkit import policy, schema, textfile
-from evalkit.errors import ConfigError
-from evalkit.policy import Policy
+from evalkit.base import codec
+from evalkit.base.errors import ConfigError
+from evalkit.config import policy
+from evalkit.config.policy import Policy
+from evalkit.files import textfile
 
 policy_options = (
     click.option("--min-recovery", type=float, metavar="PERCENT", help="Judge: the candidate has to keep so much."),
@@ -48,5 +50,5 @@ def asked(file: Path | None, min_recovery: float | None, max_failed: float | Non
         found = policy.policy(table, f"{file}: policy")
     options: dict[str, Any] = {"min_recovery": min_recovery, "max_failed": max_failed}
     found = replace(found, **{name: value for name, value in options.items() if value is not None})
-    schema.refuse(list(policy.problems(found)), "command line")
+    codec.refuse(list(policy.problems(found)), "command line")
     return found

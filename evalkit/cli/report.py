@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from evalkit.base.errors import NothingScoredError, UsageError, near_miss
 from evalkit.cli.ending import notice
 from evalkit.cli.stored import runs_option
-from evalkit.errors import NothingScoredError, UsageError, near_miss
 
 FORMATS = ("html", "md", "card", "junit", "json", "summary")
 
@@ -33,11 +33,11 @@ FORMATS = ("html", "md", "card", "junit", "json", "summary")
 @runs_option
 def command(run: str, formats: str, output: Path | None, runs: Path) -> None:
     """Render, and print what was written."""
-    from evalkit import publish, reopen  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.run import publish, saved_run  # noqa: PLC0415 - --help must not wait for these
 
     chosen = _chosen(formats)
-    with reopen.opened(run, runs) as (row, store, folder):
-        built = reopen.report(row, store)
+    with saved_run.opened(run, runs) as (row, store, folder):
+        built = saved_run.report(row, store)
         if not any(score.scored for line in built.rows for score in line.scores.values()):
             raise NothingScoredError(
                 f"run {row.id}: no sample was answered by any model",

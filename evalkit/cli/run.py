@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit import textfile
+from evalkit.base.errors import ExitCode
+from evalkit.base.printable import printable
 from evalkit.cli.ending import stopped
-from evalkit.errors import ExitCode
-from evalkit.library_log import library_log
-from evalkit.printable import printable
+from evalkit.cli.library_log import library_log
+from evalkit.files import textfile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from evalkit.config import Config
+    from evalkit.config.run_config import Config
     from evalkit.report import Report
-    from evalkit.run import Finished
+    from evalkit.run.run import Finished
 
 OPTIONS = (
     click.option(
@@ -163,9 +163,9 @@ def options(function: Any) -> Any:
 @options
 def command(config_file: Path | None, *, as_json: bool, **given: Any) -> int:
     """Run and show."""
-    from evalkit import config  # noqa: PLC0415 - --help must not wait for it
+    from evalkit.config import run_config  # noqa: PLC0415 - --help must not wait for it
 
-    settled = config.resolved(mapping(config_file), str(config_file), given)
+    settled = run_config.resolved(mapping(config_file), str(config_file), given)
     return carry_out(settled, as_json=as_json)
 
 
@@ -176,8 +176,8 @@ def mapping(file: Path | None) -> dict[str, Any]:
 
 def carry_out(settled: Config, *, as_json: bool) -> int:
     """Run, show the table, and return the exit code."""
-    from evalkit.display import display  # noqa: PLC0415 - --help must not wait for these
-    from evalkit.run import run  # noqa: PLC0415
+    from evalkit.cli.display import display  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.run.run import run  # noqa: PLC0415
 
     interruptible()
     try:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from evalkit import metrics, printable, textfile
-from evalkit.errors import DataError, NothingScoredError, UsageError
+from evalkit.base import printable
+from evalkit.base.errors import DataError, NothingScoredError, UsageError
+from evalkit.files import textfile
+from evalkit.tasks import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from evalkit.types import Dialect, Json, Score
+    from evalkit.base.types import Dialect, Json, Score
 
 
 @click.command(

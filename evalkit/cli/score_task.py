@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evalkit import printable, registry
+from evalkit.base import printable
+from evalkit.base.errors import NothingScoredError, UsageError
+from evalkit.base.types import Answer
 from evalkit.cli.ending import notice
-from evalkit.errors import NothingScoredError, UsageError
-from evalkit.score import Tally
-from evalkit.types import Answer
+from evalkit.compare.score import Tally
+from evalkit.tasks import registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from evalkit.types import Json, Sample, Task
+    from evalkit.base.types import Json, Sample, Task
 
 _LOOK_EVERY_S = 0.5
 
@@ -58,7 +59,7 @@ def score_task(file: Path, name: str, *, data: Path | None, sanitize: bool, unsa
 def _judged(
     file: Path, task: Task, data: Path | None, *, sanitize: bool, unsafe: bool, as_json: bool
 ) -> list[tuple[Sample, Answer]]:
-    from evalkit.display import one_bar  # noqa: PLC0415
+    from evalkit.cli.display import one_bar  # noqa: PLC0415
     from evalkit.harnesses.evalplus.harness import EvalPlus  # noqa: PLC0415
     from evalkit.harnesses.evalplus.samples import attempts  # noqa: PLC0415
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from evalkit import registry, textfile
-from evalkit.errors import UsageError
+from evalkit.base.errors import UsageError
+from evalkit.files import textfile
+from evalkit.tasks import registry
 
 
 @click.group("tasks", invoke_without_command=True, help="List tasks and suites; `evalkit tasks show NAME` prints one.")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.errors import ExitCode
+from evalkit.base.errors import ExitCode
 
 if TYPE_CHECKING:
-    from evalkit.tools import Environment
+    from evalkit.serve.tools import Environment
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object or list on standard output.")
 
@@ -42,10 +42,10 @@ def list_command(*, as_json: bool) -> None:
 @_JSON
 def make(tool: str, release: str, *, as_json: bool) -> int:
     """Make one, and say where it is."""
-    from evalkit import tools  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.cli.display import display  # noqa: PLC0415
     from evalkit.cli.run import interruptible  # noqa: PLC0415
-    from evalkit.config import Serving  # noqa: PLC0415
-    from evalkit.display import display  # noqa: PLC0415
+    from evalkit.config.run_config import Serving  # noqa: PLC0415
+    from evalkit.serve import tools  # noqa: PLC0415 - --help must not wait for these
 
     wanted = tools.recipe(tool, tools.computing_on(Serving()), release)
     interruptible()
@@ -60,14 +60,14 @@ def make(tool: str, release: str, *, as_json: bool) -> int:
 @_JSON
 def remove(name: str, *, as_json: bool) -> None:
     """Remove one."""
-    from evalkit import tools  # noqa: PLC0415
+    from evalkit.serve import tools  # noqa: PLC0415
 
     gone = tools.remove(name)
     click.echo(json.dumps(_object(gone)) if as_json else f"removed {gone.name} ({tools.gigabytes(gone.size_bytes)})")
 
 
 def _list(*, as_json: bool) -> None:
-    from evalkit import tools  # noqa: PLC0415
+    from evalkit.serve import tools  # noqa: PLC0415
 
     made = tools.environments()
     if as_json:
@@ -85,7 +85,7 @@ def _list(*, as_json: bool) -> None:
 
 
 def _cells(one: Environment) -> tuple[str, ...]:
-    from evalkit.tools import gigabytes  # noqa: PLC0415
+    from evalkit.serve.tools import gigabytes  # noqa: PLC0415
 
     size = gigabytes(one.size_bytes)
     return one.name, f"{one.distribution} {one.release}", one.python, size, _day(one.made), _day(one.used)

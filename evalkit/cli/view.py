@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from evalkit.base.errors import ExitCode, UsageError, near_miss
 from evalkit.cli.ending import notice
-from evalkit.errors import ExitCode, UsageError, near_miss
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from evalkit.history import PastRun
+    from evalkit.records.history import PastRun
 
 
 @click.command(
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @click.option("--open", "opens", is_flag=True, help="Open the browser at once.")
 def command(run: str | None, output: str, port: int, *, opens: bool) -> int:
     """Serve until Ctrl-C."""
-    from evalkit import history  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.records import history  # noqa: PLC0415 - --help must not wait for these
     from evalkit.view import Viewer  # noqa: PLC0415
 
     folder = Path(run).resolve().parent if run and (Path(run) / "run.json").is_file() else Path(output)
@@ -82,7 +82,7 @@ def _chosen(name: str, runs: list[PastRun], folder: Path) -> PastRun:
 
 def _prepare(run: PastRun) -> None:
     """Make the index of the run's samples, and show how far it is."""
-    from evalkit.display import one_bar  # noqa: PLC0415
+    from evalkit.cli.display import one_bar  # noqa: PLC0415
     from evalkit.view import index  # noqa: PLC0415
 
     files = index.Files.of(run)

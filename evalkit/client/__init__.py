@@ -10,7 +10,7 @@ from evalkit.client.completions import Names, read_chat
 from evalkit.client.gate import Gate
 from evalkit.client.lookahead import AHEAD
 from evalkit.client.patience import Patience
-from evalkit.client.request import Asks, Policy, Reader, Request
+from evalkit.client.request import Asks, Reader, Request, SendingPolicy
 from evalkit.client.sending import Client
 
-__all__ = ["AHEAD", "Asks", "Client", "Gate", "Names", "Patience", "Policy", "Reader", "Request", "read_chat"]
+__all__ = ["AHEAD", "Asks", "Client", "Gate", "Names", "Patience", "Reader", "Request", "SendingPolicy", "read_chat"]

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from evalkit.base.identity import decoded
+from evalkit.base.printable import counted
+from evalkit.base.types import WHOLE, Answer, Elsewhere, Failure, FailureKind, ended
 from evalkit.client.responses import excerpt, one_line, storable
-from evalkit.identity import decoded
-from evalkit.printable import counted
-from evalkit.types import WHOLE, Answer, Elsewhere, Failure, FailureKind, ended
 
 if TYPE_CHECKING:
-    from evalkit.types import Json, Outcome
+    from evalkit.base.types import Json, Outcome
 
 Names: TypeAlias = Sequence[str]
 """How a server may name the model that was asked; the first is the one that it is asked by."""

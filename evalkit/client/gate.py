@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from evalkit.client.request import Policy
+    from evalkit.client.request import SendingPolicy
 
 
 class Gate:
@@ -18,7 +18,7 @@ class Gate:
     in a minute, and none of them has anything to do with it.
     """
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: SendingPolicy) -> None:
         """Begin open."""
         self._policy = policy
         self._since: float | None = None

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
+    from evalkit.base.types import Failure
     from evalkit.client.request import Request
-    from evalkit.types import Failure
 
 AHEAD = 16
 """How many requests are made ready beyond the window."""

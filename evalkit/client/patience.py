@@ -7,19 +7,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from evalkit.printable import counted
+from evalkit.base.printable import counted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from evalkit.client.request import Policy, Request
+    from evalkit.client.request import Request, SendingPolicy
 
 
 @dataclass(slots=True)
 class Patience:
     """The deadlines of the requests under way."""
 
-    policy: Policy
+    policy: SendingPolicy
     heard: int = 0
     """Responses that have begun to come in, whatever they said."""
     under_way: int = 0

@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from evalkit.base.errors import UsageError
+from evalkit.base.types import Failure, Outcome, Replies
 from evalkit.client.completions import Names, read_chat
-from evalkit.errors import UsageError
-from evalkit.types import Failure, Outcome, Replies
 
 Reader: TypeAlias = Callable[[bytes, Names], Outcome | Replies]
 """``(body of a 200, the names of the model asked) -> outcome``, or a reply for each sample that the request asks.
@@ -39,7 +39,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class SendingPolicy:
     """How many requests are under way at once, and how patiently each one is tried."""
 
     window: int = 16

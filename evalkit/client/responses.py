@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalkit import printable
-from evalkit.identity import decoded
+from evalkit.base import printable
+from evalkit.base.identity import decoded
 
 if TYPE_CHECKING:
-    from evalkit.types import Json
+    from evalkit.base.types import Json
 
 LONGEST_MESSAGE = 500
 """Characters of a server's own words that are kept in a ``Failure``."""

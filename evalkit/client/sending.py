@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import aiohttp
 
 from evalkit import __version__
+from evalkit.base.errors import InfrastructureError
+from evalkit.base.printable import counted
+from evalkit.base.types import PASSING, Failure, FailureKind
+from evalkit.client.control import authorization, proxy_for, server_root
 from evalkit.client.gate import Gate
 from evalkit.client.lookahead import LookAhead
 from evalkit.client.patience import Patience
-from evalkit.client.request import Policy
+from evalkit.client.request import SendingPolicy
 from evalkit.client.tries import Tried, broken, one_failure, refused, wait_before_try, with_history
-from evalkit.control import authorization, proxy_for, server_root
-from evalkit.errors import InfrastructureError
-from evalkit.printable import counted
-from evalkit.types import PASSING, Failure, FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Sequence
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from aiohttp.abc import AbstractStreamWriter
 
+    from evalkit.base.types import Outcome, Replies
     from evalkit.client.completions import Names
     from evalkit.client.request import Request
-    from evalkit.types import Outcome, Replies
 
     Outbox = asyncio.Queue[tuple[Request, Outcome | Replies] | None]
 
@@ -58,7 +58,7 @@ class Client:
     thread is stopped and its iterator closed.
     """
 
-    def __init__(self, url: str, model: str, policy: Policy | None = None, also: Sequence[str] = ()) -> None:
+    def __init__(self, url: str, model: str, policy: SendingPolicy | None = None, also: Sequence[str] = ()) -> None:
         """Prepare to ask ``model`` (as the server names it) at ``url``; nothing is sent yet.
 
         Responses may also name it by one of ``also``.
@@ -68,7 +68,7 @@ class Client:
         """
         self._root = server_root(url)
         self._names: Names = (model, *also)
-        self._policy = policy or Policy()
+        self._policy = policy or SendingPolicy()
         self._patience = Patience(self._policy)
         self._gate = Gate(self._policy)
         self._mute = ""

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
+from evalkit.base.types import Failure, FailureKind
+from evalkit.client.control import retry_after_s
 from evalkit.client.responses import LONGEST_MESSAGE, error_message
-from evalkit.control import retry_after_s
-from evalkit.types import Failure, FailureKind
 
 if TYPE_CHECKING:
-    from evalkit.client.request import Policy
-    from evalkit.types import Outcome, Replies
+    from evalkit.base.types import Outcome, Replies
+    from evalkit.client.request import SendingPolicy
 
 _ABOUT_THE_REQUEST: Final = frozenset({400, 413, 422})
 """Statuses that speak of the very request; other 4xx speak of the address, the key or the model's name."""
@@ -85,7 +85,7 @@ def with_history(failure: Failure, earlier: list[FailureKind]) -> Failure:
     return replace(failure, message=f"{failure.message} (before: {', '.join(others)})") if others else failure
 
 
-def wait_before_try(number: int, retry_after: float | None, policy: Policy) -> float:
+def wait_before_try(number: int, retry_after: float | None, policy: SendingPolicy) -> float:
     """Seconds to wait before try ``number`` (2 or more).
 
     Exponential backoff with full jitter: uniform between 0 and ``first_wait_s * 2 ** (number - 2)``, so that

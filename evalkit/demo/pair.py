@@ -10,8 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 
 import evalkit
-from evalkit.errors import InfrastructureError
-from evalkit.scratch import Scratch, sweep
+from evalkit.base.errors import InfrastructureError
+from evalkit.files.scratch import Scratch, sweep
 
 MODELS = Path(__file__).parent / "models"
 """Where the package holds the trained pair."""

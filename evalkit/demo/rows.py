@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
+    from evalkit.base.types import Json
     from evalkit.demo.train.heldout import Asked
-    from evalkit.types import Json
 
 TASKS: Final = ("mmmu", "vqav2", "docvqa", "chartqa", "mathvista")
 

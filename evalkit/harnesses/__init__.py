@@ -1,6 +1,6 @@
 """Harnesses: how each kind of task is held.
 
-The vision tasks are asked as chat by rules of our own (``evalkit.benchmarks``); MMLU and HumanEval through the
+The vision tasks are asked as chat by rules of our own (``evalkit.tasks.benchmarks``); MMLU and HumanEval through the
 libraries whose scores are published, lm-eval and evalplus. Neither library is imported before a run needs it.
 """
 
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalkit.harnesses.harness import Checker, Exam, Harness, Questions, Served
+from evalkit.harnesses.harness import Checker, Harness, Questions, Served, Session
 
 if TYPE_CHECKING:
-    from evalkit.types import Task
+    from evalkit.base.types import Task
 
-__all__ = ["Checker", "Exam", "Harness", "Questions", "Served", "harness"]
+__all__ = ["Checker", "Harness", "Questions", "Served", "Session", "harness"]
 
 
 def harness(task: Task) -> Harness:

@@ -8,20 +8,20 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalkit import chat, draw, prompts
-from evalkit.benchmarks import BENCHMARKS
-from evalkit.client import Request
-from evalkit.errors import DataError
-from evalkit.printable import counted
-from evalkit.rows import Rows, open_rows
-from evalkit.types import Failure, FailureKind, PublishedPrompt, Sample, Text
+from evalkit.base.errors import DataError
+from evalkit.base.printable import counted
+from evalkit.base.types import Failure, FailureKind, PublishedPrompt, Sample, Text
+from evalkit.client import Request, chat
+from evalkit.tasks import draw, prompts
+from evalkit.tasks.benchmarks import BENCHMARKS
+from evalkit.tasks.rows import Rows, open_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from evalkit.base.types import Answer, Json, Task
     from evalkit.client import Asks
     from evalkit.harnesses.harness import Questions, Served
-    from evalkit.types import Answer, Json, Task
 
 
 _FETCHED_TO_DRAW = 1 << 30
@@ -127,7 +127,7 @@ class Portion:
 
 
 @dataclass(frozen=True, slots=True)
-class ChatExam:
+class ChatSession:
     """A task asked as chat, one request a sample."""
 
     task: Task
@@ -136,14 +136,14 @@ class ChatExam:
     async def rehearse(self, client: Asks, samples: Sequence[Sample]) -> None:
         """Nothing: every server that serves a chat model can do this."""
 
-    def requests(self, owed: Iterable[tuple[str, Sample]]) -> Iterator[Request]:
+    def requests(self, pending: Iterable[tuple[str, Sample]]) -> Iterator[Request]:
         """One request a sample, in the order of the samples."""
-        for key, sample in owed:
+        for key, sample in pending:
             yield Request(key, partial(_payload, sample, self.task, self.model), chat.PATH)
 
-    def alone(self, owed: Iterable[tuple[str, Sample]]) -> Iterator[Request]:
+    def alone(self, pending: Iterable[tuple[str, Sample]]) -> Iterator[Request]:
         """Nothing: no reply leaves a sample owed."""
-        del owed
+        del pending
         yield from ()
 
     def same(self, stored: Answer, found: Answer) -> bool:
@@ -178,10 +178,10 @@ class Chat:
         count = sum(1 for _ in self.questions(task, None, tell).data)
         return f"{'prompt and ' if published else ''}{counted(count, 'row')} ready"
 
-    def exam(self, task: Task, served: Served, tell: Callable[[str], None]) -> ChatExam:
+    def session(self, task: Task, served: Served, tell: Callable[[str], None]) -> ChatSession:
         """The task for one model."""
         del tell
-        return ChatExam(task, served.name)
+        return ChatSession(task, served.name)
 
     def checker(self, task: Task, questions: Questions, *, unsafe: bool) -> None:
         """None: the metrics judge the answers."""

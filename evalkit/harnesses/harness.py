@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from evalkit.base.types import Answer, Json, Model, Sample, Task
     from evalkit.client import Asks, Request
-    from evalkit.types import Answer, Json, Model, Sample, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Questions(Protocol):
         """Samples that a run with ``--limit`` asks; all of them without."""
 
     def drawn(self, limit: int | None) -> bool:
-        """Whether they are drawn at random from all (``evalkit.draw``), or else the first in stored order."""
+        """Whether they are drawn at random from all (``evalkit.tasks.draw``), or else the first in stored order."""
 
     def rows(self, limit: int | None) -> Sequence[int] | None:
         """Which rows of the data they are, ascending, so that a picture is found again; None where no row has one."""
@@ -58,7 +58,7 @@ class Questions(Protocol):
         """
 
 
-class Exam(Protocol):
+class Session(Protocol):
     """One task asked of one model on one live server."""
 
     async def rehearse(self, client: Asks, samples: Sequence[Sample]) -> None:
@@ -67,14 +67,14 @@ class Exam(Protocol):
         ``samples`` are some of the task's samples, the same ones every time.
         """
 
-    def requests(self, owed: Iterable[tuple[str, Sample]]) -> Iterator[Request]:
+    def requests(self, pending: Iterable[tuple[str, Sample]]) -> Iterator[Request]:
         """What asks the owed samples, each given with its key.
 
         A request's ``key`` is the key of its sample with one outcome, or a tuple of keys with as many replies; a
         reply of None leaves its sample owed, and so does a failure of a request that is ``separable``.
         """
 
-    def alone(self, owed: Iterable[tuple[str, Sample]]) -> Iterator[Request]:
+    def alone(self, pending: Iterable[tuple[str, Sample]]) -> Iterator[Request]:
         """What asks the samples that ``requests`` left owed; nothing of another kind is under way meanwhile."""
 
     def same(self, stored: Answer, found: Answer) -> bool:
@@ -125,7 +125,7 @@ class Harness(Protocol):
             EvalkitError: It cannot be had.
         """
 
-    def exam(self, task: Task, served: Served, tell: Callable[[str], None]) -> Exam:
+    def session(self, task: Task, served: Served, tell: Callable[[str], None]) -> Session:
         """The task for one model on its server; ``tell`` is for sentences that belong into the report."""
 
     def checker(self, task: Task, questions: Questions, *, unsafe: bool) -> Checker | None:

@@ -12,7 +12,7 @@ from evalkit.report.as_json import comparison_json, judgement_json, outcome_json
 from evalkit.report.as_junit import junit, junit_stopped
 from evalkit.report.as_markdown import markdown
 from evalkit.report.as_summary import summary, summary_stopped
-from evalkit.report.building import Terms, build
+from evalkit.report.building import build
 from evalkit.report.doubts import better, outside, own_card
 from evalkit.report.facts import (
     AVERAGE,
@@ -49,7 +49,6 @@ __all__ = [
     "Published",
     "Report",
     "Row",
-    "Terms",
     "better",
     "build",
     "comparison_json",

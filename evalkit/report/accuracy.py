@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
-from evalkit.printable import counted
+from evalkit.base.printable import counted
 from evalkit.report.facts import AVERAGE
 from evalkit.report.words import DASH, recovery_text, verdict_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from evalkit.pairs import Comparison
+    from evalkit.compare.pairs import Comparison
+    from evalkit.compare.verdict import Judgement
     from evalkit.report.facts import Average, Report
-    from evalkit.verdict import Judgement
 
 _PLACES: Final = range(2, 7)
 """Decimals of a score in percent: as the published tables have, or as many as the recovery beside it takes."""

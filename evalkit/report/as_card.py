@@ -10,16 +10,16 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from evalkit import checkpoint
-from evalkit.benchmarks import BENCHMARKS
+from evalkit.records import checkpoint
 from evalkit.report import accuracy, commands, markup, words
+from evalkit.tasks.benchmarks import BENCHMARKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from evalkit.plan import Contender, PlannedTask
+    from evalkit.base.types import Json, TaskScore
+    from evalkit.records.plan import Contender, PlannedTask
     from evalkit.report.facts import Report, Row
-    from evalkit.types import Json, TaskScore
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)

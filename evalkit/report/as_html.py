@@ -18,9 +18,9 @@ from evalkit.report.marks import cut, visible
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from evalkit.pairs import Comparison
+    from evalkit.base.types import Json
+    from evalkit.compare.pairs import Comparison
     from evalkit.report.facts import Published, Report
-    from evalkit.types import Json
 
 
 def html(report: Report, templates: Mapping[str, str], evidence: Evidence | None = None) -> str:

@@ -7,22 +7,22 @@ import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from evalkit import verdict
+from evalkit.compare import verdict
 from evalkit.report.facts import SCHEMA_VERSION
-from evalkit.stats import Question
+from evalkit.stats import IntervalQuestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evalkit.checkpoint import Checkpoint
-    from evalkit.drift import Change
-    from evalkit.outcome import RunOutcome
-    from evalkit.pairs import Comparison
-    from evalkit.plan import Contender
+    from evalkit.base.types import Json, TaskScore
+    from evalkit.compare.drift import Change
+    from evalkit.compare.outcome import RunOutcome
+    from evalkit.compare.pairs import Comparison
+    from evalkit.compare.verdict import Judgement
+    from evalkit.records.checkpoint import Checkpoint
+    from evalkit.records.plan import Contender
     from evalkit.report.facts import Average, Comparability, NoiseFloor, Published, Report, Row
     from evalkit.stats import Flips, RecoveryInterval
-    from evalkit.types import Json, TaskScore
-    from evalkit.verdict import Judgement
 
 
 def results_text(report: Report) -> str:
@@ -161,7 +161,7 @@ def _row(row: Row) -> dict[str, Json]:
         "comparability": _comparability(row.comparability),
         "drift": {label: {one.trait: _change(one) for one in found} for label, found in row.drift.items()},
         "published": {label: _published(one) for label, one in row.published.items()},
-        "own_card": None if row.own_card is None else {**asdict(row.own_card), "question": Question.LIKE_THESE},
+        "own_card": None if row.own_card is None else {**asdict(row.own_card), "question": IntervalQuestion.LIKE_THESE},
         "noise_floor": None if row.noise is None else _noise(row.noise),
         "groups": {
             label: {name: comparison_json(one) for name, one in found.items()} for label, found in row.groups.items()
@@ -205,7 +205,7 @@ def _change(one: Change) -> dict[str, Json]:
         "candidate": one.candidate,
         "difference": one.difference.value,
         "interval": None if low is None or high is None else [low, high],
-        "question": Question.LIKE_THESE,
+        "question": IntervalQuestion.LIKE_THESE,
         "n": one.difference.n,
         "flagged": one.flagged,
     }

@@ -1,7 +1,7 @@
 """A report as ``junit.xml``: one test case for each row of the gate, for CI systems that read nothing else.
 
-What a case says follows the exit code (``evalkit.verdict``): a failure or an error stands where the row keeps the
-exit code from being 0, and nowhere else.
+What a case says follows the exit code (``evalkit.compare.verdict``): a failure or an error stands where the row keeps
+the exit code from being 0, and nowhere else.
 
 - failure: the row degraded, or a critical row is undecided.
 - error: the row is incomplete or not comparable, a model could not be served (a case of its own tells that), or the run
@@ -17,19 +17,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from xml.etree import ElementTree as ET
 
-from evalkit import verdict
-from evalkit.errors import ExitCode
-from evalkit.outcome import Kind, exit_code, without_report
-from evalkit.printable import part_of, printable
+from evalkit.base.errors import ExitCode
+from evalkit.base.printable import one_line, part_of, printable
+from evalkit.compare import verdict
+from evalkit.compare.outcome import Kind, exit_code, without_report
+from evalkit.compare.verdict import Verdict
 from evalkit.report.facts import AVERAGE
-from evalkit.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from evalkit.plan import Plan
+    from evalkit.compare.verdict import Judgement
+    from evalkit.records.plan import Plan
     from evalkit.report.facts import Report, Row
-    from evalkit.verdict import Judgement
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 has no way to write, not even as a character reference (section 2.2 of the recommendation)."""
@@ -134,8 +134,9 @@ def _counts(cases: Iterable[_Case]) -> dict[str, str]:
 
 
 def _add(suite: ET.Element, label: str, case: _Case) -> None:
-    place = ".".join(_clean(part).replace(".", "_") or "_" for part in ("evalkit", label, case.group))
-    element = ET.SubElement(suite, "testcase", {"classname": place, "name": _clean(case.name) or "_", "time": "0"})
+    place = ".".join(_clean(one_line(part)).replace(".", "_") or "_" for part in ("evalkit", label, case.group))
+    name = _clean(one_line(case.name)) or "_"
+    element = ET.SubElement(suite, "testcase", {"classname": place, "name": name, "time": "0"})
     if case.state != "passed":
         ET.SubElement(element, case.state, {"type": case.kind, "message": _clean(case.reason)})
         if case.state != "skipped":

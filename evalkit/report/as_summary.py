@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalkit.errors import ExitCode
-from evalkit.outcome import without_report
+from evalkit.base.errors import ExitCode
+from evalkit.compare.outcome import without_report
 from evalkit.report import accuracy, markup, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from evalkit.plan import Plan
+    from evalkit.records.plan import Plan
     from evalkit.report.facts import Report
 
 MOST_BYTES = 1_048_576

@@ -3,52 +3,33 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from evalkit import averages, cards, checkpoint, comparability, drift, pairs, speed, stats, verdict
-from evalkit.losses import Attempts
-from evalkit.pairs import Side
-from evalkit.policy import Policy
+from evalkit import cards, stats
+from evalkit.base.types import FailureKind
+from evalkit.compare import averages, comparability, drift, pairs, speed, verdict
+from evalkit.compare.losses import Attempts
+from evalkit.compare.pairs import Side
+from evalkit.records import checkpoint
+from evalkit.records.terms import Terms
 from evalkit.report import doubts
 from evalkit.report.facts import Average, Comparability, NoiseFloor, Published, Report, Row
-from evalkit.types import FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from evalkit.base.types import Json
     from evalkit.cards import PublishedRow, PublishedTable
-    from evalkit.checkpoint import Checkpoint
-    from evalkit.pairs import Comparison
-    from evalkit.plan import Contender, Plan, PlannedTask
-    from evalkit.policy import Rule
-    from evalkit.score import Tally
+    from evalkit.compare.pairs import Comparison
+    from evalkit.compare.score import Tally
+    from evalkit.compare.verdict import Judgement
+    from evalkit.config.policy import Rule
+    from evalkit.records.plan import Contender, Plan, PlannedTask
     from evalkit.stats import Flips, RecoveryInterval
-    from evalkit.types import Json
-    from evalkit.verdict import Judgement
 
     Tallies = Mapping[tuple[str, str], Tally]
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a report is judged by, and what is known beside the answers."""
-
-    policy: Policy = field(default_factory=Policy)
-    accepted: tuple[str, ...] = ()
-    """Keys of differences that are intended."""
-    averaged: tuple[str, ...] | None = None
-    """Categories that get an average row; None for every category with several tasks."""
-    published: tuple[PublishedTable, ...] = ()
-    checkpoints: Mapping[str, Checkpoint] = field(default_factory=dict)
-    """By model label."""
-    exams: Mapping[str, Mapping[str, Mapping[str, Json]]] = field(default_factory=dict)
-    """Model label -> task -> how the exam was held."""
-    checks: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
-    """Task -> how answers were judged."""
-    missing: Mapping[str, str] = field(default_factory=dict)
-    """Model label -> why it did not answer everything: it could not be served, or was given up."""
 
 
 def build(
@@ -215,7 +196,7 @@ class _Building:
         changes = [again[key].value - first[key].value for key in sorted(first.keys() & again.keys())]
         if not changes:
             why = "no sample has an answer from both askings of the baseline"
-            return replace(one, repeated=pairs.undefined(why, one.n, stats.Question.REPEATED))
+            return replace(one, repeated=pairs.undefined(why, one.n, stats.IntervalQuestion.REPEATED))
         return replace(one, repeated=stats.repeated_askings(one.recovery, one.baseline, stats.noise(changes)))
 
     def _noise(self, task: str) -> NoiseFloor | None:

@@ -7,13 +7,13 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from evalkit.config import Config, ModelChoice
+from evalkit.config.run_config import Config, ModelChoice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from evalkit.base.types import Json
     from evalkit.report.facts import Report
-    from evalkit.types import Json
 
 SETTINGS = "settings.toml"
 """How the command names the file of the settings that have no option."""

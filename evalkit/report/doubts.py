@@ -14,10 +14,10 @@ from evalkit.report.facts import OwnCard
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from evalkit.base.types import SampleScore
     from evalkit.cards import PublishedTable
+    from evalkit.compare.verdict import Judgement
     from evalkit.report.facts import Report
-    from evalkit.types import SampleScore
-    from evalkit.verdict import Judgement
 
 _POINTS: Final = 0.05
 """How much better than its baseline a candidate may be, 0 to 1, without being asked why."""

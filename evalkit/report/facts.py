@@ -8,23 +8,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from evalkit.outcome import outcome
-from evalkit.policy import Policy
-from evalkit.printable import part_of
+from evalkit.base.printable import part_of
+from evalkit.compare.outcome import outcome
+from evalkit.config.policy import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from evalkit.base.types import Json, TaskScore
     from evalkit.cards import Beside
-    from evalkit.checkpoint import Checkpoint
-    from evalkit.drift import Change
-    from evalkit.outcome import RunOutcome
-    from evalkit.pairs import Comparison, Difference
-    from evalkit.plan import Plan, PlannedTask
-    from evalkit.speed import Speed
+    from evalkit.compare.drift import Change
+    from evalkit.compare.outcome import RunOutcome
+    from evalkit.compare.pairs import Comparison, Difference
+    from evalkit.compare.speed import Speed
+    from evalkit.compare.verdict import Judgement
+    from evalkit.records.checkpoint import Checkpoint
+    from evalkit.records.plan import Plan, PlannedTask
     from evalkit.stats import Flips
-    from evalkit.types import Json, TaskScore
-    from evalkit.verdict import Judgement
 
 SCHEMA_VERSION = 2
 AVERAGE = "Average Score"

@@ -6,21 +6,21 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from evalkit import verdict
+from evalkit.base.printable import agreeing, counted, part_of
 from evalkit.cards import Standing
-from evalkit.outcome import Kind
-from evalkit.printable import agreeing, counted, part_of
+from evalkit.compare import verdict
+from evalkit.compare.outcome import Kind
+from evalkit.compare.verdict import Verdict
 from evalkit.report import accuracy, held, words
-from evalkit.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from evalkit.pairs import Difference
+    from evalkit.compare.pairs import Difference
+    from evalkit.compare.verdict import Judgement
     from evalkit.report.accuracy import AccuracyRow
     from evalkit.report.facts import Report, Row
     from evalkit.report.forest import Axis, Mark
-    from evalkit.verdict import Judgement
 
 _CLAIMS: Final = 3
 _NAMED: Final = 3
@@ -60,7 +60,7 @@ class Stamp:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class ScoreCell:
     """One candidate on one row."""
 
     label: str
@@ -76,7 +76,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ScreenLine:
     """One row of the accuracy table."""
 
     category: str
@@ -85,7 +85,7 @@ class Line:
     title: str
     metric: str
     baseline: str
-    cells: tuple[Cell, ...]
+    cells: tuple[ScoreCell, ...]
     average: bool
     own: str = ""
     """Own means over all that a model answered, where they are others than those shown."""
@@ -96,7 +96,7 @@ class Claim:
     """What is said first of a candidate: one average, or a task where there is none."""
 
     name: str
-    cell: Cell
+    cell: ScoreCell
     sentence: str
 
 
@@ -131,12 +131,12 @@ def stamp(one: Judgement) -> Stamp | None:
     return Stamp(words.verdict_text(one.verdict), tone, sign)
 
 
-def lines(report: Report, axis: Axis | None) -> list[Line]:
+def lines(report: Report, axis: Axis | None) -> list[ScreenLine]:
     """The accuracy table: the same rows, order and rounding as in every other rendering."""
     rows = accuracy.rows(report)
     categories = [row.category for row in rows]
     return [
-        Line(
+        ScreenLine(
             category=row.category,
             span=_span(categories, at),
             title=row.title,
@@ -150,7 +150,7 @@ def lines(report: Report, axis: Axis | None) -> list[Line]:
     ]
 
 
-def candidates(report: Report, table: Sequence[Line]) -> list[Candidate]:
+def candidates(report: Report, table: Sequence[ScreenLine]) -> list[Candidate]:
     """What is said first of every candidate: its averages, or its tasks where there is no average."""
     averaged = any(line.average for line in table)
     found = []
@@ -191,10 +191,10 @@ def _span(categories: Sequence[str], at: int) -> int:
     return next((n for n, other in enumerate(categories[at:]) if other != categories[at]), len(categories) - at)
 
 
-def _cell(label: str, row: AccuracyRow, axis: Axis | None) -> Cell:
+def _cell(label: str, row: AccuracyRow, axis: Axis | None) -> ScoreCell:
     one = row.judgements[label]
     shown, _, interval = words.recovery_text(one.comparison).partition(" ")
-    return Cell(
+    return ScoreCell(
         label=label,
         score=row.scores[label],
         recovery=shown,

@@ -7,18 +7,18 @@ from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from evalkit import flips
-from evalkit.identity import file_name
+from evalkit.base.identity import file_name
+from evalkit.base.types import Image, Text
+from evalkit.compare import flips
 from evalkit.report.marks import Piece, cut, pieces
 from evalkit.report.words import percent
-from evalkit.types import Image, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from evalkit.flips import Flip, FlipList, Reply
+    from evalkit.base.types import Json, Sample, Task
+    from evalkit.compare.flips import Flip, FlipList, Reply
     from evalkit.report.facts import Report
-    from evalkit.types import Json, Sample, Task
 
 PICTURES: Final = 5_000_000
 """Characters of embedded pictures in one page."""
@@ -54,7 +54,7 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class FlipCard:
     """One flip."""
 
     anchor: str
@@ -82,7 +82,7 @@ class Deck:
     candidate: str
     regressed: int
     improved: int
-    cards: tuple[Card, ...]
+    cards: tuple[FlipCard, ...]
 
     @property
     def unseen(self) -> int:
@@ -93,7 +93,7 @@ class Deck:
 def decks(report: Report, evidence: Evidence, *, pictures: int = PICTURES, texts: int = TEXTS) -> list[Deck]:
     """Every task and candidate with flips; the budgets are spent on the most informative ones, all lists in turn."""
     dealer = _Dealer(report, evidence.pictures, pictures, texts)
-    dealt: dict[int, list[Card]] = {}
+    dealt: dict[int, list[FlipCard]] = {}
     for owner, flip in flips.in_turn(evidence.flips):
         card = dealer.card(owner, flip)
         if card is not None:
@@ -121,7 +121,7 @@ class _Dealer:
         self._pictures, self._room, self._texts = pictures, room, texts
         self._dealt = 0
 
-    def card(self, owner: FlipList, flip: Flip) -> Card | None:
+    def card(self, owner: FlipList, flip: Flip) -> FlipCard | None:
         """The card of a flip; None when there is no room for its answers."""
         task = self.tasks[owner.task]
         texts = [cut(one.answer.text or "") for one in (flip.baseline, flip.candidate)]
@@ -138,7 +138,7 @@ class _Dealer:
         question, note = cut(_question(flip.sample), _QUESTION)
         shown = tuple(self._embedded(flip.sample))
         images = sum(isinstance(part, Image) for part in flip.sample.content)
-        return Card(
+        return FlipCard(
             anchor=f"flip-{self._dealt}",
             direction=flip.direction,
             sample=flip.sample.id,

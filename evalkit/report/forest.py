@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from evalkit.compare.verdict import Judgement
     from evalkit.report.facts import Report
-    from evalkit.verdict import Judgement
 
 EVEN: Final = 100.0
 """The recovery of a candidate that scores as its baseline does."""
@@ -25,7 +25,7 @@ _EDGE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class AxisTick:
     """A number on the axis."""
 
     x: str
@@ -67,16 +67,16 @@ class Axis:
         return self.at(EVEN)
 
     @property
-    def ticks(self) -> list[Tick]:
+    def ticks(self) -> list[AxisTick]:
         """Round numbers, a handful."""
         step = next((one for one in _STEPS if (self.high - self.low) / one <= _MOST_TICKS), _STEPS[-1])
         first, last = math.ceil(self.low / step), math.floor(self.high / step)
         return [self._tick(at * step) for at in range(first, last + 1)]
 
-    def _tick(self, value: float) -> Tick:
+    def _tick(self, value: float) -> AxisTick:
         share = (value - self.low) / (self.high - self.low)
         anchor = "start" if share < _EDGE else "end" if share > 1.0 - _EDGE else "middle"
-        return Tick(self.at(value), f"{value:g}", anchor)
+        return AxisTick(self.at(value), f"{value:g}", anchor)
 
     def mark(self, one: Judgement) -> Mark | None:
         """A judged recovery; None where it is undefined."""

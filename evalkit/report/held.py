@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from evalkit.printable import agreeing, counted
+from evalkit.base.printable import agreeing, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from evalkit.base.types import Json
     from evalkit.report.facts import Row
-    from evalkit.types import Json
 
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "method": {

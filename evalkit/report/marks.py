@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from rapidfuzz.distance import LCSseq
 
-from evalkit.printable import counted
+from evalkit.base.printable import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from evalkit.base.types import PublishedPrompt
 from evalkit.report.commands import SETTINGS, evaluating, settings_file
 from evalkit.report.words import DASH
-from evalkit.types import PublishedPrompt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from evalkit.plan import PlannedTask
+    from evalkit.base.types import Json
+    from evalkit.records.plan import PlannedTask
     from evalkit.report.facts import Report, Row
-    from evalkit.types import Json
 
     Grid = tuple[list[str], list[list[str]]]
 

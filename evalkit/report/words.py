@@ -5,21 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from evalkit import checkpoint, elsewhere, verdict
-from evalkit.errors import near_miss
-from evalkit.printable import agreeing, counted, part_of
+from evalkit.base.errors import near_miss
+from evalkit.base.printable import agreeing, counted, part_of
+from evalkit.compare import elsewhere, verdict
+from evalkit.records import checkpoint
 from evalkit.report import held
-from evalkit.stats import Question
+from evalkit.stats import IntervalQuestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from evalkit.drift import Change
-    from evalkit.pairs import Comparison
+    from evalkit.base.types import Json
+    from evalkit.compare.drift import Change
+    from evalkit.compare.pairs import Comparison
+    from evalkit.compare.verdict import Judgement, Verdict
     from evalkit.report.facts import Published, Report, Row
     from evalkit.stats import Flips, RecoveryInterval
-    from evalkit.types import Json
-    from evalkit.verdict import Judgement, Verdict
 
 DASH = "–"
 _NAMED: Final = 5
@@ -99,12 +100,12 @@ def questions(report: Report) -> Iterator[str]:
     found = [(f"{name}, {label}", one.comparison) for name, of in rows for label, one in of.items()]
     if any(one.recovery.low is not None for _, one in found) or any(row.drift for row in report.rows):
         yield (
-            f'Intervals beside a recovery, a score or a difference are "{Question.LIKE_THESE}": '
+            f'Intervals beside a recovery, a score or a difference are "{IntervalQuestion.LIKE_THESE}": '
             "where it could lie had other samples of the same kind been asked."
         )
     if any(one.repeated.low is not None for _, one in found):
         yield (
-            f'Intervals "{Question.REPEATED}" hold noise alone: '
+            f'Intervals "{IntervalQuestion.REPEATED}" hold noise alone: '
             "where a recovery could lie were the same samples asked of the same models again."
         )
     parts = [(place, one) for place, of in found if (one := of.on_benchmark).low is not None]
@@ -113,13 +114,13 @@ def questions(report: Report) -> Iterator[str]:
         exact = "where all samples of a task were asked and answered, its recovery is the number itself"
         few = f"of a part, and of a task with lost answers at their worst and best: {'; '.join(drawn)}"
         told = [*([exact] if len(drawn) < len(parts) else []), *([few] if drawn else [])]
-        yield f'Intervals "{Question.THIS_BENCHMARK}" leave no other samples to chance: {"; ".join(told)}.'
+        yield f'Intervals "{IntervalQuestion.THIS_BENCHMARK}" leave no other samples to chance: {"; ".join(told)}.'
     yield from _without_interval(rows)
 
 
 def _without_interval(rows: Sequence[tuple[str, Mapping[str, Judgement]]]) -> Iterator[str]:
     """Which of the rows that have a recovery lack an interval, and why; a recovery that is undefined says so itself."""
-    for question in Question:
+    for question in IntervalQuestion:
         lacking: dict[str, list[str]] = {}
         for name, of in rows:
             found = {label: _interval(one.comparison, question) for label, one in of.items()}
@@ -133,12 +134,12 @@ def _without_interval(rows: Sequence[tuple[str, Mapping[str, Judgement]]]) -> It
             yield f'No interval "{question}" of {of_what}: {reason}.'
 
 
-def _interval(one: Comparison, question: Question) -> RecoveryInterval:
+def _interval(one: Comparison, question: IntervalQuestion) -> RecoveryInterval:
     """The interval that answers a question, with the recovery that is shown."""
     found = {
-        Question.LIKE_THESE: one.recovery,
-        Question.THIS_BENCHMARK: one.on_benchmark,
-        Question.REPEATED: one.repeated,
+        IntervalQuestion.LIKE_THESE: one.recovery,
+        IntervalQuestion.THIS_BENCHMARK: one.on_benchmark,
+        IntervalQuestion.REPEATED: one.repeated,
     }[question]
     return replace(found, percent=one.recovery.percent)
 

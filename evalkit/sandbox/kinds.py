@@ -32,11 +32,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from evalkit.errors import SandboxError
+from evalkit.base.errors import SandboxError
+from evalkit.files.scratch import Scratch
 from evalkit.sandbox.limits import Ended, Limits, Sandbox
 from evalkit.sandbox.view import DEVICES, SHARED, View, python, sites, view
 from evalkit.sandbox.watch import Watch
-from evalkit.scratch import Scratch
 
 if TYPE_CHECKING:
     from types import CodeType

@@ -13,7 +13,7 @@ from typing import Final
 
 import psutil
 
-from evalkit.errors import SandboxError
+from evalkit.base.errors import SandboxError
 
 _PATIENCE_S: Final = 10.0
 """A killed process is gone at once, unless the system holds it in a call."""

@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from evalkit.errors import SandboxError
+from evalkit.base.errors import SandboxError
 from evalkit.sandbox import tree
 from evalkit.sandbox.limits import Ended, Limits
 

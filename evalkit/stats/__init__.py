@@ -15,8 +15,8 @@ from evalkit.stats.power import (
     visible_drop,
 )
 from evalkit.stats.recovery import (
+    IntervalQuestion,
     PublishedScore,
-    Question,
     RecoveryInterval,
     average_recovery,
     recovery,
@@ -35,12 +35,12 @@ __all__ = [
     "Estimate",
     "Flips",
     "Grouping",
+    "IntervalQuestion",
     "MoreSamples",
     "Noise",
     "Occasions",
     "PairTotals",
     "PublishedScore",
-    "Question",
     "RecoveryInterval",
     "Shift",
     "average_recovery",

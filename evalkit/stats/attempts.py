@@ -7,10 +7,10 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from evalkit.errors import DataError
+from evalkit.base.errors import DataError
 from evalkit.stats.interval import fieller
 from evalkit.stats.quantiles import two_sided
-from evalkit.stats.recovery import ZERO_BASELINE, Question, RecoveryInterval
+from evalkit.stats.recovery import ZERO_BASELINE, IntervalQuestion, RecoveryInterval
 from evalkit.stats.totals import Covariance
 
 if TYPE_CHECKING:
@@ -130,6 +130,6 @@ def _within(side: Sequence[tuple[float, int]]) -> float:
 
 def _repeated(percent: float | None, ends: tuple[float, float] | None, n: int, reason: str | None) -> RecoveryInterval:
     if ends is None:
-        return RecoveryInterval(percent, None, None, None, n, n, reason, Question.REPEATED)
+        return RecoveryInterval(percent, None, None, None, n, n, reason, IntervalQuestion.REPEATED)
     low, high = 100.0 * max(0.0, ends[0]), 100.0 * ends[1]
-    return RecoveryInterval(percent, low, high, "attempts", n, n, reason, Question.REPEATED)
+    return RecoveryInterval(percent, low, high, "attempts", n, n, reason, IntervalQuestion.REPEATED)

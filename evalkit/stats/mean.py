@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalkit.errors import DataError
+from evalkit.base.errors import DataError
 from evalkit.stats.interval import DIFFERENCE, MEAN, interval
 from evalkit.stats.quantiles import t_quantile, two_sided
 from evalkit.stats.totals import Grouping, pair_totals, require_equal_lengths, require_scores

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from evalkit.errors import DataError
+from evalkit.base.errors import DataError
 from evalkit.stats.flips import SAME_WITHIN, Flips, flips
 from evalkit.stats.quantiles import two_sided
 from evalkit.stats.totals import require_equal_lengths

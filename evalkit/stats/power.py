@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from evalkit.errors import DataError
+from evalkit.base.errors import DataError
 from evalkit.stats.interval import RATIO, quantile, statistic
 from evalkit.stats.quantiles import normal_quantile, two_sided
 from evalkit.stats.recovery import average_recovery

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from evalkit.errors import DataError
-from evalkit.printable import counted
+from evalkit.base.errors import DataError
+from evalkit.base.printable import counted
 from evalkit.stats.interval import ENOUGH_CLUSTERS, RATIO, fieller, interval
 from evalkit.stats.quantiles import two_sided
 from evalkit.stats.totals import Covariance, pair_totals, require_equal_lengths, require_scores
@@ -35,7 +35,7 @@ ZERO_BASELINE = "the baseline scored 0"
 _FEW_CLUSTERS = 10
 
 
-class Question(StrEnum):
+class IntervalQuestion(StrEnum):
     """What the interval of a recovery is an answer to."""
 
     LIKE_THESE = "for questions like these"
@@ -61,7 +61,7 @@ class RecoveryInterval:
     clusters: int
     reason: str | None = None
     """Why something is None, or what a reader should hold against the interval."""
-    question: Question = Question.LIKE_THESE
+    question: IntervalQuestion = IntervalQuestion.LIKE_THESE
     """What the interval answers; two intervals of different questions do not stand for each other."""
     chance: Covariance | None = None
     """Of both means, where the interval answers "if repeated": what an average's is made from."""
@@ -139,7 +139,7 @@ def recovery_on_benchmark(
     left = [1.0 - min(1.0, task.n / size) for task, size in zip(tasks, sizes, strict=True)]
     found = _average(tasks, left, confidence)
     method: RecoveryMethod = "finite population" if any(left) else "all asked"
-    return replace(found, question=Question.THIS_BENCHMARK, method=None if found.low is None else method)
+    return replace(found, question=IntervalQuestion.THIS_BENCHMARK, method=None if found.low is None else method)
 
 
 def _average(tasks: Sequence[PairTotals], left: Sequence[float], confidence: float) -> RecoveryInterval:

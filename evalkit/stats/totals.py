@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from evalkit.errors import DataError
+from evalkit.base.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

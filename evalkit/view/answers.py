@@ -6,16 +6,16 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalkit.errors import EvalkitError
+from evalkit.base.errors import EvalkitError
 from evalkit.report.marks import SHOWN, Piece, pieces
 from evalkit.view.pictures import QUICK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from evalkit.types import Json
+    from evalkit.base.types import Json
     from evalkit.view.pictures import Pictures
-    from evalkit.view.samples import Found, Samples
+    from evalkit.view.samples import FoundSamples, Samples
 
 _FACTS = {
     "finish_reason": "ended by",
@@ -27,7 +27,7 @@ _FACTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class AnswerPart:
     """A piece of the question: a text, or an image."""
 
     text: str | None
@@ -62,16 +62,16 @@ class Pane:
     """What a checker said of the answer, as JSON; empty when there was none."""
 
 
-def question(line: Mapping[str, Json], found: Found, task: str, pictures: Pictures) -> list[Part]:
+def question(line: Mapping[str, Json], found: FoundSamples, task: str, pictures: Pictures) -> list[AnswerPart]:
     """What the sample asked, in its order."""
     parts = []
     for part in line["content"]:
         digest = part.get("image_sha256")
         if digest:
-            parts.append(Part(None, str(digest), _missing(pictures, task, found.position, str(digest))))
+            parts.append(AnswerPart(None, str(digest), _missing(pictures, task, found.position, str(digest))))
         else:
             text = str(part.get("text", ""))
-            parts.append(Part(text[:SHOWN], left_out=max(0, len(text) - SHOWN)))
+            parts.append(AnswerPart(text[:SHOWN], left_out=max(0, len(text) - SHOWN)))
     return parts
 
 
@@ -83,7 +83,7 @@ def references(line: Mapping[str, Json]) -> list[str]:
     return [text[:SHOWN] for text in shown]
 
 
-def panes(samples: Samples, found: Found, beside: int) -> list[Pane]:
+def panes(samples: Samples, found: FoundSamples, beside: int) -> list[Pane]:
     """Every model's answer, the baseline first.
 
     Candidates are marked against the baseline, and the baseline against the candidate ``beside``.
@@ -100,7 +100,7 @@ def panes(samples: Samples, found: Found, beside: int) -> list[Pane]:
 
 
 def _pane(
-    found: Found, model: int, label: str, line: Mapping[str, Json] | None, against: tuple[str | None, str]
+    found: FoundSamples, model: int, label: str, line: Mapping[str, Json] | None, against: tuple[str | None, str]
 ) -> Pane:
     other, headline = against
     line, present = line or {}, line is not None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
-from evalkit.errors import EvalkitError
+from evalkit.base.errors import EvalkitError
 from evalkit.view import index
 from evalkit.view.index import Files
 from evalkit.view.samples import Samples
@@ -14,7 +14,7 @@ from evalkit.view.samples import Samples
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from evalkit.history import PastRun
+    from evalkit.records.history import PastRun
 
 _SMALL = 2_000_000
 """Bytes of samples that are read in a moment: a page waits for them."""

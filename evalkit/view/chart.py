@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalkit.history import Line, Point
+    from evalkit.records.history import Point, RunLine
 
 WIDTH: Final = 720
 HEIGHT: Final = 240
@@ -32,7 +32,7 @@ class Dot:
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class ChartTick:
     """A value on the left, and how high it is."""
 
     text: str
@@ -43,9 +43,9 @@ class Tick:
 class Chart:
     """Everything that the drawing needs."""
 
-    line: Line
+    line: RunLine
     dots: tuple[Dot, ...]
-    ticks: tuple[Tick, ...]
+    ticks: tuple[ChartTick, ...]
     path: str
     """The line through the recoveries, as SVG writes it."""
     full: float | None
@@ -57,7 +57,7 @@ class Chart:
     height: int = HEIGHT
 
 
-def chart(line: Line) -> Chart:
+def chart(line: RunLine) -> Chart:
     """The drawing of one line; runs stand at equal distances, in the order of time."""
     low, high, step = _scale(line)
 
@@ -75,7 +75,7 @@ def chart(line: Line) -> Chart:
         x = round(_LEFT + gap * (at + 0.5), 1)
         mark = marks if point.changed else None
         dots.append(Dot(point, x, y_of(point.percent), y_of(ends[0]), y_of(ends[1]), mark))
-    ticks = tuple(Tick(f"{value:g}", y) for value in _values(low, high, step) if (y := y_of(value)) is not None)
+    ticks = tuple(ChartTick(f"{value:g}", y) for value in _values(low, high, step) if (y := y_of(value)) is not None)
     dates = {0, count // 2, count - 1} if count > 4 else {0, count - 1}
     return Chart(
         line,
@@ -88,7 +88,7 @@ def chart(line: Line) -> Chart:
     )
 
 
-def _scale(line: Line) -> tuple[float, float, float]:
+def _scale(line: RunLine) -> tuple[float, float, float]:
     """Round ends of the axis, and the step between its values."""
     values = [point.percent for point in line.points if point.percent is not None]
     values += [end for point in line.points for end in point.interval or () if math.isfinite(end)]

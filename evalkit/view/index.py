@@ -17,19 +17,20 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
-from evalkit import history, private
-from evalkit.errors import DataError, FullDiskError, is_full
-from evalkit.identity import decoded, digest, file_name
-from evalkit.score import paired_id
+from evalkit.base.errors import DataError, FullDiskError, is_full
+from evalkit.base.identity import decoded, digest, file_name
+from evalkit.compare.score import paired_id
+from evalkit.files import private
+from evalkit.records import history
 from evalkit.view import words
-from evalkit.view.problems import Problems, flip
+from evalkit.view.error_pages import ErrorPages, flip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from evalkit.history import PastRun
-    from evalkit.types import Json
+    from evalkit.base.types import Json
+    from evalkit.records.history import PastRun
 
 FILE: Final = "view.sqlite3"
 FORMAT: Final = 2
@@ -168,7 +169,7 @@ class _Builder:
         self._total = sum(path.stat().st_size for path in files.all())
         self._read = 0
         self._number = 0
-        self._words = words.Writer(database)
+        self._words = words.IndexWriter(database)
         self._failures = [""]
         self._codes = {(model, name): bytearray() for model in range(len(files.models)) for name in CODES}
 
@@ -190,7 +191,7 @@ class _Builder:
         models = [model for model in range(len(self._files.models)) if self._files.path(model, task).is_file()]
         readers = [_lines(self._files.path(model, task)) for model in models]
         several = self._files.attempts[task] > 1
-        problems = Problems()
+        problems = ErrorPages()
         samples: list[Any] = []
         entries: list[Any] = []
         for position, found in enumerate(zip_longest(*readers)):

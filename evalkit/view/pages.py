@@ -12,14 +12,16 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from evalkit import history, places, since
-from evalkit.errors import EvalkitError, near_miss
+from evalkit.base.errors import EvalkitError, near_miss
+from evalkit.files import resources
+from evalkit.records import history
 from evalkit.report.marks import visible
+from evalkit.run import since
 from evalkit.view import answers, index, table
 from evalkit.view.building import Building, Indexes
 from evalkit.view.chart import chart
 from evalkit.view.pictures import Pictures
-from evalkit.view.samples import PAGE, Filter, Found, Samples
+from evalkit.view.samples import PAGE, Filter, FoundSamples, Samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from evalkit.history import PastRun
+    from evalkit.records.history import PastRun
 
 _ALONE = {"content-security-policy": "default-src 'none'; sandbox"}
 """For what comes from data as it is: shown by itself, it may do nothing at all."""
@@ -41,7 +43,7 @@ class Pages:
         self.indexes = Indexes(say)
         self._output = output
         self._pictures: dict[tuple[str, str], Pictures] = {}
-        folder = places.reports() / "view"
+        folder = resources.reports() / "view"
         self._style = (folder / "view.css").read_text(encoding="utf-8")
         self._icon = (folder / "icon.svg").read_text(encoding="utf-8")
         self._templates = Environment(
@@ -218,7 +220,7 @@ class Pages:
             raise HTTPException(503, "The samples of this run are still being read.")
         return samples
 
-    def _found(self, samples: Samples, request: Request) -> tuple[Found, dict[str, Any]]:
+    def _found(self, samples: Samples, request: Request) -> tuple[FoundSamples, dict[str, Any]]:
         """A sample and its question, from the first model that has it."""
         for found in samples.found([request.path_params["number"]]):
             for model in sorted(found.entries):

@@ -19,17 +19,18 @@ import pyarrow.parquet as pq
 from huggingface_hub import constants
 from huggingface_hub.file_download import repo_folder_name
 
-from evalkit import images, textfile
-from evalkit.benchmarks import BENCHMARKS
-from evalkit.errors import DataError
-from evalkit.rows import cells, local
-from evalkit.types import Dataset
+from evalkit.base.errors import DataError
+from evalkit.base.types import Dataset
+from evalkit.files import textfile
+from evalkit.tasks import images
+from evalkit.tasks.benchmarks import BENCHMARKS
+from evalkit.tasks.rows import cells, local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from evalkit.history import PastRun
-    from evalkit.types import Json
+    from evalkit.base.types import Json
+    from evalkit.records.history import PastRun
 
 QUICK: Final = 64 << 20
 """Bytes of a row group that are read while a page waits; the image alone may take longer."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from evalkit.errors import DataError
+from evalkit.base.errors import DataError
 from evalkit.view import index, words
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from evalkit.types import Json
+    from evalkit.base.types import Json
     from evalkit.view.index import Files
 
 PAGE: Final = 50
@@ -63,7 +63,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundSamples:
     """One sample as a list shows it."""
 
     number: int
@@ -112,7 +112,7 @@ class Samples:
         before, after = np.searchsorted(numbers, number, "left"), np.searchsorted(numbers, number, "right")
         return int(numbers[before - 1]) if before else None, int(numbers[after]) if after < len(numbers) else None
 
-    def found(self, wanted: Sequence[int]) -> list[Found]:
+    def found(self, wanted: Sequence[int]) -> list[FoundSamples]:
         """The samples of these numbers, in order; those that do not exist are left out."""
         if not wanted:
             return []
@@ -132,7 +132,7 @@ class Samples:
         for sample, model, *values in entries:
             by_sample.setdefault(sample, {})[model] = Entry(*values)
         return [
-            Found(number, task, position, key, question, by_sample.get(number, {}))
+            FoundSamples(number, task, position, key, question, by_sample.get(number, {}))
             for number, task, position, key, question in rows
         ]
 
@@ -146,7 +146,7 @@ class Samples:
             ).fetchone()
         return row[0] if row else None
 
-    def line(self, found: Found, model: int) -> dict[str, Json] | None:
+    def line(self, found: FoundSamples, model: int) -> dict[str, Json] | None:
         """What the run wrote of one sample of one model; None where its file lacks it.
 
         Raises:

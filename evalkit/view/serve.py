@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from evalkit.view.door import Door
+from evalkit.view.access import Access
 from evalkit.view.pages import Pages, link
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Viewer:
         # While samples are read in the background, a page gets its turn after 1 ms each time that it waits, not 5.
         sys.setswitchinterval(0.001)
         config = uvicorn.Config(
-            Door(self.pages.app(), self.port, self._token),
+            Access(self.pages.app(), self.port, self._token),
             http="h11",
             ws="none",
             loop="asyncio",

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalkit.history import interval, verdict
+from evalkit.records.history import interval, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evalkit.history import PastRun
-    from evalkit.types import Json
+    from evalkit.base.types import Json
+    from evalkit.records.history import PastRun
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class TableCell:
     """One candidate on one row. Scores are 0-1, recovery and interval in percent."""
 
     label: str
@@ -33,7 +33,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """A task, or an average of several."""
 
     task: str | None
@@ -42,12 +42,12 @@ class Row:
     category: str
     metric: str
     baseline: float | None
-    cells: tuple[Cell, ...]
+    cells: tuple[TableCell, ...]
     details: tuple[tuple[str, Mapping[str, Json]], ...]
     """Label and what else is known of that model's score (planned, failed, unparsed and so on)."""
 
 
-def rows(run: PastRun) -> list[Row]:
+def rows(run: PastRun) -> list[TableRow]:
     """Every task, each category followed by its average."""
     tasks, averages = run.results.get("tasks", []), run.results.get("averages", [])
     found = []
@@ -57,9 +57,9 @@ def rows(run: PastRun) -> list[Row]:
     return found
 
 
-def _task(run: PastRun, task: Mapping[str, Json]) -> Row:
+def _task(run: PastRun, task: Mapping[str, Json]) -> TableRow:
     scores = task.get("scores", {})
-    return Row(
+    return TableRow(
         str(task["task"]),
         str(task.get("title", task["task"])),
         str(task.get("category", "")),
@@ -70,16 +70,16 @@ def _task(run: PastRun, task: Mapping[str, Json]) -> Row:
     )
 
 
-def _average(run: PastRun, row: Mapping[str, Json]) -> Row:
+def _average(run: PastRun, row: Mapping[str, Json]) -> TableRow:
     cells = tuple(_cell(row, label, None) for label in run.candidates)
     category = str(row.get("category", ""))
-    return Row(None, f"Average Score ({category})", category, "", row.get("baseline"), cells, ())
+    return TableRow(None, f"Average Score ({category})", category, "", row.get("baseline"), cells, ())
 
 
-def _cell(row: Mapping[str, Json], label: str, score: float | None) -> Cell:
+def _cell(row: Mapping[str, Json], label: str, score: float | None) -> TableCell:
     found = row.get("recovery", {}).get(label, {})
     reasons = found.get("reasons") or ([found["reason"]] if found.get("reason") else [])
-    return Cell(
+    return TableCell(
         label,
         score if score is not None else found.get("candidate"),
         found.get("percent"),

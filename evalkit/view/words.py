@@ -45,7 +45,7 @@ _LAST: Final = "\U0010ffff"
 _WORD: Final = re.compile(r"[^\W_]+")
 
 
-class Writer:
+class IndexWriter:
     """Takes the texts of the samples one after the other and writes them part by part."""
 
     def __init__(self, database: sqlite3.Connection) -> None:

@@ -1,9 +1,9 @@
 import pytest
-from commands import write_json
 
 from evalkit import answers
-from evalkit.answers import Choice
-from evalkit.errors import DataError
+from evalkit.answers import MetricChoice
+from evalkit.base.errors import DataError
+from support.commands import write_json
 
 
 def attempt(base, plus=None):
@@ -22,7 +22,7 @@ def write(path, problems, **more):
 
 
 def read(path, metric=None):
-    found = answers.read(path, Choice("baseline", metric))
+    found = answers.read(path, MetricChoice("baseline", metric))
     assert found.format == "evalplus"
     return found.tasks[""]
 

@@ -1,18 +1,18 @@
 import json
 
 import pytest
-from commands import scored, write_json, write_lines
 
 from evalkit import answers
-from evalkit.answers import Choice
-from evalkit.errors import DataError, EvalkitError
-from evalkit.types import SampleScore
+from evalkit.answers import MetricChoice
+from evalkit.base.errors import DataError, EvalkitError
+from evalkit.base.types import SampleScore
+from support.commands import scored, write_json, write_lines
 
-BASE = Choice("baseline")
+BASE = MetricChoice("baseline")
 
 
 def read(path, **choice):
-    found = answers.read(path, Choice("baseline", **choice))
+    found = answers.read(path, MetricChoice("baseline", **choice))
     assert found.format == "lines"
     (side,) = found.tasks.values()
     return side

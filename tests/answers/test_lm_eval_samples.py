@@ -1,9 +1,9 @@
 import pytest
-from commands import write_json, write_lines
 
 from evalkit import answers
-from evalkit.answers import Choice
-from evalkit.errors import DataError
+from evalkit.answers import MetricChoice
+from evalkit.base.errors import DataError
+from support.commands import write_json, write_lines
 
 DATE = "2026-01-02T03-04-05.678901"
 
@@ -27,7 +27,7 @@ def line(number, filtered="none", **metrics):
 
 
 def read(path, metric=None):
-    found = answers.read(path, Choice("baseline", metric))
+    found = answers.read(path, MetricChoice("baseline", metric))
     assert found.format == "lm-eval"
     (side,) = found.tasks.values()
     return side

@@ -1,9 +1,9 @@
 import pytest
-from commands import write_json
 
 from evalkit import answers
-from evalkit.answers import Choice
-from evalkit.errors import DataError, UsageError
+from evalkit.answers import MetricChoice
+from evalkit.base.errors import DataError, UsageError
+from support.commands import write_json
 
 
 def row(question, answer, reference="3"):
@@ -16,7 +16,7 @@ def write(path, rows):
 
 
 def read(path, metric="anls"):
-    found = answers.read(path, Choice("baseline", metric))
+    found = answers.read(path, MetricChoice("baseline", metric))
     assert found.format == "mistral-evals"
     return found.tasks[""]
 

@@ -1,9 +1,10 @@
 """Measures the client against a static local server that answers at once, beside a plain ``requests`` loop.
 
 Run it with ``nox -s bench -- client``, or ``python tests/bench/bench_client.py --help``. Every case is a process of its
-own, so that its CPU time and its peak memory are its own; the server is one more. Bodies are made by ``evalkit.chat``
-from samples, as in a run, so the figures hold for everything between a row in memory and its outcome. CPU time per
-request is the figure to compare between machines that do other work as well; requests per second need an idle one.
+own, so that its CPU time and its peak memory are its own; the server is one more. Bodies are made by
+``evalkit.client.chat`` from samples, as in a run, so the figures hold for everything between a row in memory and its
+outcome. CPU time per request is the figure to compare between machines that do other work as well; requests per second
+need an idle one.
 """
 
 from __future__ import annotations
@@ -24,9 +25,8 @@ from typing import TYPE_CHECKING, Any
 import requests
 from PIL import Image as Pillow
 
-from evalkit import chat
-from evalkit.client import Client, Policy, Request
-from evalkit.types import Answer, Dataset, Decoding, Image, Sample, Task, Text
+from evalkit.base.types import Answer, Dataset, Decoding, Image, Sample, Task, Text
+from evalkit.client import Client, Request, SendingPolicy, chat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +90,7 @@ def by_evalkit(url: str, rows: Iterator[Sample]) -> int:
 
     async def main() -> int:
         answered = 0
-        async with Client(url, MODEL, Policy(window=WINDOW)) as client:
+        async with Client(url, MODEL, SendingPolicy(window=WINDOW)) as client:
             async for _, outcome in client.ask(asking()):
                 answered += isinstance(outcome, Answer)
         return answered

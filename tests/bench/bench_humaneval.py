@@ -24,7 +24,7 @@ from pathlib import Path
 
 from counters import counters
 
-from evalkit import control
+from evalkit.client import control
 from evalkit.demo import texts
 
 TASK = """\

@@ -32,20 +32,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from counters import counters
 
-from evalkit import control
-from evalkit.client import Client, Policy, Request
-from evalkit.config import Serving
+from evalkit.base.types import Answer, Dataset, Decoding, Model, Task
+from evalkit.client import Client, Request, SendingPolicy, control
+from evalkit.config.run_config import Serving
 from evalkit.harnesses.harness import Served
 from evalkit.harnesses.lm_eval.harness import LmEval
 from evalkit.harnesses.lm_eval.wire import parsed
-from evalkit.server import Server
-from evalkit.types import Answer, Dataset, Decoding, Model, Task
+from evalkit.serve import Server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Iterator
 
+    from evalkit.base.types import Outcome, Replies, Sample
     from evalkit.harnesses.lm_eval.questions import GroupQuestions
-    from evalkit.types import Outcome, Replies, Sample
 
 TASK = Task(
     name="mmlu",
@@ -130,15 +129,15 @@ def by_evalkit(sides: tuple[Side, Side], served: Served, questions: GroupQuestio
 
     async def main() -> dict[str, Any]:
         samples = [sample for sample, _ in questions.samples(words.questions)]
-        exam = LmEval().exam(TASK, served, print)
-        async with Client(served.url, served.name, Policy(window=words.window)) as client:
+        session = LmEval().session(TASK, served, print)
+        async with Client(served.url, served.name, SendingPolicy(window=words.window)) as client:
             with measured(rehearsal, served.url):
-                await exam.rehearse(Counting(client, rehearsal), samples)
+                await session.rehearse(Counting(client, rehearsal), samples)
             with measured(side, served.url):
                 asks = Counting(client, side)
-                await take(asks, exam.requests((one.id, one) for one in samples), side)
-                await take(asks, exam.alone((one.id, one) for one in samples if one.id not in side.found), side)
-        return dict(exam.facts)
+                await take(asks, session.requests((one.id, one) for one in samples), side)
+                await take(asks, session.alone((one.id, one) for one in samples if one.id not in side.found), side)
+        return dict(session.facts)
 
     return asyncio.run(main())
 

@@ -29,11 +29,12 @@ from typing import TYPE_CHECKING
 import psutil
 import requests
 
-from evalkit import publish, runfile
-from evalkit.plan import Contender, Plan, PlannedTask
-from evalkit.report import Terms
-from evalkit.store import RunRow, Store
-from evalkit.types import Answer, Dataset, Decoding, Engine, Failure, FailureKind, Image, Model, Sample, Task, Text
+from evalkit.base.types import Answer, Dataset, Decoding, Engine, Failure, FailureKind, Image, Model, Sample, Task, Text
+from evalkit.records import run_record
+from evalkit.records.plan import Contender, Plan, PlannedTask
+from evalkit.records.store import RunRow, Store
+from evalkit.records.terms import Terms
+from evalkit.run import publish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +90,7 @@ def make(output: Path, count: int) -> None:
                 store.put(fingerprint(sample.id), outcome(draw, sample.references), RUN)
         part = PlannedTask(TASK, listing, count, count, "sha256:" + "a" * 64)
         plan = Plan(models[0], (models[1],), (part,))
-        body = {"began": "2026-01-01T00:00:00+00:00", "plan": runfile.plan_json(plan)}
+        body = {"began": "2026-01-01T00:00:00+00:00", "plan": run_record.plan_json(plan)}
         store.keep_run(RunRow(RUN, plan.key, finished=True, body=body))
         publish.write(output / RUN, publish.build(plan, store, Terms()), store)
     publish.write_text(output / RUN / "run.json", [json.dumps({**body, "run": RUN, "finished": True})])

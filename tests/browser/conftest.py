@@ -1,7 +1,8 @@
 """Every test of this folder opens a page in a real browser."""
 
 import pytest
-from browsers import launched, windows
+
+from support.browsers import launched, windows
 
 
 def pytest_collection_modifyitems(items):

@@ -6,11 +6,11 @@ import threading
 from dataclasses import replace
 
 import pytest
-from rich_report import LABELS, rich, templates
 
 from evalkit import report
+from evalkit.base.types import Answer, Text
 from evalkit.report.marks import visible
-from evalkit.types import Answer, Text
+from support.rich_report import LABELS, rich, templates
 
 HOSTILE = (
     '<script>window.pwned=1</script>"><img src=x onerror="window.pwned=2"><svg onload="window.pwned=3">'

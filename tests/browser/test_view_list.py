@@ -1,9 +1,10 @@
 """The viewer's list of runs in a real browser: a run with many candidates stays within its card."""
 
 import pytest
-from browsers import windows
-from pastruns import recovery, write_run
-from viewers import started
+
+from support.browsers import windows
+from support.pastruns import recovery, write_run
+from support.viewers import started
 
 CANDIDATES = [f"a-candidate-with-a-long-name.w{bits}a16" for bits in range(4, 10)]
 

@@ -1,7 +1,7 @@
 """Simulation study: does the 95 % interval of a recovery hold the true recovery 95 times in 100?
 
-``python tests/calibration/calibrate.py`` (or ``nox -s calibrate``) draws data sets with a known recovery, asks
-``evalkit.stats`` for the interval of each, and writes ``table.json`` beside this file and the
+``PYTHONPATH=tests python -m calibration.calibrate`` (or ``nox -s calibrate``) draws data sets with a known recovery,
+asks ``evalkit.stats`` for the interval of each, and writes ``table.json`` beside this file and the
 table that people read into ``docs/explanation/calibration.md``.
 
 Every part of the study is kept in a file of its own under ``--cache`` as soon as it is done, so that a study that was
@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from draws import BLOCK, SEED, Cell, joint
-from measures import bootstrap_cells, cells, measure, measure_bootstrap
-from rules import (
+
+from calibration.draws import BLOCK, SEED, Cell, joint
+from calibration.measures import bootstrap_cells, cells, measure, measure_bootstrap
+from calibration.rules import (
     ATTEMPTS,
     AVERAGES,
     LOSSES,
@@ -36,9 +37,9 @@ from rules import (
     measure_losses,
     measure_rows,
 )
-from tables import table
-
-from evalkit import losses, pairs, stats, verdict
+from calibration.tables import table
+from evalkit import stats
+from evalkit.compare import losses, pairs, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,7 +137,7 @@ def work(wanted: list[Job], processes: int, folder: Path) -> None:
 def study(replicates: int, folder: Path) -> dict[str, Any]:
     """The whole study, from the rows that are done."""
     found: dict[str, Any] = {
-        "command": f"python tests/calibration/calibrate.py --replicates {replicates}",
+        "command": f"PYTHONPATH=tests python -m calibration.calibrate --replicates {replicates}",
         "seed": SEED,
         "block": BLOCK,
         "replicates": replicates,

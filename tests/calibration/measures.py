@@ -6,8 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from draws import BLOCK, DIRECTIONS, FEW_SUBJECTS, Cell, Joint, draw, joint
 
+from calibration.draws import BLOCK, DIRECTIONS, FEW_SUBJECTS, Cell, Joint, draw, joint
 from evalkit.stats import PairTotals, recovery_of
 from evalkit.stats.interval import RATIO, fieller, method, quantile, statistic
 from evalkit.stats.quantiles import t_quantile

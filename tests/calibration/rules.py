@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from draws import BLOCK, FEW_SUBJECTS, Cell, Joint, draw, joint, single_totals, sizes_of
-from measures import Tally, side
 
-from evalkit import verdict
-from evalkit.losses import Lost
-from evalkit.pairs import Comparison
-from evalkit.policy import Rule
+from calibration.draws import BLOCK, FEW_SUBJECTS, Cell, Joint, draw, joint, single_totals, sizes_of
+from calibration.measures import Tally, side
+from evalkit.compare import verdict
+from evalkit.compare.losses import Lost
+from evalkit.compare.pairs import Comparison
+from evalkit.config.policy import Rule
 from evalkit.stats import (
     Grouping,
     average_recovery,

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from calibrate import PAGE, code_digest, jobs, work
-from draws import (
+
+from calibration.calibrate import PAGE, code_digest, jobs, work
+from calibration.draws import (
     BLOCK,
     FEW_SUBJECTS,
     SEED,
@@ -23,10 +24,9 @@ from draws import (
     stratified_totals,
     subjects,
 )
-from measures import Tally, cells, measure_block, side
-from rules import identical
-from tables import table
-
+from calibration.measures import Tally, cells, measure_block, side
+from calibration.rules import identical
+from calibration.tables import table
 from evalkit.stats import Grouping, pair_totals, recovery_of
 
 HERE = Path(__file__).parent

@@ -3,13 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from evalkit import places, registry
+from evalkit.base.errors import ConfigError
 from evalkit.cards import PublishedRow, Standing, audit, beside, card_of, published
 from evalkit.cards.figures import Printed
-from evalkit.errors import ConfigError
+from evalkit.files import resources
 from evalkit.stats import RecoveryInterval
+from evalkit.tasks import registry
 
-FILES = sorted((places.tasks() / "published").glob("*.toml"))
+FILES = sorted((resources.tasks() / "published").glob("*.toml"))
 
 TABLE = """
 name = "t"

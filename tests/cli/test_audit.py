@@ -6,10 +6,10 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from evalkit import places
+from evalkit.base.errors import ConfigError, DataError, ExitCode
 from evalkit.cards import MOST_CHARACTERS
 from evalkit.cli.audit import command
-from evalkit.errors import ConfigError, DataError, ExitCode
+from evalkit.files import resources
 
 GOOD = "Task | base | int8 | Recovery\n---|---|---|---\nMMLU (5-shot) | 71.40 | 70.50 | {}\n"
 OTHER = "Setting | Value\n---|---\nmax tokens | 4096\n"
@@ -62,7 +62,7 @@ def test_one_object_of_json(written):
 
 
 def test_a_toml_table(written):
-    shipped = places.tasks() / "published" / "pixtral-12b-quantized.w8a8.toml"
+    shipped = resources.tasks() / "published" / "pixtral-12b-quantized.w8a8.toml"
     code, output = audit(shipped)
     assert code == ExitCode.GATE_FAILED
     assert "printed 70.07, but 70.87 follows" in output

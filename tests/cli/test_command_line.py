@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from commands import evalkit
+
+from support.commands import evalkit
 
 HEAVY = {"torch", "vllm", "lm_eval", "datasets", "pandas", "pyarrow", "numpy", "aiohttp", "requests", "PIL"}
 
@@ -175,7 +176,7 @@ def test_no_baseline(workplace):
 
 
 def test_an_endpoint_that_serves_another_model(workplace):
-    from servers import ModelServer
+    from support.servers import ModelServer
 
     with ModelServer("someone-else") as server:
         done = workplace.evalkit(*workplace.comparison("--endpoint", f"base={server.url}"))
@@ -184,7 +185,7 @@ def test_an_endpoint_that_serves_another_model(workplace):
 
 
 def test_endpoints_are_used_and_said(workplace):
-    from servers import ModelServer
+    from support.servers import ModelServer
 
     with ModelServer("base") as base, ModelServer("cand") as cand:
         words = workplace.comparison("--endpoint", f"base={base.url}", "--endpoint", f"cand={cand.url}/v1")
@@ -273,7 +274,7 @@ def test_a_shell_that_completes_a_word_is_answered(workplace):
 
 @pytest.mark.parametrize("words", [["tasks"], ["--help"], ["run", "--help"], ["history", "--runs", "past"]])
 def test_a_reader_that_leaves_early_is_not_told_of_a_verdict(workplace, words):
-    from pastruns import write_run
+    from support.pastruns import write_run
 
     write_run(workplace.folder / "past")
     reader, writer = os.pipe()
@@ -292,7 +293,7 @@ def test_a_reader_that_leaves_early_is_not_told_of_a_verdict(workplace, words):
 
 
 def test_an_encoding_that_lacks_a_sign_loses_nothing_else(workplace):
-    from pastruns import write_run
+    from support.pastruns import write_run
 
     write_run(workplace.folder / "runs")
     done = workplace.evalkit("history", check=0, PYTHONIOENCODING="ascii")

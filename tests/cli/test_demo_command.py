@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from commands import evalkit
-from processors import AMX, AVX2, AVX512_BF16, serving
+
+from support.commands import evalkit
+from support.processors import AMX, AVX2, AVX512_BF16, serving
 
 
 @pytest.fixture(autouse=True)

@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
-from commands import evalkit
 
-from evalkit import publish, thumbnails
+from evalkit.base.errors import ExitCode, FullDiskError
 from evalkit.cli import tasks as tasks_command
-from evalkit.errors import ExitCode, FullDiskError
+from evalkit.run import publish, thumbnails
+from support.commands import evalkit
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ import os
 
 import pandas as pd
 import pytest
-from commands import evalkit
 
-from evalkit import export
-from evalkit.plan import Contender, Plan, PlannedTask
-from evalkit.store import Store, verdict_key
-from evalkit.types import Answer, Dataset, Decoding, Engine, Failure, FailureKind, Model, Sample, Task, Text
+from evalkit.base.types import Answer, Dataset, Decoding, Engine, Failure, FailureKind, Model, Sample, Task, Text
+from evalkit.records.plan import Contender, Plan, PlannedTask
+from evalkit.records.store import Store, verdict_key
+from evalkit.run import export
+from support.commands import evalkit
 
 NASTY = [
     '=HYPERLINK("http://x")',

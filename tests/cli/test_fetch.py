@@ -1,17 +1,13 @@
 """``evalkit fetch``: every task's harness brings its own, and says what is ready, or how it could be had."""
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
-from workplaces import fitted_out
 
-from evalkit import registry
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "harnesses"))
-import evalplus_tasks
-import mmlu_folder
+from evalkit.tasks import registry
+from support import evalplus_tasks, mmlu_folder
+from support.workplaces import fitted_out
 
 LOCAL = {
     "mmlu": ('files = ["mmlu/*/*.parquet"]', "questions ready"),

@@ -3,8 +3,9 @@
 import shutil
 
 import pytest
-from commands import evalkit
-from workplaces import fitted_out
+
+from support.commands import evalkit
+from support.workplaces import fitted_out
 
 
 @pytest.fixture(scope="module")

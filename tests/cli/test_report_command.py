@@ -10,10 +10,11 @@ import sys
 import xml.etree.ElementTree as ET
 
 import pytest
-import wants
-from commands import evalkit
-from earlierstores import reseal
-from workplaces import fitted_out
+
+from support import wants
+from support.commands import evalkit
+from support.earlierstores import reseal
+from support.workplaces import fitted_out
 
 FILES = ["junit.xml", "model_card.md", "report.html", "report.md", "results.json", "summary.md"]
 

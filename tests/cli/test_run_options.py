@@ -4,8 +4,9 @@ import fcntl
 import json
 
 import pytest
-from commands import evalkit
-from workplaces import model_folder
+
+from support.commands import evalkit
+from support.workplaces import model_folder
 
 WORDS = ("--baseline", "base", "--candidate", "cand", "--tasks-dir", "tasks", "--task", "pages", "--task", "charts")
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-import textwork
-from commands import evalkit, write_lines
 
 import evalkit as package
+from support import textwork
+from support.commands import evalkit, write_lines
 
 TASKS = Path(package.__file__).parent.parent / "tasks"
 

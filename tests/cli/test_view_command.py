@@ -6,11 +6,11 @@ import signal
 
 import pytest
 from click.testing import CliRunner
-from pastruns import sample, write_run
-from viewers import started
 
+from evalkit.base.errors import UsageError
 from evalkit.cli.view import command
-from evalkit.errors import UsageError
+from support.pastruns import sample, write_run
+from support.viewers import started
 
 IDS = ("20260101-000000-aaaaaa", "20260102-000000-bbbbbb")
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit import elsewhere
+from evalkit.base.types import Answer, Elsewhere, Failure, FailureKind
 from evalkit.client import read_chat
 from evalkit.client.completions import Choice, choices
+from evalkit.compare import elsewhere
 from evalkit.harnesses.lm_eval.tokens import Tokens
 from evalkit.harnesses.lm_eval.wire import read_echo, read_fast
-from evalkit.types import Answer, Elsewhere, Failure, FailureKind
 
 NAMES = ("m",)
 QUESTION = Tokens([1, 5], ([7], [8]))

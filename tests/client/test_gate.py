@@ -8,14 +8,16 @@ import time
 from contextlib import suppress
 
 import pytest
-from servers import ModelServer, Reply, chat, error
 
-from evalkit.client import Client, Policy, Request
-from evalkit.errors import InfrastructureError
-from evalkit.types import Answer, FailureKind
+from evalkit.base.errors import InfrastructureError
+from evalkit.base.types import Answer, FailureKind
+from evalkit.client import Client, Request, SendingPolicy
+from support.servers import ModelServer, Reply, chat, error
 
 COUNT = 60
-POLICY = Policy(window=8, tries=2, first_wait_s=0.02, longest_wait_s=0.2, patience_s=30.0, look_s=0.3, deadline_s=20.0)
+POLICY = SendingPolicy(
+    window=8, tries=2, first_wait_s=0.02, longest_wait_s=0.2, patience_s=30.0, look_s=0.3, deadline_s=20.0
+)
 
 
 def requests(count=COUNT):
@@ -69,7 +71,7 @@ def test_a_server_that_is_started_again_costs_no_sample():
 def test_patience_ends_by_time_and_then_quickly():
     began = time.monotonic()
     with ModelServer(part="status:503") as server, pytest.raises(InfrastructureError, match="in a row failed"):
-        ask(server.url, Policy(window=4, tries=2, first_wait_s=0.02, longest_wait_s=0.1, patience_s=1.0))
+        ask(server.url, SendingPolicy(window=4, tries=2, first_wait_s=0.02, longest_wait_s=0.1, patience_s=1.0))
     assert 1.0 <= time.monotonic() - began < 6
 
 
@@ -78,7 +80,7 @@ def test_one_request_that_is_always_refused_ends_while_others_are_answered():
         return error(503, "not this one") if b'"7"' in asked.body else chat(asked)
 
     with ModelServer(part=part, delay_s=0.02) as server:
-        policy = Policy(window=2, tries=2, first_wait_s=0.02, longest_wait_s=0.1, patience_s=0.5)
+        policy = SendingPolicy(window=2, tries=2, first_wait_s=0.02, longest_wait_s=0.1, patience_s=0.5)
         outcomes = ask(server.url, policy)
     assert [outcome.kind for outcome in outcomes if not isinstance(outcome, Answer)] == [FailureKind.SERVER_ERROR]
 
@@ -107,7 +109,7 @@ def test_a_server_that_is_gone_is_noticed_by_its_health_and_not_by_the_deadline(
 
     threading.Thread(target=accept, daemon=True).start()
     began = time.monotonic()
-    policy = Policy(window=2, tries=1, patience_s=0, look_s=0.3, deadline_s=60.0, first_wait_s=0)
+    policy = SendingPolicy(window=2, tries=1, patience_s=0, look_s=0.3, deadline_s=60.0, first_wait_s=0)
     outcomes = ask(f"http://127.0.0.1:{listener.getsockname()[1]}", policy, 2)
     assert time.monotonic() - began < 10
     assert {outcome.kind for outcome in outcomes} == {FailureKind.DISCONNECTED}
@@ -123,11 +125,11 @@ def test_a_server_that_says_nothing_at_all_ends_the_asking_after_its_patience():
 
     began = time.monotonic()
     with Mute(part="never") as server, pytest.raises(InfrastructureError, match="nor from /health"):
-        ask(server.url, Policy(window=2, patience_s=0.8, look_s=0.3, deadline_s=60.0), 4)
+        ask(server.url, SendingPolicy(window=2, patience_s=0.8, look_s=0.3, deadline_s=60.0), 4)
     assert time.monotonic() - began < 10
 
 
 def test_a_server_that_works_long_is_left_alone():
     with ModelServer(part=lambda asked: Reply(body=chat(asked).body, wait_s=1.5)) as server:
-        (outcome,) = ask(server.url, Policy(patience_s=0.5, look_s=0.2), 1)
+        (outcome,) = ask(server.url, SendingPolicy(patience_s=0.5, look_s=0.2), 1)
     assert isinstance(outcome, Answer)

@@ -5,12 +5,12 @@ import json
 import time
 
 import pytest
-from servers import ModelServer, Reply, chat
 
-from evalkit.client import Client, Policy, Request
-from evalkit.types import Answer, Failure, FailureKind
+from evalkit.base.types import Answer, Failure, FailureKind
+from evalkit.client import Client, Request, SendingPolicy
+from support.servers import ModelServer, Reply, chat
 
-POLICY = Policy(window=2, tries=3, first_wait_s=0, deadline_s=0.5, slowest_tokens_per_s=1000)
+POLICY = SendingPolicy(window=2, tries=3, first_wait_s=0, deadline_s=0.5, slowest_tokens_per_s=1000)
 MORE = 250
 WAITS_S = 1.5
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from evalkit.client import Policy
-from evalkit.errors import UsageError
+from evalkit.base.errors import UsageError
+from evalkit.client import SendingPolicy
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ from evalkit.errors import UsageError
 def test_a_field_that_is_too_small_is_named(field):
     (name,) = field
     with pytest.raises(UsageError, match=f"^{name} = "):
-        Policy(**field)
+        SendingPolicy(**field)
 
 
 def test_waits_of_nothing_are_allowed():
-    assert Policy(window=1, tries=1, first_wait_s=0, longest_wait_s=0).first_wait_s == 0
+    assert SendingPolicy(window=1, tries=1, first_wait_s=0, longest_wait_s=0).first_wait_s == 0

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evalkit.base.types import Answer, Failure, FailureKind
 from evalkit.client import read_chat
 from evalkit.client.responses import LONGEST_MESSAGE, error_message
-from evalkit.types import Answer, Failure, FailureKind
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -13,18 +13,18 @@ from email.utils import format_datetime
 
 import psutil
 import pytest
-from fake_client import AnswersAtOnce
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from servers import Asked, ModelServer, Reply, chat, part_named
 
-from evalkit.client import AHEAD, Asks, Client, Policy, Request, read_chat
+from evalkit.base.errors import InfrastructureError, UsageError
+from evalkit.base.types import Answer, Failure, FailureKind
+from evalkit.client import AHEAD, Asks, Client, Request, SendingPolicy, read_chat
+from evalkit.client.control import retry_after_s
 from evalkit.client.tries import wait_before_try
-from evalkit.control import retry_after_s
-from evalkit.errors import InfrastructureError, UsageError
-from evalkit.types import Answer, Failure, FailureKind
+from support.fake_client import AnswersAtOnce
+from support.servers import Asked, ModelServer, Reply, chat, part_named
 
-QUICK = Policy(window=4, tries=3, patience_s=0, first_wait_s=0.002, longest_wait_s=0.01, deadline_s=10)
+QUICK = SendingPolicy(window=4, tries=3, patience_s=0, first_wait_s=0.002, longest_wait_s=0.01, deadline_s=10)
 
 
 def body(number, size=0, model="tiny"):
@@ -113,7 +113,7 @@ def test_null_content_is_an_answer_without_words():
 
 def test_a_server_that_never_answers_meets_the_deadline():
     with ModelServer(part="never") as server:
-        outcome = ask_one(server.url, Policy(tries=2, first_wait_s=0, deadline_s=0.1))
+        outcome = ask_one(server.url, SendingPolicy(tries=2, first_wait_s=0, deadline_s=0.1))
         assert outcome == Failure(
             FailureKind.DEADLINE, "no complete response within 0.1 s", pytest.approx(0.1, abs=1), 2
         )
@@ -125,7 +125,7 @@ def test_a_body_that_stops_half_way_meets_the_deadline():
         return Reply(body=chat(asked).body[:20], headers={"content-length": "5000"})
 
     with ModelServer(part=stalls) as server:
-        assert ask_one(server.url, Policy(tries=1, deadline_s=0.1)).kind is FailureKind.DEADLINE
+        assert ask_one(server.url, SendingPolicy(tries=1, deadline_s=0.1)).kind is FailureKind.DEADLINE
 
 
 def test_a_server_that_is_not_there_is_not_connected():
@@ -158,7 +158,7 @@ def test_something_that_speaks_no_http_is_a_bad_response():
 @pytest.mark.parametrize("part", ["endless", "fine"])
 def test_a_response_that_is_too_long_is_a_bad_response(part):
     with ModelServer(part=part) as server:
-        outcome = ask_one(server.url, Policy(tries=1, response_bytes=100))
+        outcome = ask_one(server.url, SendingPolicy(tries=1, response_bytes=100))
     assert outcome.kind is FailureKind.BAD_RESPONSE
     assert "longer than 100 bytes" in outcome.message
 
@@ -217,13 +217,13 @@ def test_connections_are_kept():
 
 def test_a_kept_connection_that_was_closed_is_not_a_failed_try():
     with ModelServer(part="closes-reused") as server:
-        outcomes = ask(server.url, asking(50), Policy(tries=1, window=4))
+        outcomes = ask(server.url, asking(50), SendingPolicy(tries=1, window=4))
     assert [outcome.tries for _, outcome in outcomes if isinstance(outcome, Answer)] == [1] * 50
 
 
 def test_a_new_connection_that_was_closed_is_a_failed_try():
     with ModelServer(part="silent-close") as server:
-        assert ask_one(server.url, Policy(tries=1)).kind is FailureKind.DISCONNECTED
+        assert ask_one(server.url, SendingPolicy(tries=1)).kind is FailureKind.DISCONNECTED
         assert server.asked.total() == 1
 
 
@@ -232,7 +232,7 @@ def test_half_a_head_on_a_kept_connection_is_a_failed_try():
         return part_named("half-head" if asked.on_connection else "fine")(asked)
 
     with ModelServer(part=part) as server:
-        outcomes = [outcome for _, outcome in ask(server.url, asking(2), Policy(window=1, tries=1))]
+        outcomes = [outcome for _, outcome in ask(server.url, asking(2), SendingPolicy(window=1, tries=1))]
     assert isinstance(outcomes[0], Answer)
     assert outcomes[1].kind is FailureKind.DISCONNECTED
 
@@ -241,7 +241,7 @@ def test_idle_connections_that_the_server_closed_are_replaced():
     with ModelServer() as server:
 
         async def main():
-            async with Client(server.url, "tiny", Policy(tries=1, window=4)) as client:
+            async with Client(server.url, "tiny", SendingPolicy(tries=1, window=4)) as client:
                 first = await collect(client, asking(20))
                 made = server.connections
                 await asyncio.to_thread(server.close_idle)
@@ -277,7 +277,7 @@ def test_another_machine_is_reached_through_the_proxy(monkeypatch):
 def test_retry_after_is_waited_for():
     with ModelServer(part="429-then-fine:0.3") as server:
         started = time.monotonic()
-        answer = ask_one(server.url, Policy(first_wait_s=0, longest_wait_s=5))
+        answer = ask_one(server.url, SendingPolicy(first_wait_s=0, longest_wait_s=5))
         assert time.monotonic() - started >= 0.3
     assert answer.tries == 2
     assert answer.latency_s < 0.3  # the answered try alone
@@ -285,7 +285,7 @@ def test_retry_after_is_waited_for():
 
 @given(st.integers(2, 10_000), st.none() | st.floats(0, 1e9) | st.just(float("inf")), st.floats(0, 100))
 def test_a_wait_is_bounded_and_at_least_what_the_server_asks(number, after, longest):
-    policy = Policy(first_wait_s=0.5, longest_wait_s=longest)
+    policy = SendingPolicy(first_wait_s=0.5, longest_wait_s=longest)
     wait = wait_before_try(number, after, policy)
     assert 0 <= wait <= longest
     if after is None:
@@ -318,7 +318,7 @@ def test_retry_after_is_read_in_both_forms():
 
 def test_the_window_is_filled_and_never_exceeded():
     with ModelServer(delay_s=0.01) as server:
-        assert len(ask(server.url, asking(100), Policy(window=7))) == 100
+        assert len(ask(server.url, asking(100), SendingPolicy(window=7))) == 100
         assert server.peak == 7
 
 
@@ -340,7 +340,9 @@ class Body(bytes):
 def test_bodies_alive_are_a_window_and_a_little():
     Body.alive = Body.most = 0
     with ModelServer(delay_s=0.002) as server:
-        outcomes = ask(server.url, (Request(str(n), lambda n=n: Body(body(n))) for n in range(400)), Policy(window=8))
+        outcomes = ask(
+            server.url, (Request(str(n), lambda n=n: Body(body(n))) for n in range(400)), SendingPolicy(window=8)
+        )
     assert len(outcomes) == 400
     assert 8 < Body.most <= 8 + AHEAD
     assert Body.alive == 0
@@ -356,7 +358,7 @@ def test_a_body_is_gone_when_its_outcome_comes():
         seen.wait(10)
 
     async def main(url):
-        async with Client(url, "tiny", Policy(window=4)) as client:
+        async with Client(url, "tiny", SendingPolicy(window=4)) as client:
             taken = 0
             async for _ in client.ask(rows()):
                 taken += 1
@@ -380,7 +382,7 @@ def test_a_slow_consumer_slows_the_reading_down():
 
     async def main(url):
         taken = 0
-        async with Client(url, "tiny", Policy(window=4)) as client, aclosing(client.ask(rows())) as outcomes:
+        async with Client(url, "tiny", SendingPolicy(window=4)) as client, aclosing(client.ask(rows())) as outcomes:
             async for _ in outcomes:
                 taken += 1
                 await asyncio.sleep(0.001)
@@ -397,7 +399,7 @@ def test_memory_is_flat():
 
     async def main(url):
         peak = 0
-        async with Client(url, "tiny", Policy(window=8)) as client:
+        async with Client(url, "tiny", SendingPolicy(window=8)) as client:
             count = 0
             async for _ in client.ask(asking(800, size=2**18)):
                 count += 1
@@ -424,7 +426,7 @@ def test_a_large_body_arrives_whole():
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 10**9), count=st.integers(0, 60), window=st.integers(1, 16), tries=st.integers(1, 4))
 def test_each_request_ends_in_exactly_one_outcome(seed, count, window, tries):
-    policy = Policy(window=window, tries=tries, first_wait_s=0.001, longest_wait_s=0.002, lost_windows=100)
+    policy = SendingPolicy(window=window, tries=tries, first_wait_s=0.001, longest_wait_s=0.002, lost_windows=100)
     with ModelServer(part=f"faults:{seed}") as server:
         outcomes = ask(server.url, asking(count), policy)
         assert sorted(int(key) for key, _ in outcomes) == list(range(count))
@@ -438,7 +440,7 @@ def test_each_request_ends_in_exactly_one_outcome(seed, count, window, tries):
 
 def test_an_answer_belongs_to_its_own_request():
     with ModelServer(part="faults:1") as server:
-        first = dict(ask(server.url, asking(60), Policy(first_wait_s=0.001)))
+        first = dict(ask(server.url, asking(60), SendingPolicy(first_wait_s=0.001)))
     with ModelServer() as server:
         again = dict(ask(server.url, asking(60)))
     assert {key: answer.text for key, answer in first.items()} == {key: answer.text for key, answer in again.items()}
@@ -516,7 +518,7 @@ def test_a_reader_that_raises_stops_the_asking():
 
 
 def test_a_lost_server_ends_the_asking():
-    policy = Policy(window=4, tries=2, first_wait_s=0, lost_windows=3)
+    policy = SendingPolicy(window=4, tries=2, first_wait_s=0, lost_windows=3)
     with ModelServer(part="status:500") as server:
         with pytest.raises(InfrastructureError, match="12 requests in a row failed") as caught:
             ask(server.url, asking(10_000), policy)
@@ -530,13 +532,13 @@ def test_an_answer_now_and_then_keeps_the_asking_going():
             asked
         )
 
-    policy = Policy(window=1, tries=1, first_wait_s=0, lost_windows=5)
+    policy = SendingPolicy(window=1, tries=1, first_wait_s=0, lost_windows=5)
     with ModelServer(part=part) as server:
         assert len(ask(server.url, asking(100), policy)) == 100
 
 
 def test_each_asking_of_a_client_counts_anew_towards_a_lost_server():
-    policy = Policy(window=1, tries=1, lost_windows=2)
+    policy = SendingPolicy(window=1, tries=1, lost_windows=2)
     with ModelServer(part="status:500") as server:
 
         async def main():
@@ -564,7 +566,7 @@ def test_stopping_early_cancels_what_is_under_way_within_a_second(way):
             return await anext(outcomes)
 
     async def main(server):
-        async with Client(server.url, "tiny", Policy(window=8)) as client:
+        async with Client(server.url, "tiny", SendingPolicy(window=8)) as client:
             consumer = asyncio.ensure_future(consume(client))
             await asyncio.to_thread(server.wait_until, lambda: server.asked.total() == 8)
             started = time.monotonic()

@@ -8,12 +8,13 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from evalkit import chat, images, registry
-from evalkit.benchmarks import BENCHMARKS
+from evalkit.base.types import Text
+from evalkit.client import chat
 from evalkit.demo import rows
 from evalkit.demo.train import heldout
-from evalkit.rows import open_rows
-from evalkit.types import Text
+from evalkit.tasks import images, registry
+from evalkit.tasks.benchmarks import BENCHMARKS
+from evalkit.tasks.rows import open_rows
 
 SAMPLES = 60
 MODULES = {"mmmu": "exams", "vqav2": "vqa", "docvqa": "docs", "chartqa": "charts", "mathvista": "maths"}

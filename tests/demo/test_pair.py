@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from evalkit.base.errors import InfrastructureError
 from evalkit.demo import pair
-from evalkit.errors import InfrastructureError
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ from collections import Counter
 
 import pytest
 
-from evalkit import harnesses, registry
+from evalkit import harnesses
 from evalkit.demo import texts
 from evalkit.demo.train import heldout, mmlu, programs
 from evalkit.demo.train.scenes import split_of, stream
+from evalkit.tasks import registry
 
 PROBLEMS, ATTEMPTS = 40, 10
 

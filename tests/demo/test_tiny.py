@@ -6,8 +6,8 @@ from hashlib import sha256
 import pytest
 from safetensors import safe_open
 
+from evalkit.base.errors import InfrastructureError
 from evalkit.demo import pair, tiny
-from evalkit.errors import InfrastructureError
 
 VLLM = pytest.mark.vllm
 """No server is started, but importing what makes the models takes as long."""

@@ -4,15 +4,14 @@ import json
 import tomllib
 from pathlib import Path
 
-from workplaces import fitted_out, model_folder
-
-from evalkit import config
+from evalkit.config import run_config
+from support.workplaces import fitted_out, model_folder
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/nightly/nightly.toml"
 
 
 def test_every_key_is_one_that_evalkit_knows():
-    found = config.resolved(tomllib.loads(EXAMPLE.read_text(encoding="utf-8")), EXAMPLE.name, {})
+    found = run_config.resolved(tomllib.loads(EXAMPLE.read_text(encoding="utf-8")), EXAMPLE.name, {})
     assert [one.label for one in found.candidates] == ["w8a8", "w4a16"]
     assert found.policy.for_task("chartqa", averaged=True).tier == "advisory"
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from workplaces import fitted_out
+
+from support.workplaces import fitted_out
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples/picture-task"

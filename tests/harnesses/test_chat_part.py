@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from evalkit import registry
 from evalkit.harnesses import chat
 from evalkit.harnesses.chat import Chat
-from evalkit.rows import local
+from evalkit.tasks import registry
+from evalkit.tasks.rows import local
 
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 

@@ -1,7 +1,8 @@
 """Programs that try to be counted as correct without being so: none is."""
 
 import pytest
-from evalplus_tasks import questions, row, verdicts
+
+from support.evalplus_tasks import questions, row, verdicts
 
 PROMPT = 'def add_up(xs):\n    """Return the sum of xs, as HumanEval would ask for it."""\n'
 SOLUTION = "    return sum(xs)\n"

@@ -9,12 +9,12 @@ import textwrap
 
 import numpy as np
 import pytest
-from evalplus_tasks import questions, row, rows, task, verdicts, write
 
 from evalkit import stats
-from evalkit.errors import SandboxError
+from evalkit.base.errors import SandboxError
 from evalkit.harnesses.evalplus.harness import EvalPlus
 from evalkit.harnesses.evalplus.samples import attempts
+from support.evalplus_tasks import questions, row, rows, task, verdicts, write
 
 FIND_ZERO = row(
     90,

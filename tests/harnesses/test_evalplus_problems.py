@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from evalplus_tasks import questions, rows, task, write
 
-from evalkit.errors import ConfigError, DataError
+from evalkit.base.errors import ConfigError, DataError
 from evalkit.harnesses.evalplus import prompts
 from evalkit.harnesses.evalplus.harness import EvalPlus
 from evalkit.harnesses.evalplus.samples import attempts
+from support.evalplus_tasks import questions, rows, task, write
 
 
 def load(path, **settings):

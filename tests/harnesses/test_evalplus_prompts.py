@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
-import wants
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit.errors import PromptError
+from evalkit.base.errors import PromptError
 from evalkit.harnesses.evalplus.prompts import MOST_STOPS, cut, messages, sent_stops, solution, texts
+from support import wants
 
 KINDS = ("chat", "base")
 

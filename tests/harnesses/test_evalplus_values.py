@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.harnesses.evalplus.child import Writer
+from evalkit.harnesses.evalplus.child import ValueWriter
 from evalkit.harnesses.evalplus.values import Opaque, carried, decode, record, replay
 
 ATOMS = (
@@ -44,7 +44,7 @@ VALUES = st.recursive(
 
 
 def carried_over(value):
-    return decode(json.loads(json.dumps(Writer().encode(value))))
+    return decode(json.loads(json.dumps(ValueWriter().encode(value))))
 
 
 def same(one, two):
@@ -65,7 +65,7 @@ def same(one, two):
 @given(VALUES)
 def test_builtin_values_come_back_as_they_were(value):
     assert same(carried_over(value), value)
-    assert carried(Writer().encode(value))
+    assert carried(ValueWriter().encode(value))
 
 
 Point = namedtuple("Point", "x y")  # noqa: PYI024 - as programs write it
@@ -126,7 +126,7 @@ def test_a_subclass_s_own_equality_is_left_behind():
     ids=lambda value: type(value).__name__,
 )
 def test_other_types_equal_nothing(value):
-    written = Writer().encode(value)
+    written = ValueWriter().encode(value)
     assert not carried(written)
     came = decode(written)
     assert came != value
@@ -138,13 +138,13 @@ def test_what_is_not_carried_does_not_equal_itself():
 
 
 def test_a_list_of_words_like_tags_is_carried():
-    assert carried(Writer().encode(["?", "l", "sub"]))
+    assert carried(ValueWriter().encode(["?", "l", "sub"]))
 
 
 def test_what_contains_itself_ends():
     endless = []
     endless.append(endless)
-    assert not carried(Writer().encode(endless))
+    assert not carried(ValueWriter().encode(endless))
 
 
 @given(

@@ -1,15 +1,15 @@
 import json
 
 import pytest
-from commands import write_lines
-from lm_eval_oracle import lm_eval_results
-from mmlu_folder import mmlu, task
 
-from evalkit import metrics
-from evalkit.errors import DataError
+from evalkit.base.errors import DataError
 from evalkit.harnesses.lm_eval.answers import recorded
 from evalkit.harnesses.lm_eval.harness import LmEval
 from evalkit.harnesses.lm_eval.wire import parsed
+from evalkit.tasks import metrics
+from support.commands import write_lines
+from support.lm_eval_oracle import lm_eval_results
+from support.mmlu_folder import mmlu, task
 
 DATE = "2026-01-02T03-04-05.678901"
 

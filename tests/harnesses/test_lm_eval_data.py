@@ -3,11 +3,11 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from mmlu_folder import mmlu, rows, task, write
 
-from evalkit.errors import DataError, InfrastructureError
+from evalkit.base.errors import DataError, InfrastructureError
 from evalkit.harnesses.lm_eval.data import categories, mirror, subjects
 from evalkit.harnesses.lm_eval.harness import LmEval
+from support.mmlu_folder import mmlu, rows, task, write
 
 
 def read(folder, shots=5):

@@ -4,17 +4,17 @@ import json
 import random
 
 import pytest
-from lm_eval_oracle import lm_eval_results
-from mmlu_folder import THREE, mmlu, rows, task, write
-from rich_report import templates
 
 from evalkit import report
+from evalkit.base.types import Answer
+from evalkit.compare.score import Tally
 from evalkit.harnesses.lm_eval.harness import LmEval
 from evalkit.harnesses.lm_eval.wire import parsed
-from evalkit.plan import Plan, PlannedTask
-from evalkit.score import Tally
-from evalkit.types import Answer
-from reports import contender
+from evalkit.records.plan import Plan, PlannedTask
+from support.lm_eval_oracle import lm_eval_results
+from support.mmlu_folder import THREE, mmlu, rows, task, write
+from support.reports import contender
+from support.rich_report import templates
 
 
 @pytest.fixture(scope="module")

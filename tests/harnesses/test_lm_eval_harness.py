@@ -2,12 +2,12 @@ import socket
 from collections import Counter
 
 import pytest
-from mmlu_folder import mmlu, rows, task, write
 
-from evalkit import registry
-from evalkit.errors import ConfigError
+from evalkit.base.errors import ConfigError
 from evalkit.harnesses.lm_eval.harness import LmEval
 from evalkit.harnesses.lm_eval.settings import settings_of
+from evalkit.tasks import registry
+from support.mmlu_folder import mmlu, rows, task, write
 
 
 def questions(folder, **chosen):

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from evalkit.base.errors import DataError, InfrastructureError
+from evalkit.base.types import Model
 from evalkit.demo.train.heldout import SHOTS, quizzes
 from evalkit.demo.train.mmlu import heading
 from evalkit.demo.train.tokens import learn
-from evalkit.errors import DataError, InfrastructureError
 from evalkit.harnesses.harness import Served
 from evalkit.harnesses.lm_eval.tokens import Tokenizer, begins_by_itself, tokenizer_for
-from evalkit.types import Model
 
 LETTERS = [" A", " B", " C", " D"]
 

@@ -7,17 +7,17 @@ from contextlib import aclosing
 
 import pytest
 import requests
-from lm_eval_oracle import evaluated, lm_eval_results
-from mmlu_folder import mmlu, task
 
-from evalkit.client import Client, Policy
+from evalkit.base.types import Answer, Model
+from evalkit.client import Client, SendingPolicy
+from evalkit.compare.score import Tally
 from evalkit.harnesses.harness import Served
 from evalkit.harnesses.lm_eval.canary import STEP
 from evalkit.harnesses.lm_eval.harness import LmEval
 from evalkit.harnesses.lm_eval.tokens import tokenizer_for
 from evalkit.harnesses.lm_eval.wire import parsed
-from evalkit.score import Tally
-from evalkit.types import Answer, Model
+from support.lm_eval_oracle import evaluated, lm_eval_results
+from support.mmlu_folder import mmlu, task
 
 pytestmark = pytest.mark.vllm
 
@@ -39,7 +39,7 @@ def asked(served, questions, **chosen):
     """Answers by sample id, as evalkit gets them, the exam's facts, and how many requests were sent."""
     samples = [sample for sample, _ in questions.samples(LIMIT)]
     told, sent = [], []
-    exam = LmEval().exam(task(**chosen), served, told.append)
+    session = LmEval().session(task(**chosen), served, told.append)
     found = {}
 
     async def take(client, requests):
@@ -51,14 +51,14 @@ def asked(served, questions, **chosen):
                 found.update({key: reply for key, reply in zip(keys, replies, strict=True) if reply is not None})
 
     async def main():
-        async with Client(served.url, served.name, Policy(window=8)) as client:
-            await exam.rehearse(client, samples)
-            await take(client, exam.requests((one.id, one) for one in samples))
-            await take(client, exam.alone((one.id, one) for one in samples if one.id not in found))
+        async with Client(served.url, served.name, SendingPolicy(window=8)) as client:
+            await session.rehearse(client, samples)
+            await take(client, session.requests((one.id, one) for one in samples))
+            await take(client, session.alone((one.id, one) for one in samples if one.id not in found))
 
     asyncio.run(main())
     assert all(isinstance(answer, Answer) for answer in found.values()), found
-    return {key: answer.text for key, answer in found.items()}, exam.facts, sent, told
+    return {key: answer.text for key, answer in found.items()}, session.facts, sent, told
 
 
 def stock(served, questions):
@@ -177,12 +177,12 @@ class Watched:
 
 def test_one_fast_pass_of_the_rehearsal_reads_nothing_from_the_prefix_cache(served, questions):
     samples = [sample for sample, _ in questions.samples(LIMIT)]
-    exam = LmEval().exam(task(), served, pytest.fail)
+    session = LmEval().session(task(), served, pytest.fail)
 
     async def main():
-        async with Client(served.url, served.name, Policy(window=8)) as client:
+        async with Client(served.url, served.name, SendingPolicy(window=8)) as client:
             watched = Watched(client, served.url)
-            await exam.rehearse(watched, samples)
+            await session.rehearse(watched, samples)
             return watched.asked
 
     *_, (salted, whole), (_, cached) = asyncio.run(main())

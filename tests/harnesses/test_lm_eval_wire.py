@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evalkit.base.types import Answer, Failure, FailureKind
 from evalkit.harnesses.lm_eval.tokens import Tokens
 from evalkit.harnesses.lm_eval.wire import (
     Likelihoods,
@@ -14,7 +15,6 @@ from evalkit.harnesses.lm_eval.wire import (
     read_fast,
     text,
 )
-from evalkit.types import Answer, Failure, FailureKind
 
 IDS = (11, 12, 13, 14)
 ONE = Tokens([1, 5, 6], tuple([one] for one in IDS))

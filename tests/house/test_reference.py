@@ -12,13 +12,14 @@ from typing import get_args, get_origin, get_type_hints
 import click
 import pytest
 
-from evalkit import metrics, places
-from evalkit.benchmarks import BENCHMARKS, HARNESSED
+from evalkit.base.errors import ExitCode
+from evalkit.base.types import Task
 from evalkit.cli import COMMANDS, cli
-from evalkit.config import Config
-from evalkit.errors import ExitCode
-from evalkit.taskfile import Suite
-from evalkit.types import Task
+from evalkit.config.run_config import Config
+from evalkit.files import resources
+from evalkit.tasks import metrics
+from evalkit.tasks.benchmarks import BENCHMARKS, HARNESSED
+from evalkit.tasks.task_file import Suite
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -114,7 +115,7 @@ def test_every_benchmark_metric_and_exit_code_is_in_the_reference():
 
 
 def test_every_key_of_the_results_is_in_the_reference():
-    schema = json.loads((places.reports() / "results.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads((resources.reports() / "results.schema.json").read_text(encoding="utf-8"))
     text = page("results.md")
 
     def keys(of):

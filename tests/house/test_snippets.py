@@ -9,10 +9,11 @@ from pathlib import Path
 import click
 import pytest
 
-from evalkit import schema, taskfile
+from evalkit.base import codec
+from evalkit.base.errors import ConfigError
 from evalkit.cli import cli
-from evalkit.config import Config
-from evalkit.errors import ConfigError
+from evalkit.config.run_config import Config
+from evalkit.tasks import task_file
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -76,10 +77,10 @@ def test_every_file_of_settings_can_be_read(page, text):
 def read(table, page):
     """A file by what it holds: a task, a suite, or settings of a run, of which a page may show a part."""
     if "benchmark" in table:
-        return taskfile.task(table, page)
+        return task_file.task(table, page)
     if "title" in table:
-        return taskfile.suite(table, page)
-    return schema.read(Config, {"baseline": "base", **table}, page)
+        return task_file.suite(table, page)
+    return codec.read(Config, {"baseline": "base", **table}, page)
 
 
 def test_a_key_that_does_not_exist_would_be_noticed():

@@ -5,14 +5,14 @@ import random
 import re
 
 import pytest
-from commands import evalkit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit import cards, report
+from evalkit.base.types import Decoding
 from evalkit.report.accuracy import decimals
-from evalkit.types import Decoding
-from reports import built, judged, task, whole
+from support.commands import evalkit
+from support.reports import built, judged, task, whole
 
 THREE = (task(), task("chartqa", "ChartQA (test, CoT)"), task("mathvista", "Mathvista (testmini, CoT)"))
 CODE = dataclasses.replace(
@@ -93,7 +93,7 @@ def test_an_own_mean_that_differs_stands_beside_the_paired_one():
 
 
 def html(one):
-    from rich_report import templates
+    from support.rich_report import templates
 
     return report.html(one, templates())
 

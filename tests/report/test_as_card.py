@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit import report
-from evalkit.types import Dataset
-from reports import COMMIT, HOSTILE, MIXED, RIGHT, built, judged, task, whole
+from evalkit.base.types import Dataset
+from support.reports import COMMIT, HOSTILE, MIXED, RIGHT, built, judged, task, whole
 
 TWO = (task(), task("chartqa", "ChartQA (test, CoT)", dataset=Dataset("lmms-lab/ChartQA", "test")))
 

@@ -5,14 +5,14 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from colours import contrast, palettes
-from rich_report import LABELS, rich, templates
 
 from evalkit import report
-from evalkit.policy import Policy
+from evalkit.base.types import Failure, FailureKind
+from evalkit.config.policy import Policy
 from evalkit.report import Evidence
 from evalkit.report.flip_cards import decks
-from evalkit.types import Failure, FailureKind
+from support.colours import contrast, palettes
+from support.rich_report import LABELS, rich, templates
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ from junitparser import Error, Failure, JUnitXml, Skipped
 from lxml import etree
 
 from evalkit import report
-from evalkit.errors import ExitCode
-from evalkit.policy import Policy, Rule
-from evalkit.printable import printable
-from evalkit.report import Terms
-from reports import HOSTILE, MIXED, RIGHT, built, judged, task, whole
+from evalkit.base.errors import ExitCode
+from evalkit.base.printable import printable
+from evalkit.config.policy import Policy, Rule
+from evalkit.records.terms import Terms
+from support.reports import HOSTILE, MIXED, RIGHT, built, judged, task, whole
 
 XSD = etree.XMLSchema(etree.parse(Path(__file__).with_name("junit.xsd")))
 MANY, HALF = [True] * 400, [True] * 200 + [False] * 200
@@ -119,6 +119,8 @@ def test_a_run_that_ended_early_is_an_error_in_every_row():
 def test_any_text_is_written_as_xml_can_hold_it(text):
     one = built({"base": [RIGHT], text + "x": [MIXED]}, tasks=(task(title=text, category=text),), terms=judged())
     ((_, _, name),) = cases(one)
+    assert name
+    assert not set(name) & set("\n\r\t")
     assert name.isprintable() or any(character in text for character in name)
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from evalkit import report
 from evalkit.report.as_summary import MOST_BYTES
-from reports import HOSTILE, MIXED, RIGHT, built, judged, task, whole
+from support.reports import HOSTILE, MIXED, RIGHT, built, judged, task, whole
 
 
 def size(text):

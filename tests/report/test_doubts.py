@@ -5,15 +5,16 @@ import math
 import re
 
 import pytest
-from commands import evalkit
-from rich_report import templates
-from workplaces import fitted_out
 
-from evalkit import cards, registry, report
-from evalkit.errors import ConfigError, DataError
-from evalkit.report import Terms
-from evalkit.types import SampleScore
-from reports import built
+from evalkit import cards, report
+from evalkit.base.errors import ConfigError, DataError
+from evalkit.base.types import SampleScore
+from evalkit.records.terms import Terms
+from evalkit.tasks import registry
+from support.commands import evalkit
+from support.reports import built
+from support.rich_report import templates
+from support.workplaces import fitted_out
 
 MOST = [True] * 350 + [False] * 50
 

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.policy import Rule
+from evalkit.config.policy import Rule
 from evalkit.report.forest import axis
 
 

@@ -8,7 +8,7 @@ from evalkit import report
 from evalkit.harnesses.evalplus.checker import DIFFERS
 from evalkit.harnesses.lm_eval.canary import Canary
 from evalkit.report.held import cautions, sentences
-from reports import RIGHT, built, task
+from support.reports import RIGHT, built, task
 
 FAST = {"method": "fast", "truncations": 0, **Canary(16, 0.001, 0.02, 0.07, 1, 0, 0).facts}
 CHECKS = {

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from evalkit.report import markup
-from reports import HOSTILE
+from support.reports import HOSTILE
 
 # As GitHub and the Hub render: raw HTML, tables and strikethrough on.
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])

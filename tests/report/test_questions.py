@@ -6,8 +6,8 @@ import json
 import pytest
 
 from evalkit import report
-from evalkit.plan import Plan, PlannedTask
-from reports import MIXED, RIGHT, built, contender, tally, task, whole
+from evalkit.records.plan import Plan, PlannedTask
+from support.reports import MIXED, RIGHT, built, contender, tally, task, whole
 
 TASK = task("docvqa", "DocVQA (val)")
 

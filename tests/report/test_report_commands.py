@@ -7,10 +7,12 @@ from dataclasses import asdict, fields, is_dataclass, replace
 import click
 import pytest
 
-from evalkit import config, options, report, server
+from evalkit import report
+from evalkit import serve as server
 from evalkit.cli import cli
+from evalkit.config import options, run_config
 from evalkit.report import commands
-from reports import PROVENANCE, RIGHT, built
+from support.reports import PROVENANCE, RIGHT, built
 
 
 def report_of(settled):
@@ -46,14 +48,14 @@ FULL = {
     ],
 )
 def test_the_command_asks_for_the_same_again(settings):
-    settled = config.from_mapping(settings, "t")
+    settled = run_config.from_mapping(settings, "t")
     words = shlex.split(commands.evaluating(report_of(settled)))
     assert words[:2] == ["evalkit", "run"]
     run = cli.get_command(click.Context(cli), "run")
     given = run.make_context("run", words[2:]).params
     given.pop("config_file")
     given.pop("as_json")
-    again = asdict(config.resolved({}, "t", given))
+    again = asdict(run_config.resolved({}, "t", given))
     expected = asdict(settled)
     for one, other in zip(
         [expected["baseline"], *expected["candidates"]], [again["baseline"], *again["candidates"]], strict=True
@@ -128,8 +130,8 @@ def test_every_option_and_setting_stands_in_the_command_or_has_a_reason_not_to()
     run = cli.get_command(click.Context(cli), "run")
     assert {one.name for one in run.params} == {*TOLD, *QUIET}
     known = set()
-    for one in fields(config.Config):
-        value = getattr(config.Config(config.ModelChoice("a", "a")), one.name)
+    for one in fields(run_config.Config):
+        value = getattr(run_config.Config(run_config.ModelChoice("a", "a")), one.name)
         inner = [f"{one.name}.{each.name}" for each in fields(value)] if is_dataclass(value) else []
         known |= set(inner) or {one.name}
     known = known - {"baseline.label", "baseline.source"} | {"baseline"}
@@ -141,35 +143,35 @@ def test_an_option_that_moves_answers_is_told(name):
     given = {"baseline": ["--baseline", "org/base"], "candidates": ["--candidate", "org/cand"], name: TOLD[name]}
     run = cli.get_command(click.Context(cli), "run")
     params = run.make_context("run", [word for words in given.values() for word in words]).params
-    settled = config.resolved({}, "t", {key: value for key, value in params.items() if key not in QUIET})
+    settled = run_config.resolved({}, "t", {key: value for key, value in params.items() if key not in QUIET})
     one = report_of(settled)
     numerics = server.numerics(replace(settled.serve, command=("stand-in",)))
     contenders = [replace(each, engine=replace(each.engine, numerics=numerics)) for each in one.plan.contenders]
     one = replace(one, plan=replace(one.plan, baseline=contenders[0], candidates=tuple(contenders[1:])))
     text = shlex.join(TOLD[name]).replace("http://127.0.0.1:8000", "URL")
     assert f" {text} " in f"{commands.evaluating(one)} "
-    plain = config.from_mapping({"baseline": "org/base", "candidates": ["org/cand"]}, "t")
+    plain = run_config.from_mapping({"baseline": "org/base", "candidates": ["org/cand"]}, "t")
     assert name in {"baseline", "candidates"} or TOLD[name][0] not in commands.evaluating(report_of(plain))
 
 
 def test_a_setting_without_an_option_that_moves_answers_is_told_in_a_file_beside_the_command():
     serve = {place.partition(".")[2]: value for place, value in TOLD_OF_FILE.items()}
-    settled = config.from_mapping({"baseline": "org/base", "candidates": ["org/cand"], "serve": serve}, "t")
+    settled = run_config.from_mapping({"baseline": "org/base", "candidates": ["org/cand"], "serve": serve}, "t")
     one = report_of(settled)
     assert "--config settings.toml" in commands.evaluating(one)
-    again = config.resolved(tomllib.loads(commands.settings_file(one)), "t", {"baseline": "org/base"})
+    again = run_config.resolved(tomllib.loads(commands.settings_file(one)), "t", {"baseline": "org/base"})
     assert (again.serve.command, again.serve.device) == (settled.serve.command, settled.serve.device)
     assert '[serve]\ncommand = ["stand-in", "--flag"]' in report.model_card(one, "cand")
 
 
 def test_what_looks_like_a_secret_is_not_told(monkeypatch):
     monkeypatch.setenv("VLLM_OTHER_TOKEN", "hidden")
-    found = server.numerics(config.Serving(command=("x",), env={"MY_PASSWORD": "hidden", "VLLM_X": "1"}))
+    found = server.numerics(run_config.Serving(command=("x",), env={"MY_PASSWORD": "hidden", "VLLM_X": "1"}))
     assert {name for name in found if name.startswith("env:")} == {"env:VLLM_X"}
 
 
 def test_nothing_of_the_machine_is_told():
-    settled = config.from_mapping(
+    settled = run_config.from_mapping(
         FULL | {"endpoints": {"b": "http://10.0.0.7:8000"}, "tasks_dir": ["/home/somebody/tasks"]}, "t"
     )
     command = commands.evaluating(report_of(settled))

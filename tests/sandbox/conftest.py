@@ -13,11 +13,11 @@ from uuid import uuid4
 
 import psutil
 import pytest
-import wants
 
-from evalkit.errors import SandboxError
+from evalkit.base.errors import SandboxError
 from evalkit.sandbox import Limits
 from evalkit.sandbox.kinds import Bubblewrap, Namespaces, Unprotected
+from support import wants
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOBODY = 65534

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from evalkit import sandbox
-from evalkit.errors import SandboxError
+from evalkit.base.errors import SandboxError
 from evalkit.sandbox import Limits
 from evalkit.sandbox.kinds import Namespaces
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.errors import DataError
+from evalkit.base.errors import DataError
 from evalkit.stats import (
     noise,
     pass_at_k,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evalkit.errors import DataError
+from evalkit.base.errors import DataError
 from evalkit.stats import flips
 
 

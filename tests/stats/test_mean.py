@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.errors import DataError
+from evalkit.base.errors import DataError
 from evalkit.stats import difference, mean, proportion_interval, unbounded_difference
 
 scores = st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.9, 1.0]), min_size=1, max_size=40)

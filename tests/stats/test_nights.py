@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit import stats
-from evalkit.errors import DataError
+from evalkit.base.errors import DataError
 from evalkit.stats import Occasions
 
 N, TWICE, NIGHTS = 2_000, 500, 400

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.errors import DataError
+from evalkit.base.errors import DataError
 from evalkit.stats import (
     MoreSamples,
     average_recovery,

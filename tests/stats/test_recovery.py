@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from evalkit.errors import DataError
+from evalkit.base.errors import DataError
 from evalkit.stats import (
     PublishedScore,
     average_recovery,

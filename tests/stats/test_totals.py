@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.errors import DataError
+from evalkit.base.errors import DataError
 from evalkit.stats import Grouping, pair_totals
 from evalkit.stats.totals import carriers
 

@@ -3,7 +3,8 @@
 from contextlib import ExitStack
 
 import pytest
-from viewers import started
+
+from support.viewers import started
 
 
 @pytest.fixture

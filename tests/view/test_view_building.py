@@ -3,9 +3,9 @@
 import shutil
 
 import pytest
-from pastruns import sample, write_run
 
-from evalkit.store import RunRow, Store
+from evalkit.records.store import RunRow, Store
+from support.pastruns import sample, write_run
 
 RUN = "20260101-000000-aaaaaa"
 

@@ -5,8 +5,9 @@ import socket
 
 import pytest
 import requests
-from pastruns import sample, write_run
-from viewers import started
+
+from support.pastruns import sample, write_run
+from support.viewers import started
 
 RUN = "/runs/20260101-000000-aaaaaa"
 

@@ -5,15 +5,16 @@ import random
 import re
 
 import pytest
-from pastruns import failed, sample, write_run
-from test_view_index import opened
 
-from evalkit import history, publish, runfile
-from evalkit.plan import Contender, Plan, PlannedTask
-from evalkit.report import Terms
-from evalkit.store import RunRow, Store, verdict_key
-from evalkit.types import Answer, Dataset, Decoding, Engine, Failure, FailureKind, Model, Sample, Task, Text
+from evalkit.base.types import Answer, Dataset, Decoding, Engine, Failure, FailureKind, Model, Sample, Task, Text
+from evalkit.records import history, run_record
+from evalkit.records.plan import Contender, Plan, PlannedTask
+from evalkit.records.store import RunRow, Store, verdict_key
+from evalkit.records.terms import Terms
+from evalkit.run import publish
 from evalkit.view.samples import Filter
+from support.pastruns import failed, sample, write_run
+from support.viewers import indexed
 
 PROBLEMS, ATTEMPTS = 24, 5
 RUN = "20260101-000000-aaaaaa"
@@ -51,7 +52,7 @@ def write_attempts(output, seed=3):
                 store.put(one.fingerprint()(request), Failure(FailureKind.DEADLINE, "slow") if lost else answer, RUN)
         part = PlannedTask(TASK, listing, len(planned), len(planned), "v0.1", "judge")
         plan = Plan(models[0], tuple(models[1:]), (part,))
-        body = {"began": "2026-01-01T00:00:00+00:00", "plan": runfile.plan_json(plan)}
+        body = {"began": "2026-01-01T00:00:00+00:00", "plan": run_record.plan_json(plan)}
         store.keep_run(RunRow(RUN, plan.key, finished=True, body=body))
         publish.write(output / RUN, publish.build(plan, store, Terms()), store)
     publish.write_text(output / RUN / "run.json", [json.dumps({**body, "run": RUN, "finished": True})])
@@ -62,7 +63,7 @@ def write_attempts(output, seed=3):
 def test_the_viewer_counts_problems_as_the_results_do(tmp_path, seed):
     folder = write_attempts(tmp_path, seed)
     (row,) = json.loads((folder / "results.json").read_text())["tasks"]
-    samples = opened(folder)
+    samples = indexed(folder)
     for model, label in enumerate(LABELS[1:], 1):
         told = row["recovery"][label]
         assert told["regressed"]
@@ -104,7 +105,7 @@ def test_a_problem_whose_attempts_were_never_both_answered_still_counts(tmp_path
     cand = [{**failed(0, "deadline"), "id": "p#0"}, sample(1, "y", 0.0, id="p#1")]
     task = {"task": {"name": "pages", "decoding": {"n": 2}}}
     folder = write_run(tmp_path, lines={"base": {"pages": base}, "cand": {"pages": cand}}, plan_tasks=[task])
-    (found,) = opened(folder).found(opened(folder).numbers(Filter(1, flip="regressed")).tolist())
+    (found,) = indexed(folder).found(indexed(folder).numbers(Filter(1, flip="regressed")).tolist())
     assert found.id == "p#1"
 
 
@@ -112,4 +113,4 @@ def test_a_task_that_asks_once_keeps_a_sign_of_its_ids(tmp_path):
     base, cand = ([sample(n, "x", score, id=f"p#{n}") for n in range(3)] for score in (1.0, 0.0))
     folder = write_run(tmp_path, lines={"base": {"pages": base}, "cand": {"pages": cand}})
     assert history.attempts(history.past_runs(tmp_path)[0]) == {}
-    assert len(opened(folder).numbers(Filter(1, flip="regressed"))) == 3
+    assert len(indexed(folder).numbers(Filter(1, flip="regressed"))) == 3

@@ -6,18 +6,13 @@ import shutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pastruns import failed, sample, write_run
 
-from evalkit import history
-from evalkit.errors import DataError
+from evalkit.base.errors import DataError
+from evalkit.records import history
 from evalkit.view import index
-from evalkit.view.samples import Filter, Samples
-
-
-def opened(folder):
-    (run,) = [one for one in history.past_runs(folder.parent) if one.id == folder.name]
-    files = index.Files.of(run)
-    return Samples(index.ready(files) or index.build(files, lambda _read, _all: None), files)
+from evalkit.view.samples import Filter
+from support.pastruns import failed, sample, write_run
+from support.viewers import indexed
 
 
 @pytest.fixture
@@ -32,7 +27,7 @@ def samples(tmp_path, monkeypatch):
     ]
     more = [sample(10, "red", 1.0)]
     lines = {"base": {"pages": base, "charts": more}, "cand": {"pages": cand, "charts": [failed(10, "refused")]}}
-    return opened(write_run(tmp_path / "runs", lines=lines))
+    return indexed(write_run(tmp_path / "runs", lines=lines))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +73,7 @@ def test_no_search_is_an_error(searchable, text):
 @pytest.fixture(scope="module")
 def searchable(tmp_path_factory):
     lines = [sample(0, "one", 1.0)] * 3
-    return opened(write_run(tmp_path_factory.mktemp("runs"), lines={"base": {"p": lines}, "cand": {"p": lines}}))
+    return indexed(write_run(tmp_path_factory.mktemp("runs"), lines={"base": {"p": lines}, "cand": {"p": lines}}))
 
 
 def test_neighbours_are_those_that_the_filter_leaves(samples):
@@ -99,21 +94,21 @@ def test_a_line_is_found_again_as_it_was_written(samples):
 def test_the_index_is_made_once_and_again_when_a_file_changes(tmp_path):
     lines = {"base": {"pages": [sample(0, "one", 1.0)]}, "cand": {"pages": [sample(0, "two", 1.0)]}}
     folder = write_run(tmp_path, lines=lines)
-    opened(folder)
+    indexed(folder)
     (run,) = history.past_runs(tmp_path)
     files = index.Files.of(run)
     assert index.ready(files) == folder / index.FILE
     lines["cand"]["pages"] = [sample(0, "three", 0.0)]
     write_run(tmp_path, lines=lines)
     assert index.ready(files) is None
-    assert opened(folder).numbers(Filter(1, flip="regressed")).tolist() == [0]
+    assert indexed(folder).numbers(Filter(1, flip="regressed")).tolist() == [0]
 
 
 def test_a_model_whose_file_is_gone_has_no_entries(tmp_path):
     lines = {"base": {"pages": [sample(0, "one", 1.0)]}, "cand": {"pages": [sample(0, "two", 1.0)]}}
     folder = write_run(tmp_path, lines=lines)
     (folder / "samples" / "cand" / "pages.jsonl").unlink()
-    samples = opened(folder)
+    samples = indexed(folder)
     (found,) = samples.found([0])
     assert list(found.entries) == [0]
     assert samples.line(found, 1) is None
@@ -123,13 +118,13 @@ def test_a_model_whose_file_is_gone_has_no_entries(tmp_path):
 def test_files_of_different_samples_are_not_paired(tmp_path):
     lines = {"base": {"pages": [sample(0, "one", 1.0)]}, "cand": {"pages": [sample(1, "two", 1.0)]}}
     with pytest.raises(DataError, match="base and cand do not hold the same samples"):
-        opened(write_run(tmp_path, lines=lines))
+        indexed(write_run(tmp_path, lines=lines))
 
 
 def test_a_shorter_file_is_not_paired(tmp_path):
     lines = {"base": {"pages": [sample(0, "one", 1.0), sample(1, "x", 1.0)]}, "cand": {"pages": [sample(0, "y", 1.0)]}}
     with pytest.raises(DataError, match="do not hold the same samples"):
-        opened(write_run(tmp_path, lines=lines))
+        indexed(write_run(tmp_path, lines=lines))
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", '"text"', '{"id": 1}', "[" * 100_000])
@@ -139,14 +134,14 @@ def test_a_damaged_line_is_named(tmp_path, damage):
     start = path.stat().st_size
     path.write_text(path.read_text() + damage + "\n")
     with pytest.raises(DataError, match=rf"pages.jsonl, byte {start}: not a line that a run writes"):
-        opened(folder)
+        indexed(folder)
 
 
 def test_where_the_folder_cannot_be_written_the_cache_is(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = write_run(tmp_path / "runs", lines={"base": {"pages": [sample(0, "one", 1.0)]}, "cand": {}})
     (folder / index.FILE).mkdir()
-    assert opened(folder).numbers(Filter(0)).tolist() == [0]
+    assert indexed(folder).numbers(Filter(0)).tolist() == [0]
     (run,) = history.past_runs(folder.parent)
     assert index.ready(index.Files.of(run)).is_relative_to(tmp_path / "cache")
 
@@ -154,7 +149,7 @@ def test_where_the_folder_cannot_be_written_the_cache_is(tmp_path, monkeypatch):
 def test_lone_surrogates_are_harmless(tmp_path):
     line = sample(0, "half \ud83d", 1.0)
     folder = write_run(tmp_path, lines={"base": {"pages": [line]}, "cand": {"pages": [line]}})
-    samples = opened(folder)
+    samples = indexed(folder)
     (found,) = samples.found(samples.numbers(Filter(1, text="half")).tolist())
     assert samples.line(found, 1)["answer"] == json.loads(json.dumps("half \ud83d"))
 
@@ -162,10 +157,10 @@ def test_lone_surrogates_are_harmless(tmp_path):
 def test_sample_files_that_are_gone_are_said(tmp_path):
     line = sample(0, "one", 1.0)
     folder = write_run(tmp_path, lines={"base": {"pages": [line]}, "cand": {"pages": [line]}})
-    samples = opened(folder)
+    samples = indexed(folder)
     (found,) = samples.found([0])
     shutil.rmtree(folder / "samples")
     with pytest.raises(DataError, match=r"pages\.jsonl: No such file"):
         samples.line(found, 1)
     with pytest.raises(DataError, match="sample files are not there any more"):
-        opened(folder)
+        indexed(folder)

@@ -5,15 +5,15 @@ import subprocess
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-import browsers
 import pytest
-from colours import contrast, palettes
-from nights import IDS, RIGHT, TWICE, losing, night
-from pastruns import failed, recovery, sample, write_run
-from viewers import started
-from workplaces import pages, picture, write_parquet
 
-from evalkit import places
+from evalkit.files import resources
+from support import browsers
+from support.colours import contrast, palettes
+from support.nights import IDS, RIGHT, TWICE, losing, night
+from support.pastruns import failed, recovery, sample, write_run
+from support.viewers import started
+from support.workplaces import pages, picture, write_parquet
 
 RUN = "/runs/20260101-000000-aaaaaa"
 LABEL = "<b>cand</b>\"'\u202eevil"
@@ -237,7 +237,7 @@ GROUNDS = {
 
 @pytest.mark.parametrize("at", [0, 1], ids=["light", "dark"])
 def test_every_text_has_a_contrast_of_at_least_4_5(at):
-    colours = palettes((places.reports() / "view" / "view.css").read_text(encoding="utf-8"))[at]
+    colours = palettes((resources.reports() / "view" / "view.css").read_text(encoding="utf-8"))[at]
     for ink, grounds in GROUNDS.items():
         for ground in grounds:
             assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)

@@ -7,13 +7,13 @@ from io import BytesIO
 
 import pytest
 from huggingface_hub import constants
-from pastruns import write_run
 from PIL import Image
-from workplaces import pages, picture, write_parquet
 
-from evalkit import history
-from evalkit.errors import DataError
+from evalkit.base.errors import DataError
+from evalkit.records import history
 from evalkit.view.pictures import Pictures
+from support.pastruns import write_run
+from support.workplaces import pages, picture, write_parquet
 
 
 def part(source="tasks/pages.toml", **dataset):

@@ -8,17 +8,17 @@ from contextlib import closing
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pastruns import failed, sample, write_run
-from test_view_index import opened
 
 from evalkit.view import index, words
 from evalkit.view.samples import PAGE, Filter
+from support.pastruns import failed, sample, write_run
+from support.viewers import indexed
 
 
 def written(texts):
     database = sqlite3.connect(":memory:", isolation_level=None)
     database.executescript(words.SCHEMA)
-    writer = words.Writer(database)
+    writer = words.IndexWriter(database)
     for text in texts:
         writer.add(text)
     writer.end_part()
@@ -125,7 +125,7 @@ def test_every_question_to_the_index_goes_by_a_key(tmp_path, monkeypatch):
         return database
 
     lines = [sample(n, f"common rare{n}", 1.0) if n % 9 else failed(n, "deadline") for n in range(300)]
-    samples = opened(write_run(tmp_path, lines={"base": {"pages": lines}, "cand": {"pages": lines}}))
+    samples = indexed(write_run(tmp_path, lines={"base": {"pages": lines}, "cand": {"pages": lines}}))
     opened_as_ever = index.connection
     monkeypatch.setattr(index, "connection", watched)
     for wanted in (

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit import options
+from evalkit.base.errors import UsageError
 from evalkit.cli.run import OPTIONS
-from evalkit.config import Config
-from evalkit.errors import UsageError
+from evalkit.config import options
+from evalkit.config.run_config import Config
 from reference.declared import keys
 from reference.markdown import code, table
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evalkit.errors import ExitCode
+from evalkit.base.errors import ExitCode
 from reference.declared import UndocumentedError, texts
 from reference.markdown import code, table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 
-from evalkit import metrics
+from evalkit.tasks import metrics
 from reference.declared import UndocumentedError
 
 

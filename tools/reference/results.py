@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from evalkit import places
+from evalkit.files import resources
 from reference.declared import UndocumentedError
 from reference.markdown import code, table
 
@@ -18,7 +18,7 @@ _PLAIN = {"string": "text", "integer": "whole number", "number": "number", "bool
 
 def schema() -> Mapping[str, Any]:
     """The published schema."""
-    found: Mapping[str, Any] = json.loads((places.reports() / "results.schema.json").read_text(encoding="utf-8"))
+    found: Mapping[str, Any] = json.loads((resources.reports() / "results.schema.json").read_text(encoding="utf-8"))
     return found
 
 

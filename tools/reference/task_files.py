@@ -5,18 +5,18 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from evalkit.benchmarks import BENCHMARKS
-from evalkit.harnesses.evalplus.settings import Settings as EvalplusSettings
-from evalkit.harnesses.lm_eval.settings import Settings as LmEvalSettings
-from evalkit.taskfile import Suite
-from evalkit.types import Task
+from evalkit.base.types import Task
+from evalkit.harnesses.evalplus.settings import EvalPlusSettings
+from evalkit.harnesses.lm_eval.settings import LmEvalSettings
+from evalkit.tasks.benchmarks import BENCHMARKS
+from evalkit.tasks.task_file import Suite
 from reference.declared import keys
 from reference.markdown import code, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SETTINGS = {"mmlu": LmEvalSettings, "humaneval": EvalplusSettings}
+SETTINGS = {"mmlu": LmEvalSettings, "humaneval": EvalPlusSettings}
 """By benchmark, what its ``[settings]`` table holds."""
 _HEAD = ["key", "value", "default", "meaning"]
 

@@ -19,17 +19,17 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from evalkit import images, metrics, registry
-from evalkit.benchmarks import BENCHMARKS
+from evalkit.base.errors import DataError
+from evalkit.base.types import Text
 from evalkit.demo import rows
 from evalkit.demo.train.quantize import IGNORE
-from evalkit.errors import DataError
-from evalkit.types import Text
+from evalkit.tasks import images, metrics, registry
+from evalkit.tasks.benchmarks import BENCHMARKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from evalkit.types import Json, Sample, Task
+    from evalkit.base.types import Json, Sample, Task
 
 BATCH = 16
 

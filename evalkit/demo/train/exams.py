@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
+    from evalkit.base.types import Json
     from evalkit.demo.train.scenes import Part
-    from evalkit.types import Json
 
 PROMPT = "Say what you see, then end with a line 'Final Answer:' and the letter or the answer."
 POLYGONS = {

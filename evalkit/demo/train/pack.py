@@ -15,12 +15,12 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evalkit.base.errors import DataError
 from evalkit.demo import pair
 from evalkit.demo.train.fit import commands
-from evalkit.errors import DataError
 
 if TYPE_CHECKING:
-    from evalkit.types import Json
+    from evalkit.base.types import Json
 
 MOST_FILE = 16 * 2**20
 MOST_TOGETHER = 40 * 2**20

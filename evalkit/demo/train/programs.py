@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import random
 
-    from evalkit.types import Json
+    from evalkit.base.types import Json
 
 INSTRUCTION = "Write this function."
 RESPONSE = "Here is the function:"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-    from evalkit.types import Json
+    from evalkit.base.types import Json
 
 Split: TypeAlias = Literal["train", "heldout"]
 Part: TypeAlias = str | int

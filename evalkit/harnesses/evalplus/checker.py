@@ -13,19 +13,19 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from evalkit.base.identity import digest
 from evalkit.harnesses.evalplus.judge_process import JudgeDiedError, JudgeProcess
 from evalkit.harnesses.evalplus.rules import Rules
 from evalkit.harnesses.evalplus.runs import WALL_FACTOR, Runner
-from evalkit.identity import digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from evalkit.base.types import Json, Sample
     from evalkit.harnesses.evalplus.problems import Problem, Problems
     from evalkit.harnesses.evalplus.rules import Judged, Reference
-    from evalkit.harnesses.evalplus.settings import Settings
+    from evalkit.harnesses.evalplus.settings import EvalPlusSettings
     from evalkit.sandbox import Sandbox
-    from evalkit.types import Json, Sample
 
 _LAST_WORDS_S: Final = 5.0
 DIFFERS: Final = (
@@ -49,7 +49,7 @@ class _Unit:
 class ProgramChecker:
     """A `harness.Checker` for programs."""
 
-    def __init__(self, problems: Problems, settings: Settings, place: Sandbox) -> None:
+    def __init__(self, problems: Problems, settings: EvalPlusSettings, place: Sandbox) -> None:
         """Prepare; the first answer starts the work."""
         self._problems = problems
         self._settings = settings

@@ -61,7 +61,7 @@ class _UnwritableError(Exception):
     """A value has too many parts."""
 
 
-class Writer:
+class ValueWriter:
     """Turns a value into JSON that keeps every type and every bit; what it does not know becomes ``["?", type]``."""
 
     def __init__(self) -> None:
@@ -260,7 +260,7 @@ def perform(order: dict[str, Any], tell: Callable[[list[Any]], None]) -> None:
         tell(["broken", type(error).__name__])
         return
     tell(["loaded"])
-    writer = Writer()
+    writer = ValueWriter()
     for arguments, limit in zip(order["inputs"], order["limits_s"], strict=True):
         started = clock()
         try:

@@ -8,23 +8,23 @@ from platform import python_version
 from typing import TYPE_CHECKING
 
 from evalkit import sandbox
+from evalkit.base.printable import counted
 from evalkit.harnesses.evalplus import installed
 from evalkit.harnesses.evalplus.checker import ProgramChecker
-from evalkit.harnesses.evalplus.exam import EvalPlusExam, request_facts
 from evalkit.harnesses.evalplus.problems import Problems, load_problems
 from evalkit.harnesses.evalplus.prompts import texts
 from evalkit.harnesses.evalplus.render import Renderer
+from evalkit.harnesses.evalplus.session import EvalPlusExam, request_facts
 from evalkit.harnesses.evalplus.settings import settings_of
-from evalkit.printable import counted
-from evalkit.rows import local
+from evalkit.tasks.rows import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from evalkit.base.types import Task
     from evalkit.harnesses.evalplus.prompts import Texts
-    from evalkit.harnesses.evalplus.settings import Settings
+    from evalkit.harnesses.evalplus.settings import EvalPlusSettings
     from evalkit.harnesses.harness import Questions, Served
-    from evalkit.types import Task
 
 _EVALPLUS_FILE = "HumanEvalPlus.jsonl.gz"
 _RULES = 2
@@ -58,7 +58,7 @@ class EvalPlus:
         questions = self.questions(task, None, tell)
         return f"{counted(questions.available // task.decoding.n, 'problem')} ready"
 
-    def exam(self, task: Task, served: Served, tell: Callable[[str], None]) -> EvalPlusExam:
+    def session(self, task: Task, served: Served, tell: Callable[[str], None]) -> EvalPlusExam:
         """The problems for one model on its server."""
         del tell
         settings = settings_of(task)
@@ -84,7 +84,7 @@ def _beside(task: Task) -> Path | None:
     return local.matching(Path(task.source).parent, task.dataset.files)[0]
 
 
-def _words(settings: Settings) -> Texts:
+def _words(settings: EvalPlusSettings) -> Texts:
     """Evalplus's texts, with the task's own sentences in the places of those that it replaces."""
     words = texts()
     return replace(
@@ -94,7 +94,7 @@ def _words(settings: Settings) -> Texts:
     )
 
 
-def _identity(settings: Settings) -> str:
+def _identity(settings: EvalPlusSettings) -> str:
     """What judges an answer, but for the problems."""
     tests = f"{'base+plus' if settings.plus else 'base'} find_zero-{settings.find_zero}"
     limits = f"{settings.min_time_limit_s:g}s-{settings.gt_time_factor:g}x-{settings.memory_mib}MiB"

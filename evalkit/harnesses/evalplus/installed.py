@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from evalkit.errors import InfrastructureError
+from evalkit.base.errors import InfrastructureError
 
 VERSION: Final = "0.3.1"
 """The one whose texts are those of the published commands."""

@@ -31,7 +31,7 @@ from evalkit.harnesses.evalplus import values
 from evalkit.harnesses.evalplus.extract import SanitizeError, sanitize
 
 if TYPE_CHECKING:
-    from evalkit.types import Json
+    from evalkit.base.types import Json
 
 _STUB: Final = "from evalkit.harnesses.evalplus.values import replay as {}"
 _ROOM_BYTES: Final = 2**30

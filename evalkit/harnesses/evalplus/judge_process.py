@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import evalkit
-from evalkit.errors import SandboxError
+from evalkit.base.errors import SandboxError
 
 if TYPE_CHECKING:
-    from evalkit.types import Json
+    from evalkit.base.types import Json
 
 _DEADLINE_S: Final = 600.0
 """For one order. Work on an answer is bounded by a count, so only a broken machine takes so long."""

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import TYPE_CHECKING
 
-from evalkit import draw, textfile
-from evalkit.errors import DataError, InfrastructureError
+from evalkit.base.errors import DataError, InfrastructureError
+from evalkit.base.identity import digest
+from evalkit.base.types import Sample, Text
+from evalkit.files import textfile
 from evalkit.harnesses.evalplus import installed
-from evalkit.identity import digest
-from evalkit.types import Sample, Text
+from evalkit.tasks import draw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from evalkit.types import Json
+    from evalkit.base.types import Json
 
 _NEEDED = ("task_id", "prompt", "entry_point", "canonical_solution", "base_input")
 _SCHEMA = f"a line has {', '.join(_NEEDED)}, and for HumanEval+ plus_input and atol"

@@ -10,9 +10,9 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from evalkit.errors import PromptError
+from evalkit.base.errors import PromptError
+from evalkit.base.identity import digest
 from evalkit.harnesses.evalplus import installed
-from evalkit.identity import digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

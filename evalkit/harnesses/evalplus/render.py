@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 import requests
 
-from evalkit.control import LONGEST_BYTES, Said, insist, server_root, session
-from evalkit.errors import InfrastructureError
+from evalkit.base.errors import InfrastructureError
+from evalkit.client.control import LONGEST_BYTES, Said, insist, server_root, session
 from evalkit.harnesses.evalplus import prompts
 
 if TYPE_CHECKING:
+    from evalkit.base.types import Json
     from evalkit.harnesses.evalplus.prompts import Texts
     from evalkit.harnesses.harness import Served
-    from evalkit.types import Json
 
 _TIMEOUT_S: Final = 60.0
 _NEED = "this task is asked of vLLM's server, which renders and tokenizes prompts itself"

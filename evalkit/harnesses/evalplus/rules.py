@@ -6,19 +6,19 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalkit.errors import SandboxError
+from evalkit.base.errors import SandboxError
+from evalkit.base.identity import digest
 from evalkit.harnesses.evalplus import values
 from evalkit.harnesses.evalplus.judge_process import JudgeDiedError
-from evalkit.identity import digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from evalkit.base.types import Json
     from evalkit.harnesses.evalplus.judge_process import JudgeProcess
     from evalkit.harnesses.evalplus.problems import Problem
     from evalkit.harnesses.evalplus.runs import Runner
-    from evalkit.harnesses.evalplus.settings import Settings
-    from evalkit.types import Json
+    from evalkit.harnesses.evalplus.settings import EvalPlusSettings
 
 _PATIENT_S = 60.0
 """For a call of a data set's own solution, whose time is not known yet."""
@@ -56,7 +56,7 @@ class Judged:
 class Rules:
     """Judges programs, in several threads at once, each with its own `JudgeProcess`."""
 
-    def __init__(self, runner: Runner, settings: Settings) -> None:
+    def __init__(self, runner: Runner, settings: EvalPlusSettings) -> None:
         """Judge with these limits."""
         self._runner = runner
         self._settings = settings

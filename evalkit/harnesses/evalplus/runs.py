@@ -15,8 +15,8 @@ from evalkit.sandbox import Limits
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from evalkit.base.types import Json
     from evalkit.sandbox import Ended, Sandbox
-    from evalkit.types import Json
 
 _CHILD: Final = Path(__file__).with_name("child.py")
 WALL_FACTOR: Final = 10.0

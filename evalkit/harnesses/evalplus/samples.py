@@ -6,17 +6,17 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from evalkit import textfile
-from evalkit.errors import DataError, near_miss
+from evalkit.base.errors import DataError, near_miss
+from evalkit.files import textfile
+from evalkit.files.textfile import objects, shown
 from evalkit.harnesses.evalplus.problems import sample
-from evalkit.textfile import objects, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from evalkit.base.types import Sample
     from evalkit.harnesses.evalplus.problems import Problems
-    from evalkit.types import Sample
 
 
 def attempts(path: Path, questions: Problems, *, sanitize: bool = False) -> Iterator[tuple[Sample, str]]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from evalkit import schema
+from evalkit.base import codec
 
 if TYPE_CHECKING:
-    from evalkit.types import Task
+    from evalkit.base.types import Task
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class EvalPlusSettings:
     """How HumanEval is asked and judged; the defaults are those of the published commands, except ``bos``."""
 
     bos: Literal["one", "published"] = "one"
@@ -37,19 +37,19 @@ class Settings:
     """Programs judged at a time; 0 for half of the machine's cores, at most 16."""
 
 
-def settings_of(task: Task) -> Settings:
+def settings_of(task: Task) -> EvalPlusSettings:
     """The settings of a task.
 
     Raises:
         ConfigError: With one line for each key or value that is wrong.
     """
-    found = schema.read(Settings, task.settings, task.source or task.name)
-    schema.refuse(
+    found = codec.read(EvalPlusSettings, task.settings, task.source or task.name)
+    codec.refuse(
         [
-            *schema.above(0, {"settings.min_time_limit_s": found.min_time_limit_s}),
-            *schema.at_least(1, {"settings.gt_time_factor": found.gt_time_factor}),
-            *schema.at_least(64, {"settings.memory_mib": found.memory_mib}),
-            *schema.at_least(0, {"settings.workers": found.workers}),
+            *codec.above(0, {"settings.min_time_limit_s": found.min_time_limit_s}),
+            *codec.at_least(1, {"settings.gt_time_factor": found.gt_time_factor}),
+            *codec.at_least(64, {"settings.memory_mib": found.memory_mib}),
+            *codec.at_least(0, {"settings.workers": found.workers}),
         ],
         task.source or task.name,
     )

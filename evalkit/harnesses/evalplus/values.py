@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from evalkit.types import Json
+    from evalkit.base.types import Json
 
 _DTYPE: Final = re.compile(r"[<>|=][biufc][0-9]{1,2}")
 _DEEPEST: Final = 400

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from evalkit.answers.folders import lm_eval_name
-from evalkit.errors import DataError
+from evalkit.base.errors import DataError
+from evalkit.base.types import Answer, Sample, Text
+from evalkit.files.textfile import objects
 from evalkit.harnesses.lm_eval.data import categories
 from evalkit.harnesses.lm_eval.wire import Likelihoods, text
-from evalkit.textfile import objects
-from evalkit.types import Answer, Sample, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from evalkit.types import Json
+    from evalkit.base.types import Json
 
 _METHOD: Final = "elsewhere"
 

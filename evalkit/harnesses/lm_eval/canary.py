@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from evalkit.printable import part_of
+from evalkit.base.printable import part_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from evalkit.base.types import Json
     from evalkit.harnesses.lm_eval.wire import Likelihoods
-    from evalkit.types import Json
 
     Pass = Sequence[Likelihoods]
     """The answers to the questions, in their order."""

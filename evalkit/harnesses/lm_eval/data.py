@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow.parquet as pq
 
-from evalkit import textfile
-from evalkit.errors import DataError, InfrastructureError
-from evalkit.printable import agreeing, counted
-from evalkit.rows import local
+from evalkit.base.errors import DataError, InfrastructureError
+from evalkit.base.printable import agreeing, counted
+from evalkit.files import textfile
+from evalkit.tasks.rows import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from evalkit.types import Json, Task
+    from evalkit.base.types import Json, Task
 
 SHOTS_SPLIT: Final = "dev"
 ASKED_SPLIT: Final = "test"

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from evalkit.base.printable import counted
 from evalkit.harnesses.lm_eval.data import mirror
-from evalkit.harnesses.lm_eval.exam import LikelihoodExam
 from evalkit.harnesses.lm_eval.questions import GroupQuestions
+from evalkit.harnesses.lm_eval.session import LikelihoodExam
 from evalkit.harnesses.lm_eval.settings import settings_of
 from evalkit.harnesses.lm_eval.tasks import LoadedGroup
 from evalkit.harnesses.lm_eval.tokens import begins_by_itself, tokenizer_for
-from evalkit.printable import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from evalkit.harnesses.harness import Checker, Exam, Questions, Served
-    from evalkit.types import Task
+    from evalkit.base.types import Task
+    from evalkit.harnesses.harness import Checker, Questions, Served, Session
 
 _EXTRA_TOKENS: Final = 1
 """A request generates one token, whether anybody reads it or not; lm-eval leaves room for it as well."""
@@ -52,7 +52,7 @@ class LmEval:
         questions = self.questions(task, None, tell)
         return f"{counted(questions.available, 'question')} ready"
 
-    def exam(self, task: Task, served: Served, tell: Callable[[str], None]) -> Exam:
+    def session(self, task: Task, served: Served, tell: Callable[[str], None]) -> Session:
         """MMLU for one model on its server.
 
         Raises:

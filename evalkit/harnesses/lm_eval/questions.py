@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalkit import draw
+from evalkit.base.identity import digest
+from evalkit.base.types import Sample, Text
 from evalkit.harnesses.lm_eval.tasks import BadRow
 from evalkit.harnesses.lm_eval.wire import PATH
-from evalkit.identity import digest
-from evalkit.types import Sample, Text
+from evalkit.tasks import draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalkit.harnesses.lm_eval.settings import Settings
+    from evalkit.base.types import Json
+    from evalkit.harnesses.lm_eval.settings import LmEvalSettings
     from evalkit.harnesses.lm_eval.tasks import LoadedGroup, Question
-    from evalkit.types import Json
 
 
 class GroupQuestions:
@@ -23,7 +23,7 @@ class GroupQuestions:
 
     checker = ""
 
-    def __init__(self, chosen: Settings, revision: str, group: LoadedGroup, *, forced: bool = False) -> None:
+    def __init__(self, chosen: LmEvalSettings, revision: str, group: LoadedGroup, *, forced: bool = False) -> None:
         """Take a group that is loaded; nothing is rendered yet.
 
         ``forced``: a model of the run may get a beginning-of-sequence token that its tokenizer would not add.
@@ -105,7 +105,7 @@ def sample(question: Question) -> Sample:
     return Sample(name, (Text(question.context),), references, cluster=question.subject)
 
 
-def request_digest(question: Question, chosen: Settings, *, forced: bool = False) -> str:
+def request_digest(question: Question, chosen: LmEvalSettings, *, forced: bool = False) -> str:
     """Identity of what is asked, whichever model it is asked of.
 
     Prompts that begin as every tokenizer of the run begins them are those of earlier evalkits, which forced nothing.

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from evalkit import schema
+from evalkit.base import codec
 
 if TYPE_CHECKING:
-    from evalkit.types import Task
+    from evalkit.base.types import Task
 
 Method = Literal["fast", "echo"]
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class LmEvalSettings:
     """The ``[settings]`` table of the task file."""
 
     shots: int = 5
@@ -30,14 +30,14 @@ class Settings:
     the way of its ``local-completions``, which leaves it to the tokenizer."""
 
 
-def settings_of(task: Task) -> Settings:
+def settings_of(task: Task) -> LmEvalSettings:
     """What ``task``'s table says.
 
     Raises:
         ConfigError: It has an unknown key or an impossible value.
     """
     source = f"{task.source or task.name}: settings"
-    found = schema.read(Settings, task.settings, source)
+    found = codec.read(LmEvalSettings, task.settings, source)
     least = {"shots": found.shots}
-    schema.refuse([*schema.at_least(0, least), *schema.at_least(3, {"max_length": found.max_length})], source)
+    codec.refuse([*codec.at_least(0, least), *codec.at_least(3, {"max_length": found.max_length})], source)
     return found

@@ -9,15 +9,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from evalkit.errors import DataError, InfrastructureError
+from evalkit.base.errors import DataError, InfrastructureError
+from evalkit.files.scratch import Scratch
 from evalkit.harnesses.lm_eval.data import categories, narrowed, subjects
-from evalkit.scratch import Scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from evalkit.base.types import Json
     from evalkit.harnesses.lm_eval.data import Mirror
-    from evalkit.types import Json
 
 GROUP: Final = "mmlu"
 _LEAF = f"{GROUP}_"

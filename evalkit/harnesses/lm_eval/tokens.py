@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import requests
 
-from evalkit.control import LONGEST_BYTES, insist, server_root, session
-from evalkit.errors import DataError, InfrastructureError
-from evalkit.identity import decoded
+from evalkit.base.errors import DataError, InfrastructureError
+from evalkit.base.identity import decoded
+from evalkit.client.control import LONGEST_BYTES, insist, server_root, session
 
 if TYPE_CHECKING:
+    from evalkit.base.types import Model
     from evalkit.harnesses.harness import Served
-    from evalkit.types import Model
 
 Ids: TypeAlias = list[int]
 Encode: TypeAlias = Callable[[Sequence[str]], list[Ids]]

@@ -12,16 +12,16 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeGuard
 
+from evalkit.base.types import Answer, Failure, FailureKind
 from evalkit.client.completions import choices
 from evalkit.client.responses import one_line
-from evalkit.types import Answer, Failure, FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from evalkit.base.types import Json, Outcome, Replies
     from evalkit.client.completions import Choice, Names
     from evalkit.harnesses.lm_eval.tokens import Tokens
-    from evalkit.types import Json, Outcome, Replies
 
 PATH: Final = "/v1/completions"
 

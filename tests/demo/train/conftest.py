@@ -1,10 +1,10 @@
 from itertools import islice
 
 import pytest
-import wants
 
 from evalkit.demo.train import tokens
 from evalkit.demo.train.rows import corpus
+from support import wants
 
 
 @pytest.fixture(scope="session")

@@ -6,14 +6,14 @@ import json
 from itertools import islice
 
 import pytest
-import wants
 
-from evalkit import registry
-from evalkit.benchmarks import BENCHMARKS
+from evalkit.base.errors import DataError
+from evalkit.base.types import Text
 from evalkit.demo import rows
 from evalkit.demo.train import agree
-from evalkit.errors import DataError
-from evalkit.types import Text
+from evalkit.tasks import registry
+from evalkit.tasks.benchmarks import BENCHMARKS
+from support import wants
 
 torch = wants.imported("torch")
 

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import wants
+
+from support import wants
 
 torch = wants.imported("torch")
 

@@ -7,10 +7,10 @@ import subprocess
 
 import pytest
 
+from evalkit.base.errors import DataError
 from evalkit.demo import pair
 from evalkit.demo.train import pack
 from evalkit.demo.train.fit import commands
-from evalkit.errors import DataError
 
 
 def settings(*words) -> dict:

@@ -1,0 +1,1 @@
+"""Two models' answers become scores, pairs, a comparison and a verdict."""

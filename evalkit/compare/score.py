@@ -1,0 +1,225 @@
+"""Records become scores: one per sample and metric, and one task score."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from math import fsum
+from statistics import fmean
+from typing import TYPE_CHECKING, cast
+
+from evalkit import stats
+from evalkit.base.identity import digest, said
+from evalkit.base.types import Answer, Failure, SampleScore, Score, TaskScore
+from evalkit.tasks import benchmarks, metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from evalkit.base.types import Dialect, FailureKind, Json, Outcome, Record, Sample, Task
+
+_PASS = re.compile(metrics.PASS_AT_K)
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """How one answer came out, apart from what it is worth."""
+
+    truncated: bool
+    empty: bool
+    unparsed: bool
+    elsewhere: bool
+    """Whether its text stood in another field than the content."""
+    tokens: int | None
+    """Length of the answer; None when the server did not say."""
+    latency_s: float = 0.0
+
+
+def scores(answer: Answer, references: Json, task: Task) -> dict[str, Score]:
+    """What every metric of ``task`` says of one answer.
+
+    A metric may name a dialect of its own after an ``@`` (``anls@official``); the others use the task's. ``pass@k``
+    of one answer is whether it passed; k matters when attempts come together.
+    """
+    return {name: _score(name, answer, references, task.dialect) for name in task.metrics}
+
+
+def _score(name: str, answer: Answer, references: Json, dialect: Dialect) -> Score:
+    if found := _PASS.fullmatch(name):
+        return _passed(answer.verdict, "plus" if found["plus"] else "base")
+    metric, _, own = name.partition("@")
+    return metrics.score(metric, answer.text, references, cast("Dialect", own or dialect))
+
+
+def _passed(verdict: Mapping[str, Json] | None, tests: str) -> Score:
+    """A checker's word as a score. ``parsed`` is None when the answer holds no program."""
+    if verdict is None:
+        return Score(0.0, note="not judged")
+    # HumanEval+ adds tests to those of HumanEval: a program has to pass both.
+    word = verdict.get("base") if verdict.get("base") != "pass" else verdict.get(tests)
+    parsed = None if verdict.get("unparsed") else str(word)
+    return Score(float(word == "pass"), parsed, verdict.get("note"))
+
+
+def grouped(sample: Sample, task: Task) -> dict[str, str | None]:
+    """The ``cluster`` that a sample was drawn in, or the ``stratum`` that it is of; both None where it is alone."""
+    fixed = benchmarks.groups(task.benchmark, task.groups) == "fixed"
+    return {"cluster": None if fixed else sample.cluster, "stratum": sample.cluster if fixed else None}
+
+
+def unit(sample: Sample, task: Task) -> str:
+    """Id of what is paired: the sample, or the problem that the sample is one attempt at (``HumanEval/0#7``)."""
+    return paired_id(sample.id, task.decoding.n)
+
+
+def paired_id(sample: str, attempts: int) -> str:
+    """Id of what is paired, from the id of a sample of a task that asks its problems ``attempts`` times."""
+    return sample.rpartition("#")[0] if attempts > 1 else sample
+
+
+class Tally:
+    """Adds up one model's outcomes on one task, in any order."""
+
+    def __init__(self, task: Task, model: str) -> None:
+        """Start empty."""
+        self.task = task
+        self.model = model
+        self.behaviour: dict[str, Behaviour] = {}
+        """By sample id."""
+        self.groups: dict[str, tuple[str, ...]] = {}
+        """By id of what is paired: the groups that it belongs to, the widest first (MMLU: category, subject)."""
+        self._values: dict[str, dict[str, list[float]]] = {name: {} for name in task.metrics}
+        self._texts: dict[str, dict[str, str | None]] = {}
+        self._hangs: dict[str, dict[str, str | None]] = {}
+        self._failed: dict[str, Failure] = {}
+        self._units: set[str] = set()
+        self._running, self._scored = 0.0, 0
+        self._notes: Counter[str] = Counter()
+        self._left_out: dict[str, dict[str, str]] = {}
+        self._elsewhere: Counter[str] = Counter()
+
+    def add(self, sample: Sample, outcome: Outcome) -> None:
+        """Count one sample."""
+        key = unit(sample, self.task)
+        self._units.add(key)
+        if isinstance(outcome, Failure):
+            self._failed[sample.id] = outcome
+            return
+        found = scores(outcome, sample.references, self.task)
+        for name, score in found.items():
+            if not score.left_out:
+                self._values[name].setdefault(key, []).append(score.value)
+        headline = found[self.task.headline]
+        if headline.left_out:
+            self._left_out.setdefault(headline.note or "", {})[sample.id] = key
+            return
+        self._texts.setdefault(key, {})[sample.id] = digest(outcome.text)[:16]
+        self._running += headline.value
+        self._scored += 1
+        # Attempts at one problem are averaged: that they share it is no group any more.
+        self._hangs[key] = grouped(sample, self.task) if sample.cluster != key else {}
+        if isinstance(sample.references, dict) and "subject" in sample.references:
+            self.groups[key] = (sample.references["category"], sample.references["subject"])
+        self.behaviour[sample.id] = Behaviour(
+            truncated=outcome.finish_reason == "length",
+            empty=not (outcome.text or "").strip(),
+            unparsed=headline.parsed is None,
+            elsewhere=outcome.elsewhere is not None,
+            tokens=outcome.completion_tokens,
+            latency_s=outcome.latency_s,
+        )
+        if outcome.elsewhere:
+            self._elsewhere[outcome.elsewhere.place] += 1
+        if headline.note:
+            self._notes[headline.note] += 1
+
+    @property
+    def paired(self) -> dict[str, SampleScore]:
+        """Headline scores by id of what is paired; attempts at one problem are averaged first."""
+        return {
+            key: SampleScore(
+                key,
+                fmean(values),
+                attempts=len(values),
+                said=said(self._texts[key]),
+                **self._hangs[key],
+            )
+            for key, values in self._values[self.task.headline].items()
+        }
+
+    @property
+    def failures(self) -> Mapping[str, FailureKind]:
+        """Why each sample without an answer has none, by sample id."""
+        return {key: failure.kind for key, failure in self._failed.items()}
+
+    @property
+    def unanswered(self) -> frozenset[str]:
+        """Ids of what would be paired but has no answer at all."""
+        return frozenset(self._units - self._hangs.keys() - self.left_out)
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Ids of what would be paired, was answered, and cannot be scored: its references are at fault."""
+        return frozenset(key for found in self._left_out.values() for key in found.values()) - self._hangs.keys()
+
+    @property
+    def running(self) -> float | None:
+        """Mean headline score so far, quick and good enough to watch; ``task_score`` has the exact one."""
+        return self._running / self._scored if self._scored else None
+
+    @property
+    def scored(self) -> int:
+        """Samples with an answer so far."""
+        return self._scored
+
+    @property
+    def failed(self) -> int:
+        """Samples without an answer so far."""
+        return len(self._failed)
+
+    def _mean(self, metric: str) -> float | None:
+        values = self._values[metric]
+        if not values:
+            return None
+        found = _PASS.fullmatch(metric)
+        # fmean rounds once: the mean does not depend on the order of the samples.
+        if found is None:
+            return fmean(map(fmean, values.values()))
+        k = int(found["k"])
+        if min(map(len, values.values())) < k:
+            return None
+        return fmean(stats.pass_at_k(len(passed), round(fsum(passed)), k) for passed in values.values())
+
+    def task_score(self) -> TaskScore:
+        """The result; ``planned`` is what was added, so add every planned sample first."""
+        total = fsum(value for values in self._values[self.task.headline].values() for value in values)
+        counted = self.scored + self.failed
+        tokens = [one.tokens for one in self.behaviour.values() if one.tokens is not None]
+        return TaskScore(
+            task=self.task.name,
+            model=self.model,
+            planned=counted + sum(map(len, self._left_out.values())),
+            scored=self.scored,
+            failed=self.failed,
+            score=self._mean(self.task.headline),
+            metrics={name: self._mean(name) for name in self.task.metrics},
+            bounds=(total / counted, (total + self.failed) / counted) if self.scored else None,
+            failures=dict(sorted(Counter(failure.kind.value for failure in self._failed.values()).items())),
+            truncated=sum(one.truncated for one in self.behaviour.values()),
+            empty=sum(one.empty for one in self.behaviour.values()),
+            unparsed=sum(one.unparsed for one in self.behaviour.values()),
+            notes=dict(sorted(self._notes.items())),
+            mean_completion_tokens=fmean(tokens) if tokens else None,
+            elsewhere=dict(sorted(self._elsewhere.items())),
+            left_out={fault: tuple(found) for fault, found in sorted(self._left_out.items())},
+        )
+
+
+def tally(task: Task, model: str, records: Iterable[Record]) -> Tally:
+    """The tally of every record that has an outcome."""
+    total = Tally(task, model)
+    for record in records:
+        if record.outcome is not None:
+            total.add(record.sample, record.outcome)
+    return total

@@ -1,0 +1,1 @@
+"""Everything that ``evalkit run`` needs to be told, declared, read and joined."""

@@ -1,0 +1,88 @@
+"""What a candidate has to hold: the ``[policy]`` table, a threshold and a tier for every row.
+
+By default rows are critical, except that tasks which an average covers are supporting: the average carries the claim.
+What the tiers do to the exit code stands in ``evalkit.compare.verdict``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - the schema reads the annotations
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from evalkit import stats
+from evalkit.base import codec
+from evalkit.base.codec import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Tier: TypeAlias = Literal["critical", "supporting", "advisory"]
+
+_MOST = 150.0
+"""Percent. No candidate is asked to beat its baseline by half: 990 is 99.0 without its point."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one row has to hold."""
+
+    min_recovery: float | None = None
+    """In percent; left out: the policy's own."""
+    tier: Tier | None = None
+    """What the row counts for in the exit code; left out: critical, and supporting where an average covers the task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a candidate has to hold; the ``[policy]`` table of a TOML file."""
+
+    min_recovery: float | None = None
+    """In percent, for every row without its own; left out: only the rows that have one are judged."""
+    max_failed: float = 0.01
+    """Largest share of planned samples, 0-1, that may lack a pair."""
+    tasks: Mapping[str, Rule] = field(default_factory=dict)
+    """By task name."""
+    averages: Mapping[str, Rule] = field(default_factory=dict)
+    """By category."""
+
+    def for_task(self, name: str, *, averaged: bool) -> Rule:
+        """The rule of a task's row; ``averaged`` when an average row covers it."""
+        return self._filled(self.tasks.get(name, Rule()), "supporting" if averaged else "critical")
+
+    def for_average(self, category: str) -> Rule:
+        """The rule of an average row."""
+        return self._filled(self.averages.get(category, Rule()), "critical")
+
+    def _filled(self, own: Rule, tier: Tier) -> Rule:
+        threshold = self.min_recovery if own.min_recovery is None else own.min_recovery
+        return Rule(threshold, own.tier or tier)
+
+
+def policy(mapping: Mapping[str, Any], source: str) -> Policy:
+    """The policy that a ``[policy]`` table describes.
+
+    Raises:
+        ConfigError: With one line for each key or value that is wrong.
+    """
+    found = codec.read(Policy, mapping, source)
+    codec.refuse(list(problems(found)), source)
+    return found
+
+
+def problems(one: Policy) -> Iterator[Fault]:
+    """Numbers of a policy that make no sense."""
+    named = {
+        "min_recovery": one.min_recovery,
+        **{codec.under("tasks", key) + ".min_recovery": rule.min_recovery for key, rule in one.tasks.items()},
+        **{codec.under("averages", key) + ".min_recovery": rule.min_recovery for key, rule in one.averages.items()},
+    }
+    for place, value in named.items():
+        if value is not None and 0.0 < value <= 1.0 + stats.ROUNDING:
+            yield Fault(place, f"is {value:g}", f"is in percent; write {value * 100:g}")
+        elif value is not None and value > _MOST * (1.0 + stats.ROUNDING):
+            yield Fault(place, f"is {value:g}", f"must be a percentage of at most {_MOST:g}, such as 99")
+        elif value is not None and not value >= -stats.ROUNDING:
+            yield Fault(place, f"is {value}", "must be a percentage, such as 99")
+    if stats.share(one.max_failed) is None:
+        yield Fault("max_failed", f"is {one.max_failed}", "must be a share between 0 and 1, such as 0.01")

@@ -1,0 +1,380 @@
+"""Runs in the order of time: what each candidate kept of its baseline, and what changed between two runs."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from evalkit.base.errors import EvalkitError, UsageError, near_miss
+from evalkit.base.identity import decoded
+from evalkit.records.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from evalkit.base.types import Json
+
+AVERAGE = "Average Score"
+"""What an average row is called, as in the published tables."""
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_NAMED = 3
+"""Runs that a sentence names."""
+_DIGEST = 12
+"""Characters of a digest or commit that a person needs to tell two apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """One run as its folder keeps it."""
+
+    id: str
+    folder: Path
+    began: str
+    """ISO 8601, UTC; empty when the folder does not say."""
+    finished: bool
+    smoke: bool
+    facts: Mapping[str, Json] = field(repr=False, default_factory=dict)
+    """``run.json``."""
+    results: Mapping[str, Json] = field(repr=False, default_factory=dict)
+    """``results.json``; empty while the run has not finished."""
+    problem: str = ""
+    """Why the folder cannot be read as a run."""
+
+    @property
+    def baseline(self) -> str:
+        """The baseline's label."""
+        return str(self.results.get("baseline") or (self.labels[0] if self.labels else ""))
+
+    @property
+    def candidates(self) -> list[str]:
+        """The candidates' labels."""
+        return [label for label in self.labels if label != self.baseline]
+
+    @property
+    def labels(self) -> list[str]:
+        """All models, the baseline first."""
+        if self.results.get("baseline"):
+            return [str(self.results["baseline"]), *map(str, _list(self.results.get("candidates")))]
+        models = _list(_dict(self.facts.get("plan")).get("models"))
+        return [str(_dict(_dict(one).get("model")).get("label", "")) for one in models]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One candidate on one task in one run. Scores are 0-1, recovery and its interval in percent."""
+
+    run: str
+    began: str
+    baseline: float | None
+    candidate: float | None
+    percent: float | None
+    interval: tuple[float, float] | None
+    """95 % interval of the recovery; None when it is not known."""
+    verdict: str | None
+    paired: int | None
+    planned: int | None
+    smoke: bool
+    min_recovery: float | None = None
+    """What the run asked of this row, in percent."""
+    changed: tuple[str, ...] = ()
+    """What is not as it was at the point before, such as ``vLLM 0.31.0 → 0.32.0``."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """One candidate on one task, over time."""
+
+    task: str
+    """Its name; an average's is ``Average Score (<category>)``."""
+    title: str
+    category: str
+    baseline: str
+    candidate: str
+    points: tuple[Point, ...]
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells it from other lines: task, baseline, candidate."""
+        return self.task, self.baseline, self.candidate
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A task or an average of one run, with what could move it."""
+
+    task: str
+    title: str
+    category: str
+    body: Mapping[str, Json]
+    settings: Mapping[str, str]
+    tasks: Sequence[Mapping[str, Json]]
+
+
+def past_runs(output: Path) -> list[PastRun]:
+    """Every run in an output folder, the oldest first.
+
+    Raises:
+        UsageError: There is no such folder.
+    """
+    return sorted(map(_past_run, filter(_is_run, _inside(output))), key=lambda run: (run.began or run.id, run.id))
+
+
+def past_run(output: Path, key: str) -> PastRun | None:
+    """One run of an output folder by its id; no other folder is read, and no id reaches outside.
+
+    Raises:
+        UsageError: There is no such folder.
+    """
+    return next((_past_run(path) for path in _inside(output) if path.name == key and _is_run(path)), None)
+
+
+def gone(output: Path) -> list[str]:
+    """Ids of the finished runs that the store of ``output`` knows and whose folders are not there, the oldest first.
+
+    Nothing where there is no store, or none that can be read: what the folders tell is true without it.
+    """
+    with suppress(EvalkitError, sqlite3.Error), Store(output, write=False) as store:
+        missing = [key for key in store.run_ids() if not (output / key / "run.json").is_file()]
+        return [key for key in missing if (row := store.run(key)) is not None and row.finished]
+    return []
+
+
+def gone_text(keys: Sequence[str]) -> str:
+    """What to say of runs whose folders are gone, in one sentence; empty when there are none."""
+    if not keys:
+        return ""
+    more = f" and {len(keys) - _NAMED:,} more" if len(keys) > _NAMED else ""
+    several = "the folders of {} are" if len(keys) > 1 else "the folder of {} is"
+    named = several.format(", ".join(keys[-_NAMED:]) + more)
+    way = "the command that made a run brings it back from the store, `evalkit report RUN` makes its report alone"
+    return f"{named} not here any more, so history lacks what they measured; {way}"
+
+
+def attempts(run: PastRun) -> dict[str, int]:
+    """How often each task of a run asks a problem, by the task's name."""
+    tasks = [_dict(_dict(row).get("task")) for row in _list(_dict(run.facts.get("plan")).get("tasks"))]
+    found = {str(task.get("name")): _dict(task.get("decoding")).get("n") for task in tasks}
+    return {name: n for name, n in found.items() if isinstance(n, int)}
+
+
+def counted(runs: Iterable[PastRun], *, everything: bool = False) -> list[PastRun]:
+    """The runs that a history is made of: finished and whole, unless ``everything`` that has results is wanted."""
+    return [run for run in runs if run.results and (everything or (run.finished and not run.smoke))]
+
+
+def lines(runs: Sequence[PastRun], task: str | None = None) -> list[RunLine]:
+    """A line for each candidate and task, or for one task alone; averages come after the tasks.
+
+    Raises:
+        UsageError: No run has this task.
+    """
+    found: dict[tuple[str, str, str], list[tuple[PastRun, _Row]]] = {}
+    for run in runs:
+        for row in _rows(run):
+            for label in _dict(row.body.get("recovery")):
+                found.setdefault((row.task, run.baseline, label), []).append((run, row))
+    names = [key[0] for key in found]
+    if task is not None and task not in names:
+        raise UsageError(f"no run has the task '{task}'", fix=near_miss(task, dict.fromkeys(names)))
+    chosen = {key: rows for key, rows in found.items() if task in {None, key[0]}}
+    ordered = sorted(chosen, key=lambda key: key[0].startswith(AVERAGE))
+    return [_line(key, chosen[key]) for key in ordered]
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """Values as a row of blocks between the lowest and the highest; a space where there is none."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return " " * len(values)
+    low, high = min(known), max(known)
+    step = (high - low) / (len(_BLOCKS) - 1)
+    level = len(_BLOCKS) // 2
+    return "".join(
+        " " if value is None else _BLOCKS[round((value - low) / step) if step else level] for value in values
+    )
+
+
+def interval(recovery: Mapping[str, Json]) -> tuple[float, float] | None:
+    """The interval of one recovery of ``results.json``; None where the file does not tell."""
+    found = recovery.get("interval")
+    if isinstance(found, list) and len(found) == 2 and all(isinstance(end, int | float) for end in found):
+        return float(found[0]), float(found[1])
+    return None
+
+
+def verdict(row: Mapping[str, Json], label: str) -> str | None:
+    """The verdict on one candidate in a row of ``results.json``; None where the file does not tell."""
+    own = _dict(_dict(row.get("recovery")).get(label)).get("verdict")
+    beside = _dict(row.get("verdict")).get(label)
+    found = _dict(beside).get("verdict") if isinstance(beside, dict) else beside
+    return str(own or found) if own or found else None
+
+
+def _inside(output: Path) -> Iterator[Path]:
+    if not output.is_dir():
+        raise UsageError(f"{output}: no such folder", fix="name the folder of earlier runs with --runs")
+    return output.iterdir()
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        return path.is_dir() and (path / "run.json").is_file()
+    except OSError:
+        # A folder that may not be read: the run's own problem tells.
+        return True
+
+
+def _past_run(folder: Path) -> PastRun:
+    return _known(folder, *(_stamp(folder / name) for name in ("run.json", "results.json")))
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    try:
+        state = path.stat()
+    except OSError:
+        return 0, 0, 0
+    return state.st_ino, state.st_size, state.st_mtime_ns
+
+
+# The viewer's list asks for every run each time it is opened: a year of nights would be read again for each page.
+@lru_cache(maxsize=4096)
+def _known(folder: Path, *_stamps: tuple[int, int, int]) -> PastRun:
+    """The run, read anew when its files are not those that were read."""
+    problem, facts, results = "", {}, {}
+    try:
+        facts = _read(folder / "run.json")
+        if (folder / "results.json").is_file():
+            results = _table(_read(folder / "results.json"))
+    except (OSError, ValueError) as error:
+        problem = f"cannot be read: {error}"
+    return PastRun(
+        folder.name,
+        folder,
+        str(facts.get("began") or ""),
+        finished=bool(facts.get("finished")) and bool(results),
+        smoke=bool(results.get("smoke", _dict(facts.get("plan")).get("smoke"))),
+        facts=facts,
+        results=results,
+        problem=problem,
+    )
+
+
+def _read(path: Path) -> dict[str, Json]:
+    found = decoded(path.read_text(encoding="utf-8"))
+    if not isinstance(found, dict):
+        raise ValueError(f"{path.name} is not a JSON object")  # noqa: TRY004 - told like every other damage
+    return found
+
+
+def _table(results: dict[str, Json]) -> dict[str, Json]:
+    """The same, when its rows are of the shape in which a run writes them: one damaged file must not hide all runs."""
+    tables = [results.get("tasks", []), results.get("averages", [])]
+    if not all(isinstance(rows, list) and all(isinstance(row, dict) for row in rows) for rows in tables):
+        raise ValueError("results.json does not hold the rows of a table")
+    cells = [row.get(name, {}) for rows in tables for row in rows for name in ("scores", "recovery")]
+    if not all(isinstance(found, dict) and all(isinstance(one, dict) for one in found.values()) for found in cells):
+        raise ValueError("results.json does not hold the cells of a table")
+    if not all("task" in row for row in tables[0]):
+        raise ValueError("results.json has a row without its task")
+    return results
+
+
+def _rows(run: PastRun) -> Iterator[_Row]:
+    tasks = [_dict(row) for row in _list(run.results.get("tasks"))]
+    for row in tasks:
+        name = str(row.get("task", ""))
+        settings: dict[str, str] = {key: str(row[key]) for key in ("metric", "dialect", "images") if key in row}
+        yield _Row(name, str(row.get("title", name)), str(row.get("category", "")), row, settings, [row])
+    for row in map(_dict, _list(run.results.get("averages"))):
+        category = str(row.get("category", ""))
+        members = [task for task in tasks if task.get("category") == category]
+        shared = {"tasks of the average": ", ".join(str(task.get("task")) for task in members)}
+        yield _Row(f"{AVERAGE} ({category})", f"{AVERAGE} ({category})", category, row, shared, members)
+
+
+def _line(key: tuple[str, str, str], rows: Sequence[tuple[PastRun, _Row]]) -> RunLine:
+    name, baseline, label = key
+    points: list[Point] = []
+    before: dict[str, str] | None = None
+    for run, row in rows:
+        now = _conditions(run, row, label)
+        points.append(_point(run, row, label, () if before is None else _changes(before, now)))
+        before = now
+    last = rows[-1][1]
+    return RunLine(name, last.title, last.category, baseline, label, tuple(points))
+
+
+def _point(run: PastRun, row: _Row, label: str, changed: tuple[str, ...]) -> Point:
+    found = _dict(_dict(row.body.get("recovery")).get(label))
+    scores = _dict(row.body.get("scores"))
+    return Point(
+        run.id,
+        run.began,
+        _first(found.get("baseline"), _dict(scores.get(run.baseline)).get("score"), row.body.get("baseline")),
+        _first(found.get("candidate"), _dict(scores.get(label)).get("score")),
+        _first(found.get("percent")),
+        interval(found),
+        verdict(row.body, label),
+        found.get("paired"),
+        found.get("planned"),
+        run.smoke,
+        _first(found.get("min_recovery")),
+        changed,
+    )
+
+
+def _conditions(run: PastRun, row: _Row, label: str) -> dict[str, str]:
+    """Everything that a change of the line may come from, by the name that a reader knows it by."""
+    provenance = _dict(run.facts.get("provenance"))
+    shared = _dict(_dict(provenance.get("serving")).get("packages"))
+    found = {"evalkit": str(run.facts.get("evalkit") or provenance.get("evalkit") or "")}
+    for whose in (run.baseline, label):
+        model = _dict(_dict(run.results.get("models")).get(whose))
+        engine = _dict(model.get("engine"))
+        packages = {**shared, **_dict(_dict(engine.get("numerics")).get("packages"))}
+        facts = {
+            "vLLM": engine.get("version"),
+            "transformers": packages.get("transformers"),
+            "torch": packages.get("torch"),
+            "accelerator": engine.get("accelerator"),
+        }
+        for name, value in facts.items():
+            # Baseline and candidate nearly always share these: they are told apart only where they differ.
+            if value and found.get(name) != str(value):
+                found[name if name not in found else f"{name} of {whose}"] = str(value)
+        found[f"weights of {whose}"] = str(model.get("digest") or "")
+    for task in row.tasks:
+        if task.get("revision"):
+            of = "" if len(row.tasks) == 1 else f" of {task.get('task')}"
+            found[f"data set revision{of}"] = str(task["revision"])
+    return {**found, **row.settings}
+
+
+def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(
+        f"{name} {_short(before[name])} → {_short(after[name])}"
+        for name in after
+        if before.get(name) and after[name] and before[name] != after[name]
+    )
+
+
+def _short(value: str) -> str:
+    plain = value.removeprefix("sha256:").removeprefix("name:")
+    is_digest = len(plain) >= 40 and all(sign in "0123456789abcdef" for sign in plain)
+    return plain[:_DIGEST] if is_digest else value
+
+
+def _first(*values: Json) -> float | None:
+    return next((float(value) for value in values if isinstance(value, int | float)), None)
+
+
+def _dict(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,125 @@
+"""Why answers of an earlier run are not reused: what moved between two plans, in sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from evalkit.base.types import Json
+
+_DIGEST = 12
+"""Characters of a digest or commit that a person needs to tell two apart."""
+_ABSENT = object()
+"""A key that is not there: other than one that holds nothing, as an identity tells the two apart."""
+_LONGEST = 60
+"""Characters of a value that a sentence has room for."""
+
+
+def moved(before: Mapping[str, Json], after: Mapping[str, Json]) -> list[str]:
+    """One sentence for each model, and for each task, whose answers of ``before`` do not hold for ``after``.
+
+    Both are plans as a run keeps them (``runfile.plan_json``). Models are matched by label, tasks by name; one that
+    only one of the plans has is new rather than moved, and is not told; nor is another number of samples. No sentence
+    means that every answer to what both ask is reused.
+    """
+    found: dict[tuple[str, ...], list[str]] = {}
+    for label, (old, new) in _both(_models(before), _models(after)):
+        parts = tuple(_model(old, new))
+        if parts:
+            found.setdefault(parts, []).append(label)
+    sentences = [f"{', '.join(labels)}: {'; '.join(parts)}" for parts, labels in found.items()]
+    for name, (old, new) in _both(_tasks(before), _tasks(after)):
+        parts = tuple(_task(old, new))
+        if parts:
+            sentences.append(f"{name}: {'; '.join(parts)}")
+    return sentences
+
+
+def labels(plan: Mapping[str, Json]) -> set[str]:
+    """How a plan names its models."""
+    return set(_models(plan))
+
+
+def _models(plan: Mapping[str, Json]) -> dict[str, Json]:
+    return {one["model"]["label"]: one for one in plan["models"]}
+
+
+def _tasks(plan: Mapping[str, Json]) -> dict[str, Json]:
+    return {part["task"]["name"]: part for part in plan["tasks"]}
+
+
+def _both(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[tuple[str, tuple[Json, Json]]]:
+    yield from ((name, (before[name], after[name])) for name in after if name in before)
+
+
+def _model(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[str]:
+    """What of a model and of the program under it is not as it was."""
+    yield from _change("weights or files", old["model"]["digest"], new["model"]["digest"])
+    before, after = old["engine"], new["engine"]
+    yield from _change("serving program", before["name"], after["name"])
+    program = after["name"] if before["name"] == after["name"] else "version"
+    yield from _change(program, before["version"], after["version"])
+    yield from _change("accelerator", before["accelerator"], after["accelerator"])
+    yield from _settings(before["numerics"], after["numerics"])
+    if new["epoch"] != old["epoch"]:
+        yield "asked afresh since (--fresh)"
+
+
+def _settings(before: Mapping[str, Json], after: Mapping[str, Json], prefix: str = "") -> Iterator[str]:
+    """What of two mappings differs, key by key; a mapping inside is looked into."""
+    for key in sorted({*before, *after}):
+        old, new = before.get(key, _ABSENT), after.get(key, _ABSENT)
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _settings(old, new, f"{prefix}{key}.")
+        else:
+            yield from _change(prefix + key, old, new)
+
+
+def _task(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[str]:
+    """What of a task is not as it was, as far as answers or their scores hang on it."""
+    told = list(_asked(old, new))
+    # More or fewer samples (--limit) are no reason to ask again the ones that both have.
+    if not told and old["listing"] != new["listing"] and old["planned"] == new["planned"]:
+        told = ["the questions, or how they are built"]
+    yield from told
+    yield from _change("checker", old.get("checker"), new.get("checker"))
+    for name in ("headline", "dialect"):
+        yield from (f"{text} (the same answers are read otherwise)" for text in _of(name, old["task"], new["task"]))
+
+
+def _asked(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[str]:
+    """What of a task may change the requests."""
+    yield from _change("data revision", old["revision"], new["revision"])
+    before, after = old["task"], new["task"]
+    if before["prompt"] != after["prompt"]:
+        yield "the prompt"
+    for name in ("benchmark", "images"):
+        yield from _of(name, before, after)
+    for name in ("dataset", "decoding", "settings"):
+        yield from _settings(before.get(name) or {}, after.get(name) or {}, f"{name}.")
+
+
+def _of(name: str, before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[str]:
+    yield from _change(name, before.get(name), after.get(name))
+
+
+def _change(name: str, old: Json, new: Json) -> Iterable[str]:
+    return [] if old == new else [f"{name} {_shown(old)} → {_shown(new)}"]
+
+
+def _shown(value: Json) -> str:
+    """A value as short as it is clear: digests and commits by their beginning."""
+    if value in (None, "", {}, [], _ABSENT):
+        return "nothing"
+    text = str(value)
+    plain = text.removeprefix("sha256:").removeprefix("name:")
+    if len(plain) >= 40 and set(plain) <= set("0123456789abcdef"):
+        return plain[:_DIGEST]
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def sentence(run: str, found: Sequence[str]) -> str:
+    """What a run tells when it cannot reuse all answers of an earlier one."""
+    return f"not all answers of run {run} are reused, because something moved: {' | '.join(found)}"

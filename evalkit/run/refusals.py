@@ -1,0 +1,54 @@
+"""What cannot work is refused before a GPU is paid for: flags that vLLM lacks, pictures for a model that cannot see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalkit import serve
+from evalkit.base.errors import UsageError
+from evalkit.base.events import Stage
+from evalkit.serve import environment
+from evalkit.tasks.benchmarks import BENCHMARKS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from evalkit.base.events import Say
+    from evalkit.base.types import Task
+    from evalkit.config.run_config import Serving
+    from evalkit.records.plan import Contender
+
+
+def refuse(serving: Callable[[str], Serving], contenders: Sequence[Contender], tasks: Sequence[Task], say: Say) -> None:
+    """Look at the serving flags and the models' files; a model on a server that already runs is not looked at.
+
+    Args:
+        serving: How the model of a label is served.
+        contenders: The models.
+        tasks: What they are asked.
+        say: Hears what could not be checked.
+
+    Raises:
+        UsageError: vLLM has no such flag, or a model without a vision tower is to answer a vision task.
+    """
+    ours = [one.model for one in contenders if not one.model.endpoint]
+    unsure = [text for text in dict.fromkeys(_unsure(serving(model.label)) for model in ours) if text]
+    for text in unsure:
+        say(Stage(f"warning: the serving flags were not checked: {text}"))
+    seeing = [task.name for task in tasks if task.benchmark in BENCHMARKS]
+    for model in ours if seeing else ():
+        if environment.sees(model) is False:
+            raise UsageError(
+                f"{model.label}: its config.json has no vision tower, and {', '.join(seeing)} asks about pictures",
+                fix="choose tasks of text with --task, such as mmlu or humaneval",
+            )
+
+
+def _unsure(serving: Serving) -> str:
+    """Why a model's flags cannot be checked; empty where they are vLLM's, or there are none."""
+    if not serving.args:
+        return ""
+    if serving.command:
+        return "another program than vLLM serves"
+    checked = serve.refuse_unknown(serving.python, dict(serving.args))
+    return "" if checked else "its source does not list them"

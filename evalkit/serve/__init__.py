@@ -1,0 +1,49 @@
+"""Model servers of our own: how they are started, watched and ended.
+
+``with Server(serving, model, log) as server:`` has a ready server at ``server.url`` and ends it in every case.
+"""
+
+from __future__ import annotations
+
+from evalkit.config.run_config import Serving
+from evalkit.serve.bytecode import kept as bytecode_kept
+from evalkit.serve.diagnosis import Diagnosis, classify
+from evalkit.serve.gpus import Gpu, gpus
+from evalkit.serve.inherited import dropped
+from evalkit.serve.inherited import sentence as not_passed_on
+from evalkit.serve.installed import DISTRIBUTIONS, MAKES_VLLM, Installed, installed
+from evalkit.serve.known_flags import refuse_unknown
+from evalkit.serve.launch import command, device, gpus_used, numeric_names, numerics, served_name, shown, window
+from evalkit.serve.lifecycle import Server
+from evalkit.serve.orphans import Orphan, orphans, stop_orphan
+from evalkit.serve.processor import Processor, processor
+
+__all__ = [
+    "DISTRIBUTIONS",
+    "MAKES_VLLM",
+    "Diagnosis",
+    "Gpu",
+    "Installed",
+    "Orphan",
+    "Processor",
+    "Server",
+    "Serving",
+    "bytecode_kept",
+    "classify",
+    "command",
+    "device",
+    "dropped",
+    "gpus",
+    "gpus_used",
+    "installed",
+    "not_passed_on",
+    "numeric_names",
+    "numerics",
+    "orphans",
+    "processor",
+    "refuse_unknown",
+    "served_name",
+    "shown",
+    "stop_orphan",
+    "window",
+]

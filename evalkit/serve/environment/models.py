@@ -1,0 +1,103 @@
+"""Identity of a model: the commit of a hub repository, or a digest of a local folder's files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from evalkit.base.errors import UsageError
+from evalkit.base.types import Model
+from evalkit.serve.environment.files import folder_digest
+
+_HUB_PATIENCE_S: Final = 15.0
+_OFFLINE: Final = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "EVALKIT_OFFLINE")
+_TRUE: Final = {"1", "ON", "YES", "TRUE"}
+
+
+def offline() -> bool:
+    """Whether the user has said that the hub is not to be asked."""
+    return any(os.environ.get(name, "").upper() in _TRUE for name in _OFFLINE)
+
+
+def model(source: str, label: str, revision: str | None = None, *, cache: Path | None = None) -> Model:
+    """A model with its identity: the commit of a hub repository, or a digest of a local folder's files.
+
+    Args:
+        source: A local folder or a hub id; a folder wins when both exist.
+        label: How reports and requests name the model.
+        revision: Branch, tag or commit on the hub; ``main`` by default.
+        cache: Where digests of large files are remembered; evalkit's cache folder by default.
+
+    Raises:
+        UsageError: There is no such model, or the hub cannot be asked and the local cache does not have it.
+        DataError: The folder holds no model.
+    """
+    refuse_missing(source)
+    if Path(source).is_dir():
+        return Model(label, source, folder_digest(Path(source), cache))
+    return Model(label, source, _commit(source, revision))
+
+
+def refuse_missing(source: str) -> None:
+    """Refuse what can only be a folder and is not there; the hub is not asked.
+
+    Raises:
+        UsageError: So it is.
+    """
+    if not Path(source).is_dir() and (source.startswith(("/", "./", "../", "~")) or source.count("/") > 1):
+        raise UsageError(
+            f"{source}: there is no such folder", fix="check the path; a model on the hub is named owner/name"
+        )
+
+
+def _commit(name: str, revision: str | None) -> str:
+    """The commit that a revision of a hub repository stands for now."""
+    # Imported here: the hub's library takes longer to load than evalkit has for --help.
+    from huggingface_hub import HfApi, constants  # noqa: PLC0415
+    from huggingface_hub.errors import (  # noqa: PLC0415
+        GatedRepoError,
+        HFValidationError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    wanted = revision or "main"
+    if offline():
+        return _cached_commit(Path(constants.HF_HUB_CACHE), name, wanted, "the hub is not asked (HF_HUB_OFFLINE)")
+    hub = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
+    try:
+        found = hub.model_info(name, revision=wanted, timeout=_HUB_PATIENCE_S)
+        if found.gated:
+            hub.auth_check(name)
+    except GatedRepoError as error:
+        raise UsageError(
+            f"{name} is gated: its owner has not let this account in, or no token is set",
+            fix="accept the terms on the model's page, then set HF_TOKEN or run `hf auth login`",
+        ) from error
+    except RevisionNotFoundError as error:
+        raise UsageError(f"{name} has no revision '{wanted}'", fix="name a branch, tag or commit of it") from error
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise UsageError(
+            f"{name}: there is no such folder here and no such model on the hub",
+            fix="check the spelling; a private model needs a token that may read it (HF_TOKEN or `hf auth login`)",
+        ) from error
+    except Exception as error:  # noqa: BLE001 - the hub's library has changed its network errors between versions
+        reason = f"the hub cannot be reached ({type(error).__name__})"
+        return _cached_commit(Path(constants.HF_HUB_CACHE), name, wanted, reason)
+    return str(found.sha)
+
+
+def _cached_commit(cache: Path, name: str, revision: str, reason: str) -> str:
+    """The commit in the hub's local cache, when its files are there."""
+    folder = cache / f"models--{name.replace('/', '--')}"
+    try:
+        commit = (folder / "refs" / revision).read_text(encoding="utf-8").strip()
+    except OSError:
+        commit = revision
+    if (folder / "snapshots" / commit / "config.json").is_file():
+        return commit
+    raise UsageError(
+        f"{name}: there is no such folder, {reason}, and the local cache does not have revision '{revision}' of it",
+        fix=f"name a local folder, or download the model while online: hf download {name}",
+    )

@@ -1,0 +1,66 @@
+"""Metrics: what an answer is worth beside its references, from 0 to 1.
+
+``METRICS`` names them; ``score`` applies one. A dialect is one program's reading of a metric: ``neuralmagic``
+(the fork of mistral-evals behind the published tables, the default), ``mistral`` (mistral-evals itself) and
+``official`` (the benchmark's own evaluation). Only ``vqa_match`` and ``anls`` have an official reading; the
+relaxed metrics are the same in every dialect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias, get_args
+
+from evalkit.base.errors import UsageError, near_miss
+from evalkit.base.types import Dialect, Json, Score
+from evalkit.tasks.metrics import relaxed
+from evalkit.tasks.metrics.anls import anls
+from evalkit.tasks.metrics.choice import acc
+from evalkit.tasks.metrics.text import as_list
+from evalkit.tasks.metrics.vqa import vqa_match
+
+Metric: TypeAlias = Callable[[str, list[Json], Dialect], Score]
+"""``(answer, references, dialect) -> Score``."""
+
+METRICS: Final[dict[str, Metric]] = {
+    "acc": acc,
+    "anls": anls,
+    "anywhere_in_answer_relaxed_correctness": relaxed.anywhere,
+    "explicit_prompt_relaxed_correctness": relaxed.explicit,
+    "vqa_match": vqa_match,
+}
+PASS_AT_K: Final = r"pass@(?P<k>[1-9]\d*)(?P<plus>\+?)"  # noqa: S105 - a metric, not a password
+"""Names of metrics that a checker decides: the share of problems that k attempts solve (Chen et al. 2021).
+
+A ``+`` counts the harder tests of HumanEval+ as well.
+"""
+DIALECTS: Final[tuple[str, ...]] = get_args(Dialect)
+
+NO_CONTENT: Final = "no content"
+
+
+def score(metric: str, answer: str | None, references: Json, dialect: Dialect = "neuralmagic") -> Score:
+    """What ``metric`` says of ``answer``; never an exception for any answer or any references.
+
+    Where the published program raises, the value is 0 and ``note`` says why. ``no content`` (the answer is None) counts
+    as wrong. Where the references are at fault (``no references``, ``reference is not text``, ``reference is
+    infinite``) the score is ``left_out``, exactly where the fork's metric raises and the fork passes the row over:
+    vqa_match and anls of no references are 0 there, and so is an answer in which the relaxed metrics find nothing
+    to compare.
+
+    Args:
+        metric: a key of ``METRICS``.
+        answer: the response's text, or None when the server sent none.
+        references: what the data set holds: a text, a list of texts, or VQAv2's list of ``{"answer": text}``.
+        dialect: one of ``DIALECTS``.
+
+    Raises:
+        UsageError: the metric or the dialect does not exist.
+    """
+    if metric not in METRICS:
+        raise UsageError(f"metric '{metric}': unknown", fix=near_miss(metric, METRICS))
+    if dialect not in DIALECTS:
+        raise UsageError(f"dialect '{dialect}': unknown", fix=near_miss(dialect, DIALECTS))
+    if answer is None:
+        return Score(0.0, note=NO_CONTENT)
+    return METRICS[metric](answer, as_list(references), dialect)

@@ -1,0 +1,131 @@
+"""Relaxed correctness: the answer after the last ``answer:``, within 5 % where it is a number.
+
+The tolerance comes from Masry et al., "ChartQA" (2022); how an answer is found and read is the published
+program's way, odd corners included, since published scores contain them.
+"""
+
+from __future__ import annotations
+
+import re
+from math import inf, isinf, isnan
+from typing import TYPE_CHECKING, Final
+
+from evalkit.base.types import Score
+from evalkit.tasks.metrics.text import NO_REFERENCES, NOT_TEXT, trim_end, unquote
+
+if TYPE_CHECKING:
+    from evalkit.base.types import Dialect, Json
+
+INFINITE: Final = "reference is infinite"
+
+_MARKER: Final = "answer:"
+_EMPHASISED_MARKER: Final = re.compile(r"[aA]nswer\**:\**")
+_MARKUP: Final = str.maketrans("", "", "*_[]()")
+_SEPARATORS: Final = str.maketrans("", "", ",$")
+
+
+def explicit(answer: str, references: list[Json], _dialect: Dialect) -> Score:
+    """1 if the text after the last ``answer:`` is right, otherwise 0; the same in every dialect."""
+    final = _final_answer(answer)
+    if not references:
+        return Score(0.0, final, NO_REFERENCES, left_out=bool(final))
+    if not final:
+        return Score(0.0)
+    if not all(isinstance(reference, str) for reference in references):
+        return Score(0.0, final, NOT_TEXT, left_out=True)
+    right = any(_agrees(_readable(final), _readable(reference)) for reference in references)
+    return Score(float(right), final)
+
+
+def anywhere(answer: str, references: list[Json], dialect: Dialect) -> Score:
+    """As ``explicit``, but where no such text is found, 1 if a reference stands anywhere in the answer.
+
+    A text that was found and is wrong stays wrong. The same in every dialect.
+    """
+    stated = explicit(answer, references, dialect)
+    return stated if stated.parsed or stated.note else _sought(answer, references)
+
+
+def _sought(answer: str, references: list[Json]) -> Score:
+    for reference in references:
+        if not isinstance(reference, str | int | float):
+            return Score(0.0, note=NOT_TEXT, left_out=True)
+        number = _plain_number(reference)
+        if number is None or isnan(number):
+            # The first reference that is no number has all of them sought as words, the numbers included.
+            found = any(_states(answer, str(each)) for each in references)
+        elif isinf(number):
+            return Score(0.0, note=INFINITE, left_out=True)
+        else:
+            found = _shows(answer, number)
+        if found:
+            return Score(1.0)
+    return Score(0.0)
+
+
+def _final_answer(response: str) -> str | None:
+    """The first line with words after the last ``answer:``, without mark-up; None if there is none."""
+    response = _EMPHASISED_MARKER.sub(_MARKER, response)
+    # The place is found in the lower-cased text, which can be longer than the text that is then cut (U+0130).
+    place = response.lower().rfind(_MARKER)
+    if place < 0:
+        return None
+    lines = (line.strip() for line in response[place + len(_MARKER) :].split("\n"))
+    return next((line for line in lines if line), "").translate(_MARKUP) or None
+
+
+def _readable(text: str) -> str:
+    """A text with digits without commas, dollar signs and end punctuation; any other without its quotes."""
+    if not any(letter.isdigit() for letter in text):
+        return unquote(text)
+    return trim_end(text).translate(_SEPARATORS)
+
+
+def _agrees(answer: str, reference: str) -> bool:
+    answered, expected = _number(answer), _number(reference)
+    if answered and expected:
+        return _numbers_agree(*answered, *expected)
+    if len(reference) == 1 and reference.isalpha() and answer:
+        return answer[0].lower() == reference.lower()
+    return answer.lower() == reference.lower()
+
+
+def _numbers_agree(answer: float, answer_in_percent: bool, reference: float, reference_in_percent: bool) -> bool:
+    """Whether the numbers agree as they stand, or with either one of them taken as a percentage."""
+    return (
+        _is_near(answer, reference)
+        or (answer_in_percent and _is_near(answer / 100, reference))
+        or (reference_in_percent and _is_near(answer, reference / 100))
+    )
+
+
+def _is_near(answer: float, reference: float) -> bool:
+    return abs(answer - reference) / max(abs(reference), 1e-10) <= 0.05
+
+
+def _number(text: str) -> tuple[float, bool] | None:
+    """The number in ``text`` and whether it carries a percent sign; None if there is no number."""
+    text = text.strip()
+    number = _plain_number(text.rstrip("%"))
+    return None if number is None else (number, text.endswith("%"))
+
+
+def _plain_number(value: str | float) -> float | None:
+    """The number that ``value`` is or spells, infinite where it is too large; None if it spells none."""
+    try:
+        return float(value)
+    except ValueError:
+        return None
+    except OverflowError:
+        return inf
+
+
+def _shows(answer: str, number: float) -> bool:
+    shown = int(number) if number.is_integer() else number
+    return f"{shown:,}" in answer or str(shown) in answer
+
+
+def _states(answer: str, words: str) -> bool:
+    words = words.lower()
+    phrases = (f"is {words}", f"was {words}", f" {words}.", f"are {words}", f"\n\n{words}")
+    return any(phrase in answer for phrase in phrases)

@@ -1,0 +1,153 @@
+"""A parsed ``tasks/*.toml`` becomes a `Task`, and a parsed ``tasks/suites/*.toml`` a `Suite`.
+
+The keys of a task file are the fields of `Task`, `Dataset`, `PublishedPrompt` and `Decoding`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from evalkit.base import codec
+from evalkit.base.codec import Fault
+from evalkit.base.types import PublishedPrompt, Task
+from evalkit.tasks.benchmarks import BENCHMARKS, HARNESSED
+from evalkit.tasks.metrics import DIALECTS, METRICS, PASS_AT_K
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from evalkit.base.types import Dataset
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+_SHAPES = {
+    "repository": (re.compile(r"[\w.-]+/[\w.-]+"), "must be owner/name on GitHub"),
+    "commit": (re.compile(r"[0-9a-f]{40}"), "must be a full commit: 40 hexadecimal digits"),
+    "constant": (re.compile(r"[A-Za-z_]\w*"), "must be the name of a constant"),
+    "sha256": (re.compile(r"[0-9a-f]{64}"), "must be the sha256 of the prompt: 64 hexadecimal digits"),
+}
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Tasks that are run and averaged together, in the order of their table."""
+
+    name: str
+    """What ``--suite`` names."""
+    title: str
+    """What lists and reports call it."""
+    tasks: tuple[str, ...]
+    """Names of tasks."""
+    averages: tuple[str, ...] | None = None
+    """Categories that get an average row; left out: every category with several tasks."""
+    source: str = ""
+    """The file that the suite was read from."""
+
+
+def task(mapping: Mapping[str, Any], source: str) -> Task:
+    """The task that the file ``source`` describes.
+
+    Raises:
+        ConfigError: With one line for each key or value that is wrong.
+    """
+    found = codec.read(Task, mapping, source, given={"source": source})
+    codec.refuse(list(_problems(found)), source)
+    return found
+
+
+def suite(mapping: Mapping[str, Any], source: str) -> Suite:
+    """The suite that the file ``source`` describes. Whether its tasks exist is for the registry to say.
+
+    Raises:
+        ConfigError: With one line for each key or value that is wrong.
+    """
+    found = codec.read(Suite, mapping, source, given={"source": source})
+    codec.refuse([*_name(found.name), *_listed("tasks", found.tasks)], source)
+    return found
+
+
+def _problems(task: Task) -> Iterator[Fault]:
+    """What is wrong with a task whose keys and types are right."""
+    yield from _name(task.name)
+    yield from codec.known("benchmark", task.benchmark, [*BENCHMARKS, *HARNESSED], "benchmark")
+    yield from _listed("metrics", task.metrics)
+    for number, metric in enumerate(task.metrics):
+        if re.fullmatch(PASS_AT_K, metric):
+            continue
+        # ``METRIC@DIALECT`` is a column in a dialect other than the task's.
+        name, sign, dialect = metric.partition("@")
+        yield from codec.known(f"metrics[{number}]", name, METRICS, "metric")
+        if sign:
+            yield from codec.known(f"metrics[{number}]", dialect, DIALECTS, "dialect")
+    if task.headline not in task.metrics:
+        fix = f"add it there, or choose from {', '.join(task.metrics)}"
+        yield Fault("headline", f"'{task.headline}' is not among the metrics", fix)
+    found = re.fullmatch(PASS_AT_K, task.headline)
+    if found and found["k"] != "1":
+        # Pairs, intervals and bounds are of the share of a problem's attempts that pass.
+        yield Fault("headline", f"'{task.headline}' cannot be compared", f"choose pass@1{found['plus']}")
+    harnessed = task.benchmark in HARNESSED
+    yield from _dataset(task.dataset, rows=not harnessed)
+    if isinstance(task.prompt, PublishedPrompt):
+        yield from _prompt(task.prompt)
+    if not harnessed:
+        yield from _chat(task)
+    yield from codec.at_least(
+        1,
+        {"decoding.max_tokens": task.decoding.max_tokens, "decoding.n": task.decoding.n},
+    )
+    yield from codec.at_least(0, {"decoding.temperature": task.decoding.temperature})
+    yield from codec.above(0, {"decoding.top_p": task.decoding.top_p})
+    if (task.decoding.top_p or 0) > 1:
+        yield Fault("decoding.top_p", f"is {task.decoding.top_p}", "must be 1 or less")
+
+
+def _chat(task: Task) -> Iterator[Fault]:
+    """What a task that is asked as chat cannot have."""
+    if not task.prompt:
+        yield Fault("prompt", "is missing", "write the text that follows the question, or name a published one")
+    if task.decoding.n > 1:
+        yield Fault("decoding.n", f"is {task.decoding.n}", "chat benchmarks are asked once: leave it out")
+    for key in task.settings:
+        yield Fault(f"settings.{key}", "unknown key", f"{task.benchmark} has no settings of its own")
+
+
+def _name(name: str) -> Iterator[Fault]:
+    """A name stands in paths and in ``--data NAME=FILE``, so it holds nothing that means something there."""
+    if not _NAME.fullmatch(name):
+        yield Fault("name", f"{name!r} cannot be a name", "use small letters, digits, '-', '_' and '.', 100 at most")
+
+
+def _listed(place: str, names: tuple[str, ...]) -> Iterator[Fault]:
+    if not names:
+        yield Fault(place, "is empty", "name at least one")
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Fault(place, f"names '{name}' twice", "remove one")
+
+
+def _dataset(dataset: Dataset, *, rows: bool) -> Iterator[Fault]:
+    if dataset.id and not _HUB_ID.fullmatch(dataset.id):
+        yield Fault("dataset.id", f"is {dataset.id!r}", "must be owner/name on the Hugging Face hub")
+    if not dataset.split:
+        yield Fault("dataset.split", "is empty", "name the split that the files hold")
+    if rows and not dataset.files:
+        fix = f"name the files of this split, such as files = ['data/{dataset.split or 'test'}-*.parquet']"
+        yield Fault("dataset.files", "is empty", fix)
+    for number, pattern in enumerate(dataset.files):
+        yield from _inside(f"dataset.files[{number}]", pattern)
+
+
+def _prompt(prompt: PublishedPrompt) -> Iterator[Fault]:
+    for key, (shape, fix) in _SHAPES.items():
+        value = getattr(prompt, key)
+        if not shape.fullmatch(value):
+            yield Fault(f"prompt.{key}", f"is {value!r}", fix)
+    yield from _inside("prompt.file", prompt.file)
+
+
+def _inside(place: str, path: str) -> Iterator[Fault]:
+    """A path from a task file stays inside the repository or folder that it is looked up in."""
+    if not path or path.startswith("/") or "\\" in path or ".." in path.split("/"):
+        yield Fault(place, f"is {path!r}", "must be a relative path with '/' and without '..'")

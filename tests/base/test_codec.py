@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping  # noqa: TC003 - the annotations are read at run time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalkit.base import codec
+from evalkit.base.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    label: str
+
+    @classmethod
+    def parse(cls, text: str) -> Named:
+        if "!" in text:
+            raise ValueError("has a '!'")
+        return cls(text.upper())
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    max_tokens: int
+    temperature: float = 0.0
+    top_p: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    name: str
+    decoding: Decoding
+    handling: Literal["one", "two"] = "one"
+    words: tuple[str, ...] = ()
+    pairs: Mapping[str, int] = field(default_factory=dict)
+    folder: Path | None = None
+    fresh: bool = False
+    chosen: Named | None = None
+    prompt: Decoding | str = ""
+    others: tuple[Named, ...] = ()
+    source: str = ""
+
+
+GOOD = """
+name = "x"
+handling = "two"
+words = ["a", "b"]
+folder = "some/where"
+fresh = true
+chosen = "me"
+others = ["a"]
+[pairs]
+a = 1
+"b c" = 2
+[decoding]
+max_tokens = 3
+temperature = 1
+"""
+
+
+def read(text: str, **given) -> Whole:
+    return codec.read(Whole, tomllib.loads(text), "x.toml", given)
+
+
+def complaint(text: str, **given) -> str:
+    with pytest.raises(ConfigError) as caught:
+        read(text, **given)
+    return str(caught.value)
+
+
+def test_a_file_becomes_the_dataclass():
+    assert read(GOOD, source="x.toml") == Whole(
+        name="x",
+        decoding=Decoding(3, 1.0),
+        handling="two",
+        words=("a", "b"),
+        pairs={"a": 1, "b c": 2},
+        folder=Path("some/where"),
+        fresh=True,
+        chosen=Named("ME"),
+        others=(Named("A"),),
+        source="x.toml",
+    )
+
+
+def test_a_union_takes_the_table_or_the_text():
+    assert read('name = "x"\nprompt = "p"\ndecoding = {max_tokens = 1}').prompt == "p"
+    assert read('name = "x"\nprompt = {max_tokens = 2}\ndecoding = {max_tokens = 1}').prompt == Decoding(2)
+
+
+def test_an_unknown_key_names_the_near_miss():
+    text = 'name = "x"\n[decoding]\nmax_tokens = 1\ntemprature = 0.5'
+    assert complaint(text) == "x.toml: decoding.temprature: unknown key; did you mean 'temperature'?"
+
+
+def test_an_unknown_key_without_a_near_miss_lists_what_there_is():
+    text = 'name = "x"\n[decoding]\nmax_tokens = 1\nzzz = 0.5'
+    assert complaint(text) == "x.toml: decoding.zzz: unknown key; known: max_tokens, temperature, top_p"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("name = 3", "x.toml: name: is 3 (a whole number); must be text"),
+        ('handling = "tow"', "x.toml: handling: unknown choice 'tow'; did you mean 'two'?"),
+        ("handling = 1", 'x.toml: handling: is 1 (a whole number); must be one of "one", "two"'),
+        ('words = "a"', 'x.toml: words: is "a" (text); must be a list, each text'),
+        ('words = ["a", 1]', "x.toml: words[1]: is 1 (a whole number); must be text"),
+        ('pairs = {a = "1"}', 'x.toml: pairs.a: is "1" (text); must be a whole number'),
+        ('pairs = {"a b" = 1.5}', 'x.toml: pairs."a b": is 1.5 (a number); must be a whole number'),
+        ("pairs = [1]", "x.toml: pairs: is [1] (a list); must be a table"),
+        ('folder = ""', 'x.toml: folder: is "" (text); must be text'),
+        ('fresh = "yes"', 'x.toml: fresh: is "yes" (text); must be true or false'),
+        ("chosen = 7", "x.toml: chosen: is 7 (a whole number); must be text"),
+        ('chosen = "no!"', "x.toml: chosen: has a '!'"),
+        ('others = ["a", "b!"]', "x.toml: others[1]: has a '!'"),
+        ("prompt = 1", "x.toml: prompt: is 1 (a whole number); must be text"),
+        ("name = 2026-01-01", 'x.toml: name: is "2026-01-01" (date); must be text'),
+        ('fresh = "' + "y" * 99 + '"', f'x.toml: fresh: is "{"y" * 36}... (text); must be true or false'),
+    ],
+)
+def test_a_wrong_value_says_where_what_and_how_to_fix_it(line, said):
+    key = line.split(" ", 1)[0]
+    rest = [part for part in ('name = "x"', "decoding = {max_tokens = 1}") if not part.startswith(key)]
+    assert complaint("\n".join([line, *rest])) == said
+
+
+@pytest.mark.parametrize("value", ["true", "1.0", '"1"', "[1]"])
+def test_only_a_whole_number_is_a_whole_number(value):
+    assert "must be a whole number" in complaint(f'name = "x"\ndecoding = {{max_tokens = {value}}}')
+
+
+@pytest.mark.parametrize("value", ["true", "nan", "inf", "-inf", '"1"'])
+def test_only_a_finite_number_is_a_number(value):
+    text = f'name = "x"\ndecoding = {{max_tokens = 1, top_p = {value}}}'
+    assert "must be a number" in complaint(text)
+
+
+def test_every_problem_is_told_in_a_line_of_its_own():
+    lines = complaint("wrods = []\n[decoding]\ntop_p = true").splitlines()
+    assert lines == [
+        "x.toml: wrods: unknown key; did you mean 'words'?",
+        "x.toml: decoding.top_p: is true (true or false); must be a number",
+        "x.toml: decoding.max_tokens: missing; must be a whole number",
+        "x.toml: name: missing; must be text",
+    ]
+
+
+def test_a_given_field_cannot_be_set_by_the_file():
+    text = GOOD.replace('name = "x"', 'name = "x"\nsource = "evil"')
+    assert "source: unknown key" in complaint(text, source="x.toml")
+
+
+def test_ranges_and_names():
+    assert codec.at_least(1, {"a": 0, "b": 1, "c": None}) == [codec.Fault("a", "is 0", "must be 1 or more")]
+    assert codec.above(0, {"a": 0, "b": 0.1, "c": None}) == [codec.Fault("a", "is 0", "must be more than 0")]
+    assert codec.known("a", "x", ["x"], "task") == []
+    assert codec.known("a", "on", ["one"], "task") == [
+        codec.Fault("a", "unknown task 'on'", "did you mean 'one'?"),
+    ]
+
+
+words = st.text("ab\n'", max_size=4)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | words,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
+    max_leaves=8,
+)
+keys = st.sampled_from([*Whole.__slots__, "nmae", "na\nme"])
+
+
+@given(st.dictionaries(keys, values))
+def test_any_mapping_becomes_a_dataclass_or_lines_that_name_the_file(mapping):
+    found = None
+    lines = []
+    try:
+        found = codec.read(Whole, mapping, "x.toml")
+    except ConfigError as error:
+        lines = str(error).splitlines()
+    assert isinstance(found, Whole) != bool(lines)
+    assert all(line.startswith("x.toml: ") for line in lines)
