@@ -80,10 +80,8 @@ def jobs(replicates: int) -> list[Job]:
 
 
 def most(cell: Cell) -> int:
-    """Data sets of a cell: samples that share clusters are drawn one by one, and thousands of them take long."""
-    if cell.clusters == "-" or cell.clusters.startswith("strata"):
-        return REPLICATES
-    return 1000 if cell.n > 5000 and cell.clusters.startswith("images") else 2000
+    """Data sets of a cell: those whose samples share clusters take longer to draw."""
+    return REPLICATES if cell.clusters == "-" or cell.clusters.startswith("strata") else 2000
 
 
 @cache
