@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evalkit.base.types import Json
-    from evalkit.compare.pairs import Side
+    from evalkit.comparison.pairs import Side
 
 __all__ = ["MetricChoice", "ReadAnswers", "read"]
 

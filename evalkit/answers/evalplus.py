@@ -14,8 +14,8 @@ from evalkit.answers.reading import MetricChoice, ReadAnswers, no_metric
 from evalkit.base.errors import DataError
 from evalkit.base.printable import part_of
 from evalkit.base.types import SampleScore
-from evalkit.compare.losses import Attempts
-from evalkit.compare.pairs import Side
+from evalkit.comparison.losses import Attempts
+from evalkit.comparison.pairs import Side
 from evalkit.files.textfile import shown
 
 if TYPE_CHECKING:

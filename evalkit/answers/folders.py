@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.base.errors import DataError, near_miss
 from evalkit.base.identity import file_name
-from evalkit.compare.pairs import SAMPLES
+from evalkit.comparison.pairs import SAMPLES
 from evalkit.files import textfile
 from evalkit.tasks import benchmarks
 

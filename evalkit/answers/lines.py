@@ -23,10 +23,10 @@ from evalkit.answers.reading import MetricChoice, ReadAnswers, identity, no_metr
 from evalkit.base.errors import DataError, near_miss
 from evalkit.base.identity import digest, own_id, said
 from evalkit.base.types import SampleScore
-from evalkit.compare.comparability import CONTENT
-from evalkit.compare.losses import Attempts
-from evalkit.compare.pairs import Side
-from evalkit.compare.score import paired_id
+from evalkit.comparison.comparability import CONTENT
+from evalkit.comparison.losses import Attempts
+from evalkit.comparison.pairs import Side
+from evalkit.comparison.score import paired_id
 from evalkit.files import textfile
 from evalkit.files.textfile import shown
 

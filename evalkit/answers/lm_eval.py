@@ -14,7 +14,7 @@ from evalkit.answers.reading import MetricChoice, ReadAnswers, identity, no_metr
 from evalkit.base.errors import DataError
 from evalkit.base.identity import digest
 from evalkit.base.types import SampleScore
-from evalkit.compare.pairs import Side
+from evalkit.comparison.pairs import Side
 from evalkit.files.textfile import objects
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evalkit.base.types import Dialect, Json
-    from evalkit.compare.pairs import Side
+    from evalkit.comparison.pairs import Side
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,16 +16,16 @@ from evalkit.base.printable import counted, printable
 from evalkit.base.types import Dialect
 from evalkit.cli.compare_output import Compared, as_object, lines
 from evalkit.cli.policy_file import asked, with_policy
-from evalkit.compare import averages, comparability, pairs, verdict
-from evalkit.compare.outcome import outcome
-from evalkit.compare.pairs import Side
+from evalkit.comparison import averages, comparability, pairs, verdict
+from evalkit.comparison.outcome import outcome
+from evalkit.comparison.pairs import Side
 from evalkit.tasks import registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from evalkit.answers import ReadAnswers
-    from evalkit.compare.verdict import Judgement
+    from evalkit.comparison.verdict import Judgement
     from evalkit.config.policy import Policy
 
     Sides = Mapping[str, tuple[Side, Side]]

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from evalkit import report
 from evalkit.base.printable import counted
-from evalkit.compare import verdict
+from evalkit.comparison import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from evalkit.base.types import Json
-    from evalkit.compare.verdict import Judgement
+    from evalkit.comparison.verdict import Judgement
 
 _METHODS = {
     "fieller": "Fieller's, on the pairs",

@@ -12,7 +12,7 @@ from evalkit.base.printable import counted
 from evalkit.cli.stored import runs_option
 
 if TYPE_CHECKING:
-    from evalkit.run.export import Format
+    from evalkit.runs.export import Format
 
 
 @click.command(
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @runs_option
 def command(run: str, kind: Format, output: Path | None, runs: Path, *, as_json: bool) -> None:
     """Write, and print where and how much."""
-    from evalkit.run import export, saved_run  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.runs import export, saved_run  # noqa: PLC0415 - --help must not wait for these
 
     with saved_run.opened(run, runs) as (row, store, folder):
         path = output or folder / f"samples.{kind}"

@@ -30,7 +30,7 @@ def command(run: str, output: Path | None, runs: Path, *, as_json: bool, **given
     """Judge, and print what the run comes to."""
     from evalkit import report  # noqa: PLC0415 - --help must not wait for these
     from evalkit.config.run_config import check_policy  # noqa: PLC0415
-    from evalkit.run import publish, saved_run  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.runs import publish, saved_run  # noqa: PLC0415 - --help must not wait for these
 
     with saved_run.opened(run, runs) as (row, store, folder):
         file, own = given["policy_file"], saved_run.terms(row).policy

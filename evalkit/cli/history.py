@@ -41,7 +41,7 @@ _WIDE = 160
 def command(task: str | None, output: str, *, everything: bool, as_json: bool) -> None:
     """Print a table for each candidate and task."""
     from evalkit.records import history  # noqa: PLC0415 - --help must not wait for them
-    from evalkit.run import since  # noqa: PLC0415 - --help must not wait for them
+    from evalkit.runs import since  # noqa: PLC0415 - --help must not wait for them
 
     runs = history.past_runs(Path(output))
     chosen = history.counted(runs, everything=everything)

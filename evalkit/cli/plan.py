@@ -13,7 +13,7 @@ from evalkit.cli.library_log import library_log
 from evalkit.cli.run import mapping, options
 
 if TYPE_CHECKING:
-    from evalkit.run.preview import Outlook
+    from evalkit.runs.preview import Outlook
 
 
 @click.command(
@@ -32,7 +32,7 @@ def command(config_file: Path | None, *, as_json: bool, discordance: float | Non
     from evalkit import stats  # noqa: PLC0415 - --help must not wait for these
     from evalkit.cli.display import display  # noqa: PLC0415
     from evalkit.config import run_config  # noqa: PLC0415 - --help must not wait for these
-    from evalkit.run.preview import outlook  # noqa: PLC0415
+    from evalkit.runs.preview import outlook  # noqa: PLC0415
 
     expected = None if discordance is None else stats.share(discordance)
     if expected is None and discordance is not None:
@@ -48,7 +48,7 @@ def command(config_file: Path | None, *, as_json: bool, discordance: float | Non
 
 
 def _object(found: Outlook) -> dict[str, Any]:
-    from evalkit.run.forecast import forecast_json  # noqa: PLC0415
+    from evalkit.runs.forecast import forecast_json  # noqa: PLC0415
 
     return {
         "smoke": found.smoke,
@@ -64,7 +64,7 @@ def _show(found: Outlook) -> None:
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    from evalkit.run import forecast  # noqa: PLC0415
+    from evalkit.runs import forecast  # noqa: PLC0415
 
     console = Console()
     for label, words in found.commands.items():

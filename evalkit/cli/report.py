@@ -33,7 +33,7 @@ FORMATS = ("html", "md", "card", "junit", "json", "summary")
 @runs_option
 def command(run: str, formats: str, output: Path | None, runs: Path) -> None:
     """Render, and print what was written."""
-    from evalkit.run import publish, saved_run  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.runs import publish, saved_run  # noqa: PLC0415 - --help must not wait for these
 
     chosen = _chosen(formats)
     with saved_run.opened(run, runs) as (row, store, folder):

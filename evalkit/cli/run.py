@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from evalkit.config.run_config import Config
     from evalkit.report import Report
-    from evalkit.run.run import Finished
+    from evalkit.runs.run import Finished
 
 OPTIONS = (
     click.option(
@@ -177,7 +177,7 @@ def mapping(file: Path | None) -> dict[str, Any]:
 def carry_out(settled: Config, *, as_json: bool) -> int:
     """Run, show the table, and return the exit code."""
     from evalkit.cli.display import display  # noqa: PLC0415 - --help must not wait for these
-    from evalkit.run.run import run  # noqa: PLC0415
+    from evalkit.runs.run import run  # noqa: PLC0415
 
     interruptible()
     try:

@@ -12,7 +12,7 @@ from evalkit.base import printable
 from evalkit.base.errors import NothingScoredError, UsageError
 from evalkit.base.types import Answer
 from evalkit.cli.ending import notice
-from evalkit.compare.score import Tally
+from evalkit.comparison.score import Tally
 from evalkit.tasks import registry
 
 if TYPE_CHECKING:

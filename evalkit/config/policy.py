@@ -1,7 +1,7 @@
 """What a candidate has to hold: the ``[policy]`` table, a threshold and a tier for every row.
 
 By default rows are critical, except that tasks which an average covers are supporting: the average carries the claim.
-What the tiers do to the exit code stands in ``evalkit.compare.verdict``.
+What the tiers do to the exit code stands in ``evalkit.comparison.verdict``.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from evalkit.report.words import DASH, recovery_text, verdict_text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from evalkit.compare.pairs import Comparison
-    from evalkit.compare.verdict import Judgement
+    from evalkit.comparison.pairs import Comparison
+    from evalkit.comparison.verdict import Judgement
     from evalkit.report.facts import Average, Report
 
 _PLACES: Final = range(2, 7)

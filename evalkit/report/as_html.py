@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from evalkit.base.types import Json
-    from evalkit.compare.pairs import Comparison
+    from evalkit.comparison.pairs import Comparison
     from evalkit.report.facts import Published, Report
 
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from evalkit.compare import verdict
+from evalkit.comparison import verdict
 from evalkit.report.facts import SCHEMA_VERSION
 from evalkit.stats import IntervalQuestion
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evalkit.base.types import Json, TaskScore
-    from evalkit.compare.drift import Change
-    from evalkit.compare.outcome import RunOutcome
-    from evalkit.compare.pairs import Comparison
-    from evalkit.compare.verdict import Judgement
+    from evalkit.comparison.drift import Change
+    from evalkit.comparison.outcome import RunOutcome
+    from evalkit.comparison.pairs import Comparison
+    from evalkit.comparison.verdict import Judgement
     from evalkit.records.checkpoint import Checkpoint
     from evalkit.records.plan import Contender
     from evalkit.report.facts import Average, Comparability, NoiseFloor, Published, Report, Row

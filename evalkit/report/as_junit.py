@@ -1,7 +1,7 @@
 """A report as ``junit.xml``: one test case for each row of the gate, for CI systems that read nothing else.
 
-What a case says follows the exit code (``evalkit.compare.verdict``): a failure or an error stands where the row keeps
-the exit code from being 0, and nowhere else.
+What a case says follows the exit code (``evalkit.comparison.verdict``): a failure or an error stands where the row
+keeps the exit code from being 0, and nowhere else.
 
 - failure: the row degraded, or a critical row is undecided.
 - error: the row is incomplete or not comparable, a model could not be served (a case of its own tells that), or the run
@@ -19,15 +19,15 @@ from xml.etree import ElementTree as ET
 
 from evalkit.base.errors import ExitCode
 from evalkit.base.printable import one_line, part_of, printable
-from evalkit.compare import verdict
-from evalkit.compare.outcome import Kind, exit_code, without_report
-from evalkit.compare.verdict import Verdict
+from evalkit.comparison import verdict
+from evalkit.comparison.outcome import Kind, exit_code, without_report
+from evalkit.comparison.verdict import Verdict
 from evalkit.report.facts import AVERAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from evalkit.compare.verdict import Judgement
+    from evalkit.comparison.verdict import Judgement
     from evalkit.records.plan import Plan
     from evalkit.report.facts import Report, Row
 

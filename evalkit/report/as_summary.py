@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalkit.base.errors import ExitCode
-from evalkit.compare.outcome import without_report
+from evalkit.comparison.outcome import without_report
 from evalkit.report import accuracy, markup, words
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from evalkit import cards, stats
 from evalkit.base.types import FailureKind
-from evalkit.compare import averages, comparability, drift, pairs, speed, verdict
-from evalkit.compare.losses import Attempts
-from evalkit.compare.pairs import Side
+from evalkit.comparison import averages, comparability, drift, pairs, speed, verdict
+from evalkit.comparison.losses import Attempts
+from evalkit.comparison.pairs import Side
 from evalkit.records import checkpoint
 from evalkit.records.terms import Terms
 from evalkit.report import doubts
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from evalkit.base.types import Json
     from evalkit.cards import PublishedRow, PublishedTable
-    from evalkit.compare.pairs import Comparison
-    from evalkit.compare.score import Tally
-    from evalkit.compare.verdict import Judgement
+    from evalkit.comparison.pairs import Comparison
+    from evalkit.comparison.score import Tally
+    from evalkit.comparison.verdict import Judgement
     from evalkit.config.policy import Rule
     from evalkit.records.plan import Contender, Plan, PlannedTask
     from evalkit.stats import Flips, RecoveryInterval

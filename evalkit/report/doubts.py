@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from evalkit.base.types import SampleScore
     from evalkit.cards import PublishedTable
-    from evalkit.compare.verdict import Judgement
+    from evalkit.comparison.verdict import Judgement
     from evalkit.report.facts import Report
 
 _POINTS: Final = 0.05

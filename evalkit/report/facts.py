@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from evalkit.base.printable import part_of
-from evalkit.compare.outcome import outcome
+from evalkit.comparison.outcome import outcome
 from evalkit.config.policy import Policy
 
 if TYPE_CHECKING:
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from evalkit.base.types import Json, TaskScore
     from evalkit.cards import Beside
-    from evalkit.compare.drift import Change
-    from evalkit.compare.outcome import RunOutcome
-    from evalkit.compare.pairs import Comparison, Difference
-    from evalkit.compare.speed import Speed
-    from evalkit.compare.verdict import Judgement
+    from evalkit.comparison.drift import Change
+    from evalkit.comparison.outcome import RunOutcome
+    from evalkit.comparison.pairs import Comparison, Difference
+    from evalkit.comparison.speed import Speed
+    from evalkit.comparison.verdict import Judgement
     from evalkit.records.checkpoint import Checkpoint
     from evalkit.records.plan import Plan, PlannedTask
     from evalkit.stats import Flips

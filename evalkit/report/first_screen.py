@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 from evalkit.base.printable import agreeing, counted, part_of
 from evalkit.cards import Standing
-from evalkit.compare import verdict
-from evalkit.compare.outcome import Kind
-from evalkit.compare.verdict import Verdict
+from evalkit.comparison import verdict
+from evalkit.comparison.outcome import Kind
+from evalkit.comparison.verdict import Verdict
 from evalkit.report import accuracy, held, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from evalkit.compare.pairs import Difference
-    from evalkit.compare.verdict import Judgement
+    from evalkit.comparison.pairs import Difference
+    from evalkit.comparison.verdict import Judgement
     from evalkit.report.accuracy import AccuracyRow
     from evalkit.report.facts import Report, Row
     from evalkit.report.forest import Axis, Mark

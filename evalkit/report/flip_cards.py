@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from evalkit.base.identity import file_name
 from evalkit.base.types import Image, Text
-from evalkit.compare import flips
+from evalkit.comparison import flips
 from evalkit.report.marks import Piece, cut, pieces
 from evalkit.report.words import percent
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from evalkit.base.types import Json, Sample, Task
-    from evalkit.compare.flips import Flip, FlipList, Reply
+    from evalkit.comparison.flips import Flip, FlipList, Reply
     from evalkit.report.facts import Report
 
 PICTURES: Final = 5_000_000

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from evalkit.compare.verdict import Judgement
+    from evalkit.comparison.verdict import Judgement
     from evalkit.report.facts import Report
 
 EVEN: Final = 100.0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from evalkit.base.errors import near_miss
 from evalkit.base.printable import agreeing, counted, part_of
-from evalkit.compare import elsewhere, verdict
+from evalkit.comparison import elsewhere, verdict
 from evalkit.records import checkpoint
 from evalkit.report import held
 from evalkit.stats import IntervalQuestion
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from evalkit.base.types import Json
-    from evalkit.compare.drift import Change
-    from evalkit.compare.pairs import Comparison
-    from evalkit.compare.verdict import Judgement, Verdict
+    from evalkit.comparison.drift import Change
+    from evalkit.comparison.pairs import Comparison
+    from evalkit.comparison.verdict import Judgement, Verdict
     from evalkit.report.facts import Published, Report, Row
     from evalkit.stats import Flips, RecoveryInterval
 

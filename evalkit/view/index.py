@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from evalkit.base.errors import DataError, FullDiskError, is_full
 from evalkit.base.identity import decoded, digest, file_name
-from evalkit.compare.score import paired_id
+from evalkit.comparison.score import paired_id
 from evalkit.files import private
 from evalkit.records import history
 from evalkit.view import words

@@ -16,7 +16,7 @@ from evalkit.base.errors import EvalkitError, near_miss
 from evalkit.files import resources
 from evalkit.records import history
 from evalkit.report.marks import visible
-from evalkit.run import since
+from evalkit.runs import since
 from evalkit.view import answers, index, table
 from evalkit.view.building import Building, Indexes
 from evalkit.view.chart import chart

@@ -34,7 +34,7 @@ from evalkit.records import run_record
 from evalkit.records.plan import Contender, Plan, PlannedTask
 from evalkit.records.store import RunRow, Store
 from evalkit.records.terms import Terms
-from evalkit.run import publish
+from evalkit.runs import publish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

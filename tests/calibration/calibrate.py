@@ -39,7 +39,7 @@ from calibration.rules import (
 )
 from calibration.tables import table
 from evalkit import stats
-from evalkit.compare import losses, pairs, verdict
+from evalkit.comparison import losses, pairs, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,9 +8,9 @@ import numpy as np
 
 from calibration.draws import BLOCK, FEW_SUBJECTS, Cell, Joint, draw, joint, single_totals, sizes_of
 from calibration.measures import Tally, side
-from evalkit.compare import verdict
-from evalkit.compare.losses import Lost
-from evalkit.compare.pairs import Comparison
+from evalkit.comparison import verdict
+from evalkit.comparison.losses import Lost
+from evalkit.comparison.pairs import Comparison
 from evalkit.config.policy import Rule
 from evalkit.stats import (
     Grouping,

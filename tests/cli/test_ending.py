@@ -15,7 +15,7 @@ import pytest
 
 from evalkit.base.errors import ExitCode, FullDiskError
 from evalkit.cli import tasks as tasks_command
-from evalkit.run import publish, thumbnails
+from evalkit.runs import publish, thumbnails
 from support.commands import evalkit
 
 

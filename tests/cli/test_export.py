@@ -11,7 +11,7 @@ import pytest
 from evalkit.base.types import Answer, Dataset, Decoding, Engine, Failure, FailureKind, Model, Sample, Task, Text
 from evalkit.records.plan import Contender, Plan, PlannedTask
 from evalkit.records.store import Store, verdict_key
-from evalkit.run import export
+from evalkit.runs import export
 from support.commands import evalkit
 
 NASTY = [

@@ -78,7 +78,7 @@ def outlook(settled, say, discordance):
     noise()
     print("on standard output")
     raise DataError("no rows", fix="bring some")
-evalkit.run.preview.outlook = outlook
+evalkit.runs.preview.outlook = outlook
 """
 
 

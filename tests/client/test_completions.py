@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from evalkit.base.types import Answer, Elsewhere, Failure, FailureKind
 from evalkit.client import read_chat
 from evalkit.client.completions import Choice, choices
-from evalkit.compare import elsewhere
+from evalkit.comparison import elsewhere
 from evalkit.harnesses.lm_eval.tokens import Tokens
 from evalkit.harnesses.lm_eval.wire import read_echo, read_fast
 

@@ -7,7 +7,7 @@ import pytest
 
 from evalkit.files import private
 from evalkit.records.store import FILE, Store
-from evalkit.run import publish
+from evalkit.runs import publish
 from evalkit.serve.process import spawn
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from evalkit import report
 from evalkit.base.types import Answer
-from evalkit.compare.score import Tally
+from evalkit.comparison.score import Tally
 from evalkit.harnesses.lm_eval.harness import LmEval
 from evalkit.harnesses.lm_eval.wire import parsed
 from evalkit.records.plan import Plan, PlannedTask

@@ -10,7 +10,7 @@ import requests
 
 from evalkit.base.types import Answer, Model
 from evalkit.client import Client, SendingPolicy
-from evalkit.compare.score import Tally
+from evalkit.comparison.score import Tally
 from evalkit.harnesses.harness import Served
 from evalkit.harnesses.lm_eval.canary import STEP
 from evalkit.harnesses.lm_eval.harness import LmEval

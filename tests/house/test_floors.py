@@ -12,15 +12,15 @@ FLOORS = [
     {"files", "config", "stats", "cards"},
     {"tasks"},
     {"records"},
-    {"compare", "client"},
+    {"comparison", "client"},
     {"answers", "sandbox", "serve"},
     {"harnesses", "report"},
-    {"run", "demo"},
+    {"runs", "demo"},
     {"view"},
     {"cli"},
 ]
 """From the ground to the roof; what stands at the top of the package is the door."""
-PURE = ["base", "config", "stats", "cards", "tasks/benchmarks", "tasks/metrics", "compare", "report"]
+PURE = ["base", "config", "stats", "cards", "tasks/benchmarks", "tasks/metrics", "comparison", "report"]
 """Rooms and rooms of rooms that touch no file, process, socket or clock, and take randomness as an argument."""
 WORLD = {
     "os",

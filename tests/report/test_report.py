@@ -6,7 +6,7 @@ import pytest
 
 from evalkit import cards, report
 from evalkit.base.types import Answer, Dataset, Decoding, Engine, Failure, FailureKind, Model, Sample, Task, Text
-from evalkit.compare.score import Tally
+from evalkit.comparison.score import Tally
 from evalkit.config.policy import Policy, Rule
 from evalkit.files import resources
 from evalkit.records.checkpoint import Checkpoint

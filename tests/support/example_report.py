@@ -11,7 +11,7 @@ from pathlib import Path
 
 from evalkit import cards, report
 from evalkit.base.types import Image
-from evalkit.compare import flips
+from evalkit.comparison import flips
 from evalkit.report import Evidence
 from evalkit.tasks import images
 from support.rich_report import QUALITY, Cast, drawing, played, tasks, templates

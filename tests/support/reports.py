@@ -16,7 +16,7 @@ from evalkit.base.types import (
     Task,
     Text,
 )
-from evalkit.compare.score import Tally
+from evalkit.comparison.score import Tally
 from evalkit.config.policy import Policy, Rule
 from evalkit.records.checkpoint import Checkpoint
 from evalkit.records.plan import Contender, Plan, PlannedTask

@@ -18,8 +18,8 @@ from PIL import ImageDraw
 from evalkit import report
 from evalkit.base.types import Answer, Engine, Failure, FailureKind, Image, Model, Record, Sample, Text
 from evalkit.cards import PublishedTable
-from evalkit.compare import flips
-from evalkit.compare.score import Tally
+from evalkit.comparison import flips
+from evalkit.comparison.score import Tally
 from evalkit.config import run_config
 from evalkit.config.policy import Policy, Rule
 from evalkit.files import resources as places

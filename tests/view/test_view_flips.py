@@ -11,7 +11,7 @@ from evalkit.records import history, run_record
 from evalkit.records.plan import Contender, Plan, PlannedTask
 from evalkit.records.store import RunRow, Store, verdict_key
 from evalkit.records.terms import Terms
-from evalkit.run import publish
+from evalkit.runs import publish
 from evalkit.view.samples import Filter
 from support.pastruns import failed, sample, write_run
 from support.viewers import indexed

@@ -1,0 +1,245 @@
+"""What one model still owes: the planned samples that the store has no answer for, as requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from evalkit.base.events import Notice, Outset, Progress
+from evalkit.base.types import PASSING, Answer, Failure
+from evalkit.comparison import elsewhere
+from evalkit.comparison.score import Tally
+from evalkit.records.store import settled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from evalkit.base.events import Say
+    from evalkit.base.types import Json, Outcome, Replies, Sample, Task
+    from evalkit.records.plan import Contender, Plan
+    from evalkit.records.store import Store
+    from evalkit.runs.checks import Checks
+    from evalkit.runs.prepare import Source
+
+_REHEARSED = 64
+"""Samples of a task that a rehearsal may choose from."""
+_COUNTS = ("asked the exact way", "fast replies without an answer", "truncations")
+"""Facts of an exam that grow from one server to the next."""
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What one model still owes, and how far each task has come."""
+
+    contender: Contender
+    sources: Sequence[Source]
+    store: Store
+    run: str
+    say: Say
+    checks: Checks
+    remember: Callable[[Ledger], None]
+    """Keeps ``facts`` beyond this process."""
+    waiting: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    """Fingerprint -> (source, position) of the samples without an answer. Equal samples share one request."""
+    deferred: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    """The same of samples that failed in a way that may pass: asked once more when all others have answered."""
+    earlier: dict[str, Mapping[str, Json]] = field(default_factory=dict)
+    """How each task was held on earlier servers of the run: of this process, and of those that were killed."""
+    facts: dict[str, Mapping[str, Json]] = field(default_factory=dict)
+    """How each task was held, by task name, where its harness has something to say."""
+    _tallies: list[Tally] = field(default_factory=list)
+    _reused: list[int] = field(default_factory=list)
+    _told: set[str] = field(default_factory=set)
+    """Notices of this model that have been said."""
+    _last: bool = False
+    """Whether what fails now has been asked once more already."""
+    failed_before: bool = True
+    """Whether all that is owed has failed before: many failures in a row are expected of it then."""
+    answered: bool = False
+    """Whether the model has answered anything at all, now or before."""
+    pending_at_first: int = 0
+    """Requests that the store had no outcome for when the ledger was opened."""
+
+    def __post_init__(self) -> None:
+        """Look every planned sample up in the store."""
+        fingerprint, final = self.contender.fingerprint(), self.contender.final
+        for number, source in enumerate(self.sources):
+            tally = Tally(source.part.task, self.contender.model.label)
+            reused = 0
+            self._tallies.append(tally)
+            self._reused.append(0)
+            for position, record in enumerate(self.store.records(source.part.listing, fingerprint)):
+                entry = source.entries[position]
+                if entry.request and not settled(record.outcome, final):
+                    self.waiting.setdefault(fingerprint(entry.request), []).append((number, position))
+                    self.failed_before &= record.outcome is not None
+                elif record.outcome is not None:
+                    self._count(number, record.sample, record.outcome)
+                    reused += bool(entry.request)
+            self._reused[number] = reused
+            self._tell(number)
+        self.pending_at_first = len(self.waiting)
+
+    def held(self, task: str, facts: Mapping[str, Json]) -> None:
+        """Keep how a task was held, as far as that is known by now; nothing where there is nothing to say."""
+        if not facts:
+            return
+        before = self.earlier.get(task, {})
+        found = with_earlier(before, facts, _COUNTS)
+        if before.get("method", facts.get("method")) != facts.get("method"):
+            found["method"] = "both"
+        if found != self.facts.get(task):
+            self.facts[task] = found
+            self.remember(self)
+
+    def another_server(self) -> None:
+        """What was held so far was held on a server that is no more."""
+        self.earlier |= self.facts
+
+    def task(self, key: str) -> Task:
+        """The task of a request that is still owed."""
+        return self.sources[self.waiting[key][0][0]].part.task
+
+    def settle(self, key: str | tuple[str, ...], outcome: Outcome | Replies) -> None:
+        """Commit what a request brought, and count it for every sample that it answers."""
+        keys = (key,) if isinstance(key, str) else key
+        replies = outcome if isinstance(outcome, tuple) else (outcome,) * len(keys)
+        for one, reply in zip(keys, replies, strict=True):
+            if reply is not None:
+                self._settle(one, reply)
+        self.checks.collect()
+
+    def _settle(self, key: str, outcome: Outcome) -> None:
+        self.store.put(key, outcome, self.run)
+        if isinstance(outcome, Answer) and outcome.elsewhere:
+            self._tell_once(elsewhere.first(self.task(key).name, outcome.elsewhere.place))
+        if isinstance(outcome, Failure) and outcome.kind in PASSING and not self._last:
+            self.deferred[key] = self.waiting.pop(key)
+            return
+        for number, position in self.waiting.pop(key):
+            self._count(number, self.store.sample(self.sources[number].entries[position].sample), outcome)
+            self._tell(number)
+
+    def _tell_once(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self.say(Notice(f"{self.contender.model.label}: {text}"))
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether any sample still has to be asked."""
+        return bool(self.waiting or self.deferred)
+
+    def once_more(self) -> None:
+        """From now on the deferred samples are owed again, and what fails has failed."""
+        self.waiting |= self.deferred
+        self.deferred, self._last, self.failed_before = {}, True, True
+
+    def _count(self, number: int, sample: Sample, outcome: Outcome) -> None:
+        """Add an outcome to its task's tally; an answer that needs a judge is added when it has its verdict."""
+        self.answered = self.answered or isinstance(outcome, Answer)
+        part, tally = self.sources[number].part, self._tallies[number]
+        if not part.checker or not isinstance(outcome, Answer):
+            tally.add(sample, outcome)
+            return
+
+        at_once = True
+
+        def judged(answer: Answer) -> None:
+            tally.add(sample, answer)
+            if not at_once:
+                self._tell(number)
+
+        self.checks.judge(part, sample, outcome, judged)
+        # Verdicts of earlier runs are told together by the caller, not thousands of times.
+        at_once = False
+
+    def _tell(self, number: int) -> None:
+        tally, part = self._tallies[number], self.sources[number].part
+        self.say(
+            Progress(
+                model=self.contender.model.label,
+                task=part.task.name,
+                planned=part.planned,
+                reused=self._reused[number],
+                scored=tally.scored + len(tally.left_out),
+                failed=tally.failed,
+                score=tally.running,
+            )
+        )
+
+    @property
+    def reused(self) -> int:
+        """Samples that were answered before."""
+        return sum(self._reused)
+
+    # --- what is owed, in the order of the rows ---
+
+    def heaviest(self, source: Source) -> list[tuple[str, Sample]]:
+        """The sample of a task that is expected to need the longest prompt, with its key, if it is still owed."""
+        if source.heaviest is None:
+            return []
+        sample, request = source.heaviest
+        key = self.contender.fingerprint()(request)
+        return [(key, sample)] if key in self.waiting else []
+
+    def owing(self) -> list[Source]:
+        """The tasks that have a sample without an answer."""
+        pending = chain(self.waiting.values(), self.deferred.values())
+        numbers = {number for places in pending for number, _ in places}
+        return [source for number, source in enumerate(self.sources) if number in numbers]
+
+    def some(self, source: Source) -> list[Sample]:
+        """A few samples of a task, always the same ones, evenly spread; their pictures are digests only."""
+        asked = [entry for entry in source.entries if entry.request]
+        step = max(1, len(asked) // _REHEARSED)
+        return [self.store.sample(entry.sample) for entry in asked[::step][:_REHEARSED]]
+
+    def pending(self, sources: Sequence[Source]) -> Iterator[tuple[Source, Iterator[tuple[str, Sample]]]]:
+        """Every sample that is still owed with its key, task by task; equal requests of two samples come once."""
+        pending = set(self.waiting)
+        for source in sources:
+            yield source, self._owed_of(source, pending)
+
+    def _owed_of(self, source: Source, pending: set[str]) -> Iterator[tuple[str, Sample]]:
+        fingerprint = self.contender.fingerprint()
+        # Rows are read as far as they are needed: those of a last failed sample may be many gigabytes.
+        for sample, request in source.samples() if pending else ():
+            key = fingerprint(request)
+            if key in pending:
+                pending.remove(key)
+                yield key, sample
+            if not pending:
+                return
+
+
+def outset(plan: Plan, sources: Sequence[Source], repeated: Sequence[Source], store: Store) -> Outset:
+    """What all models of a plan are owed before the first of them is asked.
+
+    Args:
+        plan: The run's.
+        sources: Of the planned tasks.
+        repeated: What the baseline is asked a second time.
+        store: Holds what was answered before.
+    """
+    asked = [(one, sources) for one in plan.contenders]
+    asked += [(plan.repeat, repeated)] if plan.repeat is not None else []
+    pending = {one.model.label: _owed(one, some, store) for one, some in asked}
+    starts = sum(pending[one.model.label] > 0 and not one.model.endpoint for one, _ in asked)
+    return Outset(plan.planned, pending, starts)
+
+
+def _owed(contender: Contender, sources: Sequence[Source], store: Store) -> int:
+    """Planned samples that a model has to be asked for."""
+    fingerprint, final, count = contender.fingerprint(), contender.final, 0
+    for source in sources:
+        keys = [fingerprint(entry.request) for entry in source.entries if entry.request]
+        settled = store.settled_of(keys, final)
+        count += sum(key not in settled for key in keys)
+    return count
+
+
+def with_earlier(before: Mapping[str, Json], now: Mapping[str, Json], counts: Sequence[str]) -> dict[str, Json]:
+    """What is known now, with what was known before where now is silent; ``counts`` are added up."""
+    return {**before, **now, **{name: before.get(name, 0) + now[name] for name in counts if name in now}}

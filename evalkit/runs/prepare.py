@@ -1,0 +1,216 @@
+"""From a config to a plan: models and engines resolved, every planned sample listed in the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalkit import harnesses, serve
+from evalkit.base.errors import DataError, InfrastructureError
+from evalkit.base.events import Stage
+from evalkit.base.identity import digest
+from evalkit.base.printable import counted
+from evalkit.base.types import Engine, Image, Model
+from evalkit.client import control
+from evalkit.comparison import comparability
+from evalkit.config.run_config import check_policy, check_tasks
+from evalkit.records.plan import Contender, PlannedTask, averages
+from evalkit.serve import environment
+from evalkit.tasks import images, registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from evalkit.base.events import Say
+    from evalkit.base.types import Json, Sample, Task
+    from evalkit.config.run_config import Config, ModelChoice
+    from evalkit.harnesses import Harness, Questions
+    from evalkit.records.store import Listed, Store
+
+_PATCH = 16
+"""Pixels on a side of one image token, as in Pixtral: good enough to find the heaviest sample of a task."""
+_LONGEST_EDGE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the samples of a planned task come from, again and again in the same order."""
+
+    part: PlannedTask
+    harness: Harness
+    questions: Questions
+    limit: int | None
+    entries: tuple[Listed, ...]
+    heaviest: tuple[Sample, str] | None
+    """The sample that is expected to need the longest prompt, with its request digest."""
+
+    def samples(self) -> Iterator[tuple[Sample, str]]:
+        """Every planned sample with its request digest; a row that cannot be asked has an empty digest."""
+        return self.questions.samples(self.limit)
+
+
+def tasks(config: Config) -> list[Task]:
+    """The tasks that a config names, with its overrides.
+
+    Raises:
+        UsageError: A task is unknown, or data are given for one that is not among them.
+    """
+    found = registry.chosen(config.tasks, config.suite, [Path(folder) for folder in config.tasks_dir])
+    check_tasks(config, [task.name for task in found])
+    if config.images is not None:
+        found = [replace(task, images=config.images) for task in found]
+    if config.dialect is not None:
+        found = [replace(task, dialect=config.dialect) for task in found]
+    return found
+
+
+def checked(config: Config) -> list[Task]:
+    """The tasks, as ``tasks`` has them, once everything that a user named is known to be there.
+
+    Needs no store, no server and no network: what is wrong with the words alone is told before anything is waited for.
+
+    Raises:
+        UsageError: A task, a model's folder, a file or a difference that was named cannot be.
+        ConfigError: The policy is for rows that the report will not have, or a table of figures is wrong.
+    """
+    found = tasks(config)
+    registry.published(config.published, config.baseline.source)
+    check_policy(config.policy, [task.name for task in found], averages(found, averaged(config)))
+    for name in {choice.source: None for choice in config.models if choice.label not in config.endpoints}:
+        environment.refuse_missing(name)
+    for path in map(Path, config.data.values()):
+        if not path.exists():
+            raise DataError(f"{path}: no such file or folder", fix="check the path given with --data")
+    served = {name for choice in config.models for name in serve.numeric_names(config.serving(choice.label))}
+    comparability.refuse_unknown(config.accept_differences, comparability.run_keys(served))
+    return found
+
+
+def averaged(config: Config) -> tuple[str, ...] | None:
+    """Categories that the suite averages; None for every category with several tasks."""
+    return registry.averages(config.tasks, config.suite, [Path(folder) for folder in config.tasks_dir])
+
+
+def contender(
+    choice: ModelChoice, config: Config, store: Store, say: Say, *, patience_s: float | None = None
+) -> Contender:
+    """A model with its identity and the engine that will serve it.
+
+    A server that already runs is waited for, for ``patience_s`` or as long as the config says.
+    """
+    control.authorization()  # a key that cannot be sent is told before a model is loaded
+    if choice.label not in config.endpoints:
+        model = environment.model(choice.source, choice.label)
+        engine = environment.engine(config.serving(choice.label), model)
+    else:
+        url = config.endpoints[choice.label]
+        patience_s = config.client.patience_s if patience_s is None else patience_s
+        served = control.patiently(url, patience_s, lambda text: say(Stage(f"{choice.label}: {text}")))
+        model, engine = _running(choice, url, config, served)
+    found = Contender(model, engine)
+    return replace(found, epoch=store.epoch(found.identity))
+
+
+def sources(chosen: Iterable[Task], config: Config, store: Store, say: Say) -> list[Source]:
+    """Every task with its samples listed in the store."""
+    found = []
+    for task in chosen:
+        say(Stage(f"reading {task.name}"))
+        found.append(_source(task, config, store, say))
+    return found
+
+
+def _source(task: Task, config: Config, store: Store, say: Say) -> Source:
+    given = config.data.get(task.name)
+    held = harnesses.harness(task)
+    models = [choice.source for choice in config.models]
+    questions = held.questions(task, Path(given) if given else None, lambda text: say(Stage(text)), models)
+    planned = questions.planned(config.limit)
+    scan = _Scan(task)
+    listing, entries = store.write_listing(
+        scan.over(questions.samples(config.limit)), note=f"{task.name} {questions.revision}"
+    )
+    if len(entries) != planned:
+        raise DataError(
+            f"{task.name}: {counted(len(entries), 'row')} could be read, expected were {planned:,}",
+            fix="the data files are damaged or changed while they were read; fetch them again",
+        )
+    drawn = planned < questions.available and questions.drawn(config.limit)
+    part = PlannedTask(task, listing, planned, questions.available, questions.revision, questions.checker, drawn)
+    return Source(part, held, questions, config.limit, tuple(entries), scan.heaviest)
+
+
+def shortened(source: Source, count: int, store: Store) -> Source:
+    """Some samples of a source, drawn where that is possible, listed as a source of their own."""
+    task, limit = source.part.task, count if source.limit is None else min(count, source.limit)
+    listing, entries = store.write_listing(source.questions.samples(limit), note=f"{task.name} {source.part.revision}")
+    drawn = source.questions.drawn(limit)
+    part = replace(source.part, listing=listing, planned=len(entries), drawn=drawn)
+    return replace(source, part=part, limit=limit, entries=tuple(entries), heaviest=None)
+
+
+def drawn_rows(found: Iterable[Source]) -> dict[str, list[int]]:
+    """Task to the rows of its data that were drawn, in the order of its samples: where their pictures are."""
+    rows = {one.part.task.name: one.questions.rows(one.limit) for one in found if one.part.drawn}
+    return {task: list(places) for task, places in rows.items() if places is not None}
+
+
+class _Scan:
+    """Looks at every planned sample once: ids must be unique, and the longest prompt is worth knowing early."""
+
+    def __init__(self, task: Task) -> None:
+        self.heaviest: tuple[Sample, str] | None = None
+        self._task = task
+        self._weight = 0
+        self._ids: set[str] = set()
+
+    def over(self, planned: Iterator[tuple[Sample, str]]) -> Iterator[tuple[Sample, str]]:
+        """Pass samples through."""
+        for sample, request in planned:
+            if sample.id in self._ids:
+                raise DataError(
+                    f"{self._task.name}: two rows have the id '{sample.id}'",
+                    fix="pairs are made by id: give every row an id of its own",
+                )
+            self._ids.add(sample.id)
+            weight = prompt_weight(sample) if request else 0
+            if weight > self._weight:
+                self._weight, self.heaviest = weight, (sample, request)
+            yield sample, request
+
+
+def prompt_weight(sample: Sample) -> int:
+    """About how many prompt tokens a sample needs; good for comparing samples, not for counting tokens."""
+    weight = 0
+    for part in sample.content:
+        if isinstance(part, Image):
+            width, height = images.weight(part.data)
+            scale = min(1.0, _LONGEST_EDGE / max(width, height, 1))
+            weight += (int(width * scale) // _PATCH + 1) * (int(height * scale) // _PATCH + 1)
+        else:
+            weight += len(part.text) // 3
+    return weight
+
+
+def _running(
+    choice: ModelChoice, url: str, config: Config, served: Sequence[Mapping[str, Json]]
+) -> tuple[Model, Engine]:
+    """A model on a server that evalkit did not start: its weights are known only as far as its name tells."""
+    alias, revision = config.served_as.get(choice.label), config.endpoint_is.get(choice.label)
+    names = [choice.source, choice.label, *([alias] if alias else [])]
+    fitting = (one for key in ("id", "root") for name in names for one in served if one.get(key) == name)
+    entry = next(fitting, None)
+    if entry is None:
+        raise InfrastructureError(
+            f"{url} serves {', '.join(one['id'] for one in served) or 'no model'}, not {choice.source}",
+            fix=f"check --endpoint, name the model as the server does, or add --served-as {choice.label}=NAME",
+        )
+    root = entry.get("root")
+    # vLLM lists every name of one model, and its responses give the first of them.
+    same = [one["id"] for one in served if isinstance(root, str) and one.get("root") == root]
+    also = dict.fromkeys(name for name in [*same, *([alias] if alias else [])] if name != entry["id"])
+    identity = digest([choice.label, entry["id"], root, *([revision] if revision else [])])
+    model = Model(choice.label, entry["id"], f"name:{identity}", url, tuple(also), named=choice.source)
+    stated = control.version(url) or "unknown"
+    return model, Engine("endpoint", stated, "unknown", {"max_model_len": entry.get("max_model_len")})

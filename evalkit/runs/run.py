@@ -1,0 +1,389 @@
+"""The loop: resolve the models, list the samples, let each model answer what the store lacks, publish."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections import Counter
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import RLock, get_ident
+from typing import TYPE_CHECKING
+
+from evalkit import __version__, serve
+from evalkit.base.errors import (
+    EvalkitError,
+    FullDiskError,
+    InfrastructureError,
+    OutputError,
+    SandboxError,
+    StoreError,
+)
+from evalkit.base.events import Notice, Stage
+from evalkit.base.identity import file_name
+from evalkit.client import SendingPolicy
+from evalkit.files import scratch
+from evalkit.harnesses.chat import Chat
+from evalkit.records import run_record
+from evalkit.records.plan import Plan
+from evalkit.records.store import RunRow, Store
+from evalkit.report import words
+from evalkit.runs import asking, invalidation, prepare, publish, refusals, saved_run, vouching
+from evalkit.runs.checks import FROM_STORE, Checks
+from evalkit.runs.pending import Ledger, outset, with_earlier
+from evalkit.serve import environment, tools
+from evalkit.tasks import registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from evalkit.base.events import Event, Say
+    from evalkit.base.types import Json, Task
+    from evalkit.config.run_config import Config, Serving
+    from evalkit.records.plan import Contender
+    from evalkit.report import Report
+    from evalkit.runs.prepare import Source
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that has come to its end."""
+
+    id: str
+    folder: Path
+    report: Report
+    asked: int
+    """Requests that this run sent."""
+    reused: int
+    """Samples whose outcome was in the store."""
+    nothing_to_do: bool
+    """Every answer was in the store, and the same command had finished before."""
+    lost: InfrastructureError | None = None
+    """Why models are missing from the report; None when every model could be asked."""
+
+
+def run(config: Config, say: Say) -> Finished:
+    """Compare a baseline with its candidates, continuing where an earlier run of the same plan stopped.
+
+    Raises:
+        EvalkitError: Something that the user, the data or the world must mend; nothing answered so far is lost.
+    """
+    output = Path(config.output)
+    tasks = prepare.checked(config)
+    with Store(output) as store:
+        this = _Run(config, tasks, store, output, say)
+        try:
+            return this.carry_out()
+        except EvalkitError as error:
+            this.tell_tools(error)
+            raise
+
+
+class _Run:
+    """One run; its steps in the order in which they happen."""
+
+    def __init__(self, config: Config, tasks: Sequence[Task], store: Store, output: Path, say: Say) -> None:
+        self._config, self._tasks, self._store, self._output = config, tasks, store, output
+        self._say_outside = say
+        self._notices: list[str] = []
+        self._row: RunRow | None = None
+        self._turn = RLock()
+        self._stores_in = get_ident()
+        self._standings: dict[str, Json] = {}
+        """Label of a server that evalkit did not start to what its stored answers are worth."""
+        self._unkept = False
+        """A notice has come that the store does not have yet."""
+        self._missing: dict[str, InfrastructureError] = {}
+        """Why a model did not answer everything, by label."""
+
+    def say(self, event: Event) -> None:
+        """Pass an event on, and keep notices for the report. Any thread may call it: they take turns."""
+        with self._turn:
+            if isinstance(event, Notice) and event.text not in self._notices:
+                self._notices.append(event.text)
+                self._unkept = True
+            # Soon: what is worth telling must not be lost with a killed process. One thread alone may use the store;
+            # what another tells is kept with the next event of that one.
+            if self._unkept and self._row is not None and get_ident() == self._stores_in:
+                self._unkept = False
+                self._row = replace(self._row, body={**self._row.body, "notices": self._notices})
+                self._store.keep_run(self._row)
+            self._say_outside(event)
+
+    def carry_out(self) -> Finished:
+        """Everything."""
+        self._clear_orphans()
+        self._tell_of_withdrawn()
+        self._config = tools.settled(self._config, self._say_outside)
+        plan, sources, repeated = self._plan()
+        for text in publish.forewarnings(plan, self._config.accept_differences, self._serving.python):
+            self.say(Stage(f"warning: {text}"))
+        row, finished_before = self._begin(plan)
+        folder = self._output / row.id
+        publish.own_folder(folder)
+        facts = {"plan": run_record.plan_json(plan), "provenance": self._provenance(plan)}
+        row = replace(row, body={**row.body, **facts, "rows": prepare.drawn_rows(sources)})
+        self._keep(row, folder)
+        with Checks(sources, self._store, self.say, unsafe=self._config.unsafe_exec) as checks:
+            checks.start(plan.asked)
+            self.say(outset(plan, sources, repeated, self._store))
+            ledgers = self._each(plan, lambda one: self._answer(one, sources, checks, row.id, folder))
+            if plan.repeat is not None and plan.baseline.model.label not in self._missing:
+                ledgers.append(self._answer(plan.repeat, repeated, checks, row.id, folder))
+            checks.finish()
+            self._remember_checks(checks)
+        asked = sum(ledger.pending_at_first for ledger in ledgers)
+        row = self._remember_terms(row.id, plan)
+        built = saved_run.report(row, self._store)
+        for text in built.doubts:
+            self.say(Notice(text))
+        if not any(score.scored for line in built.rows for score in line.scores.values()):
+            if self._missing:
+                raise next(iter(self._missing.values()))
+            raise publish.nothing_scored(row.id, built, plan, self._store)
+        self.say(Stage("writing the report"))
+        publish.write(folder, built, self._store, sources)
+        self._keep(replace(row, finished=not self._missing), folder)
+        reused = sum(ledger.reused for ledger in ledgers)
+        idle = finished_before and not asked and not self._missing
+        return Finished(row.id, folder, built, asked, reused, nothing_to_do=idle, lost=self._lost())
+
+    def _clear_orphans(self) -> None:
+        """Clear away what a killed evalkit left behind; that it is dead is proved by its locks."""
+        scratch.sweep()
+        for orphan in serve.orphans(self._output):
+            pids = ", ".join(map(str, orphan.pids))
+            self._say_outside(Notice(f"stopping a server that an earlier run left behind: {pids}"))
+            serve.stop_orphan(orphan)
+
+    def _tell_of_withdrawn(self) -> None:
+        if count := self._store.withdrawn:
+            self.say(
+                Notice(
+                    f"answers in {self._store.path} that their server had ended (aborted, filtered or in error) and "
+                    f"that were kept as whole ones: {count:,}; they count as failures now, in every run, and are asked "
+                    "again"
+                )
+            )
+
+    def _plan(self) -> tuple[Plan, list[Source], list[Source]]:
+        """Resolve models and samples: from here on everything is named by its content."""
+        config, tasks = self._config, self._tasks
+        contenders = [prepare.contender(choice, config, self._store, self.say) for choice in config.models]
+        refusals.refuse(config.serving, contenders, tasks, self.say)
+        again = replace(contenders[0], model=replace(contenders[0].model, label=config.baseline.again.label))
+        *contenders, again = _numbered([*contenders, again])
+        for text in registry.replaced([Path(folder) for folder in config.tasks_dir]):
+            self.say(Notice(text))
+        sources = prepare.sources(tasks, config, self._store, self.say)
+        smoke = any(source.part.smoke for source in sources)
+        plan = Plan(contenders[0], tuple(contenders[1:]), tuple(source.part for source in sources), smoke)
+        repeated = [prepare.shortened(one, config.noise_floor, self._store) for one in sources if config.noise_floor]
+        if repeated:
+            plan = replace(plan, repeat=again, repeated=tuple(source.part for source in repeated))
+        return self._afresh(plan) if config.fresh else self._vouched(plan, sources), sources, repeated
+
+    def _vouched(self, plan: Plan, sources: Sequence[Source]) -> Plan:
+        """The plan, with the stored answers of servers set aside that may have become others since."""
+        row = self._store.latest_run(plan.key)
+        if row is not None and not row.finished:
+            self._standings = row.body.get("provenance", {}).get("endpoints", {})
+            return plan
+        stale = set()
+        for one in (one for one in plan.contenders if one.model.endpoint):
+            label = one.model.label
+            revision = self._config.endpoint_is.get(label, "")
+            found = vouching.standing(one, sources, self._store, revision, self._policy)
+            self._standings[label] = found.facts
+            if found.how == "afresh":
+                stale.add(one.identity)
+                self.say(Notice(f"{label}: {words.standing(found.facts)}"))
+            elif found.how == "compared":
+                self.say(Stage(f"{label}: {words.standing(found.facts)}"))
+        return self._in_next_epoch(plan, stale)
+
+    def _afresh(self, plan: Plan) -> Plan:
+        """The plan with its models' stored answers set aside, unless it continues a run that did so."""
+        row = self._store.latest_run(plan.key)
+        if row is not None and row.body.get("fresh") and not row.finished:
+            return plan
+        return self._in_next_epoch(plan, {one.identity for one in plan.contenders})
+
+    def _in_next_epoch(self, plan: Plan, identities: Iterable[str]) -> Plan:
+        """The plan with the stored answers of some of its models set aside."""
+        epochs = {key: self._store.next_epoch(key) for key in identities}
+        baseline, *candidates = [replace(one, epoch=epochs.get(one.identity, one.epoch)) for one in plan.contenders]
+        again = plan.repeat and replace(plan.repeat, epoch=baseline.epoch)
+        return replace(plan, baseline=baseline, candidates=tuple(candidates), repeat=again)
+
+    def _begin(self, plan: Plan) -> tuple[RunRow, bool]:
+        """The run of this plan: the one that was begun before, or a new one."""
+        row = self._store.latest_run(plan.key)
+        if row is None:
+            began = datetime.now(UTC)
+            row = RunRow(
+                f"{began:%Y%m%d-%H%M%S}-{plan.key[:6]}",
+                plan.key,
+                finished=False,
+                body={"began": began.isoformat(), "fresh": self._config.fresh},
+            )
+            self.say(Stage(f"run {row.id}"))
+            self._tell_what_moved(row.id, plan)
+            return row, False
+        self._notices = list(dict.fromkeys([*row.body.get("notices", ()), *self._notices]))
+        self.say(Stage(f"{'looking at' if row.finished else 'continuing'} run {row.id}"))
+        return replace(row, finished=False), row.finished
+
+    def _tell_what_moved(self, run_id: str, plan: Plan) -> None:
+        """Say why answers of the run before are asked again, if they are."""
+        before = saved_run.latest(self._store, [one.model.label for one in plan.contenders], but=run_id)
+        found = invalidation.moved(before.body["plan"], run_record.plan_json(plan)) if before else []
+        if before and found:
+            self.say(Notice(invalidation.sentence(before.id, found)))
+
+    def _each(self, plan: Plan, answer: Callable[[Contender], Ledger]) -> list[Ledger]:
+        """Every model in turn; one that cannot be served never costs the others their report."""
+        found = []
+        for one in plan.contenders:
+            try:
+                found.append(answer(one))
+            except (StoreError, SandboxError):
+                raise
+            except InfrastructureError as error:
+                self._missing[one.model.label] = error
+                if one is not plan.contenders[-1]:
+                    self.say(Stage(f"warning: {error.message}; the other models go on"))
+        return found
+
+    def _lost(self) -> InfrastructureError | None:
+        """One error for all models that are missing: the first one's, with what the report holds instead."""
+        if not self._missing:
+            return None
+        labels, (first, *_) = ", ".join(self._missing), self._missing.values()
+        fix = f"{first.fix}; the report of what there is is written, missing: {labels}"
+        return type(first)(first.message, fix=fix, evidence=first.evidence)
+
+    def _answer(self, one: Contender, sources: Sequence[Source], checks: Checks, run_id: str, folder: Path) -> Ledger:
+        """Let one model answer what it owes."""
+        held = self._row.body.get("exams", {}).get(one.model.label, {}) if self._row is not None else {}
+        ledger = Ledger(one, sources, self._store, run_id, self.say, checks, self._remember_exams, earlier={**held})
+        self._remember_reused(ledger)
+        if ledger.has_pending:
+            self._ask(ledger, folder)
+        return ledger
+
+    def _ask(self, ledger: Ledger, folder: Path) -> None:
+        config, one = self._config, ledger.contender
+        serving = config.serving(one.model.label)
+        way = asking.AskingRules(self._policy, allow_overlong=config.allow_overlong)
+        if one.model.endpoint:
+            asking.on_endpoint(ledger, one.model.endpoint, one.model.source, way)
+        else:
+            left_out = serve.dropped(config.serve.env)
+            if left_out and (text := serve.not_passed_on(left_out)) not in self._notices:
+                self.say(Notice(text))
+            log = folder / "server" / f"{file_name(one.model.label)}.log"
+            asking.on_own_server(ledger, serving, way, log)
+
+    @property
+    def _serving(self) -> Serving:
+        """How the baseline is served; what is asked of any server is measured by it."""
+        return self._config.serving(self._config.baseline.label)
+
+    @property
+    def _policy(self) -> SendingPolicy:
+        client = self._config.client
+        window = client.window or serve.window(self._serving)
+        return SendingPolicy(
+            window=window, tries=client.tries, deadline_s=client.deadline_s, patience_s=client.patience_s
+        )
+
+    def _remember_exams(self, ledger: Ledger) -> None:
+        """Keep how the exams were held: a later look at the run asks nothing, and still has to say it."""
+        if self._row is not None:
+            exams, label = self._row.body.get("exams", {}), ledger.contender.model.label
+            exams = {**exams, label: {**exams.get(label, {}), **ledger.facts}}
+            self._row = replace(self._row, body={**self._row.body, "exams": exams})
+            self._store.keep_run(self._row)
+
+    def _remember_reused(self, ledger: Ledger) -> None:
+        """Say of an exam whose answers all come from other runs that this one did not hold it."""
+        owing = [source.part.task.name for source in ledger.owing()]
+        for source in ledger.sources:
+            name = source.part.task.name
+            # Other tasks are asked in one way only, of which there is nothing to say.
+            if name not in owing and name not in ledger.earlier and not isinstance(source.harness, Chat):
+                ledger.held(name, {"answers": FROM_STORE})
+
+    def _remember_checks(self, checks: Checks) -> None:
+        """Keep how answers were judged; what earlier parts of the run judged is counted with it."""
+        if self._row is not None:
+            before = self._row.body.get("checks", {})
+            found = {name: _judged(before.get(name, {}), facts) for name, facts in checks.facts.items()}
+            self._row = replace(self._row, body={**self._row.body, "checks": {**before, **found}})
+            self._store.keep_run(self._row)
+
+    def _remember_terms(self, run_id: str, plan: Plan) -> RunRow:
+        """Keep what the report is judged by; returns the run as any later look at it will find it."""
+        if self._row is not None:
+            missing = {label: error.message for label, error in self._missing.items()}
+            body = {**self._row.body, "notices": self._notices, "missing": missing}
+            terms = run_record.terms_json(publish.terms(self._config, plan, body))
+            self._store.keep_run(replace(self._row, body={**body, "terms": terms}))
+        return saved_run.find(run_id, self._store)
+
+    def tell_tools(self, error: EvalkitError) -> None:
+        """Leave files for those who wait for a report that will not come."""
+        if self._row is not None:
+            # Where the disk is full, the error itself says so.
+            with suppress(OutputError, FullDiskError):
+                publish.write_stopped(self._output / self._row.id, saved_run.plan(self._row), error)
+
+    def _provenance(self, plan: Plan) -> dict[str, Json]:
+        """What ran, and how to run it again."""
+        config = self._config
+        served = [one for one in plan.contenders if not one.model.endpoint]
+        return {
+            **environment.provenance(self._serving),
+            "endpoints": self._standings,
+            "environments": {one.model.label: tools.provenance(config.serving(one.model.label)) for one in served},
+            "config": {**asdict(config), "serve": {**asdict(config.serve), "env": serve.shown(config.serve)}},
+            "commands": {
+                one.model.label: shlex.join(serve.command(config.serving(one.model.label), one.model, 8000))
+                for one in served
+            },
+        }
+
+    def _keep(self, row: RunRow, folder: Path) -> None:
+        """Write the run's row and ``run.json``."""
+        self._row = row = replace(row, body={**row.body, "notices": self._notices})
+        self._store.keep_run(row)
+        facts = {
+            "schema_version": SCHEMA_VERSION,
+            "evalkit": __version__,
+            "run": row.id,
+            "finished": row.finished,
+            **row.body,
+        }
+        publish.write_text(folder / "run.json", [json.dumps(facts, indent=2, sort_keys=True) + "\n"])
+
+
+def _numbered(contenders: Iterable[Contender]) -> list[Contender]:
+    """Contenders with their attempts: how many of the same identity stand before each."""
+    seen: Counter[str] = Counter()
+    found = []
+    for one in contenders:
+        found.append(replace(one, attempt=seen[one.identity]))
+        seen[one.identity] += 1
+    return found
+
+
+def _judged(before: Mapping[str, Json], now: Mapping[str, Json]) -> dict[str, Json]:
+    """What a checker says of its work, with the work of earlier parts of the run: no answer is judged twice."""
+    # A run that only looks again at what it has judged itself has nothing new to say of how that was done.
+    now = {name: value for name, value in now.items() if name != "verdicts" or not before}
+    return with_earlier(before, now, ("answers", "programs", "retried"))

@@ -1,0 +1,163 @@
+"""A run that has ended, opened again: found by its name, and made into its report from the store alone."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalkit.base.errors import StoreError, UsageError, near_miss
+from evalkit.base.printable import part_of
+from evalkit.base.types import Answer
+from evalkit.records import run_record
+from evalkit.records.store import FILE, Store
+from evalkit.records.storefile import reading
+from evalkit.runs import publish
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from evalkit.config.policy import Policy
+    from evalkit.records.plan import Plan
+    from evalkit.records.store import RunRow
+    from evalkit.records.terms import Terms
+    from evalkit.report import Report
+
+LATEST = "latest"
+_NAMED = 8
+"""Runs that a message names when none is close."""
+
+
+@contextmanager
+def opened(name: str, output: Path) -> Iterator[tuple[RunRow, Store, Path]]:
+    """A run with every outcome that it planned, its store, and its folder.
+
+    Args:
+        name: An id, the beginning of one, the folder of a run, or ``latest``.
+        output: The folder of the store, where ``name`` does not say.
+
+    Raises:
+        EvalkitError: There is no such run, or the store lacks something of it.
+    """
+    folder, key = place(name, output)
+    with Store(folder, write=False) as store, reading(store.path):
+        row = find(key, store)
+        check(row, store)
+        yield row, store, folder / row.id
+
+
+def place(name: str, output: Path) -> tuple[Path, str]:
+    """The folder of the store and the name of a run: ``name`` is an id, the folder of a run, or ``latest``."""
+    folder = Path(name)
+    if name != LATEST and (folder / "run.json").is_file():
+        folder = folder.resolve()
+        return folder.parent, folder.name
+    return output, name
+
+
+def find(name: str, store: Store) -> RunRow:
+    """The run that a user means: an id, the beginning of one, or ``latest``.
+
+    Raises:
+        UsageError: There is none, with the near miss; or there are several.
+    """
+    ids = store.run_ids()
+    found = ids[-1:] if name == LATEST else [one for one in ids if one == name]
+    found = found or [one for one in ids if name and one.startswith(name)]
+    if len(found) > 1:
+        raise UsageError(f"'{name}' could be {', '.join(found)}", fix="write more of the id")
+    row = store.run(found[0]) if found else None
+    if row is None:
+        what = f"{store.path}: no run '{name}'" if ids else f"{store.path}: no run has begun here"
+        raise UsageError(what, fix=_near(name, ids) if ids else "start one with `evalkit run`")
+    return row
+
+
+def plan(row: RunRow) -> Plan:
+    """The plan of a run.
+
+    Raises:
+        StoreError: The store does not say, or not in words that this evalkit understands.
+    """
+    try:
+        return run_record.plan_from(row.body["plan"])
+    except (KeyError, ValueError) as error:
+        raise _unreadable(row, error) from error
+
+
+def terms(row: RunRow) -> Terms:
+    """What the report of a run is judged by.
+
+    Raises:
+        StoreError: The store does not say, or not in words that this evalkit understands.
+    """
+    try:
+        return run_record.terms_from(row.body)
+    except (KeyError, ValueError) as error:
+        raise _unreadable(row, error) from error
+
+
+def report(row: RunRow, store: Store, *, policy: Policy | None = None) -> Report:
+    """The report of a run, scored again from the store; equal to the one that the run itself made.
+
+    With a ``policy`` it is judged by that one instead of its own.
+
+    Raises:
+        StoreError: The store does not say how, or not in words that this evalkit understands.
+    """
+    own = terms(row)
+    try:
+        notices, provenance = row.body["notices"], row.body["provenance"]
+    except KeyError as error:
+        raise _unreadable(row, error) from error
+    judged = own if policy is None else replace(own, policy=policy)
+    return publish.build(plan(row), store, judged, notices=notices, provenance=provenance)
+
+
+def check(row: RunRow, store: Store) -> None:
+    """See that the store has an outcome for everything that a run planned, but for models that it reported as missing.
+
+    Raises:
+        UsageError: Something is missing: the run has not finished, or its answers are in another store.
+    """
+    planned = missing = 0
+    for one, part in plan(row).asked:
+        if one.model.label in row.body.get("terms", {}).get("missing", {}):
+            continue
+        settled = 0
+        for record in store.records(part.listing, one.fingerprint(), part.checker):
+            unjudged = part.checker and isinstance(record.outcome, Answer) and record.outcome.verdict is None
+            settled += record.outcome is not None and not unjudged
+        planned += part.planned
+        missing += part.planned - settled
+    if missing:
+        raise UsageError(
+            f"run {row.id}: {part_of(missing, planned, 'outcome', ('is', 'are'))} not in {store.path}",
+            fix="finish it with the command that began it" if not row.finished else "name the folder of its own store",
+        )
+
+
+def latest(store: Store, labels: Sequence[str], but: str) -> RunRow | None:
+    """The newest finished run, other than ``but``, that has a model of one of these labels."""
+    wanted = set(labels)
+    for key in reversed(store.run_ids()):
+        row = store.run(key)
+        if key == but or row is None or not row.finished or "plan" not in row.body:
+            continue
+        if wanted & {one["model"]["label"] for one in row.body["plan"]["models"]}:
+            return row
+    return None
+
+
+def _near(name: str, ids: Sequence[str]) -> str:
+    """The id that was nearly typed, or else the newest ones."""
+    close = near_miss(name, [*ids, LATEST])
+    return close if close.startswith("did") else near_miss(name, ids[-_NAMED:])
+
+
+def _unreadable(row: RunRow, error: Exception) -> StoreError:
+    return StoreError(
+        f"{FILE}: run {row.id} was kept by another evalkit and does not say how its report was made ({error})",
+        fix="run the same command again: its answers are reused",
+    )
