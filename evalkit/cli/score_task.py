@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evalkit.base import printable
-from evalkit.base.errors import NothingScoredError, UsageError
+from evalkit.base.errors import UsageError
 from evalkit.base.types import Answer
 from evalkit.cli.ending import notice
 from evalkit.comparison.score import Tally
@@ -29,7 +29,6 @@ def score_task(file: Path, name: str, *, data: Path | None, sanitize: bool, unsa
 
     Raises:
         UsageError: The task is not one whose answers other tools leave.
-        NothingScoredError: The file holds no answer that could be scored.
     """
     (task,) = registry.chosen((name,), None)
     if task.benchmark == "humaneval":
@@ -50,10 +49,6 @@ def score_task(file: Path, name: str, *, data: Path | None, sanitize: bool, unsa
         if answer.verdict is not None:
             judgements.append({"id": sample.id, **answer.verdict})
     _show(task, tally, judgements, as_json=as_json)
-    if not tally.scored:
-        # A mean of nothing must not look like a score.
-        said = f"{file}: no answer to {name} could be scored"
-        raise NothingScoredError(said, fix="name a file with answers to this task")
 
 
 def _judged(
