@@ -329,7 +329,8 @@ def _would_decide(one: Comparison, more: MoreSamples, threshold: str) -> str:
     """How many more samples would decide, as far as that is known and as far as there are any."""
     room = None if one.available is None else max(0, one.available - one.n)
     kind = "average" if one.parts else "task"
-    if room is not None and more.fewest > room:
+    # An estimate of none at all says that one might do: there has to be one.
+    if room is not None and max(1, more.fewest) > room:
         has = (
             f"all {one.n:,} samples are asked"
             if room == 0

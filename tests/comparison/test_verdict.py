@@ -67,6 +67,12 @@ def test_a_task_that_is_too_small_is_said_to_be():
     assert "cannot decide" not in verdict.sentence(judged(compared(900, 500, 20, 10)))
 
 
+def test_a_task_that_misses_by_a_hair_is_not_told_to_ask_what_it_has_not():
+    found = judged(compared(200, 184, available=200), 98.0)
+    assert found.more.fewest == 0
+    assert "this task cannot decide at 98 %: all 200 samples are asked" in verdict.sentence(found)
+
+
 def test_how_many_more_samples_decide_is_a_range_that_ends_where_the_task_does():
     """Found 1.7 standard errors above 99 %: the true distance may be a quarter of that, or twice."""
     near = compared(4000, 2400, 100, 100)

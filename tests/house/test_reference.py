@@ -4,7 +4,6 @@ import dataclasses
 import enum
 import json
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args, get_origin, get_type_hints
@@ -20,14 +19,11 @@ from evalkit.files import resources
 from evalkit.tasks import metrics
 from evalkit.tasks.benchmarks import BENCHMARKS, HARNESSED
 from evalkit.tasks.task_file import Suite
+from reference import commands, declared, results
+from reference.blocks import BLOCKS
+from reference.markdown import filled, table
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools"))
-
-from reference import commands, declared, results  # noqa: E402 - the tools are no part of the package
-from reference.blocks import BLOCKS  # noqa: E402
-from reference.markdown import filled, table  # noqa: E402
-
 OWN_VARIABLES = {"EVALKIT_SERVER", "EVALKIT_COMPLETE"}
 """Set by evalkit itself: the mark of its servers, and what click asks of a completion script."""
 REFERENCE = ROOT / "docs/reference"
