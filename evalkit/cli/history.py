@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from evalkit.records.history import Point, RunLine
+    from evalkit.report import PrintedScores
 
 
 _ROOM = 60
@@ -83,6 +84,8 @@ def _show(line: RunLine, console: Console, found: Iterable[str]) -> None:
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
+    from evalkit import report  # noqa: PLC0415
+
     head = Text.assemble((line.title, "bold"), f"  {line.candidate} beside {line.baseline}  ")
     console.print(head.append(_drawn(line), style="cyan"))
     table = Table(box=None, pad_edge=False)
@@ -91,8 +94,9 @@ def _show(line: RunLine, console: Console, found: Iterable[str]) -> None:
     for name in ("baseline", "candidate", "recovery (%)", "95 % interval", "paired"):
         table.add_column(name, justify="right", overflow="fold")
     judged = any(point.verdict for point in line.points)
-    if judged:
-        table.add_column("verdict", overflow="fold")
+    own = any(report.point_scores(point).own for point in line.points)
+    for name in (*(["verdict"] if judged else []), *(["on all answered"] if own else [])):
+        table.add_column(name, overflow="fold")
     notes: list[str] = []
     for point in line.points:
         mark = ""
@@ -101,7 +105,7 @@ def _show(line: RunLine, console: Console, found: Iterable[str]) -> None:
             mark = f"▲{len(notes)} "
         table.add_row(
             Text.assemble((mark, "yellow"), point.run, " (smoke)" if point.smoke else ""),
-            *_cells(point)[: None if judged else -1],
+            *_cells(point, report.point_scores(point), judged=judged, own=own),
         )
     console.print(table)
     for number, note in enumerate(notes, 1):
@@ -120,13 +124,17 @@ def _drawn(line: RunLine) -> str:
     return "".join(f"│{block}" if one.changed else block for block, one in zip(blocks, line.points, strict=True))
 
 
-def _cells(point: Point) -> list[str]:
+def _cells(point: Point, scores: PrintedScores, *, judged: bool, own: bool) -> list[str]:
     ends = "–" if point.interval is None else f"{point.interval[0]:.2f} to {point.interval[1]:.2f}"
     paired = "–" if point.paired is None else f"{point.paired}/{point.planned}"
-    verdict = (point.verdict or "").replace("_", " ")
     recovery = "–" if point.percent is None else f"{point.percent:.2f}"
-    return [_score(point.baseline), _score(point.candidate), recovery, ends, paired, verdict]
-
-
-def _score(value: float | None) -> str:
-    return "–" if value is None else f"{value * 100:.2f}"
+    verdict = [(point.verdict or "").replace("_", " ")] if judged else []
+    return [
+        scores.baseline,
+        scores.candidates["candidate"],
+        recovery,
+        ends,
+        paired,
+        *verdict,
+        *([scores.own] if own else []),
+    ]

@@ -70,6 +70,7 @@ class Point:
     run: str
     began: str
     baseline: float | None
+    """Over the samples that both answered, like the candidate's; over all its own where the file tells no other."""
     candidate: float | None
     percent: float | None
     interval: tuple[float, float] | None
@@ -80,6 +81,8 @@ class Point:
     smoke: bool
     min_recovery: float | None = None
     """What the run asked of this row, in percent."""
+    own: tuple[float | None, float | None] = (None, None)
+    """Baseline's and candidate's own mean over all that each answered; None where the file does not tell."""
     changed: tuple[str, ...] = ()
     """What is not as it was at the point before, such as ``vLLM 0.31.0 → 0.32.0``."""
 
@@ -311,11 +314,15 @@ def _line(key: tuple[str, str, str], rows: Sequence[tuple[PastRun, _Row]]) -> Ru
 def _point(run: PastRun, row: _Row, label: str, changed: tuple[str, ...]) -> Point:
     found = _dict(_dict(row.body.get("recovery")).get(label))
     scores = _dict(row.body.get("scores"))
+    own = (
+        _first(_dict(scores.get(run.baseline)).get("score"), row.body.get("baseline")),
+        _first(_dict(scores.get(label)).get("score")),
+    )
     return Point(
         run.id,
         run.began,
-        _first(found.get("baseline"), _dict(scores.get(run.baseline)).get("score"), row.body.get("baseline")),
-        _first(found.get("candidate"), _dict(scores.get(label)).get("score")),
+        _first(found.get("baseline"), own[0]),
+        _first(found.get("candidate"), own[1]),
         _first(found.get("percent")),
         interval(found),
         verdict(row.body, label),
@@ -323,6 +330,7 @@ def _point(run: PastRun, row: _Row, label: str, changed: tuple[str, ...]) -> Poi
         found.get("planned"),
         run.smoke,
         _first(found.get("min_recovery")),
+        own,
         changed,
     )
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from evalkit.report.accuracy import decimals, table
+from evalkit.report.accuracy import PrintedScores, decimals, file_pair, point_scores, printed, table
 from evalkit.report.as_card import model_card
 from evalkit.report.as_html import html
 from evalkit.report.as_json import comparison_json, judgement_json, outcome_json, results, results_text
@@ -46,6 +46,7 @@ __all__ = [
     "Comparability",
     "Evidence",
     "NoiseFloor",
+    "PrintedScores",
     "Published",
     "Report",
     "Row",
@@ -56,6 +57,7 @@ __all__ = [
     "decimals",
     "differences",
     "drift_table",
+    "file_pair",
     "html",
     "judgement_json",
     "junit",
@@ -67,6 +69,8 @@ __all__ = [
     "outside",
     "own_card",
     "percent",
+    "point_scores",
+    "printed",
     "published_table",
     "recovery_text",
     "results",

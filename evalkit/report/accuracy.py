@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from evalkit.comparison.pairs import Comparison
     from evalkit.comparison.verdict import Judgement
+    from evalkit.records.history import Point
     from evalkit.report.facts import Average, Report
 
 _PLACES: Final = range(2, 7)
@@ -49,6 +51,19 @@ class AccuracyRow:
     def apart(self) -> bool:
         """Whether the candidates are compared on other samples of the task."""
         return len({(one.comparison.n, self.baselines[label]) for label, one in self.judgements.items()}) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedScores:
+    """PrintedScores of one row in percent, with as many decimals as make their ratio the printed recovery."""
+
+    baseline: str
+    """Over the pairs, where all candidates have the same score of it; otherwise on all that it answered."""
+    baselines: Mapping[str, str]
+    """Over each candidate's pairs, by its label."""
+    candidates: Mapping[str, str]
+    own: str
+    """Each model's own mean over all that it answered, where that is another than the one shown; otherwise empty."""
 
 
 def rows(report: Report) -> list[AccuracyRow]:
@@ -101,6 +116,51 @@ def pair(one: Comparison) -> tuple[str, str]:
     return _text(one.baseline, places), _text(one.candidate, places)
 
 
+def printed(
+    baseline: str,
+    pairs: Mapping[str, tuple[float | None, float | None, str]],
+    own: Mapping[str, tuple[float | None, int]],
+) -> PrintedScores:
+    """The scores of one row as they are printed.
+
+    Args:
+        baseline: Its label.
+        pairs: By candidate: the scores of baseline and candidate over their pairs, 0-1, and the recovery as printed.
+        own: By label: a model's own mean over all that it answered, 0-1, and how many answers that are; 0 is not told.
+    """
+    places = decimals(list(pairs.values()))
+    means = {label: _text(mean, places) for label, (mean, _) in own.items()}
+    bases = {label: _text(base, places) for label, (base, _, _) in pairs.items()}
+    scores = {label: _text(cand, places) for label, (_, cand, _) in pairs.items()}
+    shown = {label: {text} for label, text in scores.items()} | ({baseline: set(bases.values())} if bases else {})
+    differ = [
+        f"{label} {means[label]}" + (f" ({counted(count, 'answer')})" if count else "")
+        for label, (mean, count) in own.items()
+        if mean is not None and shown.get(label, {means[label]}) != {means[label]}
+    ]
+    same = set(bases.values())
+    return PrintedScores(same.pop() if len(same) == 1 else means.get(baseline, DASH), bases, scores, ", ".join(differ))
+
+
+def file_pair(
+    baseline: float | None, candidate: float | None, percent: float | None
+) -> tuple[float | None, float | None, str]:
+    """A pair of ``printed`` from the figures of a ``results.json``: scores from 0 to 1, recovery in percent.
+
+    The recovery is left out where it is not that of the scores, as in files that have means over other samples.
+    """
+    if not baseline or candidate is None or percent is None or not math.isclose(100.0 * candidate / baseline, percent):
+        return baseline, candidate, ""
+    return baseline, candidate, f"{percent:.2f}"
+
+
+def point_scores(point: Point) -> PrintedScores:
+    """Both scores of one run of a history, which is labelled ``baseline`` and ``candidate``."""
+    own = {"baseline": (point.own[0], 0), "candidate": (point.own[1], 0)}
+    pair = file_pair(point.baseline, point.candidate, point.percent)
+    return printed("baseline", {"candidate": pair}, own)
+
+
 def decimals(found: Sequence[tuple[float | None, float | None, str]]) -> int:
     """How many decimals the scores of a row take, so that dividing them as printed gives each recovery as printed.
 
@@ -127,23 +187,11 @@ def _row(
     own: Mapping[str, tuple[float | None, int]],
 ) -> AccuracyRow:
     compared = {label: one.comparison for label, one in judgements.items()}
-    places = decimals(
-        [(one.baseline, one.candidate, recovery_text(one).partition("%")[0]) for one in compared.values()]
-    )
-    means = {label: _text(mean, places) for label, (mean, _) in own.items()}
-    bases = {label: _text(one.baseline, places) for label, one in compared.items()}
-    scores = {label: _text(one.candidate, places) for label, one in compared.items()}
-    base = report.baseline
-    shown = {label: {text} for label, text in scores.items()} | ({base: set(bases.values())} if bases else {})
-    differ = [
-        f"{label} {means[label]}" + (f" ({counted(count, 'answer')})" if count else "")
-        for label, (mean, count) in own.items()
-        if mean is not None and shown.get(label, {means[label]}) != {means[label]}
-    ]
-    same = set(bases.values())
-    category, title, metric = names
-    baseline = same.pop() if len(same) == 1 else means.get(base, DASH)
-    return AccuracyRow(category, title, metric, judgements, baseline, bases, scores, ", ".join(differ))
+    pairs = {
+        label: (one.baseline, one.candidate, recovery_text(one).partition("%")[0]) for label, one in compared.items()
+    }
+    found = printed(report.baseline, pairs, own)
+    return AccuracyRow(*names, judgements, found.baseline, found.baselines, found.candidates, found.own)
 
 
 def _average(report: Report, one: Average) -> AccuracyRow:

@@ -6,10 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from evalkit.report import point_scores
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from evalkit.records.history import Point, RunLine
+    from evalkit.report import PrintedScores
 
 WIDTH: Final = 720
 HEIGHT: Final = 240
@@ -29,6 +32,8 @@ class Dot:
     high: float | None
     mark: int | None
     """Number of the change that lies before this run."""
+    scores: PrintedScores
+    """Both scores as they are printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ def chart(line: RunLine) -> Chart:
         ends = point.interval or (None, None)
         x = round(_LEFT + gap * (at + 0.5), 1)
         mark = marks if point.changed else None
-        dots.append(Dot(point, x, y_of(point.percent), y_of(ends[0]), y_of(ends[1]), mark))
+        dots.append(Dot(point, x, y_of(point.percent), y_of(ends[0]), y_of(ends[1]), mark, point_scores(point)))
     ticks = tuple(ChartTick(f"{value:g}", y) for value in _values(low, high, step) if (y := y_of(value)) is not None)
     dates = {0, count // 2, count - 1} if count > 4 else {0, count - 1}
     return Chart(

@@ -204,7 +204,18 @@ def test_a_log_has_every_run_in_one_line_and_a_narrow_terminal_all_of_it(tmp_pat
     log = CliRunner(env={"COLUMNS": None})  # another test's library may have set it
     lines = log.invoke(command, ["-o", str(tmp_path), "--task", "pages"]).output.splitlines()
     (row,) = [line for line in lines if "20260101-000000-aaaaaa" in line]
-    assert row.split()[1:] == ["80.00", "79.00", "99.00", "98.00", "to", "100.00", "9/10", "recovered"]
+    assert row.split()[1:] == [
+        "80.00",
+        "79.00",
+        "99.00",
+        "98.00",
+        "to",
+        "100.00",
+        "9/10",
+        "recovered",
+        "candidate",
+        "80.00",
+    ]
     for columns in ("40", "60", "80"):
         text = CliRunner(env={"COLUMNS": columns}).invoke(command, ["-o", str(tmp_path), "--task", "pages"]).output
         assert max(map(len, text.splitlines())) <= int(columns)
@@ -235,3 +246,15 @@ def test_runs_without_a_candidate_are_said(tmp_path):
 def test_an_empty_history_says_what_was_left_out(tmp_path):
     write_run(tmp_path, smoke=True)
     assert "--all" in CliRunner().invoke(command, ["-o", str(tmp_path)]).output
+
+
+def test_printed_scores_divide_to_the_printed_recovery_and_own_means_stand_beside_them(tmp_path):
+    """Over 390 pairs; both models' own means over all that they answered are 80 %."""
+    found = recovery(100 * 201 / 203, baseline=203 / 390, candidate=201 / 390, paired=390, planned=400)
+    write_run(tmp_path, recoveries={"pages": found})
+    shown = CliRunner(env={"COLUMNS": "200"}).invoke(command, ["-o", str(tmp_path)]).output
+    (row,) = [line for line in shown.splitlines() if "20260101-000000-aaaaaa" in line]
+    assert row.split()[1:4] == ["52.051", "51.538", "99.01"]
+    assert f"{100 * 51.538 / 52.051:.2f}" == "99.01"
+    assert row.rstrip().endswith("baseline 80.000, candidate 80.000")
+    assert "on all answered" in shown

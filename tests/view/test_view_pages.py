@@ -1,5 +1,6 @@
 """The pages, over a real socket and in a real browser, on data that mean harm."""
 
+import json
 import re
 import subprocess
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -297,3 +298,29 @@ def test_a_page_tells_of_damaged_samples(viewer, tmp_path):
     reply = viewer(tmp_path).enter().get(f"{RUN}/samples")
     assert reply.status_code == 500
     assert "not a line that a run writes" in reply.text
+
+
+def test_scores_over_the_pairs_divide_to_the_recovery_and_own_means_stand_beside_them(viewer, tmp_path):
+    found = recovery(100 * 201 / 203, baseline=203 / 390, candidate=201 / 390, paired=390, planned=400)
+    average = {"category": "Vision", "baseline": 0.8, "recovery": {"cand": found}}
+    write_run(tmp_path, IDS[0], recoveries={"pages": found}, averages=[average])
+    visit = viewer(tmp_path).enter()
+    for path in (f"/runs/{IDS[0]}", "/history?task=pages"):
+        page = visit.get(path).text
+        for text in ("52.051", "51.538", "99.01", "on all answered:"):
+            assert text in page, (path, text)
+    page = visit.get(f"/runs/{IDS[0]}").text
+    assert "base 80.000, cand 80.000" in page
+    assert ">80.00<" not in page
+    assert page.count("on all answered:") == 2
+
+
+def test_candidates_with_other_pairs_have_the_baselines_score_of_their_own(viewer, tmp_path):
+    rows = {"one": recovery(50.0, baseline=0.8, candidate=0.4), "two": recovery(100.0, baseline=0.7, candidate=0.7)}
+    folder = write_run(tmp_path, IDS[0], lines={label: {"pages": []} for label in ("base", *rows)})
+    results = json.loads((folder / "results.json").read_text())
+    results["tasks"][0]["recovery"] = rows
+    (folder / "results.json").write_text(json.dumps(results))
+    page = viewer(tmp_path).enter().get(f"/runs/{IDS[0]}").text
+    assert "beside 80.00" in page
+    assert "beside 70.00" in page
