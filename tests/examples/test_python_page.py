@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from support.workplaces import fitted_out
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/how-to/python.md"
