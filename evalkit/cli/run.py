@@ -141,7 +141,7 @@ OPTIONS = (
         "--patience",
         type=click.FloatRange(min=0),
         metavar="SECONDS",
-        help="How long a server that refuses for now (429, 503, no connection) is asked again; 600 by default.",
+        help="How long a server that refuses for now (429, 502 to 504, no connection) is asked again; 600 by default.",
     ),
     click.option(
         "--json",

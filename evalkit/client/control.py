@@ -32,8 +32,8 @@ _LONGEST_BODY_BYTES: Final = 2**20
 LONGEST_BYTES: Final = 2**24
 """Of an answer that grows with a prompt, such as its token ids."""
 _PIECE_BYTES: Final = 2**12
-_NOT_NOW: Final = frozenset({429, 502, 503, 504})
-"""Statuses of a server, or of what stands before it, that may answer a little later."""
+NOT_NOW: Final = frozenset({429, 502, 503, 504})
+"""Statuses of a server, or of what stands before it, that may answer a little later: no try of a request is counted."""
 _STUMBLES: Final = 3
 _PAUSE_S: Final = 2.0
 _LONGEST_PAUSE_S: Final = 30.0
@@ -300,9 +300,9 @@ def insist(
             if not _waited(pause_s, until):
                 raise
         else:
-            if said.status < 500 and said.status not in _NOT_NOW:
+            if said.status < 500 and said.status not in NOT_NOW:
                 return said
-            stumbles += said.status not in _NOT_NOW
+            stumbles += said.status not in NOT_NOW
             if stumbles > _STUMBLES or not _waited(max(pause_s, said.retry_after_s or 0.0), until):
                 return said
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
@@ -328,7 +328,7 @@ def _json(url: str, path: str, timeout_s: float) -> Json:
         except ValueError:
             pass
     evidence = said.body[:500].decode("utf-8", "replace")
-    if said.status in _NOT_NOW:
+    if said.status in NOT_NOW:
         fix = "wait until the server takes requests, and run the same command again"
         raise NotNowError(
             f"{place}: HTTP {said.status}",

@@ -1,4 +1,4 @@
-"""What holds the window back while a server refuses for now: 429, 503, or no connection."""
+"""What holds the window back while a server refuses for now: 429, 502 to 504, or no connection."""
 
 from __future__ import annotations
 

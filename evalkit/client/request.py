@@ -51,8 +51,8 @@ class SendingPolicy:
     longest_wait_s: float = 30.0
     """No wait is longer, whatever ``Retry-After`` says."""
     patience_s: float = 600.0
-    """How long a request is sent again while the server refuses it for now (429, 503, no connection), and a server that
-    refuses everything is borne."""
+    """How long a request is sent again while the server refuses it for now (429, 502 to 504, no connection), and a
+    server that refuses everything is borne."""
     look_s: float = 15.0
     """After so long a silence ``/health`` is asked whether the server is still there."""
     deadline_s: float = 600.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import aiohttp
 
 from evalkit.base.types import Failure, FailureKind
-from evalkit.client.control import retry_after_s
+from evalkit.client.control import NOT_NOW, retry_after_s
 from evalkit.client.responses import LONGEST_MESSAGE, error_message
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 _ABOUT_THE_REQUEST: Final = frozenset({400, 413, 422})
 """Statuses that speak of the very request; other 4xx speak of the address, the key or the model's name."""
-
-_FOR_NOW: Final = frozenset({429, 503})
-"""Statuses of a server that will take the request later."""
 
 # The first row that fits names the failure.
 _BROKEN: Final[tuple[tuple[tuple[type[Exception], ...], FailureKind], ...]] = (
@@ -68,7 +65,7 @@ def refused(response: aiohttp.ClientResponse, body: bytes) -> Tried:
         kind, again = FailureKind.BAD_RESPONSE, False
         if target := response.headers.get("Location"):
             message = f"HTTP {status}: redirected to {target[:LONGEST_MESSAGE]}, which is not followed"
-    return Tried(Failure(kind, message), again, status in _FOR_NOW, retry_after_s(response.headers) if again else None)
+    return Tried(Failure(kind, message), again, status in NOT_NOW, retry_after_s(response.headers) if again else None)
 
 
 def broken(error: Exception, too_late: str) -> Failure:

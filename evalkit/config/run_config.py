@@ -129,7 +129,7 @@ class ClientSettings:
     tries: int = 4
     """How often a request is sent at most, the first time included."""
     patience_s: float = 600.0
-    """How long a server that is not there yet, or refuses for now (429, 503, no connection), is asked again."""
+    """How long a server that is not there yet, or refuses for now (429, 502 to 504, no connection), is asked again."""
     deadline_s: float = 600.0
     """From the start of a try to the last byte of its response."""
 

@@ -40,7 +40,15 @@ def until(moment, refusal):
 
 
 @pytest.mark.parametrize(
-    "refusal", [error(503, "starting"), error(429, "too many"), error(429, "", headers={"Retry-After": "0.2"})]
+    "refusal",
+    [
+        error(503, "starting"),
+        error(429, "too many"),
+        error(429, "", headers={"Retry-After": "0.2"}),
+        # What stands before a server says these while the server starts: the short questions wait for it as well.
+        error(502, "bad gateway"),
+        error(504, "gateway timeout"),
+    ],
 )
 def test_a_server_that_refuses_for_a_while_costs_no_sample_and_is_not_stormed(refusal):
     with ModelServer(part=until(time.monotonic() + 1.5, refusal)) as server:
