@@ -210,8 +210,9 @@ class Elsewhere:
     text: str
 
 
-WHOLE = frozenset({None, "stop", "length", "tool_calls", "function_call"})
-"""What ``finish_reason`` says of an answer that ended by itself or at the token limit; old gateways do not say."""
+WHOLE = frozenset({None, "stop", "length", "tool_calls"})
+"""What ``finish_reason`` says of an answer that ended by itself or at the token limit; old gateways do not say. The
+deprecated ``function_call`` is not on the list: no request here offers functions, so no answer ends in one."""
 
 
 @dataclass(frozen=True, slots=True)

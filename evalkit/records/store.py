@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 3
 _SEALED_SINCE = 3
 FILE = storefile.FILE
+_ENDINGS = ", ".join(f"'{word}'" for word in sorted(filter(None, WHOLE)))
+"""Words of ``WHOLE`` for SQL: a stored answer with another one is a failure, and is asked again."""
 _AT_ONCE = 500
 """Fingerprints that one query asks for; SQLite took 999 variables at most for long."""
 
@@ -75,8 +77,9 @@ class RunRow:
 class Store:
     """Reads and writes one store; a context manager. Writers exclude each other, readers exclude nobody."""
 
-    def __init__(self, folder: Path, *, write: bool = True) -> None:
-        """Name the folder that holds, or will hold, ``store.sqlite3``."""
+    def __init__(self, folder: Path, *, write: bool = True, tell: Callable[[str], None] | None = None) -> None:
+        """Name the folder that holds, or will hold, ``store.sqlite3``; ``tell`` hears of what takes long to open."""
+        self._tell = tell
         self.path = folder / FILE
         self._write = write
         self._lock = -1
@@ -129,7 +132,7 @@ class Store:
                 if found == 1:
                     self._connection.execute("ALTER TABLE response ADD COLUMN elsewhere TEXT")
                     self._withdraw()
-                storefile.seal_all(self._connection)
+                storefile.seal_all(self._connection, self._tell)
                 self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     def _withdraw(self) -> None:
@@ -251,7 +254,7 @@ class Store:
         _, failure, text, finish, prompt, completion, latency, tries, _, beside = row
         if failure is not None:
             return Failure(FailureKind(failure), text, latency, tries)
-        if finish not in WHOLE:  # a store of format 1 that is only read
+        if finish not in WHOLE:  # kept by an evalkit that took it for an answer's ending
             return replace(ended(finish), latency_s=latency, tries=tries)
         elsewhere = Elsewhere(*json.loads(beside)) if beside else None
         return Answer(text, finish, prompt, completion, latency, tries, elsewhere=elsewhere)
@@ -264,7 +267,8 @@ class Store:
             part = fingerprints[first : first + _AT_ONCE]
             rows = self._rows(
                 f"SELECT fingerprint FROM response WHERE fingerprint IN ({_marks(part)})"  # noqa: S608 - marks alone
-                f" AND (failure IS NULL OR failure IN ({_marks(kinds)}))",
+                f" AND (failure IN ({_marks(kinds)}) OR failure IS NULL"
+                f" AND (finish_reason IS NULL OR finish_reason IN ({_ENDINGS})))",
                 *part,
                 *kinds,
             )
@@ -294,7 +298,7 @@ class Store:
                 " prompt_tokens=excluded.prompt_tokens, completion_tokens=excluded.completion_tokens,"
                 " latency_s=excluded.latency_s, tries=excluded.tries, run=excluded.run,"
                 " elsewhere=excluded.elsewhere, seal=excluded.seal"
-                " WHERE response.failure IS NOT NULL",
+                f" WHERE response.failure IS NOT NULL OR response.finish_reason NOT IN ({_ENDINGS})",
                 (*whole, storefile.seal(*whole)),
             )
 

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Final
 
 from evalkit.base.errors import FullDiskError, OutputError, StoreError, is_full, unwritable
 from evalkit.base.identity import decoded, digest
+from evalkit.base.printable import part_of
 from evalkit.base.types import Image, Sample, Text
 from evalkit.files import private
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from evalkit.base.types import Json
@@ -43,6 +44,7 @@ SEALED: Final = {
     "epoch": ("identity", "number"),
 }
 """Tables whose rows have a seal in their last column, with the columns before it, since format 3."""
+_TOLD_EVERY: Final = 20_000
 _TABLES: Final = frozenset({"sample", "listing", "response", "verdict", "run", "epoch"})
 RESTORE: Final = "restore a copy of it, or choose another folder with --output; this one is left as it is"
 
@@ -89,9 +91,22 @@ def check_is_store(connection: sqlite3.Connection, path: Path, version: int) -> 
         raise StoreError(f"{path}: is damaged, or no store of evalkit (format {version})", fix=RESTORE)
 
 
-def seal_all(connection: sqlite3.Connection) -> None:
-    """Seal every row of a store of an earlier format, as it is: nobody can say what it was."""
-    connection.create_function("seal", -1, seal, deterministic=True)
+def seal_all(connection: sqlite3.Connection, tell: Callable[[str], None] | None = None) -> None:
+    """Seal every row of a store of an earlier format, as it is: nobody can say what it was.
+
+    ``tell`` hears how far it is, every ``_TOLD_EVERY`` rows.
+    """
+    whole = sum(connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in SEALED)  # noqa: S608
+    done = 0
+
+    def sealed(*values: object) -> str:
+        nonlocal done
+        done += 1
+        if tell is not None and done % _TOLD_EVERY == 0:
+            tell(f"a store of an earlier evalkit gets its seals, once: {part_of(done, whole, 'row')}")
+        return seal(*values)
+
+    connection.create_function("seal", -1, sealed)
     for table, columns in SEALED.items():
         connection.execute(f"ALTER TABLE {table} ADD COLUMN seal TEXT")
         connection.execute(f"UPDATE {table} SET seal = seal({', '.join(columns)})")  # noqa: S608 - names of ours

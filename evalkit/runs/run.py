@@ -74,7 +74,7 @@ def run(config: Config, say: Say) -> Finished:
     """
     output = Path(config.output)
     tasks = prepare.checked(config)
-    with Store(output) as store:
+    with Store(output, tell=lambda text: say(Stage(text))) as store:
         this = _Run(config, tasks, store, output, say)
         try:
             return this.carry_out()

@@ -10,6 +10,7 @@ import pytest
 
 from evalkit.base.errors import ExitCode, FullDiskError, OutputError, StoreError
 from evalkit.base.types import Answer, Elsewhere, Failure, FailureKind, Image, Sample, Text
+from evalkit.records import storefile
 from evalkit.records.store import FILE, RunRow, Store, settled
 from evalkit.records.storefile import SEALED
 
@@ -265,6 +266,31 @@ def test_a_store_of_format_1_is_read_as_it_is_and_judged_alike(tmp_path):
         assert store.outcome("whole") == ANSWER
     with sqlite3.connect(tmp_path / FILE) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+
+
+def test_an_ending_that_is_an_answers_no_more_is_a_failure_that_is_asked_again(tmp_path):
+    with Store(tmp_path) as store:
+        store.put("old", Answer("B", "function_call", 10, 2, 0.5), "run")
+        store.put("whole", ANSWER, "run")
+        store.put("unsaid", Answer("B", None, 10, 2, 0.5), "run")
+        found = store.outcome("old")
+        assert (found.kind, "function_call" in found.message) == (FailureKind.CUT_OFF, True)
+        assert store.settled_of(["old", "whole", "unsaid"]) == {"whole", "unsaid"}
+        store.put("old", ANSWER, "run")
+        store.put("whole", Failure(FailureKind.DEADLINE, "slow"), "run")
+        assert store.outcome("old") == store.outcome("whole") == ANSWER
+        assert store.settled_of(["old"]) == {"old"}
+
+
+def test_opening_a_large_store_of_an_earlier_format_says_how_far_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(storefile, "_TOLD_EVERY", 2)
+    said = []
+    with Store(of_format_1(tmp_path, *KEPT[:3], KEPT[-1]), tell=said.append) as store:
+        assert store.outcome("whole") == ANSWER
+    what = "a store of an earlier evalkit gets its seals, once"
+    assert said == [f"{what}: 2 of 4 rows", f"{what}: 4 of 4 rows"]
+    with Store(tmp_path, tell=said.append):
+        assert len(said) == 2
 
 
 def test_text_that_stood_elsewhere_is_kept_with_its_answer(tmp_path):
