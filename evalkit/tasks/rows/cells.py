@@ -53,6 +53,18 @@ def image(cell: Json, folder: Path, where: str) -> dict[str, Json] | None:
         raise DataError(f"{where}: image {shown(found.name)}: {error.strerror}", fix="make it readable") from error
 
 
+def text(cell: Json) -> Json:
+    """A cell of another column, with text where it was kept as bytes in UTF-8; other bytes stay, and are no text."""
+    if isinstance(cell, list):
+        return [text(one) for one in cell]
+    if not isinstance(cell, bytes):
+        return cell
+    try:
+        return cell.decode()
+    except UnicodeDecodeError:
+        return cell
+
+
 def located(cell: Json, folder: Path, where: str) -> bytes | Path | None:
     """The bytes of a cell, or the file that has them; that file is not read.
 
@@ -65,6 +77,9 @@ def located(cell: Json, folder: Path, where: str) -> bytes | Path | None:
         stored = cell.get("bytes")
         if isinstance(stored, str) and stored:
             return _decoded(stored, where)
+        if stored in (b"", "") and not _names_a_file(cell.get("path"), folder):
+            # Bytes that are there and empty are one row's fault; a path alone says where all pictures should be.
+            return None
         cell = stored or cell.get("path")
     if cell is None or cell in ("", b""):
         return None
@@ -79,6 +94,12 @@ def _named(text: str, folder: Path, where: str) -> bytes | Path:
     if found is None and _spells_an_image(text):
         return _decoded(text, where)
     return _there(found, folder, text, where)
+
+
+def _names_a_file(path: Json, folder: Path) -> bool:
+    """Whether the path beside empty bytes leads to a picture that may be read."""
+    found = _beside(folder, path) if isinstance(path, str) and path else None
+    return found is not None and found.is_relative_to(folder.resolve())
 
 
 def _raw(cell: Json, where: str) -> bytes:

@@ -181,8 +181,8 @@ class Parquet:
             first += batch.num_rows
 
     def _is_sound(self, field: pa.Field) -> bool:
-        """Whether a column holds bytes that are no picture of the benchmark."""
-        return field.name not in self.benchmark.image_columns and _is_binary(field.type)
+        """Whether a column holds bytes that are neither a picture of the benchmark nor text that was kept as bytes."""
+        return field.name not in self.benchmark.image_columns and _is_binary(field.type, plain=False)
 
     def _wanted(self, field: pa.Field) -> bool:
         """Whether the benchmark reads the column: a fault in any other is nobody's concern."""
@@ -191,9 +191,11 @@ class Parquet:
         return is_named and not self._is_sound(field)
 
     def _with_images(self, row: dict[str, Json], folder: Path, where: str) -> dict[str, Json]:
-        for column in self.benchmark.image_columns:
-            if column in row:
-                row[column] = cells.image(row[column], folder, f"{where}: {column}")
+        for column, value in row.items():
+            if column in self.benchmark.image_columns:
+                row[column] = cells.image(value, folder, f"{where}: {column}")
+            else:
+                row[column] = cells.text(value)
         return row
 
 
@@ -255,13 +257,18 @@ def _check(name: str, columns: Iterable[str], benchmark: Benchmark) -> None:
         )
 
 
-def _is_binary(kind: Any) -> bool:
-    """Whether values of an arrow type hold bytes: images and sounds that no benchmark here asks for."""
+def _is_binary(kind: Any, *, plain: bool = True) -> bool:
+    """Whether values of an arrow type hold bytes: images and sounds that no benchmark here asks for.
+
+    With ``plain`` false, bytes of any length, alone or in a list, are none of these: some writers keep text as bytes.
+    """
     types = pa.types
-    if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
+    if types.is_binary(kind) or types.is_large_binary(kind):
+        return plain
+    if types.is_fixed_size_binary(kind):
         return True
     if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
-        return _is_binary(kind.value_type)
+        return _is_binary(kind.value_type, plain=plain)
     return types.is_struct(kind) and any(_is_binary(field.type) for field in kind)
 
 

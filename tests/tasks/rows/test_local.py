@@ -127,6 +127,40 @@ def test_images_may_be_plain_bytes_or_paths(tmp_path):
         assert [row["image"]["bytes"] for row in opened(path)] == [PICTURE, PICTURE]
 
 
+def test_text_that_was_kept_as_bytes_is_read_as_text(tmp_path):
+    shape = pa.schema(
+        [
+            ("image", pa.binary()),
+            ("question", pa.large_binary()),
+            ("answers", pa.list_(pa.binary())),
+            ("x", pa.binary()),
+        ]
+    )
+    row = {"image": PICTURE, "question": "Wie groß?".encode(), "answers": [b"5 m"], "x": b"\xff"}
+    path = write(tmp_path / "x.parquet", [row, {**row, "question": b"\xff\xfe"}], shape=shape)
+    first, second = opened(path)
+    assert (first["question"], first["answers"]) == ("Wie groß?", ["5 m"])
+    # No text in any encoding that is known: the benchmark refuses this row, and no other.
+    assert second["question"] == b"\xff\xfe"
+    assert "x" not in first
+
+
+@pytest.mark.parametrize("named", ["gone.png", "../outside.png", "", None])
+def test_a_picture_without_bytes_and_without_a_file_costs_its_own_row_alone(tmp_path, named):
+    (tmp_path / "outside.png").write_bytes(PICTURE)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    stored = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    shape = pa.schema([("image", stored), ("question", pa.string()), ("answers", pa.list_(pa.string()))])
+    cells_ = [{"bytes": b"", "path": named}, {"bytes": PICTURE, "path": "gone.png"}]
+    rows = [{"image": cell, "question": "Q", "answers": []} for cell in cells_]
+    path = write(folder / "x.parquet", rows, shape=shape)
+    assert [row["image"] and row["image"]["bytes"] for row in opened(path)] == [None, PICTURE]
+    (folder / "gone.png").write_bytes(PICTURE)
+    if named == "gone.png":
+        assert [row["image"]["bytes"] for row in opened(path)] == [PICTURE, PICTURE]
+
+
 def test_an_image_that_may_be_missing_is_none(tmp_path):
     rows = [{key: value for key, value in row.items() if key != "image_2"} for row in cells(2)]
     path = write(tmp_path / "x.parquet", rows, shape=SHAPE.remove(SHAPE.get_field_index("image_2")))
