@@ -44,7 +44,7 @@ class ExitCode(IntEnum):
     UNDECIDED = 3
     """The samples do not decide whether a row that counts kept its threshold."""
     INCOMPLETE = 4
-    """Models were not asked alike, or too many samples have no answer."""
+    """Models were not asked alike, too many samples have no answer, or an audit could check no figure."""
     INFRASTRUCTURE = 5
     """A server, the network or the disk did not hold, or evalkit itself broke off."""
     INTERRUPTED = 130

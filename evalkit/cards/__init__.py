@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from evalkit.cards.arithmetic import Finding
 from evalkit.cards.audit import Audit, audit
-from evalkit.cards.costs import Saving
-from evalkit.cards.noise import Noise
-from evalkit.cards.prices import Price
-from evalkit.cards.published import Card
+from evalkit.cards.checks.costs import Saving
+from evalkit.cards.checks.figure import Finding
+from evalkit.cards.checks.noise import Noise
+from evalkit.cards.checks.prices import Price
+from evalkit.cards.nouns import Card
+from evalkit.cards.output import Report, as_lines, as_markdown, as_object
 from evalkit.cards.reading import card
 from evalkit.cards.shipped import (
     Beside,
@@ -20,10 +21,12 @@ from evalkit.cards.shipped import (
     published,
     table_of,
 )
-from evalkit.cards.tables import MOST_CHARACTERS
+from evalkit.cards.siblings import Across, together
+from evalkit.cards.text import MOST_CHARACTERS
 
 __all__ = [
     "MOST_CHARACTERS",
+    "Across",
     "Audit",
     "Beside",
     "Card",
@@ -32,8 +35,12 @@ __all__ = [
     "Price",
     "PublishedRow",
     "PublishedTable",
+    "Report",
     "Saving",
     "Standing",
+    "as_lines",
+    "as_markdown",
+    "as_object",
     "audit",
     "beside",
     "card",
@@ -41,4 +48,5 @@ __all__ = [
     "outside",
     "published",
     "table_of",
+    "together",
 ]

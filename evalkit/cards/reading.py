@@ -1,59 +1,76 @@
-"""A card's text becomes a `Card`: each table is read as accuracy or as cost, or passed over, and the card says so."""
+"""A card's text becomes a `Card`: every table is read by what its columns and rows say, or passed over by name."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
-from evalkit.cards import figures, tables
-from evalkit.cards.accuracy_table import accuracy_tables, is_title
-from evalkit.cards.cost_table import cost_table, is_cost_table
-from evalkit.cards.published import Card
+from evalkit.base.printable import agreeing, counted
+from evalkit.cards.nouns import AccuracyTable, Card, CostTable, SpeedTable, Unchecked
+from evalkit.cards.roles.accuracy import accuracy_table
+from evalkit.cards.roles.cells import Leftovers
+from evalkit.cards.roles.claims import claims
+from evalkit.cards.roles.cost_table import cost_table, is_cost_table
+from evalkit.cards.roles.sheet import Sheet, sheets
+from evalkit.cards.roles.speed_table import speed_table
+from evalkit.cards.text import MOST_ROWS, MOST_TABLES, Table, contents
 
-if TYPE_CHECKING:
-    from evalkit.cards.published import AccuracyTable, CostTable
-    from evalkit.cards.tables import Table
 
-_MOST_HEADINGS = 4
+@dataclass(slots=True)
+class _Reading:
+    """What was read so far."""
+
+    accuracy: list[AccuracyTable] = field(default_factory=list)
+    costs: list[CostTable] = field(default_factory=list)
+    speeds: list[SpeedTable] = field(default_factory=list)
+    unchecked: list[Unchecked] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    def table(self, number: int, table: Table) -> None:
+        """Read one table of the text."""
+        place = f"table {number} (line {table.line})"
+        if len(table.rows) >= MOST_ROWS:
+            self.notices.append(f"{place}: only the first {MOST_ROWS} rows were read")
+        parts = list(sheets(table, place))
+        for part, sheet in enumerate(parts, 1):
+            self._sheet(sheet, f"{place}, part {part}" if len(parts) > 1 else place)
+
+    def _sheet(self, sheet: Sheet, place: str) -> None:
+        sheet = Sheet(place, sheet.head, sheet.tops, sheet.lines, sheet.caption, sheet.loose)
+        if is_cost_table(sheet.head):
+            self.costs.append(cost_table(sheet, self.notices))
+            return
+        leftovers = Leftovers(place)
+        accuracy = accuracy_table(sheet, leftovers)
+        if accuracy is None:
+            leftovers = Leftovers(place)
+        speed = speed_table(sheet, leftovers)
+        if accuracy is not None:
+            self.accuracy.append(accuracy)
+        if speed is not None and (accuracy is None or any(row.speedups for row in speed.rows)):
+            self.speeds.append(speed)
+        self.unchecked += leftovers.found
+        if accuracy is None and speed is None:
+            named = ", ".join(name for name in sheet.head if name)[:80]
+            self.notices.append(f"{place}: passed over, no comparison, average, speed or cost in it ({named})")
 
 
 def card(text: str) -> Card:
     """What of a card's text can be audited."""
-    accuracy: list[AccuracyTable] = []
-    costs: list[CostTable] = []
-    notices: list[str] = []
-    found = tables.tables(text)
-    if len(found) == tables.MOST_TABLES:
-        notices.append(f"only the first {tables.MOST_TABLES} tables were read")
-    for number, table in enumerate(found, 1):
-        place = f"table {number} (line {table.line})"
-        if len(table.rows) >= tables.MOST_ROWS:
-            notices.append(f"{place}: only the first {tables.MOST_ROWS} rows were read")
-        head, body = _headed(table)
-        if is_cost_table(head):
-            costs.append(cost_table(place, head, body, notices, loose=table.loose))
-            continue
-        read = accuracy_tables(place, head, body)
-        if not read:
-            named = ", ".join(name for name in head if name)[:80]
-            notices.append(f"{place}: passed over, no recovery, average or queries per dollar in it ({named})")
-        accuracy += read
-    return Card(tuple(accuracy), tuple(costs), tuple(notices))
-
-
-def _headed(table: Table) -> tuple[list[str], list[tuple[str, ...]]]:
-    """One heading for each column, and the rows under it.
-
-    Several heading rows are put together. A title over the headings is left out; one under them belongs to the rows.
-    """
-    heads: list[tuple[str, ...]] = []
-    rows = list(table.rows)
-    while rows and len(heads) < _MOST_HEADINGS:
-        row = rows[0]
-        title = is_title(row.cells) and len(row.cells) > 1
-        if not row.head and (any(figures.read(cell) for cell in row.cells) or (title and heads)):
-            break
-        if not title:
-            heads.append(row.cells)
-        rows.pop(0)
-    columns = zip(*heads, strict=True) if heads else [()] * len(table.rows[0].cells)
-    return [" ".join(dict.fromkeys(part for part in column if part)) for column in columns], [row.cells for row in rows]
+    found = contents(text)
+    reading = _Reading()
+    if len(found.tables) == MOST_TABLES:
+        reading.notices.append(f"only the first {MOST_TABLES} tables were read")
+    if found.in_code:
+        were = agreeing(found.in_code, "was", "were")
+        reading.notices.append(f"{counted(found.in_code, 'table')} inside code blocks {were} not read")
+    for number, table in enumerate(found.tables, 1):
+        reading.table(number, table)
+    return Card(
+        tuple(reading.accuracy),
+        tuple(reading.costs),
+        tuple(reading.notices),
+        tuple(reading.speeds),
+        tuple(reading.unchecked),
+        tuple(claims(found.sentences)),
+        found.base_model,
+    )

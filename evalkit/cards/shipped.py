@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from evalkit.base import codec
 from evalkit.base.codec import Fault
 from evalkit.cards.figures import Printed, Range  # noqa: TC001 - the schema reads the annotations
-from evalkit.cards.published import AccuracyRow, AccuracyTable, Card, CostRow, CostTable, Stream
+from evalkit.cards.nouns import AccuracyRow, AccuracyTable, Card, CostRow, CostTable, Stated, Stream
+from evalkit.cards.roles import words
 from evalkit.cards.sizes import size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from evalkit.cards.published import RowKind
+    from evalkit.cards.nouns import RowKind
     from evalkit.stats import RecoveryInterval
 
 
@@ -114,10 +115,9 @@ def _problems(table: PublishedTable) -> Iterator[Fault]:
 
 
 def card_of(table: PublishedTable) -> Card:
-    """The table as a card that can be audited."""
+    """The table as a card that can be audited. An average of no category is of all rows."""
     groups = {category: number for number, category in enumerate(dict.fromkeys(row.category for row in table.rows))}
     rows = [_accuracy_row(row, groups[row.category], "task") for row in table.rows]
-    # An average of no category belongs to no group, and is then read as one of all rows.
     rows += [_accuracy_row(row, groups.get(row.category, -1), "average") for row in table.averages]
     costs = []
     for stream in dict.fromkeys(cost.stream for cost in table.costs):
@@ -127,7 +127,9 @@ def card_of(table: PublishedTable) -> Card:
         )
         uses = tuple(f"use case {number}" for number in range(1, len(lines[0].measured) + 1))
         costs.append(CostTable(f"costs, {stream}", stream, uses, found))
-    accuracy = (AccuracyTable("rows", (table.baseline, table.candidate), tuple(rows)),) if rows else ()
+    accuracy = (
+        (AccuracyTable("rows", (table.baseline, table.candidate), (None, 0), tuple(rows), named=True),) if rows else ()
+    )
     return Card(accuracy, tuple(costs))
 
 
@@ -139,7 +141,7 @@ def table_of(card: Card, source: str) -> PublishedTable:
     for table in card.accuracy:
         rows: dict[str, PublishedRow] = {}
         for row in table.rows:
-            size, base = size_of(row.name), row.scores[0]
+            size, base = size_of(row.label, row.category), row.scores[0]
             if row.kind == "task" and size is not None and base is not None:
                 other = (row.scores[1] if len(row.scores) > 1 else None) or base
                 rows.setdefault(
@@ -159,7 +161,17 @@ def outside(printed: Printed, low: float | None, high: float | None) -> bool:
 
 
 def _accuracy_row(row: PublishedRow, group: int, kind: RowKind) -> AccuracyRow:
-    return AccuracyRow(row.title, row.category, group, kind, (row.baseline, row.candidate), (row.recovery,), row.n)
+    stated = (Stated("recovery", 1, 0, row.recovery, "recovery", "recovery of the candidate"),) if row.recovery else ()
+    return AccuracyRow(
+        row.title,
+        row.category,
+        group,
+        kind,
+        (row.baseline, row.candidate),
+        stated,
+        (row.n, row.n),
+        words.better(row.title),
+    )
 
 
 # --- published beside measured ------------------------------------------------------------------

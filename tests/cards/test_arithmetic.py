@@ -71,9 +71,13 @@ def test_a_second_average_in_a_group_may_be_of_all_rows():
 
 
 def test_a_missing_score_leaves_the_average_unchecked_and_says_so():
-    found = audit(card(HEAD + "V | a | 40.0 | - | -\nV | b | 50.0 | 50.0 | 100\nV | Average | 99.0 | 50.0 | 50.5\n"))
+    found = audit(card(HEAD + "V | a | 40.0 | - | -\nV | b | 50.0 | 50.0 | 100\nV | Average | 99.0 | 45.0 | 45.5\n"))
     assert [one.column for one in found.findings] == ["A"]
-    assert found.unchecked == ("table 1 (line 1), V: Average, B: a row of the average has no score",)
+    assert "table 1 (line 1), V: Average, B: a row of the average has no score" in map(str, found.unchecked)
+
+
+def test_an_average_of_the_scores_that_are_there_follows():
+    assert findings(HEAD + "V | a | 40.0 | - | -\nV | b | 50.0 | 50.0 | 100\nV | Average | 45.0 | 50.0 | \n") == []
 
 
 def test_without_the_rows_an_average_recovery_is_checked_against_its_averages():
@@ -82,7 +86,12 @@ def test_without_the_rows_an_average_recovery_is_checked_against_its_averages():
 
 def test_a_zero_baseline_has_no_recovery_to_check():
     found = audit(card(HEAD + "V | a | 0.0 | 5.0 | 100.0\n"))
-    assert (found.checked, len(found.unchecked)) == (0, 1)
+    assert [(one.column, one.reason) for one in found.unchecked] == [
+        ("recovery of B", "a score is missing, or the baseline rounds to 0"),
+        ("A", "no other figure of the card rests on it"),
+        ("B", "no other figure of the card rests on it"),
+    ]
+    assert found.checked == 0
 
 
 def test_recoveries_may_be_plain_ratios():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.cards.figures import Printed, Range, mean_range, read
+from evalkit.cards.figures import Printed, Range, mean_range, read, speaks_commas
 
 
 @pytest.mark.parametrize(
@@ -30,29 +30,69 @@ def test_one_figure_is_read_with_its_decimals(text, value, decimals, percent):
 
 @pytest.mark.parametrize(
     "text",
+    ["", "-", "n/a", "64/128", "1680W x 2240H", "70.07 70.09", "1e5", "nan", "9" * 17, "MMLU 5", "48.00 (96 %)"],
+)
+def test_what_is_not_one_figure_is_refused(text):
+    with pytest.raises(ValueError, match="not one number"):
+        Printed.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "figure", "beside"),
     [
-        "",
-        "-",
-        "n/a",
-        "64/128",
-        "1680W x 2240H",
-        "70.07 70.09",
-        "12,34",
-        "1e5",
-        "nan",
-        "9" * 17,
-        "MMLU 5",
-        "48.00 (96 %)",
+        ("42.00 (-0.2)", "42.00", ["-0.2"]),
+        ("85.29 (100.09%)", "85.29", ["100.09%"]),
+        ("85.29 / 100.09%", "85.29", ["100.09%"]),
+        ("42,00 %", "42.00", []),
+        ("42.00 ↓", "42.00", []),
+        ("🔻 42.00", "42.00", []),
+        ("79.0 (↓1.0)", "79.0", ["-1.0"]),
+        ("79.0 (1.0 ↑)", "79.0", ["1.0"]),
+        ("70.07[^1]", "70.07", []),
+        ("70.07 [2]", "70.07", []),
+        ("70.07†", "70.07", []),
+        ("70.07¹", "70.07", []),
+        ("70.1 ± 0.4", "70.1", []),
+        ("70.1 (± 0.4)", "70.1", []),
+        ("70.1±0.4%", "70.1", []),
+        ("25.8 (25.1 / 26.5)", "25.8", ["25.1", "26.5"]),
+        ("99.52% [97.3, 101.4]", "99.52", ["97.3", "101.4"]),
+        ("71.4 (5-shot)", "71.4", []),
+        ("71.4 (ours)", "71.4", []),
+        ("0.5 pp", "0.5", []),
+        ("1.234,5", None, []),
+        ("64/128", None, []),
+        ("79.0 → 78.0", None, []),
+        ("70.07 70.09", None, []),
+        ("8B", None, []),
     ],
 )
-def test_what_is_not_one_figure_is_none(text):
-    assert read(text) is None
+def test_a_cell_has_a_figure_and_what_stands_beside_it(text, figure, beside):
+    found = read(text)
+    assert (found.figure and f"{float(found.figure.value):.{found.figure.decimals}f}") == figure
+    assert [f"{float(one.value):.{one.decimals}f}{'%' if one.percent else ''}" for one in found.beside] == beside
+
+
+def test_figures_among_words_are_unread_and_words_are_not():
+    assert read("79.0 → 78.0").unread
+    assert read("64/128").unread
+    assert not read("A100x1").unread
+    assert not read("n/a").unread
+
+
+def test_a_comma_parts_thousands_or_decimals_as_the_table_does():
+    assert read("79,905").figure.value == 79905
+    assert read("79,905", commas=True).figure.value == Fraction("79.905")
+    assert read("0,963").figure.value == Fraction("0.963")
+    assert speaks_commas(["80,10", "79,905"])
+    assert not speaks_commas(["80.1", "79,905"])
+    assert not speaks_commas(["12,345"])
 
 
 @given(st.integers(0, 10**7), st.integers(1, 4))
 def test_the_number_that_was_rounded_is_in_the_range(units, decimals):
     exact = Fraction(units, 10**5)
-    printed = read(f"{units / 10**5:.{decimals}f}")
+    printed = Printed.parse(f"{units / 10**5:.{decimals}f}")
     assert printed.range.low <= exact <= printed.range.high
     assert printed.range.high - printed.range.low == Fraction(1, 10**decimals)
 

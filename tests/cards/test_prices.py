@@ -40,7 +40,7 @@ def test_of_two_figures_that_disagree_neither_follows():
 def test_one_figure_tells_no_price():
     one = found(RATES + "| L4 | base | 1.0 | 1800 | - | - |\n")
     assert (one.checked, one.findings) == (0, ())
-    assert "one figure alone" in one.unchecked[0]
+    assert "one figure alone" in one.unchecked[0].reason
 
 
 def test_hardware_has_one_price_in_all_tables_of_a_card():

@@ -1,6 +1,7 @@
 import pytest
 
-from evalkit.cards import audit, card, tables
+from evalkit.cards import audit, card
+from evalkit.cards.text import MOST_ROWS, MOST_TABLES
 
 GOOD = "Task | A | B | Recovery\n-|-|-|-\nMMLU | 71.40 | 70.50 | 98.74\n\n"
 
@@ -27,8 +28,8 @@ def test_a_title_over_the_headings_is_left_out():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (GOOD * (tables.MOST_TABLES + 1), f"only the first {tables.MOST_TABLES} tables"),
-        (GOOD.strip() + "\n" + "MMLU | 1 | 1 | 100\n" * tables.MOST_ROWS, f"only the first {tables.MOST_ROWS} rows"),
+        (GOOD * (MOST_TABLES + 1), f"only the first {MOST_TABLES} tables"),
+        (GOOD.strip() + "\n" + "MMLU | 1 | 1 | 100\n" * MOST_ROWS, f"only the first {MOST_ROWS} rows"),
     ],
 )
 def test_what_was_cut_is_said(text, said):

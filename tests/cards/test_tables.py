@@ -2,7 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.cards.tables import MOST_COLUMNS, MOST_ROWS, plain, tables
+from evalkit.cards.text import MOST_ROWS, contents
+from evalkit.cards.text.table import MOST_COLUMNS, plain
+
+
+def tables(text):
+    return contents(text).tables
 
 
 def cells(text):

@@ -6,7 +6,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from evalkit.base.errors import ConfigError, DataError, ExitCode
+from evalkit.base.errors import ConfigError, DataError, ExitCode, UsageError
 from evalkit.cards import MOST_CHARACTERS
 from evalkit.cli.audit import command
 from evalkit.files import resources
@@ -36,29 +36,59 @@ def written(tmp_path):
 def test_a_card_that_follows(written):
     code, output = audit(written(GOOD.format("98.74%")))
     assert code == ExitCode.FINE
-    assert output.startswith("1 of 1 figure follows from the others\n")
+    assert output.startswith("1 figure checked, 1 follows, 0 do not, 0 not checked\n")
     assert "MMLU (5-shot)  n =  14,042   98.74 % [97.3, 100.2]  could be noise" in output
 
 
-def test_a_figure_that_does_not_follow_is_one_line_and_exit_code_1(written):
+def test_a_figure_that_does_not_follow_stands_first_with_what_it_rests_on(written):
     code, output = audit(written(GOOD.format("99.74%")))
     assert code == ExitCode.GATE_FAILED
-    first, summary, *_ = output.splitlines()
-    assert first.startswith("table 1 (line 1), MMLU (5-shot), recovery of int8: printed 99.74%, but 98.74% follows ")
+    title, first, rests, summary, *_ = output.splitlines()
+    assert title == "Does not follow:"
+    where = "  table 1 (line 1), MMLU (5-shot), recovery of int8: "
+    assert first.startswith(where + "printed 99.74%, but 98.74% follows ")
     # 70.495 / 71.405 to 70.505 / 71.395, and half a unit of the printed recovery.
     assert "(rounding allows 98.726 to 98.753, tolerance 0.0189)" in first
-    assert summary == "0 of 1 figure follow from the others, 1 does not"
+    assert rests == "    rests on MMLU (5-shot), base: 71.40; MMLU (5-shot), int8: 70.50"
+    assert summary == "1 figure checked, 0 follow, 1 does not, 0 not checked"
+
+
+def test_what_is_wrong_comes_before_the_last_digit(written):
+    two = GOOD.format("98.76%") + "MuSR | 60.00 | 57.00 | 98.00%\n"
+    _, output = audit(written(two))
+    lines = [line for line in output.splitlines() if not line.startswith("    ")]
+    assert lines[0] == "Does not follow:"
+    assert "98.00%" in lines[1]
+    assert lines[2] == "Off in the last digit:"
+    assert "98.76%" in lines[3]
 
 
 def test_one_object_of_json(written):
-    code, output = audit(written(GOOD.format("99.74%") + "\n" + OTHER), "--json")
+    code, output = audit(written(GOOD.format("99.74%") + "Odd | 1.0 or so | 2.0 | 3\n\n" + OTHER), "--json")
     found = json.loads(output)
     assert code == ExitCode.GATE_FAILED
-    assert (found["follows"], found["checked"], len(found["notices"])) == (False, 1, 1)
+    counts = [found[key] for key in ("follows", "checked", "follow", "do_not", "not_checked")]
+    assert counts == [False, 1, 0, 1, 3]
+    assert len(found["notices"]) == 1
     (finding,) = found["findings"]
-    assert (finding["printed"], finding["right"]) == ("99.74%", "98.74%")
+    assert (finding["printed"], finding["right"], finding["severity"]) == ("99.74%", "98.74%", "wrong")
     assert finding["low"] < 98.7395 < finding["high"]
+    assert [ref["text"] for ref in finding["rests"]] == ["71.40", "70.50"]
     assert found["noise"][0]["is_noise"] is True
+    assert {one["printed"] for one in found["unchecked"]} == {"1.0 or so", "2.0", "3"}
+
+
+def test_a_comment_for_a_pull_request_has_no_markup_of_the_card(written):
+    hostile = GOOD.format("99.74%").replace("MMLU (5-shot)", "@someone <img src=x> [a](http://b) \\| `c` MMLU")
+    code, output = audit(written(hostile), "--markdown")
+    assert code == ExitCode.GATE_FAILED
+    assert output.startswith("**1 figure checked, 0 follow, 1 does not, 0 not checked**\n")
+    assert "| wrong | " in output
+    assert "<img" not in output
+    assert "@someone" not in output
+    assert "](http" not in output
+    with pytest.raises(UsageError, match="two forms"):
+        audit(written(hostile), "--markdown", "--json")
 
 
 def test_a_toml_table(written):
@@ -72,21 +102,50 @@ def test_a_toml_table(written):
         audit(written("name = ", "card.toml"))
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("words only", "no table found"),
-        ("", "no table found"),
-        (b"\x00\xff\xfe binary", "no table found"),
-        (OTHER, "no table that can be audited"),
-        ("x" * (MOST_CHARACTERS + 1), "larger than"),
-    ],
-)
-def test_what_cannot_be_read_is_one_line_with_a_fix(written, text, said):
-    with pytest.raises(DataError, match=said) as caught:
-        audit(written(text))
+@pytest.mark.parametrize("text", ["words only", "", b"\x00\xff\xfe binary", OTHER, GOOD.format("-")])
+def test_nothing_checked_is_not_fine(written, text):
+    path = written(text)
+    code, output = audit(path)
+    assert code == ExitCode.INCOMPLETE
+    assert "0 figures checked" in output
+    assert "no figure could be checked" in output
+    assert audit(path, "--allow-unchecked")[0] == ExitCode.FINE
+
+
+def test_what_cannot_be_read_is_one_line_with_a_fix(written):
+    with pytest.raises(DataError, match="larger than") as caught:
+        audit(written("x" * (MOST_CHARACTERS + 1)))
     assert caught.value.exit_code == ExitCode.USAGE
     assert caught.value.fix
+
+
+SIBLING = "Task | acme/Nova-8B | acme/Nova-8B-{} | Recovery\n---|---|---|---\nMMLU | {} | 70.50 | {}\n"
+
+
+def test_cards_of_a_folder_are_compared(tmp_path):
+    for name, card in (
+        ("one/README.md", SIBLING.format("FP8", "71.40", "98.74")),
+        ("two/README.md", SIBLING.format("W4A16", "71.49", "98.62")),
+        ("two/notes.txt", "not a card"),
+        (".hidden/README.md", "not read"),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(card)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    code, output = audit(tmp_path)
+    assert code == ExitCode.GATE_FAILED
+    assert "the same baseline has one figure for one row" in output
+    assert output.splitlines()[-1] == "2 cards: 3 figures checked, 2 follow, 1 does not, 0 not checked"
+    assert ".hidden" not in output
+    found = json.loads(audit(tmp_path, "--json")[1])
+    assert [found[key] for key in ("checked", "do_not")] == [3, 1]
+    assert [one["printed"] for one in found["across"]["findings"]] == ["71.49"]
+    assert len(found["cards"]) == 2
+    comment = audit(tmp_path / "one" / "README.md", str(tmp_path / "two"), "--markdown")[1]
+    assert "### All cards together" in comment
+    with pytest.raises(DataError, match="no card in this folder"):
+        audit(empty)
 
 
 def test_nothing_of_a_card_reaches_the_terminal_as_a_command(written):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalkit import stats
-from evalkit.cards.arithmetic import group_rows
+from evalkit.cards.checks.averages import members
 from evalkit.cards.sizes import size_of
 from evalkit.stats import PublishedScore, unpaired_recovery
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from evalkit.cards.figures import Printed
-    from evalkit.cards.published import AccuracyRow, AccuracyTable
+    from evalkit.cards.nouns import AccuracyRow, AccuracyTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +41,19 @@ class Noise:
 
 def noise(table: AccuracyTable) -> Iterator[Noise]:
     """Each row and candidate of a table for which the number of samples is known."""
-    for row in table.rows:
-        members = [row] if row.kind == "task" else group_rows(table, row)
-        if row.kind == "recovery" or not members:
-            continue
-        sizes = [_samples(member) for member in members]
-        for candidate, model in enumerate(table.models[1:], 1):
+    for at, row in enumerate(table.rows):
+        rows = [row] if row.kind == "task" else members(table, at) if row.kind == "average" else []
+        for base, candidate in table.pairs:
+            sizes = [_samples(member, candidate) for member in rows]
+            if not rows or not all(sizes):
+                continue
             scores = [
-                _published(size[0], member.scores[0], member.scores[candidate])
-                for size, member in zip(sizes, members, strict=True)
+                _published(size[0], member.scores[base], member.scores[candidate])
+                for size, member in zip(sizes, rows, strict=True)
                 if size
             ]
             found = [one for one in scores if one]
-            if len(found) < len(members):
+            if len(found) < len(rows):
                 continue
             interval = unpaired_recovery(found)
             if interval.percent is None or interval.low is None or interval.high is None:
@@ -61,7 +61,7 @@ def noise(table: AccuracyTable) -> Iterator[Noise]:
             yield Noise(
                 table.place,
                 row.name,
-                model,
+                table.models[candidate],
                 interval.n,
                 100.0 * sum(one.baseline for one in found) / len(found),
                 100.0 * sum(one.candidate for one in found) / len(found),
@@ -72,11 +72,14 @@ def noise(table: AccuracyTable) -> Iterator[Noise]:
             )
 
 
-def _samples(row: AccuracyRow) -> tuple[int, str] | None:
-    """How many samples a row's scores come from, and who says so."""
-    if row.n is not None:
-        return row.n, "the card"
-    size = size_of(row.name)
+def _samples(row: AccuracyRow, model: int) -> tuple[int, str] | None:
+    """How many samples a row's scores come from, and who says so; None for a score that is no share of them."""
+    if row.better == "lower":
+        return None
+    told = row.n(model)
+    if told is not None:
+        return told, "the card"
+    size = size_of(row.label, row.category)
     return None if size is None else (size.n, f"{size.source}: {size.n:,} {size.what}")
 
 

@@ -12,13 +12,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from evalkit.base.printable import counted
-from evalkit.cards.arithmetic import Expected, Figure
+from evalkit.cards.checks.figure import Expected, Figure, Ref
 from evalkit.cards.figures import Range, mean, mean_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalkit.cards.published import CostRow, CostTable
+    from evalkit.cards.nouns import CostRow, CostTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,15 @@ def reductions(table: CostTable) -> Iterator[Figure]:
                 f"mean of {counted(len(ratios), 'ratio')} of queries per dollar to {baseline.model or 'the baseline'}"
             )
             value, found = mean([one for one, _ in ratios]), mean_range([one for _, one in ratios])
-            expected = (Expected(value, found, because),)
+            rests = tuple(
+                Ref(one.name, f"{use}, queries per dollar", figure.text)
+                for one in (baseline, row)
+                for use, figure in zip(table.uses, one.per_dollar, strict=True)
+                if figure is not None
+            )
+            expected = (Expected(value, found, because, rests),)
         lacks = "" if expected else "queries per dollar are missing"
-        yield Figure(table.place, row.name, "average cost reduction", row.ratio, expected, lacks)
+        yield Figure("cost reduction", table.place, row.name, "average cost reduction", row.ratio, expected, lacks)
 
 
 def savings(table: CostTable) -> list[Saving]:
@@ -87,3 +93,20 @@ def _with_baselines(table: CostTable) -> Iterator[tuple[CostRow, CostRow]]:
         bare = [row for row in rows if row.ratio is None]
         baseline = bare[0] if len(bare) == 1 else rows[0]
         yield from ((row, baseline) for row in rows)
+
+
+def cost_ratios(table: CostTable) -> Iterator[tuple[Fraction, Range]]:
+    """Every ratio of a candidate to its baseline: printed, of queries per dollar, and of what was measured."""
+    for row, baseline in _with_baselines(table):
+        if row.ratio is not None:
+            yield row.ratio.value, row.ratio.range
+        if row is baseline:
+            continue
+        yield from _ratios(row, baseline)
+        for own, base in zip(row.measured, baseline.measured, strict=True):
+            if own is None or base is None:
+                continue
+            top, bottom = (base, own) if table.stream == "single-stream" else (own, base)
+            found = top.range.over(bottom.range)
+            if found is not None:
+                yield top.value / bottom.value, found

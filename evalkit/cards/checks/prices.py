@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from evalkit.cards.arithmetic import Expected, Figure, Finding
+from evalkit.cards.checks.figure import Expected, Figure, Finding, Ref
 from evalkit.cards.figures import Range
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from evalkit.cards.figures import Printed
-    from evalkit.cards.published import CostRow, CostTable
+    from evalkit.cards.nouns import CostRow, CostTable
 
 _SECONDS_PER_HOUR = 3600
 
@@ -89,6 +89,8 @@ def _clashes(hardware: str, by_table: Mapping[str, Sequence[_Cell]]) -> list[Fin
             sure.append((place, agreed[0]))
     return [
         Finding(
+            kind="price",
+            severity="wrong",
             table=place,
             row=hardware,
             column="price of an hour",
@@ -109,7 +111,7 @@ def _per_dollar(cell: _Cell, agreed: Sequence[Range], count: int) -> Figure:
     column = f"{cell.table.uses[cell.use]}, queries per dollar"
     if count == 1:
         lacks = "one figure alone does not tell the price of the hardware"
-        return Figure(cell.table.place, cell.row.name, column, cell.per_dollar, (), lacks)
+        return Figure("queries per dollar", cell.table.place, cell.row.name, column, cell.per_dollar, (), lacks)
     price = next((one for one in agreed if not cell.price.overlaps(one)), agreed[0])
     bounds, measured = cell.measured.range, cell.measured.value
     middle = (price.low + price.high) / 2
@@ -122,8 +124,9 @@ def _per_dollar(cell: _Cell, agreed: Sequence[Range], count: int) -> Figure:
         low, high = _SECONDS_PER_HOUR * bounds.low / price.high, _SECONDS_PER_HOUR * bounds.high / price.low
         words = f"3600 x {cell.measured.text} per s / price"
     because = f"{words}, the price being {_dollars(price)} an hour, on which most figures agree"
-    expected = Expected(value, Range(low, high), because)
-    return Figure(cell.table.place, cell.row.name, column, cell.per_dollar, (expected,))
+    beside = Ref(cell.row.name, cell.table.uses[cell.use], cell.measured.text)
+    expected = Expected(value, Range(low, high), because, (beside,))
+    return Figure("queries per dollar", cell.table.place, cell.row.name, column, cell.per_dollar, (expected,))
 
 
 def _priced(table: CostTable) -> Iterator[_Cell]:

@@ -6,14 +6,14 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from evalkit.base.printable import agreeing, counted
-from evalkit.cards import figures
-from evalkit.cards.figures import Printed
-from evalkit.cards.published import CostRow, CostTable
+from evalkit.cards.figures import Cell, Printed
+from evalkit.cards.nouns import CostRow, CostTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalkit.cards.published import Stream
+    from evalkit.cards.nouns import Stream
+    from evalkit.cards.roles.sheet import Sheet
 
 _PER_DOLLAR = re.compile(r"\bqueries per dollar\b|\bqpd\b", re.IGNORECASE)
 _RATIO = re.compile(r"\bcost (?:reduction|ratio|saving)", re.IGNORECASE)
@@ -37,35 +37,35 @@ def is_cost_table(head: Sequence[str]) -> bool:
     return any(_PER_DOLLAR.search(name) for name in head)
 
 
-def cost_table(
-    place: str, head: Sequence[str], body: Sequence[Sequence[str]], notices: list[str], *, loose: bool
-) -> CostTable:
+def cost_table(sheet: Sheet, notices: list[str]) -> CostTable:
     """The table under a heading for which `is_cost_table` holds.
 
-    ``loose`` rows may have lost their first empty cell to the end of the row; they are put right, and ``notices``
+    Rows of pipes may have lost their first empty cell to the end of the row; they are put right, and ``notices``
     says so.
     """
+    head = sheet.head
     columns = _columns(head)
     rows: list[CostRow] = []
     hardware, moved = "", 0
-    for cells in body:
-        if loose and _is_moved(cells, columns):
-            cells = _put_right(cells, columns)  # noqa: PLW2901 - the row as it was meant
+    for line in sheet.lines:
+        cells = line.cells
+        if sheet.loose and _is_moved(cells, columns):
+            cells = _put_right(cells, columns)
             moved += 1
-        per_dollar = tuple(figures.read(cells[at]) for _, at in columns.pairs)
+        per_dollar = tuple(cells[at].figure for _, at in columns.pairs)
         if not any(per_dollar):
             continue
         if columns.hardware is not None:
-            hardware = cells[columns.hardware] or hardware
+            hardware = cells[columns.hardware].text or hardware
         measured = tuple(None if at is None else _seconds(cells[at], head[at]) for at, _ in columns.pairs)
-        model = "" if columns.model is None else cells[columns.model]
-        ratio = None if columns.ratio is None else figures.read(cells[columns.ratio])
+        model = "" if columns.model is None else cells[columns.model].text
+        ratio = None if columns.ratio is None else cells[columns.ratio].figure
         rows.append(CostRow(hardware, model, ratio, measured, per_dollar))
     if moved:
         ends = agreeing(moved, "ends with its", "end with their")
-        notices.append(f"{place}: {counted(moved, 'row')} {ends} empty cell; read as without a cost reduction")
+        notices.append(f"{sheet.place}: {counted(moved, 'row')} {ends} empty cell; read as without a cost reduction")
     uses = tuple(_use(head[at], number) for number, (_, at) in enumerate(columns.pairs, 1))
-    return CostTable(place, _stream(head, columns), uses, tuple(rows))
+    return CostTable(sheet.place, _stream(head, columns), uses, tuple(rows))
 
 
 def _columns(head: Sequence[str]) -> _Columns:
@@ -94,38 +94,38 @@ def _use(name: str, number: int) -> str:
     return " ".join(_PER_DOLLAR.sub("", name).split()) or f"use case {number}"
 
 
-def _seconds(cell: str, name: str) -> Printed | None:
+def _seconds(cell: Cell, name: str) -> Printed | None:
     """What was measured; milliseconds become seconds with three decimals more."""
-    found = figures.read(cell)
+    found = cell.figure
     if found is None or not (_LATENCY.search(name) and _MILLISECONDS.search(name)):
         return found
     return Printed(found.text, found.value / 1000, found.decimals + 3)
 
 
-def _is_moved(cells: Sequence[str], columns: _Columns) -> bool:
+def _is_moved(cells: Sequence[Cell], columns: _Columns) -> bool:
     """Whether a row's empty cost reduction stands at its end.
 
     As they stand, its queries per dollar would all be below the latency or rate beside them; moved by one place
     they are all above, as they must be: a dollar buys more than one second. With a single use case nothing is
     left to stand below, and it is whole numbers that tell queries from seconds.
     """
-    if columns.ratio is None or cells[-1] or not cells[columns.ratio]:
+    if columns.ratio is None or cells[-1].text or not cells[columns.ratio].text:
         return False
     moved = _put_right(cells, columns)
     if _dearer(moved, columns) is not False:
         return False
-    per_dollar = [figures.read(moved[at]) for _, at in columns.pairs]
+    per_dollar = [moved[at].figure for _, at in columns.pairs]
     whole = len(columns.pairs) == 1 and all(figure is None or figure.decimals == 0 for figure in per_dollar)
     return _dearer(cells, columns) is True or whole
 
 
-def _put_right(cells: Sequence[str], columns: _Columns) -> list[str]:
+def _put_right(cells: Sequence[Cell], columns: _Columns) -> tuple[Cell, ...]:
     at = columns.ratio or 0
-    return [*cells[:at], "", *cells[at:-1]]
+    return (*cells[:at], Cell(""), *cells[at:-1])
 
 
-def _dearer(cells: Sequence[str], columns: _Columns) -> bool | None:
+def _dearer(cells: Sequence[Cell], columns: _Columns) -> bool | None:
     """Whether every "queries per dollar" is below what stands before it; None where they disagree."""
-    pairs = [(figures.read(cells[at]), figures.read(cells[dollar])) for at, dollar in columns.pairs if at is not None]
+    pairs = [(cells[at].figure, cells[dollar].figure) for at, dollar in columns.pairs if at is not None]
     below = {dollar.value < found.value for found, dollar in pairs if found and dollar}
     return below.pop() if len(below) == 1 else None

@@ -1,0 +1,179 @@
+"""The one cell whose other value makes every figure of a table follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from evalkit.cards.checks.counts import counts
+from evalkit.cards.checks.figure import Ref, Spot
+from evalkit.cards.checks.tables import table_figures
+from evalkit.cards.figures import Printed, Range
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from evalkit.cards.checks.figure import Figure
+    from evalkit.cards.nouns import AccuracyRow, AccuracyTable
+
+_MOST_CELLS = 40
+_MOST_ROWS = 60
+_MOST_VALUES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A score that explains several findings."""
+
+    table: str
+    row: str
+    column: str
+    printed: str
+    value: str
+    """With which all figures follow that rest on the score."""
+    count: int | None
+    """Of right answers, where the benchmark's size is known and the value is one."""
+    n: int | None
+    explains: int
+    """How many findings it explains."""
+    swapped: tuple[Ref, ...] = ()
+    """Two scores of a row that changed places, instead of one that is wrong."""
+
+
+def repair(table: AccuracyTable, wrong: Sequence[Figure]) -> Repair | None:
+    """The only score whose change makes all of several wrong figures follow; None where there is none, or several."""
+    if len(wrong) < 2 or len(table.rows) > _MOST_ROWS:
+        return None
+    spots = list(dict.fromkeys(spot for figure in wrong for one in figure.expected for spot in one.uses))
+    spots += [figure.own for figure in wrong if figure.own is not None and figure.own not in spots]
+    # A score that explains them all takes part in all of them, as itself or as what they rest on.
+    shared = [spot for spot in spots if all(_takes_part(spot, figure) for figure in wrong)]
+    found = [one for spot in shared[:_MOST_CELLS] if (one := _changed(table, spot, wrong)) is not None]
+    if len(found) == 1:
+        return found[0]
+    return _swapped(table, wrong) if not found else None
+
+
+def _takes_part(spot: Spot, figure: Figure) -> bool:
+    return figure.own == spot or any(spot in one.uses for one in figure.expected)
+
+
+def _changed(table: AccuracyTable, spot: Spot, wrong: Sequence[Figure]) -> Repair | None:
+    row = table.rows[spot.row]
+    printed = row.scores[spot.model]
+    if printed is None:
+        return None
+    before = _failing(table)
+    for value in _values(table, spot, printed, wrong):
+        if _failing(_with(table, spot, value)) < before and len(_failing(_with(table, spot, value))) == len(
+            before
+        ) - len(wrong):
+            tally = counts(row, spot.model, value)
+            count = tally.possible[0] if tally and len(tally.possible) == 1 else None
+            name = (row.name, table.models[spot.model])
+            name = name if not table.turned else (name[1], row.label)
+            n = tally.n if tally and count is not None else None
+            return Repair(table.place, *name, printed.text, value.text, count, n, len(wrong))
+    return None
+
+
+def _failing(table: AccuracyTable) -> frozenset[tuple[str, str, str]]:
+    return frozenset(
+        (one.row, one.column, one.printed.text) for one in table_figures(table) if one.expected and not one.follows
+    )
+
+
+def _with(table: AccuracyTable, spot: Spot, value: Printed) -> AccuracyTable:
+    row = table.rows[spot.row]
+    scores = (*row.scores[: spot.model], value, *row.scores[spot.model + 1 :])
+    rows = (*table.rows[: spot.row], replace(row, scores=scores), *table.rows[spot.row + 1 :])
+    return replace(table, rows=rows)
+
+
+def _values(table: AccuracyTable, spot: Spot, printed: Printed, wrong: Sequence[Figure]) -> Iterator[Printed]:
+    """Values by which the wrong figures would follow, those that are counts of right answers first."""
+    ranges = [bounds for figure in wrong if (bounds := _needed(table, spot, figure)) is not None]
+    if not ranges:
+        return
+    low, high = max(one.low for one in ranges), min(one.high for one in ranges)
+    if low > high or high <= 0:
+        return
+    unit = 2 * printed.half_unit
+    first = -(-low // unit)
+    some = [first + step for step in range(int(min((high - low) // unit + 1, 4000)))]
+    some = some or [round((low + high) / 2 / unit)]
+    values = [printed.with_value(unit * step) for step in some]
+    middle = (low + high) / 2
+    row = table.rows[spot.row]
+    ranked = sorted(values, key=lambda one: (not _is_count(row, spot.model, one), abs(one.value - middle)))
+    yield from ranked[:_MOST_VALUES]
+
+
+def _is_count(row: AccuracyRow, model: int, value: Printed) -> bool:
+    found = counts(row, model, value)
+    return found is not None and bool(found.possible)
+
+
+def _needed(table: AccuracyTable, spot: Spot, figure: Figure) -> Range | None:
+    """Between which values a score has to lie for one wrong figure to follow; None where that is not simple.
+
+    Every expectation is a ratio or a mean, so that it is monotonous in each score: two probes tell in which direction
+    the score has to go, and halving finds the ends.
+    """
+    printed = table.rows[spot.row].scores[spot.model]
+    if printed is None:
+        return None
+    usual = figure.expected[0]
+    if figure.own == spot:
+        return Range(usual.range.low - printed.half_unit, usual.range.high + printed.half_unit)
+    if figure.kind == "average":
+        share = Fraction(1, max(len(usual.uses), 1))
+        gap = figure.printed.range
+        slack = usual.range.high - usual.value
+        return Range(
+            printed.value + (gap.low - usual.value - slack) / share,
+            printed.value + (gap.high - usual.value + slack) / share,
+        )
+    return _by_ratio(table, spot, figure, printed)
+
+
+def _by_ratio(table: AccuracyTable, spot: Spot, figure: Figure, printed: Printed) -> Range | None:
+    """For a ratio of two scores, or of two means in which the score is one of several."""
+    usual = figure.expected[0]
+    if usual.value <= 0 or not usual.uses:
+        return None
+    models = list(dict.fromkeys(one.model for one in usual.uses))
+    if len(models) != 2 or spot not in usual.uses:
+        return None
+    same = [table.rows[one.row].scores[one.model] for one in usual.uses if one.model == spot.model]
+    other = [table.rows[one.row].scores[one.model] for one in usual.uses if one.model != spot.model]
+    if not all(same) or not all(other):
+        return None
+    total = sum((one.value for one in same if one), Fraction(0))
+    factors = [end / usual.value for end in (figure.printed.range.low, figure.printed.range.high)]
+    if models[0] == spot.model:  # the divisor comes first
+        if min(factors) <= 0:
+            return None
+        factors = [1 / factor for factor in reversed(factors)]
+    slack = printed.half_unit * (len(same) + len(other))
+    return Range(total * factors[0] - total + printed.value - slack, total * factors[1] - total + printed.value + slack)
+
+
+def _swapped(table: AccuracyTable, wrong: Sequence[Figure]) -> Repair | None:
+    """Two scores of one row that changed places."""
+    before = _failing(table)
+    rows = {spot.row for figure in wrong for one in figure.expected for spot in one.uses}
+    for at in sorted(rows)[:_MOST_CELLS]:
+        row = table.rows[at]
+        for base, model in table.pairs:
+            one, other = row.scores[base], row.scores[model]
+            if one is None or other is None or one.value == other.value:
+                continue
+            moved = _with(_with(table, Spot(at, base), other), Spot(at, model), one)
+            if len(_failing(moved)) == len(before) - len(wrong) and _failing(moved) < before:
+                refs = (Ref(row.name, table.models[base], one.text), Ref(row.name, table.models[model], other.text))
+                return Repair(
+                    table.place, row.name, table.models[model], other.text, one.text, None, None, len(wrong), refs
+                )
+    return None

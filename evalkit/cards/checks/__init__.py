@@ -1,0 +1,1 @@
+"""What the figures of a card must be by each other: figures in, expectations and findings out."""

@@ -1,0 +1,92 @@
+"""Claims of a card's text beside its tables, where only one thing can be meant."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from evalkit.cards.checks.costs import cost_ratios
+from evalkit.cards.checks.figure import Expected, Figure, Ref
+from evalkit.cards.checks.speedups import ratio, with_baselines
+from evalkit.cards.figures import Printed, Range
+from evalkit.cards.sizes import is_benchmark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evalkit.cards.nouns import Card, Claim
+
+UNMATCHED = "the tables do not say with certainty what it means"
+_FAR = Fraction(1000)
+
+
+def claim_figures(card: Card) -> Iterator[Figure]:
+    """Every claim of a card that a table confirms or contradicts, and the others as unchecked."""
+    for claim in card.claims:
+        expected = _recovery(card, claim) if claim.kind == "recovery" else _speedup(card, claim)
+        place = f"line {claim.line}"
+        lacks = "" if expected else UNMATCHED
+        yield Figure("claim", place, f'"{_short(claim.sentence)}"', claim.kind, claim.printed, expected, lacks)
+
+
+def _short(sentence: str) -> str:
+    return sentence if len(sentence) <= 100 else sentence[:97] + "..."
+
+
+def _recovery(card: Card, claim: Claim) -> tuple[Expected, ...]:
+    """The average recoveries: a claim has to be one of them, and it is clear which where there is only one."""
+    averages = _printed_recoveries(card, {"average", "recovery"})
+    everything = averages + _printed_recoveries(card, {"task"})
+    if claim.bound == "at least":
+        wanted = Range(claim.printed.value, _FAR)
+        fits = [one for one in averages if one[1].range.high >= claim.printed.value]
+        clear = len(averages) == 1
+        return (
+            tuple(Expected(figure.value, wanted, "at least", (ref,)) for ref, figure in fits[:1])
+            if fits
+            else (tuple(_as_expected(*one) for one in averages) if clear else ())
+        )
+    fits = [one for one in everything if one[1].range.overlaps(claim.printed.range)]
+    if fits:
+        return (_as_expected(*fits[0]),)
+    clear = len(averages) == 1 and "average" in claim.sentence.lower() and not is_benchmark(claim.sentence)
+    return (_as_expected(*averages[0]),) if clear else ()
+
+
+def _as_expected(ref: Ref, figure: Printed) -> Expected:
+    return Expected(figure.value, figure.range, f"the table has {figure.text} ({ref.row}, {ref.column})", (ref,))
+
+
+def _printed_recoveries(card: Card, kinds: set[str]) -> list[tuple[Ref, Printed]]:
+    """Every printed recovery of rows of these kinds, in percent, without those of baselines beside themselves."""
+    return [
+        (Ref(row.name, one.place, one.printed.text), one.printed)
+        for table in card.accuracy
+        for row in table.rows
+        if row.kind in kinds
+        for one in row.stated
+        if one.kind == "recovery" and one.model != one.base and one.printed.value > 3
+    ]
+
+
+def _speedup(card: Card, claim: Claim) -> tuple[Expected, ...]:
+    """The largest ratios of the tables: "up to" has to be reached, and may be the largest of any one of them."""
+    ratios = [found for found in _ratios(card) if found[0] > 0]
+    if not ratios:
+        return ()
+    if any(bounds.overlaps(claim.printed.range) for _, bounds in ratios):
+        return (Expected(claim.printed.value, claim.printed.range, "a ratio of the tables"),)
+    value, bounds = max(ratios, key=lambda one: one[1].high)
+    if bounds.high >= claim.printed.range.low:
+        return ()
+    return (Expected(value, bounds, "the largest speedup or ratio of all tables"),)
+
+
+def _ratios(card: Card) -> Iterator[tuple[Fraction, Range]]:
+    for table in card.speeds:
+        for row, base in with_baselines(table):
+            yield from ((figure.value, figure.range) for _, _, figure in row.speedups)
+            found = [ratio(table, row, base, at) for at in range(len(table.measures)) if row is not base]
+            yield from (one for one in found if one is not None)
+    for cost in card.costs:
+        yield from cost_ratios(cost)

@@ -1,0 +1,122 @@
+"""Which scores a count of right answers can give: k of n, or k of n times the number of seeds or attempts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, floor
+from typing import TYPE_CHECKING
+
+from evalkit.cards.checks.figure import Finding, doubt
+from evalkit.cards.figures import Range
+from evalkit.cards.sizes import size_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evalkit.cards.figures import Printed
+    from evalkit.cards.nouns import AccuracyRow, AccuracyTable
+
+_REPEATS = {"accuracy": (1,), "seeds": tuple(range(1, 17))}
+"""Runs of all items of which a score may be the mean, by kind of metric."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What counts a printed score allows."""
+
+    n: int
+    source: str
+    possible: tuple[int, ...]
+    """The counts of right answers among ``n`` that print as the score does; of one run."""
+    seeds: int
+    """The fewest runs of which the score can be the mean; 0 where no number that was tried can."""
+    nearest: tuple[tuple[str, int], ...]
+    """Printed scores and counts on both sides, of one run."""
+    cut: int | None = None
+    """The count that gives the score when its further digits are cut off instead of rounded."""
+
+    @property
+    def words(self) -> str:
+        """The nearest scores that a count gives."""
+        near = " and ".join(f"{text} ({k:,})" for text, k in self.nearest)
+        cut = "" if self.cut is None else f"; {self.cut:,} gives it when digits are cut off instead of rounded"
+        return f"the nearest that do are {near}{cut}"
+
+
+def counts(row: AccuracyRow, model: int, printed: Printed) -> Counts | None:
+    """What counts give a score; None where the metric is no count, or its number of samples is not known."""
+    size = size_of(row.label, row.category)
+    repeats = _REPEATS.get(size.kind) if size is not None else None
+    if repeats is None or size is None or row.kind != "task" or row.better == "lower":
+        return None
+    told = row.n(model)
+    n = told or size.n
+    source = "the card" if told else f"{size.source}: {size.n:,} {size.what}"
+    whole = 100 if printed.value > Fraction(3, 2) or printed.percent else 1
+    if not 0 <= printed.value <= whole:
+        return None
+    found = _among(printed.range, n, whole)
+    seeds = next((runs for runs in repeats if _among(printed.range, n * runs, whole)), 0)
+    below = floor(printed.value * n / whole)
+    nearest = tuple((f"{float(Fraction(whole * k, n)):.{printed.decimals}f}", k) for k in (below, below + 1) if k <= n)
+    above = Range(printed.value, printed.value + 2 * printed.half_unit)
+    cut = next(iter(_among(above, n, whole)), None) if not found else None
+    return Counts(n, source, tuple(found), seeds, nearest, cut)
+
+
+def _among(bounds: Range, n: int, whole: int) -> range:
+    low, high = bounds.low * n / whole, bounds.high * n / whole
+    return range(max(ceil(low), 0), min(floor(high), n) + 1)
+
+
+def impossible(table: AccuracyTable) -> Iterator[Finding]:
+    """Every score that no count can give, with the nearest ones that can; one finding where no score of a row can."""
+    for row in table.rows:
+        found = [
+            (model, score, one)
+            for model, score in enumerate(row.scores)
+            if score and (one := counts(row, model, score))
+        ]
+        wrong = [(model, score, one) for model, score, one in found if not one.seeds]
+        if len(wrong) > 1 and len(wrong) == len(found):
+            texts = ", ".join(score.text for _, score, _ in wrong)
+            near = "; ".join(f"of {score.text} {one.words}" for _, score, one in wrong[:4])
+            because = (
+                f"no count of {wrong[0][2].n:,} gives any of them: another number of samples, a mean of several runs "
+                f"or of groups, or digits cut off ({near}) [{wrong[0][2].source}]"
+            )
+            place = (row.name, "all models") if not table.turned else ("all models", row.label)
+            yield doubt("count", (table.place, *place), texts, because)
+            continue
+        for model, score, one in wrong:
+            because = f"no count of {one.n:,} gives it; {one.words} [{one.source}]"
+            place = (row.name, table.models[model]) if not table.turned else (table.models[model], row.label)
+            yield doubt("count", (table.place, *place), score.text, because)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Which counts of right answers a printed score allows."""
+
+    table: str
+    row: str
+    model: str
+    printed: str
+    n: int
+    least: int | None
+    most: int | None
+    """None where no count of one run gives the score."""
+    runs: int
+    """The fewest runs of which it can be the mean; 0 where none of those tried can."""
+
+
+def possible(table: AccuracyTable) -> Iterator[Count]:
+    """The counts of every score whose metric is one."""
+    for row in table.rows:
+        for model, score in enumerate(row.scores):
+            one = counts(row, model, score) if score is not None else None
+            if score is None or one is None:
+                continue
+            least, most = (one.possible[0], one.possible[-1]) if one.possible else (None, None)
+            yield Count(table.place, row.name, table.models[model], score.text, one.n, least, most, one.seeds)

@@ -1,0 +1,269 @@
+"""Recoveries, differences and speedups of single rows, and the figures that stand beside scores."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import permutations
+from typing import TYPE_CHECKING
+
+from evalkit.cards.checks.conventions import (
+    ASIDES,
+    BARE_DIFFERENCES,
+    DIFFERENCES,
+    INVERSE,
+    LEFT,
+    PLAIN,
+    RECOVERIES,
+    Convention,
+    Item,
+    best,
+    tally,
+)
+from evalkit.cards.checks.figure import Expected, Figure, Ref, Spot
+from evalkit.cards.figures import Printed, Range, mean, mean_range
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from evalkit.cards.checks.figure import Kind
+    from evalkit.cards.nouns import AccuracyRow, AccuracyTable, Stated
+
+UNCLEAR = "no reading of the column gives its figures"
+NO_SCORE = "a score is missing, or the baseline rounds to 0"
+_QUANTITY = "a quantity that is no score, and no usual formula gives the figure"
+_ASIDE = "it is not clear what the figure beside the score is"
+_SIGNED = (*DIFFERENCES, *BARE_DIFFERENCES)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A stated figure with its row."""
+
+    at: int
+    row: AccuracyRow
+    one: Stated
+
+    @property
+    def scores(self) -> tuple[Printed | None, Printed | None]:
+        """Baseline's and candidate's."""
+        return self.row.scores[self.one.base], self.row.scores[self.one.model]
+
+
+def stated_figures(table: AccuracyTable) -> Iterator[Figure]:
+    """Every stated figure of the rows that have scores of their own; recoveries of averages are apart."""
+    columns: defaultdict[tuple[str, str, int], list[_Entry]] = defaultdict(list)
+    for at, row in enumerate(table.rows):
+        for one in row.stated:
+            if row.kind in {"task", "other"} or (row.kind == "average" and one.kind != "recovery"):
+                columns[one.kind, one.column, at if table.turned else one.model].append(_Entry(at, row, one))
+    for (kind, _, _), entries in columns.items():
+        runs = [entry for entry in entries if entry.one.parts]
+        rest = [entry for entry in entries if not entry.one.parts]
+        yield from _runs(table, runs)
+        if kind == "recovery":
+            yield from _recoveries(table, rest)
+        elif kind == "difference":
+            yield from _differences(table, rest)
+        elif kind == "speedup":
+            yield from _speedups(table, rest)
+        else:
+            yield from _asides(table, rest)
+
+
+# --- recoveries ---------------------------------------------------------------------------------
+
+
+def _recoveries(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:
+    """The recoveries of one column: rows where lower is better apart from the others."""
+    unit = recovery_unit([entry.one.printed for entry in entries])
+    entries = _rebased(table, entries, unit)
+    lower = [entry for entry in entries if entry.row.better == "lower"]
+    other = [entry for entry in entries if entry.row.kind == "other" and entry not in lower]
+    rest = [entry for entry in entries if entry not in lower and entry not in other]
+    yield from _lower(table, lower, unit)
+    yield from _higher(table, rest, unit)
+    for entry in other:
+        item = _item(table, entry, RECOVERIES, unit)
+        fits = any(item.fits(number) for number in range(len(RECOVERIES)))
+        yield _figure(table, entry, item, range(len(RECOVERIES)) if fits else (), _QUANTITY)
+
+
+def _lower(table: AccuracyTable, entries: Sequence[_Entry], unit: int) -> Iterator[Figure]:
+    """Where lower is better each of the three formulas is in use; two figures that agree on one settle it."""
+    formulas = (INVERSE, LEFT, PLAIN)
+    items = [_item(table, entry, formulas, unit) for entry in entries]
+    chosen = best(items, len(formulas))
+    settled = tally(items, len(formulas))[chosen] > 1
+    order = [chosen, *(number for number in range(len(formulas)) if number != chosen and not settled)]
+    for entry, item in zip(entries, items, strict=True):
+        used = (
+            formulas[chosen] if item.fits(chosen) else next((f for n, f in enumerate(formulas) if item.fits(n)), PLAIN)
+        )
+        yield _figure(table, entry, item, order, NO_SCORE, "" if used is PLAIN else used.name)
+
+
+def _higher(table: AccuracyTable, entries: Sequence[_Entry], unit: int) -> Iterator[Figure]:
+    """The usual formula, unless all figures of a column agree on another one and nothing speaks against it."""
+    items = [_item(table, entry, RECOVERIES, unit) for entry in entries]
+    full = [item for item in items if any(item.expected)]
+    count = tally(full, len(RECOVERIES))
+    known = any(entry.row.better == "higher" for entry in entries) and table.named
+    chosen = 0
+    for number in (1, 2):
+        apart = sum(item.fits(number) and not item.fits(0) for item in full)
+        if count[number] == len(full) > 1 and apart > 1 and (RECOVERIES[number] is LEFT or not known):
+            chosen = number
+    explained = sum(item.fits(0) or item.fits(1) for item in full)
+    few = len(full) > 2 and explained == 0
+    unclear = not chosen and (few or (len(full) > 3 and 4 * explained < len(full)))
+    for entry, item in zip(entries, items, strict=True):
+        name = RECOVERIES[chosen].name if chosen else ""
+        lacks = UNCLEAR if unclear and any(item.expected) else NO_SCORE
+        yield _figure(table, entry, item, () if unclear else (chosen,), lacks, name)
+
+
+def _rebased(table: AccuracyTable, entries: Sequence[_Entry], unit: int) -> Sequence[_Entry]:
+    """The entries with another pair of columns, where no figure follows from theirs and all from the other."""
+    items = [_item(table, entry, RECOVERIES, unit) for entry in entries]
+    if table.turned or len(entries) < 2 or len(table.models) < 3 or any(max(tally([item], 3)) for item in items):
+        return entries
+    for base, model in permutations(range(len(table.models)), 2):
+        moved = [replace(entry, one=replace(entry.one, base=base, model=model)) for entry in entries]
+        if tally([_item(table, entry, (PLAIN,), unit) for entry in moved], 1) == [len(entries)]:
+            place = f"recovery of {table.models[model]}"
+            return [replace(entry, one=replace(entry.one, place=place)) for entry in moved]
+    return entries
+
+
+def recovery_unit(printed: Sequence[Printed]) -> int:
+    """100 where recoveries are percentages, 1 where they are plain ratios."""
+    return 1 if printed and all(not one.percent and one.value < 3 for one in printed) else 100
+
+
+# --- differences, speedups, figures beside scores -----------------------------------------------
+
+
+def _differences(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:
+    items = [_item(table, entry, _SIGNED, 100) for entry in entries]
+    full = [item for item in items if any(item.expected)]
+    count = tally(full, len(_SIGNED))
+    chosen = best(full, len(_SIGNED)) if full else 0
+    settled = count[chosen] > 1 and 2 * count[chosen] >= len(full)
+    unclear = len(full) > 2 and not settled
+    for entry, item in zip(entries, items, strict=True):
+        order = () if unclear else (chosen,) if settled else range(len(_SIGNED))
+        yield _figure(table, entry, item, order, UNCLEAR if unclear and any(item.expected) else NO_SCORE)
+
+
+def _speedups(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:
+    """How many times faster: rates candidate over baseline, times baseline over candidate."""
+    for entry in entries:
+        item = _item(table, entry, (PLAIN, INVERSE), 1)
+        orders = {"higher": (0,), "lower": (1,), "": (0, 1)}
+        order = orders[entry.row.better]
+        fits = any(item.fits(number) for number in order)
+        yield _figure(table, entry, item, order if fits or entry.row.better else (), _QUANTITY)
+
+
+def _asides(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:
+    """Figures beside scores: whatever the most of a column are by one formula, if any are."""
+    items = [_item(table, entry, ASIDES, 100) for entry in entries]
+    count = tally(items, len(ASIDES))
+    chosen = best(items, len(ASIDES)) if items else 0
+    settled = count[chosen] > 1 and 2 * count[chosen] > len(items)
+    for entry, item in zip(entries, items, strict=True):
+        fits = any(item.fits(number) for number in range(len(ASIDES)))
+        order = (chosen,) if settled else tuple(n for n in range(len(ASIDES)) if item.fits(n))
+        yield _figure(table, entry, item, order if settled or fits else (), _ASIDE)
+
+
+def _runs(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:
+    """A score that is the mean of the figures in its bracket, as the other cells of the column show."""
+    found: list[tuple[_Entry, Printed, Expected]] = []
+    for entry in entries:
+        printed = entry.row.scores[entry.one.model]
+        parts = entry.one.parts
+        if printed is None:
+            continue
+        because = f"mean of {' and '.join(part.text for part in parts)}"
+        expected = Expected(mean([part.value for part in parts]), mean_range([part.range for part in parts]), because)
+        found.append((entry, printed, expected))
+    fits = sum(expected.range.overlaps(printed.range) for _, printed, expected in found)
+    for entry, printed, expected in found:
+        sure = fits > 1 or expected.range.overlaps(printed.range)
+        column = table.models[entry.one.model]
+        placed = _placed("runs", table, entry, column, printed)
+        yield replace(placed, expected=(expected,) if sure else (), lacks="" if sure else _ASIDE)
+
+
+# --- figures ------------------------------------------------------------------------------------
+
+
+def _item(table: AccuracyTable, entry: _Entry, formulas: Sequence[Convention], unit: int) -> Item:
+    return Item(entry.one.printed, tuple(_expected(table, entry, formula, unit) for formula in formulas))
+
+
+def _expected(table: AccuracyTable, entry: _Entry, formula: Convention, unit: int) -> Expected | None:
+    base, cand = entry.scores
+    if entry.one.base == entry.one.model:
+        return Expected(Fraction(unit), Range(Fraction(unit), Fraction(unit)), "the baseline beside itself")
+    if base is None or cand is None:
+        return None
+    whole = 100 if max(base.value, cand.value) > Fraction(3, 2) or base.percent else 1
+    found = formula.compute((base.value, base.range), (cand.value, cand.range), whole)
+    if found is None:
+        return None
+    factor = Fraction(unit, 100)
+    words = {PLAIN.name: f"{cand.text} / {base.text}", INVERSE.name: f"{base.text} / {cand.text}"}
+    rests = (
+        Ref(entry.row.name, table.models[entry.one.base], base.text),
+        Ref(entry.row.name, table.models[entry.one.model], cand.text),
+    )
+    uses = (Spot(entry.at, entry.one.base), Spot(entry.at, entry.one.model))
+    because = words.get(formula.name, f"{formula.name} of {base.text} and {cand.text}")
+    return Expected(found[0] * factor, found[1].times(factor), because, rests, uses)
+
+
+def _figure(
+    table: AccuracyTable, entry: _Entry, item: Item, order: Sequence[int], lacks: str, convention: str = ""
+) -> Figure:
+    """The figure of one entry by the conventions in ``order``; unchecked where none of them can be computed."""
+    expected = tuple(one for number in order if (one := item.expected[number]) is not None)
+    kind: Kind = (
+        "recovery" if entry.one.kind == "recovery" else "speedup" if entry.one.kind == "speedup" else "difference"
+    )
+    found = _placed(kind, table, entry, entry.one.place, item.printed)
+    found = replace(found, expected=expected, lacks="" if expected else lacks)
+    inverse = item.expected[1] if kind == "recovery" and len(item.expected) > 1 else None
+    others = (replace(inverse, because="the inverse ratio"),) if inverse and 1 not in order else ()
+    return replace(found, convention=convention, others=others, neighbours=_neighbours(table, entry))
+
+
+def _placed(kind: Kind, table: AccuracyTable, entry: _Entry, column: str, printed: Printed) -> Figure:
+    """A figure with its place, of which nothing is expected yet."""
+    own = Spot(entry.at, entry.one.model) if kind == "runs" else None
+    row, place = (entry.row.name, column) if not table.turned else (table.models[entry.one.model], _turned(entry))
+    return Figure(kind, table.place, row, place, printed, (), own=own)
+
+
+def _turned(entry: _Entry) -> str:
+    return f"{entry.one.kind} of {entry.row.label}" if entry.one.kind != "aside" else f"beside {entry.row.label}"
+
+
+def _neighbours(table: AccuracyTable, entry: _Entry) -> tuple[Ref, ...]:
+    """The figures of the same kind in the rows above and below, and of the row's other models."""
+    rows = [(at, table.rows[at]) for at in (entry.at - 1, entry.at + 1) if 0 <= at < len(table.rows)]
+    found = [
+        Ref(row.name, other.place, other.printed.text)
+        for _, row in rows
+        for other in row.stated
+        if other.kind == entry.one.kind and other.model == entry.one.model
+    ]
+    found += [
+        Ref(entry.row.name, other.place, other.printed.text)
+        for other in entry.row.stated
+        if other.kind == entry.one.kind and other.model != entry.one.model
+    ]
+    return tuple(found)

@@ -1,0 +1,9 @@
+"""Printed figures: what a cell holds, and which unrounded numbers a printed decimal stands for."""
+
+from __future__ import annotations
+
+from evalkit.cards.figures.cell import Cell, is_missing, read, reader, speaks_commas
+from evalkit.cards.figures.printed import Printed
+from evalkit.cards.figures.ranges import Range, mean, mean_range
+
+__all__ = ["Cell", "Printed", "Range", "is_missing", "mean", "mean_range", "read", "reader", "speaks_commas"]

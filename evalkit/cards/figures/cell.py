@@ -1,0 +1,161 @@
+"""What one cell of a table holds: its figure, and the figures that stand beside it in the same cell."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from evalkit.cards.figures.printed import DIGITS, MINUS, UNIT, Printed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_MISSING = re.compile(
+    r"[-\N{EN DASH}\N{EM DASH}?_.]{1,3}|n\.?/?\s?a\.?|tbd|none|nan|null|oom|\N{MINUS SIGN}", re.IGNORECASE
+)
+_DOWN = "↓▼⬇🔻🔽↘"
+_UP = "↑▲⬆🔺🔼↗"
+_NUMBER = rf"[~≈]?\s?[+-]?\s?\$?\s?{DIGITS}\s?{UNIT}"
+_MAIN = re.compile(rf"\s*({_NUMBER})")
+_UNCERTAINTY = re.compile(rf"\s*(?:±|\+/-|\+-)\s*{_NUMBER}")
+_BRACKET = re.compile(r"\s*(?:\(([^()]{0,80})\)|\[([^\[\]]{0,80})\])")
+_SLASHED = re.compile(rf"\s*[/|]\s*({_NUMBER})")
+_UNIT_WORD = re.compile(r"\s*(?:pp|pts?|points?|%p|p\.p\.)\.?(?![a-z])", re.IGNORECASE)
+_MARK = re.compile(
+    r"\s*(?:[*†‡§¶^#ªº¹²³⁰⁴-⁹]|\[\^?\w{1,3}\]|[\u2190-\u21ff\u25a0-\u27bf\u2b00-\u2bff\ufe0f]|[\U0001f300-\U0001faff])"
+)
+_NOT_NUMBERS = re.compile(r"[^0-9]*|\s*n\s*=\s*[\d,]{1,9}\s*")
+_SHOTS = re.compile(r"\d{1,2}(?:-| )?(?:shots?)?", re.IGNORECASE)
+_BEGINS_WITH_A_FIGURE = re.compile(r"[~≈<>≤≥$+\-(\[]{0,2}\s?\.?\d")
+_SPLIT = re.compile(r"\s*(?:[/;|]|,\s|\s(?:to|-|–|…)\s|–)\s*")
+_COMMA_DECIMAL = re.compile(r"(?<![\d.,])(?:\d{1,3},(?:\d{1,2}|\d{4,6})|0,\d{3})(?![\d.,])")
+_POINT_DECIMAL = re.compile(r"(?<![\d.,])\d{1,3}\.\d{1,6}(?![\d.,])")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What a cell says."""
+
+    text: str
+    figure: Printed | None = None
+    beside: tuple[Printed, ...] = ()
+    """Figures in brackets or behind a slash: a recovery, a difference, the ends of an interval, single runs."""
+    errors: tuple[str, ...] = ()
+    """What stands behind a plus-minus sign."""
+    interval: bool = False
+    """Whether ``beside`` are the ends of an interval in square brackets."""
+
+    @property
+    def unread(self) -> bool:
+        """Whether there is a figure in it that could not be told apart from what else is there."""
+        return self.figure is None and bool(_BEGINS_WITH_A_FIGURE.match(self.text.translate(MINUS)))
+
+
+def is_missing(text: str) -> bool:
+    """Whether a cell says that there is nothing: a dash, a question mark, "n/a"."""
+    return bool(_MISSING.fullmatch(text))
+
+
+@lru_cache(maxsize=65536)
+def read(text: str, *, commas: bool = False) -> Cell:
+    """What a cell holds; ``commas`` where the table prints decimals with a comma."""
+    words = text.translate(MINUS).strip()
+    cell = Cell(text.strip())
+    arrow = words[:1]
+    if arrow and arrow in _DOWN + _UP:
+        words = words[1:].lstrip("\ufe0f ")
+    main = _MAIN.match(words)
+    if main is None:
+        return cell
+    beside = _beside(words[main.end() :], commas=commas)
+    if beside is None:
+        return cell
+    return replace(beside, text=text.strip(), figure=_figure(main[1], commas=commas))
+
+
+def reader(*, commas: bool) -> Callable[[str], Cell]:
+    """``read`` for a table's locale."""
+
+    def read_cell(text: str) -> Cell:
+        return read(text, commas=commas)
+
+    return read_cell
+
+
+def speaks_commas(cells: Iterable[str]) -> bool:
+    """Whether a table prints its decimals with a comma, and none with a point."""
+    commas = False
+    for cell in cells:
+        if _POINT_DECIMAL.search(cell):
+            return False
+        commas = commas or bool(_COMMA_DECIMAL.search(cell))
+    return commas
+
+
+def _figure(text: str, *, commas: bool) -> Printed | None:
+    try:
+        return Printed.parse(text, commas=commas)
+    except ValueError:
+        return None
+
+
+def _beside(rest: str, *, commas: bool) -> Cell | None:
+    """The further figures of a cell as those of one without a figure of its own; None where words stand among them."""
+    figures: list[Printed] = []
+    errors: list[str] = []
+    interval = False
+    while rest.strip():
+        if found := _UNCERTAINTY.match(rest):
+            errors.append(found[0].strip())
+        elif found := _UNIT_WORD.match(rest) or (None if _interval(rest) else _MARK.match(rest)):
+            pass
+        elif found := _SLASHED.match(rest):
+            one = _figure(found[1], commas=commas)
+            if one is None or not one.percent or figures:
+                return None
+            figures.append(one)
+        elif found := _BRACKET.match(rest):
+            inside = (found[1] if found[1] is not None else found[2]).strip()
+            if inside.startswith(("±", "+/-")):
+                errors.append(inside)
+                inside = ""
+            some = _bracketed(inside, commas=commas)
+            if some is None:
+                return None
+            interval = interval or (found[2] is not None and len(some) == 2)
+            figures += some
+        else:
+            return None
+        rest = rest[found.end() :]
+    return Cell("", None, tuple(figures), tuple(errors), interval)
+
+
+def _interval(rest: str) -> bool:
+    return rest.strip().startswith("[") and "," in rest
+
+
+def _bracketed(inside: str, *, commas: bool) -> list[Printed] | None:
+    """The figures in a bracket: none where it holds words or a footnote's number, None where it holds both."""
+    if _NOT_NUMBERS.fullmatch(inside) or _SHOTS.fullmatch(inside):
+        return []
+    inside = re.sub(
+        r"^(?:[Δ∆]|diff\.?|recovery|rec\.?)\s*:?=?\s*|\s*(?:pp|pts?|points?|recovery|rec\.?)$",
+        "",
+        inside,
+        flags=re.IGNORECASE,
+    )
+    found = [_directed(part, commas=commas) for part in _SPLIT.split(inside)]
+    return [one for one in found if one] if all(found) else None
+
+
+def _directed(text: str, *, commas: bool) -> Printed | None:
+    """A figure with an arrow for its sign: ``↓0.2`` is -0.2."""
+    arrows = {letter for letter in text if letter in _DOWN + _UP}
+    figure = _figure("".join(letter for letter in text if letter not in _DOWN + _UP + "\ufe0f"), commas=commas)
+    if figure is None or len(arrows) != 1:
+        return None if arrows else figure
+    down = arrows.pop() in _DOWN
+    value = -abs(figure.value) if down else abs(figure.value)
+    return replace(figure, text=text.strip(), value=value, signed=True)

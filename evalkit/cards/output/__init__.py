@@ -1,0 +1,10 @@
+"""An audit as lines for a reader, as Markdown for a pull request, and as an object for programs."""
+
+from __future__ import annotations
+
+from evalkit.cards.output.lines import as_lines
+from evalkit.cards.output.markdown import as_markdown
+from evalkit.cards.output.objects import as_object
+from evalkit.cards.output.report import Report
+
+__all__ = ["Report", "as_lines", "as_markdown", "as_object"]

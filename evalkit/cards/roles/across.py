@@ -1,0 +1,184 @@
+"""Tables whose columns are models and whose rows are tasks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from evalkit.cards.nouns import AccuracyRow, AccuracyTable, Stated
+from evalkit.cards.roles import cells as beside_cells
+from evalkit.cards.roles import words
+from evalkit.cards.roles.averages import average_in
+from evalkit.cards.roles.cells import Leftovers, Spot, beside
+from evalkit.cards.roles.columns import Pairing, pairing, roles
+from evalkit.cards.sizes import is_benchmark
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalkit.cards.figures import Cell
+    from evalkit.cards.nouns import RowKind
+    from evalkit.cards.roles.columns import Role
+    from evalkit.cards.roles.sheet import Line, Sheet
+
+
+def across(sheet: Sheet, leftovers: Leftovers) -> AccuracyTable | None:
+    """The table of accuracy in a sheet whose columns are models; None where no column has scores."""
+    kinds = roles(sheet)
+    pairs = pairing(sheet, kinds)
+    labels = [at for at, role in enumerate(kinds) if role == "label"]
+    if not pairs.scores or not labels:
+        return None
+    rows = _Rows(sheet, kinds, pairs, labels, leftovers).read()
+    names = tuple(sheet.head[at] or f"column {at + 1}" for at in pairs.scores)
+    return AccuracyTable(sheet.place, names, tuple(pairs.bases), tuple(rows), named=pairs.named)
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Reads rows from top to bottom."""
+
+    sheet: Sheet
+    kinds: Sequence[Role]
+    pairs: Pairing
+    labels: list[int]
+    leftovers: Leftovers
+    category: str = ""
+    sections: int = 0
+    groups: dict[tuple[int, str], int] = field(default_factory=dict)
+
+    def read(self) -> list[AccuracyRow]:
+        """The rows that hold figures."""
+        return [row for line in self.sheet.lines if (row := self._row(line)) is not None]
+
+    def _row(self, line: Line) -> AccuracyRow | None:
+        if line.sections != self.sections:
+            self.sections, self.category = line.sections, ""
+        label, kind, sure = self._label(line)
+        section = self.category or line.section
+        name = f"{section}: {label}" if section and section != label else label
+        used = [*self.pairs.scores, *self.pairs.stated]
+        if not any(line.cells[at].figure or line.cells[at].unread for at in [*used, *self.pairs.stray]):
+            return None
+        self._left(line, name)
+        if kind == "recovery":
+            return self._recoveries(line, label, section)
+        scores = tuple(line.cells[at].figure for at in self.pairs.scores)
+        stated = [one for at in used for one in self._stated(at, line.cells[at], name)]
+        group = self.groups.setdefault((self.sections, self.category), len(self.groups))
+        better = words.speed(label) or words.better(label, f"{self.category} {line.section}", self.sheet.caption)
+        sizes = self._sizes(line)
+        return AccuracyRow(label, section, group, kind, scores, tuple(stated), sizes, better, sure)
+
+    def _label(self, line: Line) -> tuple[str, RowKind, bool]:
+        """What a row is called, what it is, and whether its name leaves no doubt; moves the category on."""
+        texts = [line.cells[at].text for at in self.labels]
+        label = " ".join(dict.fromkeys(text for text in (texts[1:] or texts) if text))
+        section = f"{self.category} {line.section}"
+        if len(texts) > 1 and texts[0]:
+            # "Average" stands where the category does, so it is of none.
+            if average_in(texts[0], section) == "yes" or words.RECOVERY.search(texts[0]):
+                self.category = ""
+                whole = " ".join(dict.fromkeys(text for text in texts if text))
+                return whole, "recovery" if words.RECOVERY.search(texts[0]) else "average", True
+            self.category = texts[0]
+        label = label or texts[0] or self.category
+        if (words.RECOVERY.search(label) or words.DIFFERENCE.search(label)) and not is_benchmark(label):
+            if words.RECOVERY.search(label) and average_in(label) != "no" and self._scored(line):
+                return label, "average", False
+            return label, "recovery", True
+        sureness = average_in(label, section)
+        if sureness != "no":
+            return label, "average", sureness == "yes" and self._is_category(line)
+        return label, "other" if words.is_quantity(label, heading=False) else "task", True
+
+    def _scored(self, line: Line) -> bool:
+        """Whether a row has a score of a baseline, so that it is not a row of recoveries only."""
+        return any(
+            line.cells[at].figure is not None and self.pairs.bases[model] is None
+            for model, at in enumerate(self.pairs.scores)
+        )
+
+    def _is_category(self, line: Line) -> bool:
+        """Whether the words before an average are those of a group of rows, and not the task whose metric it is."""
+        if len(self.labels) < 2 or not self.category:
+            return True
+        last = self.sheet.head[self.labels[-1]]
+        first = self.sheet.head[self.labels[0]]
+        if is_benchmark(self.category) or (
+            words.METRIC.match(last) and words.TASKS.match(first) and "ategor" not in first
+        ):
+            return False
+        named = words.TASKS.match(last) and not words.METRIC.match(last)
+        return bool(named) or self._members(line) > 2
+
+    def _members(self, line: Line) -> int:
+        """How many rows have this row's category, written out or left blank under it."""
+        category, count = "", 0
+        for other in self.sheet.lines:
+            own = other.cells[self.labels[0]].text
+            category = own or category
+            count += category == self.category and other.sections == line.sections
+        return count
+
+    def _sizes(self, line: Line) -> tuple[int | None, ...]:
+        """By model, how many samples, where the table says: in the next such column, or in the only one."""
+        sizes = [at for at, role in enumerate(self.kinds) if role == "n"]
+        found = []
+        for score in self.pairs.scores:
+            at = next((one for one in sizes if one > score), sizes[-1]) if sizes else None
+            figure = None if at is None else line.cells[at].figure
+            found.append(int(figure.value) if figure and figure.value >= 1 and not figure.decimals else None)
+        return tuple(found) if sizes else ()
+
+    def _stated(self, at: int, cell: Cell, row: str) -> list[Stated]:
+        """What the cell of a score or of a recovery says of a model."""
+        name = self.sheet.head[at] or f"column {at + 1}"
+        if at in self.pairs.stated:
+            kind, model, base = self.pairs.stated[at]
+            own = self.sheet.head[self.pairs.scores[model]] or f"column {self.pairs.scores[model] + 1}"
+            place = f"{kind} of {own}"
+            found = [Stated(kind, model, base, cell.figure, name, place)] if cell.figure else []
+        else:
+            model, base_or_none = self.pairs.scores.index(at), self.pairs.bases[self.pairs.scores.index(at)]
+            return list(beside(cell, Spot(model, base_or_none, row, name), self.leftovers))
+        return found + list(beside(cell, Spot(model, base, row, name), self.leftovers))
+
+    def _recoveries(self, line: Line, label: str, section: str) -> AccuracyRow:
+        """A row of nothing but recoveries or differences of what stands above it."""
+        stated: list[Stated] = []
+        for model, at in enumerate(self.pairs.scores):
+            figure, base = line.cells[at].figure, self.pairs.bases[model]
+            name = self.sheet.head[at]
+            if figure is None:
+                continue
+            kind = "recovery" if words.RECOVERY.search(label) else "difference"
+            own = model if base is None else base
+            if base is None and kind == "difference":
+                continue
+            stated.append(
+                Stated(
+                    "recovery" if kind == "recovery" else "difference", model, own, figure, label, f"{kind} of {name}"
+                )
+            )
+        group = self.groups.setdefault((self.sections, self.category), len(self.groups))
+        nothing = (None,) * len(self.pairs.scores)
+        return AccuracyRow(label, section, group, "recovery", nothing, tuple(stated))
+
+    def _left(self, line: Line, name: str) -> None:
+        """Count what no check can use."""
+        for at, cell in enumerate(line.cells):
+            role, column = self.kinds[at], self.sheet.head[at] or f"column {at + 1}"
+            if role in {"label", "n"}:
+                continue
+            if cell.unread:
+                if role != "quantity" and (role != "words" or self.sheet.is_numeric(at)):
+                    self.leftovers.add(name, column, cell.text, beside_cells.SEVERAL)
+            elif cell.figure is None:
+                continue
+            elif at in self.pairs.stray:
+                self.leftovers.add(name, column, cell.figure.text, beside_cells.STRAY)
+            elif role == "error":
+                self.leftovers.add(name, column, cell.figure.text, beside_cells.ERROR)
+            for error in cell.errors:
+                self.leftovers.add(name, column, error, beside_cells.ERROR)

@@ -1,0 +1,168 @@
+"""What each column of figures is, and which models and recoveries belong together."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from evalkit.cards.roles import models, words
+from evalkit.cards.roles.averages import average_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from evalkit.cards.nouns import StatedKind
+    from evalkit.cards.roles.sheet import Sheet
+
+Role: TypeAlias = Literal["label", "score", "recovery", "difference", "speedup", "n", "quantity", "error", "words"]
+STATED: tuple[Role, ...] = ("recovery", "difference", "speedup")
+_METRIC_NAMES = re.compile(
+    r"(?:acc(?:uracy)?(?:[_ ]norm)?|f1|em|exact[_ ]match|value|score|result|precision|recall|bleu|rouge\w*|mcc|auc"
+    r"|pass@\d+)(?: ?[(%)↑]+)?",
+    re.IGNORECASE,
+)
+
+
+def roles(sheet: Sheet) -> list[Role]:
+    """The role of every column."""
+    found: list[Role] = [_role(sheet, at) for at in range(len(sheet.head))]
+    first = next((at for at, role in enumerate(found) if role in {"score", *STATED}), len(found))
+    return ["label" if role == "words" and at < first else role for at, role in enumerate(found)]
+
+
+def _role(sheet: Sheet, at: int) -> Role:
+    name = sheet.head[at]
+    if not sheet.is_numeric(at):
+        return "words"
+    pairs = _mostly_pairs(sheet, at)
+    told: tuple[tuple[Role, bool], ...] = (
+        ("n", bool(words.COUNT.fullmatch(name))),
+        ("speedup", bool(words.SPEEDUP.search(name))),
+        ("recovery", bool(words.RECOVERY.search(name)) and not pairs),
+        ("error", bool(words.UNCERTAINTY.search(name))),
+        ("difference", bool(words.DIFFERENCE.search(name)) and not pairs),
+        ("quantity", bool(words.NOT_A_SCORE.match(name)) or words.is_quantity(name, heading=True)),
+    )
+    return next((role for role, holds in told if holds), "score")
+
+
+def _mostly_pairs(sheet: Sheet, at: int) -> bool:
+    """Whether a column named for a recovery in brackets has a second figure in most cells: a score comes first."""
+    if not re.search(r"[(/&+,\[].{0,40}$", sheet.head[at]) or words.RECOVERY.search(
+        re.split(r"[(/&+,\[]", sheet.head[at])[0]
+    ):
+        return False
+    cells = [cell for cell in sheet.column(at) if cell.figure]
+    return 2 * sum(bool(cell.beside) and not cell.interval for cell in cells) > len(cells)
+
+
+@dataclass(slots=True)
+class Pairing:
+    """Which columns are models, which is the baseline of which, and whom each stated column is about."""
+
+    scores: list[int] = field(default_factory=list)
+    bases: list[int | None] = field(default_factory=list)
+    named: bool = False
+    stated: dict[int, tuple[StatedKind, int, int]] = field(default_factory=dict)
+    """Column to kind, model and baseline, as indices of ``scores``."""
+    stray: list[int] = field(default_factory=list)
+    """Stated columns of which it is not clear what they compare."""
+
+
+def pairing(sheet: Sheet, kinds: Sequence[Role]) -> Pairing:
+    """Pair the columns of a table whose columns are models.
+
+    ``S S R`` is a baseline, a candidate and its recovery; ``S S R S R`` adds a candidate; ``S S R S S R`` is two
+    baselines with a candidate each; in ``S S S R R`` the recoveries follow in the candidates' order; in ``S R S R``
+    the baseline has a recovery of its own.
+    """
+    scores = [at for at, role in enumerate(kinds) if role == "score"]
+    stated = [at for at, role in enumerate(kinds) if role in STATED]
+    names = [sheet.head[at] for at in scores]
+    if names and all(_METRIC_NAMES.fullmatch(name) for name in names):
+        return Pairing(scores, [None] * len(scores), stray=stated)
+    blocks = _blocks(sheet, kinds, scores)
+    indices = [[scores.index(at) for at in block] for block in blocks]
+    compared = bool(stated) or any(words.RECOVERY.search(name) for name in names)
+    bases, named = models.bases(names, indices, compared=compared)
+    found = Pairing(scores, bases, named)
+    for block in blocks:
+        last = max(block)
+        after = [at for at in stated if at > min(block) and not any(last < other <= at for other in scores)]
+        for role in STATED:
+            own = [at for at in after if kinds[at] == role and at not in found.stated]
+            _assign(sheet, found, own, block, role)
+    found.stray = [at for at in stated if at not in found.stated]
+    return found
+
+
+def _blocks(sheet: Sheet, kinds: Sequence[Role], scores: list[int]) -> list[list[int]]:
+    """The score columns by baseline."""
+    by_top: dict[str, list[int]] = {}
+    for at in scores:
+        by_top.setdefault(sheet.tops[at], []).append(at)
+    if len(by_top) > 1 and "" not in by_top and all(len(block) > 1 for block in by_top.values()):
+        return list(by_top.values())
+    runs: list[tuple[list[int], list[int]]] = []
+    for at, role in enumerate(kinds):
+        if role == "score" and (not runs or runs[-1][1]):
+            runs.append(([], []))
+        if runs and role in {"score", "recovery"}:
+            runs[-1][role == "recovery"].append(at)
+    if len(runs) > 1 and all(len(found) == len(printed) + 1 for found, printed in runs):
+        return [found for found, _ in runs]
+    return [scores] if scores else []
+
+
+def _assign(sheet: Sheet, found: Pairing, own: list[int], block: list[int], role: Role) -> None:
+    """Give each stated column of a block its model: by order where the numbers agree, else by name or place."""
+    block_models = [found.scores.index(at) for at in block]
+    candidates = [model for model in block_models if found.bases[model] is not None]
+    baselines = {base for model in candidates if (base := found.bases[model]) is not None}
+    if not own or not candidates or role not in STATED:
+        return
+    if len(own) == len(candidates):
+        chosen: list[int | None] = list(candidates)
+    elif len(own) == len(block_models) and len(baselines) == 1:
+        chosen = list(block_models)
+    else:
+        chosen = [_named(sheet, found, at, candidates) for at in own]
+        chosen = [
+            model if model is not None else _before(found, at, candidates)
+            for at, model in zip(own, chosen, strict=True)
+        ]
+    if len(own) > 1 and all(_named(sheet, found, at, candidates) is not None for at in own):
+        chosen = [_named(sheet, found, at, candidates) for at in own]
+    given: set[int] = set()
+    for at, model in zip(own, chosen, strict=True):
+        if model is None or model in given:
+            continue
+        given.add(model)
+        base = found.bases[model]
+        kind: StatedKind = "recovery" if role == "recovery" else "difference" if role == "difference" else "speedup"
+        found.stated[at] = (kind, model, model if base is None else base)
+
+
+def _named(sheet: Sheet, found: Pairing, at: int, candidates: list[int]) -> int | None:
+    """The one candidate whose name the heading repeats."""
+    rest = words.DIFFERENCE.sub(" ", re.sub(r"\w*recover\w*|retention|speed-?ups?|[()%]", " ", sheet.head[at].lower()))
+    told = set(re.findall(r"[a-z0-9]{2,}", rest))
+    if not told:
+        return None
+    fits = [model for model in candidates if told <= set(re.findall(r"[a-z0-9]{2,}", _heading(sheet, found, model)))]
+    return fits[0] if len(fits) == 1 else None
+
+
+def _heading(sheet: Sheet, found: Pairing, model: int) -> str:
+    return sheet.head[found.scores[model]].lower()
+
+
+def _before(found: Pairing, at: int, candidates: list[int]) -> int | None:
+    before = [model for model in candidates if found.scores[model] < at]
+    return before[-1] if before else None
+
+
+def averaged(names: Sequence[str]) -> Iterator[int]:
+    """The columns whose names say that they are averages of the others."""
+    yield from (at for at, name in enumerate(names) if average_in(name) == "yes")

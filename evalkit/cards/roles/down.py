@@ -1,0 +1,241 @@
+"""Tables whose rows are models and whose columns are tasks; also the long form, a row for each task and model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from evalkit.cards.figures import Cell, is_missing
+from evalkit.cards.nouns import AccuracyRow, AccuracyTable, Stated
+from evalkit.cards.roles import cells as beside_cells
+from evalkit.cards.roles import models, words
+from evalkit.cards.roles.averages import average_in, weight_in
+from evalkit.cards.roles.cells import Leftovers, Spot, beside
+from evalkit.cards.roles.columns import STATED, roles
+from evalkit.cards.roles.sheet import Line, Sheet
+from evalkit.cards.sizes import is_benchmark
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalkit.cards.nouns import RowKind, StatedKind
+    from evalkit.cards.roles.columns import Role
+
+
+def is_down(sheet: Sheet) -> bool:
+    """Whether the rows of a sheet are models, by its headings and by what names are known."""
+    kinds = roles(sheet)
+    labels = [at for at, role in enumerate(kinds) if role == "label"]
+    scores = [sheet.head[at] for at, role in enumerate(kinds) if role == "score"]
+    if not labels:
+        return False
+    names = [" ".join(line.cells[at].text for at in labels) for line in sheet.lines]
+    down = 2 * any(words.MODELS.match(sheet.head[at]) for at in labels) + 3 * any(
+        average_in(one) == "yes" for one in scores
+    )
+    down += any(is_benchmark(one) for one in scores) + 2 * _mostly(names)
+    over = 2 * bool(words.TASKS.match(sheet.head[labels[0]])) + 2 * _mostly(scores)
+    over += any(is_benchmark(one) for one in names) + any(average_in(one) == "yes" for one in names)
+    if not scores:
+        return down > over and bool(words.MODELS.match(sheet.head[labels[0]]))
+    return down > over
+
+
+def _mostly(names: Sequence[str]) -> bool:
+    """Whether half of the names are those of models that say whether they are compressed."""
+    return bool(names) and 2 * sum(models.quantized(name) or models.whole(name) for name in names) >= len(names)
+
+
+# --- the long form ------------------------------------------------------------------------------
+
+
+def pivoted(sheet: Sheet) -> Sheet:
+    """The sheet with a column for each model, where it has a row for each task and model; else the sheet itself."""
+    kinds = roles(sheet)
+    labels = [at for at, role in enumerate(kinds) if role == "label"]
+    figures = [at for at, role in enumerate(kinds) if role in {"score", *STATED}]
+    if len(labels) != 2 or not figures or sum(kinds[at] == "score" for at in figures) != 1:
+        return sheet
+    first, second = _filled(sheet, labels[0]), [line.cells[labels[1]].text for line in sheet.lines]
+    for tasks, variants, at in ((first, second, labels[0]), (second, first, labels[1])):
+        kept = list(dict.fromkeys(tasks))
+        each = list(dict.fromkeys(variants))
+        told = any(is_benchmark(task) for task in kept) or words.TASKS.match(sheet.head[at])
+        grid = {(task, variant): line for task, variant, line in zip(tasks, variants, sheet.lines, strict=True)}
+        if told and _mostly(each) and len(each) > 1 and len(kept) * len(each) == len(sheet.lines) == len(grid):
+            return _pivot(sheet, at, kept, each, grid, figures)
+    return sheet
+
+
+def _pivot(
+    sheet: Sheet, at: int, tasks: list[str], variants: list[str], grid: dict[tuple[str, str], Line], figures: list[int]
+) -> Sheet:
+    kinds = roles(sheet)
+    head = [sheet.head[at]]
+    used: list[tuple[str, int]] = []
+    for variant in variants:
+        for column in figures:
+            if any(grid[task, variant].cells[column].figure for task in tasks):
+                used.append((variant, column))
+                head.append(variant if kinds[column] == "score" else f"{sheet.head[column]} {variant}")
+    lines = [
+        Line((Cell(task), *(grid[task, variant].cells[column] for variant, column in used)), "", 0) for task in tasks
+    ]
+    return replace(sheet, head=tuple(head), tops=("",) * len(head), lines=tuple(lines))
+
+
+def _filled(sheet: Sheet, at: int) -> list[str]:
+    """A column with blanks filled from above, anew under each title."""
+    found: list[str] = []
+    sections, last = 0, ""
+    for line in sheet.lines:
+        if line.sections != sections:
+            sections, last = line.sections, ""
+        last = line.cells[at].text or last
+        found.append(last)
+    return found
+
+
+# --- models by tasks ----------------------------------------------------------------------------
+
+
+def down(sheet: Sheet, leftovers: Leftovers) -> AccuracyTable | None:
+    """The table of accuracy in a sheet whose rows are models; None where no column has scores."""
+    kinds = roles(sheet)
+    scores = [at for at, role in enumerate(kinds) if role == "score"]
+    labels = [at for at, role in enumerate(kinds) if role == "label"]
+    if not labels or not (scores or "recovery" in kinds):
+        return None
+    names = _names(sheet, kinds, labels)
+    blocks = _blocks(sheet, kinds, labels, names)
+    bases, named = models.bases(names, blocks, compared=any(role in STATED for role in kinds))
+    reading = _Columns(sheet, kinds, names, bases, leftovers)
+    rows = reading.read()
+    return AccuracyTable(sheet.place, tuple(names), tuple(bases), tuple(rows), turned=True, named=named)
+
+
+def _names(sheet: Sheet, kinds: Sequence[Role], labels: Sequence[int]) -> list[str]:
+    """What the models are called: their label columns, and the number of bits where a column has it."""
+    bits = [at for at, role in enumerate(kinds) if role == "quantity" and words.MODELS.match(sheet.head[at])]
+    first = _filled(sheet, labels[0]) if len(labels) > 1 else [line.cells[labels[0]].text for line in sheet.lines]
+    names = []
+    for line, family in zip(sheet.lines, first, strict=True):
+        parts = [family, *(line.cells[at].text for at in labels[1:])]
+        parts += [f"{line.cells[at].text} bits" for at in bits if line.cells[at].text]
+        names.append(" ".join(dict.fromkeys(part for part in parts if part and not is_missing(part))) or "?")
+    return names
+
+
+def _blocks(sheet: Sheet, kinds: Sequence[Role], labels: Sequence[int], names: Sequence[str]) -> list[list[int]]:
+    """The rows by baseline: under a title, of a family, or from one row without a recovery to the next."""
+    everything = list(range(len(names)))
+    large = [at for at in everything if models.whole(names[at])]
+    keys: list[object] = [line.sections for line in sheet.lines]
+    if len(labels) > 1 and len(set(keys)) == 1:
+        keys = list(_filled(sheet, labels[0]))
+    blocks: dict[object, list[int]] = {}
+    for at, key in enumerate(keys):
+        blocks.setdefault(key, []).append(at)
+    runs = list(blocks.values())
+    if len(runs) > 1 and all(len(run) > 1 for run in runs) and len(large) != 1:
+        return runs
+    recovery = [at for at, role in enumerate(kinds) if role == "recovery"]
+    begins = [at for at in everything if recovery and all(_starts(sheet.lines[at].cells[one]) for one in recovery)]
+    if (
+        len(begins) > 1
+        and begins[0] == 0
+        and not large
+        and all(b - a > 1 for a, b in zip(begins, [*begins[1:], len(names)], strict=True))
+    ):
+        return [list(range(a, b)) for a, b in zip(begins, [*begins[1:], len(names)], strict=True)]
+    return [everything]
+
+
+def _starts(cell: Cell) -> bool:
+    """Whether a recovery is that of a baseline: 100, or none."""
+    return cell.figure.value in {1, 100} if cell.figure else not cell.unread
+
+
+@dataclass(slots=True)
+class _Columns:
+    """Reads the columns as rows of the turned table."""
+
+    sheet: Sheet
+    kinds: Sequence[Role]
+    names: Sequence[str]
+    bases: Sequence[int | None]
+    leftovers: Leftovers
+
+    def read(self) -> list[AccuracyRow]:
+        """One row for each column of scores, and one for a recovery that belongs to no single column."""
+        rows: list[AccuracyRow] = []
+        groups: dict[str, int] = {}
+        stated = [at for at, role in enumerate(self.kinds) if role in STATED]
+        tasks = sum(role == "score" for role in self.kinds)
+        single = len([at for at in stated if self.kinds[at] == "recovery"]) <= 1 < tasks
+        for at, role in enumerate(self.kinds):
+            top = self.sheet.tops[at]
+            group = groups.setdefault(top, len(groups))
+            self._left(at)
+            if role == "score":
+                rows.append(self._row(at, group))
+            elif role in {"recovery", "difference"}:
+                found = self._stated(at)
+                if not found:
+                    continue
+                if (rows and rows[-1].kind != "recovery") and not (single and rows[-1].kind == "task"):
+                    rows[-1] = replace(rows[-1], stated=(*rows[-1].stated, *found))
+                else:
+                    nothing = (None,) * len(self.names)
+                    rows.append(AccuracyRow(self.sheet.head[at], top, group, "recovery", nothing, found))
+        return rows
+
+    def _row(self, at: int, group: int) -> AccuracyRow:
+        name = self.sheet.head[at] or f"column {at + 1}"
+        sureness = average_in(name, self.sheet.tops[at])
+        kind: RowKind = "task" if sureness == "no" else "average"
+        cells = self.sheet.column(at)
+        stated: list[Stated] = []
+        for model, cell in enumerate(cells):
+            stated += beside(cell, Spot(model, self.bases[model], self.names[model], name), self.leftovers)
+        better = words.better(name, self.sheet.tops[at], self.sheet.caption)
+        return AccuracyRow(
+            name,
+            "",
+            group,
+            kind,
+            tuple(cell.figure for cell in cells),
+            tuple(stated),
+            (),
+            better,
+            sureness == "yes",
+            weight_in(name),
+        )
+
+    def _stated(self, at: int) -> tuple[Stated, ...]:
+        kind: StatedKind = "recovery" if self.kinds[at] == "recovery" else "difference"
+        name = self.sheet.head[at]
+        found: list[Stated] = []
+        for model, cell in enumerate(self.sheet.column(at)):
+            base = self.bases[model]
+            if cell.figure is None:
+                continue
+            if base is None and (kind != "recovery" or cell.figure.value not in {1, 100}):
+                self.leftovers.add(self.names[model], name, cell.figure.text, beside_cells.STRAY)
+                continue
+            own = model if base is None else base
+            found.append(Stated(kind, model, own, cell.figure, name, f"{kind} of {self.names[model]}"))
+            found += beside(cell, Spot(model, own, self.names[model], name), self.leftovers)
+        return tuple(found)
+
+    def _left(self, at: int) -> None:
+        role, name = self.kinds[at], self.sheet.head[at] or f"column {at + 1}"
+        for model, cell in enumerate(self.sheet.column(at)):
+            if role in {"label", "n", "quantity"} or (role == "words" and not cell.unread):
+                continue
+            if cell.unread and (role != "words" or self.sheet.is_numeric(at)):
+                self.leftovers.add(self.names[model], name, cell.text, beside_cells.SEVERAL)
+            elif cell.figure and role == "error":
+                self.leftovers.add(self.names[model], name, cell.figure.text, beside_cells.ERROR)
+            for error in cell.errors:
+                self.leftovers.add(self.names[model], name, error, beside_cells.ERROR)

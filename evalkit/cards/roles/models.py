@@ -1,0 +1,76 @@
+"""Which of several models is the baseline of which."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from evalkit.cards.roles import words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_NOISE = re.compile(r"[^a-z0-9.]+")
+
+
+def quantized(name: str) -> bool:
+    """Whether a name is that of a compressed model."""
+    return bool(words.QUANTIZED.search(name))
+
+
+def whole(name: str) -> bool:
+    """Whether a name says that the model is not compressed."""
+    return bool(words.WHOLE.search(name)) and not quantized(name)
+
+
+def bases(names: Sequence[str], blocks: Sequence[Sequence[int]], *, compared: bool) -> tuple[list[int | None], bool]:
+    """By model, the index of its baseline; and whether the names say so.
+
+    Args:
+        names: What the models are called, in order.
+        blocks: Models that belong together by the table's layout, in order; each has its own baseline.
+        compared: Whether the table states recoveries or the like, so that there must be a baseline.
+    """
+    found: list[int | None] = [None] * len(names)
+    sure = True
+    for block in blocks:
+        some, named = _bases([names[at] for at in block], compared=compared)
+        sure = sure and named
+        for at, base in zip(block, some, strict=True):
+            found[at] = None if base is None else block[base]
+    return found, sure
+
+
+def _bases(names: Sequence[str], *, compared: bool) -> tuple[list[int | None], bool]:
+    small = [at for at, name in enumerate(names) if quantized(name)]
+    large = [at for at in range(len(names)) if at not in small]
+    told = [at for at in large if whole(names[at])]
+    if not small and told and len(told) < len(names):
+        # Only some say that they are whole: the others are compared with them.
+        small, large = [at for at in range(len(names)) if at not in told], told
+    if small and large:
+        return [_base_of(at, names, small, large) for at in range(len(names))], True
+    if len(names) == 2 or (compared and len(names) > 1):
+        return [None, *[0] * (len(names) - 1)], False
+    return [None] * len(names), False
+
+
+def _base_of(at: int, names: Sequence[str], small: Sequence[int], large: Sequence[int]) -> int | None:
+    """The baseline of one model: the one of its family, else the last one before it, else the first."""
+    if at not in small:
+        return None
+    if len(large) == 1:
+        return large[0]
+    family = _family(names[at])
+    kin = [base for base in large if _family(names[base]) and _family(names[base]) == family]
+    kin = kin or [base for base in large if _family(names[base]) and _family(names[base]) in family]
+    if kin:
+        return max(kin, key=lambda base: (len(_family(names[base])), base < at, base))
+    before = [base for base in large if base < at]
+    return before[-1] if before else large[0]
+
+
+def _family(name: str) -> str:
+    """A name without its owner and without what says how it is compressed."""
+    own = words.WHOLE.sub(" ", words.QUANTIZED.sub(" ", name.rpartition("/")[2].lower()))
+    return _NOISE.sub("", re.sub(r"\(.*?\)|\bdynamic\b|\bint\b|\bfp\b|\bblock\b", " ", own))

@@ -1,0 +1,77 @@
+"""Tables of times, rates and speedups: rows are models, by hardware and setting."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from evalkit.cards.nouns import SpeedRow, SpeedTable
+from evalkit.cards.roles import words
+from evalkit.cards.roles.cells import SEVERAL, Leftovers
+from evalkit.cards.roles.columns import roles
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalkit.cards.roles.columns import Role
+    from evalkit.cards.roles.sheet import Line, Sheet
+
+_MODEL = re.compile(
+    r"\b(?:models?|precision|quanti[sz]ation|scheme|format|method|variant|checkpoint|d?type)\b", re.IGNORECASE
+)
+_PER_DOLLAR = re.compile(r"\bqueries per dollar\b|\bqpd\b|\bcost\b|\bprice\b", re.IGNORECASE)
+_OF_THE_MODEL = re.compile(
+    r"\b(?:memory|vram|params?|parameters|bits|disk|model size|file size)\b|\([GM]i?B\)", re.IGNORECASE
+)
+
+
+def speed_table(sheet: Sheet, leftovers: Leftovers) -> SpeedTable | None:
+    """The times, rates and speedups of a sheet whose rows are models; None where it has none."""
+    kinds = roles(sheet)
+    measures = [at for at, role in enumerate(kinds) if role == "quantity" and _measures(sheet.head[at])]
+    speedups = [at for at, role in enumerate(kinds) if role == "speedup"]
+    labels = [
+        at
+        for at, role in enumerate(kinds)
+        if role in {"label", "words"} and at < min([*measures, *speedups, len(kinds)])
+    ]
+    if not measures or not labels:
+        return None
+    model = next((at for at in labels if _MODEL.search(sheet.head[at])), labels[-1])
+    settings = [at for at in labels if at != model] + _numbers(sheet, kinds, min(measures + speedups))
+    rows: list[SpeedRow] = []
+    last = dict.fromkeys(settings, "")
+    for line in sheet.lines:
+        last = {at: line.cells[at].text or last[at] for at in settings}
+        setting = ", ".join(part for part in (line.section, *last.values()) if part)
+        rows.append(_row(sheet, line, setting, model, measures, speedups))
+        for at in [*measures, *speedups]:
+            if line.cells[at].unread:
+                leftovers.add(rows[-1].name, sheet.head[at], line.cells[at].text, SEVERAL)
+    better = tuple(words.speed(sheet.head[at]) for at in measures)
+    return SpeedTable(sheet.place, tuple(sheet.head[at] for at in measures), better, tuple(rows))
+
+
+def _row(
+    sheet: Sheet, line: Line, setting: str, model: int, measures: Sequence[int], speedups: Sequence[int]
+) -> SpeedRow:
+    measured = tuple(line.cells[at].figure for at in measures)
+    stated = tuple(
+        (sheet.head[at], sum(one < at for one in measures), figure)
+        for at in speedups
+        if (figure := line.cells[at].figure) is not None
+    )
+    return SpeedRow(setting, line.cells[model].text, measured, stated)
+
+
+def _measures(name: str) -> bool:
+    return bool(words.speed(name)) and not _PER_DOLLAR.search(name)
+
+
+def _numbers(sheet: Sheet, kinds: Sequence[Role], first: int) -> list[int]:
+    """Columns of numbers before what is measured that name a setting, such as a batch size."""
+    return [
+        at
+        for at, role in enumerate(kinds)
+        if at < first and role in {"quantity", "score", "n"} and not _OF_THE_MODEL.search(sheet.head[at])
+    ]

@@ -1,0 +1,124 @@
+"""The words by which a table says what its columns and rows are."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from evalkit.cards.sizes import is_benchmark, size_of
+
+if TYPE_CHECKING:
+    from evalkit.cards.nouns import Better
+
+RECOVERY = re.compile(
+    r"\brecover|\bretention\b|\bretain|\bpreserv|% of (?:the )?(?:base|bf16|fp16|original|full)"
+    r"|\brelative (?:to|accuracy|performance|score)|^rec\.?(?: \(?%\)?)?$",
+    re.IGNORECASE,
+)
+DIFFERENCE = re.compile(
+    r"Δ|∆|\b(?:delta|diff\w*|change|degradation|drop|gap)\b|\b(?:accuracy|score|performance|quality) (?:loss|gain)\b"
+    r"|^(?:loss|gain)(?: \(.{1,10}\))?$|\bvs\.? ",
+    re.IGNORECASE,
+)
+SPEEDUP = re.compile(r"\bspeed-?\s?ups?\b|\bacceleration\b|\b(?:times|x) faster\b", re.IGNORECASE)
+UNCERTAINTY = re.compile(
+    r"±|\+/-|\b(?:std\w*|standard (?:error|deviation)|s\.?e\.?m?|c\.?i\.?|confidence|interval|margin|variance"
+    r"|std\.? ?err\w*)\b",
+    re.IGNORECASE,
+)
+COUNT = re.compile(r"#?\s?n|#?\s?(?:number of )?(?:samples|questions|pairs|problems|items)", re.IGNORECASE)
+"""What a column is called that says how many samples the scores of a row come from."""
+NOT_A_SCORE = re.compile(
+    r"^(?:#|no\.?|rank|version|filter|n-?shots?|shots?|few-?shots?|num_fewshot|size|questions|samples|verdict|year|date"
+    r"|seeds?|runs?|epochs?|steps?|temperature|top[_-]?[pk]|limit|max\w*)\b(?! score)",
+    re.IGNORECASE,
+)
+_TIME = re.compile(
+    r"\b(?:latency|ttft|itl|tpot|e2e|seconds|milliseconds|time to|time per|(?:inference|generation|prefill|decode|run|"
+    r"wall)[- ]?time|runtime|duration)\b|\(\s?(?:m?s|sec|min)\s?\)|\bms\b",
+    re.IGNORECASE,
+)
+_RATE = re.compile(
+    r"\b(?:throughput|qps|rps|tps|fps|queries per (?:second|dollar)|qpd|requests per second|samples per second"
+    r"|tokens per second)\b|\b(?:tok(?:en)?s?|docs?|requests?|req|queries|samples|images|img|items|it|frames|t)\s?/\s?"
+    r"(?:s|sec|second|min)\b",
+    re.IGNORECASE,
+)
+_QUANTITY = re.compile(
+    r"\b(?:unparsed|unreadable|truncated|cut short|empty|another field|tokens|memory|vram|gpu mem|parameters|#?params"
+    r"|active params|failed|failures|cost|price|disk|bpw|bits|bits per weight|bit ?width|group ?size|batch ?size|flops"
+    r"|embedding|dim|dims|dimensions?|vocab\w*|layers|downloads|likes|file ?size|model ?size|sequence length"
+    r"|context (?:length|window|size)|max (?:tokens|length)|compression(?: ratio)?|energy|power|watts|speed)\b"
+    r"|\((?:[GMKT]i?B|[BM]|bits?)\)|^(?:size|context|length|date|year|rank|time|seq\w*|release\w*)\b",
+    re.IGNORECASE,
+)
+_ROW_QUANTITY = re.compile(
+    r"\b(?:unparsed|unreadable|truncated|cut short|empty|another field|tokens|memory|vram|parameters|params|seconds)\b"
+    r"|\((?:[GMKT]i?B|m?s)\)|^(?:number of |mean |total |max |file |disk |model )?"
+    r"(?:size|samples|questions|failed|failures|cost|price)\b",
+    re.IGNORECASE,
+)
+"""What a row is called that stands beside scores and is none: a share of answers, a length, a size."""
+_LOWER = re.compile(
+    r"↓|\blower\b|\bless is better\b|\bperplexity\b|\bppl\b|\b[wcd]er\b|\berror\b|\bloss\b|\bfid\b|\bnll\b|\bbpb\b"
+    r"|\bbits per byte\b|\brmse\b|\bmae\b|\bkld?\b|\bkl[- ]div\w*|\btoxicity\b|\bhallucination rate\b",
+    re.IGNORECASE,
+)
+_LOWER_HEADING = re.compile(
+    r"\blower(?: \w+){0,3} better\b|\bperplexity\b|\bppl\b|\b[wcd]er\b|\berror rate", re.IGNORECASE
+)
+"""What a heading over a table says; "error" and "loss" are said there of other things as well."""
+
+MODELS = re.compile(
+    r"(?:base |quantized )?(?:models?|methods?|checkpoints?|variants?|precisions?|quanti[sz]ations?|quants?|schemes?"
+    r"|formats?|config\w*|d?types?|bits|recipe|version|setup|weights|names?|algorithm|approach|data ?type|file ?name"
+    r"|quant\w*[ -]\w+)\b",
+    re.IGNORECASE,
+)
+TASKS = re.compile(
+    r"(?:benchmarks?|tasks?|metrics?|datasets?|categor\w+|evals?|evaluations?|tests?|subjects?|languages?|capabilit\w+"
+    r"|suites?|domain|area|skill|leaderboard)\b",
+    re.IGNORECASE,
+)
+METRIC = re.compile(r"(?:metrics?|measure|filter|score type)\b", re.IGNORECASE)
+QUANTIZED = re.compile(
+    r"quanti[sz]ed|(?<![a-z])w\d{1,2}a\d{1,2}|(?<![a-z])int-?[2348]\b|(?<![a-z])(?:mx|nv)?fp-?[468](?![\d.])|gptq|awq|gguf|exl[23]|\bnf4\b|bnb"
+    r"|bitsandbytes|-dynamic|this model|\bq[2-8]_|\biq\d|\b[2-8][- ]?bits?\b|smoothquant|spinquant|quarot|autoround"
+    r"|auto-round|\bhqq\b|aqlm|quip|\bqat\b|\bptq\b|\brtn\b|\be[45]m[23]|mxint|pruned|sparse|2of4|2:4|compressed|(?<![a-z])w[2-8]g\d",
+    re.IGNORECASE,
+)
+"""What the name of a compressed model has in it."""
+WHOLE = re.compile(
+    r"\b(?:b?f(?:p|loat)?-?16|b?f(?:p|loat)?-?32|baseline|original|unquanti[sz]ed|full[- ]precision|uncompressed|dense"
+    r"|reference|teacher)\b|\bbase\b(?!line)",
+    re.IGNORECASE,
+)
+"""What the name of an uncompressed model may have in it."""
+
+
+def better(label: str, category: str = "", caption: str = "") -> Better:
+    """What is better in a row, by its label, its category or the heading over the table."""
+    for words in (label, category):
+        if _LOWER.search(words):
+            return "lower"
+    size = size_of(label, category)
+    if size is not None and not size.higher_is_better:
+        return "lower"
+    if size is None and not is_benchmark(label) and _LOWER_HEADING.search(caption):
+        return "lower"
+    return "higher" if is_benchmark(label) or is_benchmark(category) else ""
+
+
+def speed(label: str) -> Better:
+    """What is better of a time or a rate; empty where the label names neither."""
+    if _RATE.search(label):
+        return "higher"
+    return "lower" if _TIME.search(label) else ""
+
+
+def is_quantity(label: str, *, heading: bool) -> bool:
+    """Whether a label names something that is measured of models and is no score."""
+    if size_of(label) is not None:
+        return False
+    pattern = _QUANTITY if heading else _ROW_QUANTITY
+    return bool(pattern.search(label)) or bool(speed(label))

@@ -1,0 +1,156 @@
+"""Which benchmark a row names: a whole name, and settings that are all understood."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Kind: TypeAlias = Literal["accuracy", "attempts", "seeds", "two", "partial", "wer", "anls"]
+
+_BRACKETS = re.compile(r"[(\[{]([^()\[\]{}]{0,200})[)\]}]")
+_SHOTS = re.compile(
+    r"\b\d{1,3}[- ]?shots?\b|\b(?:zero|one|few|five)[- ]shot\b|\bpass\s?@\s?\d{1,3}\b|\b(?:avg|mean)\s?@\s?\d{1,3}\b"
+)
+_WORD = re.compile(r"[a-z0-9+']+")
+_FOREIGN = re.compile(
+    r"\b(?:multilingual|global|translated|lite|mini|subset|redux|arabic|bengali|chinese|czech|dutch|finnish|french|german"
+    r"|greek|hebrew|hindi|indonesian|italian|japanese|korean|persian|polish|portuguese|romanian|russian|spanish|swahili"
+    r"|swedish|telugu|thai|turkish|ukrainian|vietnamese)\b"
+)
+"""What a section is called whose rows are other data under the same names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A benchmark's split and its number of samples."""
+
+    benchmark: str
+    n: int
+    what: str
+    kind: Kind
+    source: str
+    names: tuple[str, ...]
+    needs: frozenset[str] = frozenset()
+    never: frozenset[str] = frozenset()
+    versions: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether a better model has a higher score."""
+        return self.kind != "wer"
+
+
+@cache
+def _data() -> Mapping[str, Any]:
+    """The data file. It is a part of this package, as constant as its code."""
+    text = resources.files(__package__).joinpath("benchmarks.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+@cache
+def known() -> tuple[Size, ...]:
+    """Every benchmark of the data file, ``evalkit/cards/sizes/benchmarks.toml``."""
+    return tuple(_size(entry) for entry in _data()["benchmark"])
+
+
+@cache
+def _settings() -> frozenset[str]:
+    """Words of a row that say how it was asked or counted, and not that something else was asked."""
+    return frozenset(_data()["settings"])
+
+
+def _size(entry: Mapping[str, Any]) -> Size:
+    return Size(
+        benchmark=entry["name"],
+        n=entry["n"],
+        what=entry["what"],
+        kind=entry["kind"],
+        source=entry["source"],
+        names=tuple(_key(name) for name in entry["names"]),
+        needs=frozenset(entry.get("needs", ())),
+        never=frozenset(entry.get("never", ())),
+        versions=tuple(entry.get("versions", {}).items()),
+    )
+
+
+@cache
+def _by_name() -> dict[str, tuple[Size, ...]]:
+    found: dict[str, list[Size]] = {}
+    for size in known():
+        for name in size.names:
+            found.setdefault(name, []).append(size)
+    return {name: tuple(sizes) for name, sizes in found.items()}
+
+
+@lru_cache(maxsize=16384)
+def size_of(label: str, category: str = "") -> Size | None:
+    """The benchmark that a row of this name reports; None where the name fits none, or another split or version.
+
+    The row's words have to be a known name and nothing but words of settings; a category may be in ``label`` before
+    a colon, or apart. ``n`` is that of the split that the settings name.
+    """
+    before, colon, after = label.rpartition(": ")
+    for name, section in ((label, category), (after, f"{category} {before}")) if colon else ((label, category),):
+        if _FOREIGN.search(section.lower()):
+            continue
+        found = _named(name)
+        if found is not None:
+            return found
+    return None
+
+
+def is_benchmark(label: str) -> bool:
+    """Whether a label begins with the name of a known benchmark, whatever follows: a split, a language, a metric."""
+    words = _WORD.findall(label.lower())
+    return any("".join(words[:count]) in _by_name() for count in range(1, min(len(words), 4) + 1))
+
+
+def _named(label: str) -> Size | None:
+    words, settings = _taken_apart(label)
+    for count in range(len(words), 0, -1):
+        sizes = _by_name().get("".join(words[:count]))
+        if sizes is None:
+            continue
+        rest = [*words[count:], *settings, *words[:count]]
+        extra = [word for word in [*words[count:], *settings] if not _is_setting(word)]
+        for size in sizes:
+            unknown = set(extra) - size.needs - dict(size.versions).keys()
+            if _tells_split(size, rest) and not (size.never & set(rest)) and not unknown:
+                return _version(size, rest)
+        return None
+    return None
+
+
+def _tells_split(size: Size, words: list[str]) -> bool:
+    """Whether a row has a word that the size needs, in its settings or in the name itself: "GPQA Diamond"."""
+    return not size.needs or bool(size.needs & set(words)) or any(need in words[-1] for need in size.needs)
+
+
+def _version(size: Size, words: list[str]) -> Size:
+    n = next((n for word, n in size.versions if word in words), size.n)
+    what = size.what if n == size.n else f"{size.what.split(' of ')[0]} ({next(w for w, m in size.versions if m == n)})"
+    return Size(size.benchmark, n, what, size.kind, size.source, size.names)
+
+
+def _taken_apart(label: str) -> tuple[list[str], list[str]]:
+    """The words of a name, and those in brackets, behind a slash or of a metric."""
+    low = label.lower().replace("_", " ").replace("@", " @")
+    low = re.sub(r"pass\s@", "pass@", low)
+    low = _SHOTS.sub(" ", low)
+    settings = [word for found in _BRACKETS.findall(low) for word in _WORD.findall(found)]
+    return _WORD.findall(_BRACKETS.sub(" ", low)), settings
+
+
+def _is_setting(word: str) -> bool:
+    return word in _settings() or (word.isdigit() and len(word) < 3)
+
+
+def _key(name: str) -> str:
+    return "".join(_WORD.findall(name.lower()))

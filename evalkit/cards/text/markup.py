@@ -1,0 +1,154 @@
+"""HTML tables, spans filled in, and with what hand-written HTML gets wrong: tags left out, doubled and broken."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import zip_longest
+
+from evalkit.cards.text.table import MOST_COLUMNS, MOST_ROWS, MOST_TABLES, TAG, Row, Table, plain
+
+_SPAN = re.compile(r"\b(colspan|rowspan)\s{0,3}=\s{0,3}[\"']?\s{0,3}(\d{1,4})", re.IGNORECASE)
+_STRUCTURE = frozenset({"thead", "tbody", "tfoot", "tr", "td", "th"})
+
+
+@dataclass(slots=True)
+class _Cell:
+    """One cell while it is read."""
+
+    across: int
+    down: int
+    head: bool
+    after_open: bool
+    """Whether the cell before it was never closed: an empty one may be its closing tag without the slash."""
+    parts: list[str] = field(default_factory=list)
+
+
+def html_tables(text: str) -> tuple[list[Table], str]:
+    """The outermost ``<table>`` elements, one that is never closed included, and the text with them blanked."""
+    found: list[Table] = []
+    kept: list[str] = []
+    depth, begun, after = 0, 0, 0
+    for tag in TAG.finditer(text):
+        if tag[2].lower() != "table":
+            continue
+        depth = max(depth + (-1 if tag[1] else 1), 0)
+        if depth == 1 and not tag[1]:
+            begun = tag.start()
+        elif depth == 0 and tag[1] and begun >= after:
+            found.append(_table(text, begun, tag.end()))
+            kept += [text[after:begun], "\n" * text.count("\n", begun, tag.end())]
+            after = tag.end()
+            begun = len(text)
+            if len(found) >= MOST_TABLES:
+                break
+    if depth and begun >= after and len(found) < MOST_TABLES:
+        end = _end_of_open(text, begun)
+        found.append(_table(text, begun, end))
+        kept += [text[after:begun], "\n" * text.count("\n", begun, end)]
+        after = end
+    return [table for table in found if table.rows], "".join(kept) + text[after:]
+
+
+def _table(text: str, begun: int, end: int) -> Table:
+    line = text.count("\n", 0, begun) + 1
+    return Table(line, _grid(_mended(_cells(text[begun:end]))), end=line + text.count("\n", begun, end))
+
+
+def _end_of_open(text: str, begun: int) -> int:
+    """Where a table ends that has no closing tag: with the line of its last row's or cell's tag."""
+    last = max((tag.end() for tag in TAG.finditer(text, begun) if tag[2].lower() in _STRUCTURE), default=len(text))
+    end = text.find("\n", last)
+    return len(text) if end < 0 else end
+
+
+def _cells(element: str) -> list[list[_Cell]]:
+    """Rows of cells with their spans; closing tags may be left out, as HTML allows, and the tag of a row as well."""
+    rows: list[list[_Cell]] = []
+    heading, in_row, depth, last = False, False, 0, 0
+    cell: _Cell | None = None
+    for tag in TAG.finditer(element):
+        name, closing = tag[2].lower(), bool(tag[1])
+        if cell is not None:
+            cell.parts.append(element[last : tag.start()])
+        last = tag.end()
+        if name == "table":
+            depth += -1 if closing else 1
+        elif depth > 1 or name not in _STRUCTURE:
+            if cell is not None:
+                cell.parts.append(tag[0])
+            continue
+        heading = name == "thead" and not closing if name in {"thead", "tbody", "tfoot"} else heading
+        left_open, cell = cell is not None and not closing, None
+        if depth != 1:
+            continue
+        begins = name in {"td", "th"} and not closing
+        if name == "tr" or (begins and not in_row):
+            in_row = not closing and len(rows) < MOST_ROWS
+            if in_row:
+                rows.append([])
+        if begins and in_row:
+            cell = _Cell(*_spans(tag[3]), heading or name == "th", left_open and bool(rows[-1]))
+            rows[-1].append(cell)
+    return rows
+
+
+def _spans(attributes: str) -> tuple[int, int]:
+    """How many columns and rows a cell fills."""
+    told = {key.lower(): int(size) for key, size in _SPAN.findall(attributes)}
+    return min(max(told.get("colspan", 1), 1), MOST_COLUMNS), min(max(told.get("rowspan", 1), 1), MOST_ROWS)
+
+
+def _mended(rows: list[list[_Cell]]) -> list[list[_Cell]]:
+    """Rows without the empty cells that a ``<td>`` written for ``</td>`` makes.
+
+    They are told by the width: only in a row that is wider than most, and only after a cell that was never closed.
+    """
+    reach = _reaches(rows)
+    widths = Counter(reach)
+    usual = widths.most_common(1)[0][0] if widths else 0
+    mended = []
+    for row, width in zip(rows, reach, strict=True):
+        kept = list(row)
+        for cell in row:
+            if width > usual and cell.after_open and not plain("".join(cell.parts)):
+                kept.remove(cell)
+                width -= cell.across  # noqa: PLW2901 - the row becomes narrower by this cell
+        mended.append(kept)
+    return mended
+
+
+def _reaches(rows: list[list[_Cell]]) -> list[int]:
+    """How many columns each row fills, with what hangs into it from above."""
+    found: list[int] = []
+    hanging: list[tuple[int, int]] = []  # rows still to fill, columns
+    for row in rows:
+        found.append(sum(cell.across for cell in row) + sum(across for _, across in hanging))
+        hanging = [(left - 1, across) for left, across in hanging if left > 1]
+        hanging += [(cell.down - 1, cell.across) for cell in row if cell.down > 1]
+    return found
+
+
+def _grid(rows: list[list[_Cell]]) -> tuple[Row, ...]:
+    """A rectangle in which every spanned place repeats its cell."""
+    hanging: dict[int, tuple[int, str]] = {}  # column -> rows still to fill, text
+    filled: list[tuple[list[str], bool]] = []
+    for row in rows:
+        texts: dict[int, str] = {column: text for column, (_, text) in hanging.items()}
+        hanging = {column: (left - 1, text) for column, (left, text) in hanging.items() if left > 1}
+        column = 0
+        for cell in row:
+            text = plain("".join(cell.parts))
+            while column in texts:
+                column += 1
+            for place in range(column, min(column + cell.across, MOST_COLUMNS)):
+                texts[place] = text
+                if cell.down > 1:
+                    hanging[place] = (cell.down - 1, text)
+            column += cell.across
+        if row:
+            cells = [texts.get(place, "") for place in range(max(texts, default=-1) + 1)]
+            filled.append((cells, all(cell.head for cell in row)))
+    columns = list(zip_longest(*(cells for cells, _ in filled), fillvalue=""))
+    return tuple(Row(cells, head) for cells, (_, head) in zip(zip(*columns, strict=True), filled, strict=True))

@@ -1,0 +1,78 @@
+import pytest
+
+from evalkit.cards import audit, card
+
+TABLE = (
+    "\n\n| Task | base | base-FP8 | Recovery |\n|---|---|---|---|\n| MuSR | 60.00 | 57.00 | 95.00 |\n"
+    "| DROP | 70.00 | 69.00 | 98.57 |\n| Average | 65.00 | 63.00 | 96.92 |\n"
+)
+SPEED = "\n\n| Model | Latency (s) | Speedup |\n|---|---|---|\n| base | 4.7 | |\n| base-FP8 | 3.0 | 1.57 |\n"
+
+
+def claims(text):
+    found = audit(card(text))
+    unchecked = [one for one in found.unchecked if one.table.startswith("line")]
+    return [one.printed for one in found.findings if one.kind == "claim"], len(unchecked), found.checked
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The model recovers 96.9% of the baseline's accuracy on average.",
+        "It achieves an average recovery of 96.92%.",
+        "This model recovers over 96% on average.",
+        "It recovers 98.57% on DROP.",
+        "# Results\n\nWith 96.9% average recovery it is fine.",
+    ],
+)
+def test_a_claim_that_the_table_has_follows(sentence):
+    assert claims(sentence + TABLE) == ([], 0, 6)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "printed"),
+    [
+        ("The model recovers 99.5% of the baseline's accuracy on average.", "99.5%"),
+        ("Average recovery of 97.9%.", "97.9%"),
+        ("This model recovers at least 98% on average.", "98%"),
+    ],
+)
+def test_a_claim_that_the_only_average_contradicts_does_not(sentence, printed):
+    assert claims(sentence + TABLE) == ([printed], 0, 6)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "On our own questions the model recovers 99.5% of the accuracy.",
+        "The average recovery of 99.5% was measured elsewhere." + TABLE,
+    ],
+)
+def test_a_claim_that_may_mean_something_else_is_left_alone(sentence):
+    found = claims(sentence + TABLE)
+    assert found[:2] == ([], 1)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "It should recover about 99% of the accuracy.",
+        "Memory is reduced by 50%.",
+        "Up to 2x speedup can be expected.",
+        "Kernels are up to 2.5x faster.",
+    ],
+)
+def test_what_is_no_claim_of_the_tables_is_not_read(sentence):
+    assert claims(sentence + TABLE)[:2] == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "found"),
+    [
+        ("This model achieves up to 1.57x speedup.", ([], 0, 2)),
+        ("This model achieves up to 1.97x speedup.", (["1.97"], 0, 2)),
+        ("This model achieves up to 1.20x speedup.", ([], 1, 1)),
+    ],
+)
+def test_a_speedup_has_to_be_reached(sentence, found):
+    assert claims(sentence + SPEED) == found
