@@ -79,6 +79,12 @@ def test_every_file_of_a_folder_is_in_the_wheel(installed, source):
         assert (installed / KEPT[source] / file.relative_to(ROOT / source)).read_bytes() == file.read_bytes(), file
 
 
+def test_every_module_is_in_the_wheel(installed):
+    """The builder leaves out what git is told to ignore: a pattern for a user's folder may name a room as well."""
+    modules = {path.relative_to(ROOT) for path in (ROOT / "evalkit").rglob("*.py")}
+    assert {path.relative_to(installed) for path in (installed / "evalkit").rglob("*.py")} == modules
+
+
 def test_the_demonstration_has_all_it_needs(installed, tmp_path):
     code = (
         "from pathlib import Path\n"
