@@ -11,20 +11,21 @@ import click
 
 from evalkit import answers, report
 from evalkit.answers import MetricChoice
-from evalkit.base.errors import ConfigError, DataError, UsageError, near_miss
-from evalkit.base.printable import counted, printable
+from evalkit.answers.sides import judged, matched
+from evalkit.base.errors import ConfigError, UsageError, near_miss
+from evalkit.base.printable import printable
 from evalkit.base.types import Dialect
-from evalkit.cli.compare_output import Compared, as_object, lines
+from evalkit.cli.compare_output import as_object, lines
 from evalkit.cli.policy_file import asked, with_policy
-from evalkit.comparison import averages, comparability, pairs, verdict
+from evalkit.comparison import comparability, verdict
 from evalkit.comparison.outcome import outcome
-from evalkit.comparison.pairs import Side
 from evalkit.tasks import registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from evalkit.answers import ReadAnswers
+    from evalkit.answers.sides import Compared
+    from evalkit.comparison.pairs import Side
     from evalkit.comparison.verdict import Judgement
     from evalkit.config.policy import Policy
 
@@ -85,9 +86,9 @@ def command(base: Path, cand: Path, *, as_json: bool, **given: Any) -> int:
     choice = MetricChoice("baseline", metric, given["dialect"], given["tasks"], named, given["baseline_model"])
     baseline = answers.read(base, choice)
     candidate = answers.read(cand, replace(choice, role="candidate", model=given["candidate_model"]))
-    sides = _chosen(base, cand, (baseline, candidate), given)
+    sides = matched((str(base), str(cand)), (baseline, candidate), given["tasks"], given["expected"])
     _refuse_unknown(sides, named, given["accepted"])
-    found = _judged(sides, baseline.averages or candidate.averages, rules, given["accepted"])
+    found = judged(sides, baseline.averages or candidate.averages, rules, given["accepted"])
     ended = outcome({"candidate": found.rows}, any_pair=True)
     if file is not None and all(row.rule.min_recovery is None for row in found.rows):
         # A gate that judges nothing must not look like one that was passed.
@@ -107,52 +108,6 @@ def _row_names(rows: Sequence[Judgement]) -> str:
     return f"set min_recovery for all rows, or for {names}" if names else "set min_recovery for all rows"
 
 
-# --- reading ---
-
-
-def _chosen(base: Path, cand: Path, found: tuple[ReadAnswers, ReadAnswers], given: Mapping[str, Any]) -> Sides:
-    """Both sides of every task that is meant."""
-    baseline, candidate = found
-    if baseline.format != candidate.format:
-        raise DataError(
-            f"{base} is {baseline.format}, {cand} is {candidate.format}: their ids do not name the same samples",
-            fix="compare two files of one format",
-        )
-    sides = _matched(baseline.tasks, candidate.tasks)
-    unknown = [name for name in given["tasks"] if name not in sides]
-    if unknown:
-        raise DataError(f"no task '{unknown[0]}' in {base} or {cand}", fix=near_miss(unknown[0], filter(None, sides)))
-    chosen = {name: pair for name, pair in sides.items() if name in given["tasks"] or not given["tasks"]}
-    if given["expected"] is not None:
-        if len(chosen) > 1:
-            raise DataError(
-                f"--expected {given['expected']} with {counted(len(chosen), 'task')}", fix="choose one with --task"
-            )
-        chosen = {name: (_expecting(one, given["expected"]), other) for name, (one, other) in chosen.items()}
-    return chosen
-
-
-def _matched(baseline: Mapping[str, Side], candidate: Mapping[str, Side]) -> Sides:
-    """The sides of each task. A single task on both sides is one pair, whatever the names: a difference says more."""
-    if len(baseline) == len(candidate) == 1:
-        (name, one), (other, two) = *baseline.items(), *candidate.items()
-        return {name or other: (one, two)}
-    if "" in {*baseline, *candidate}:
-        raise DataError("one side has several tasks, the other does not say which task it is", fix="name two files")
-    return {
-        name: (baseline.get(name, Side("baseline", {})), candidate.get(name, Side("candidate", {})))
-        for name in dict.fromkeys([*baseline, *candidate])
-    }
-
-
-def _expecting(side: Side, expected: int) -> Side:
-    if len(side.known) > expected:
-        raise DataError(
-            f"{side.label} has {counted(len(side.known), 'sample')}, expected {expected}", fix="correct --expected"
-        )
-    return replace(side, planned=expected, available=expected)
-
-
 def _refuse_unknown(sides: Sides, metrics: Mapping[str, str], accepted: Sequence[str]) -> None:
     """Refuse names that would do nothing: a slip of the pen must not pass for a decision.
 
@@ -164,25 +119,6 @@ def _refuse_unknown(sides: Sides, metrics: Mapping[str, str], accepted: Sequence
             raise UsageError(f"--metric {name}=...: no task '{name}'", fix=near_miss(name, filter(None, sides)))
     known = {key for pair in sides.values() for key in comparability.keys(*pair)}
     comparability.refuse_unknown(accepted, known)
-
-
-def _judged(sides: Sides, averaged: Mapping[str, Sequence[str]], rules: Policy, accepted: Sequence[str]) -> Compared:
-    """Every average that the run itself has, as far as all its tasks are here, and every task; tested together."""
-    compared = {name: pairs.compare(name, *pair, accepted=accepted) for name, pair in sides.items()}
-    whole = {name: tasks for name, tasks in averaged.items() if len(tasks) > 1 and compared.keys() >= {*tasks}}
-    covered = {task for tasks in whole.values() for task in tasks}
-    means = [
-        verdict.judge(
-            averages.average(name, [compared[task] for task in tasks]), rules.for_average(name), rules.max_failed
-        )
-        for name, tasks in whole.items()
-    ]
-    rows = [
-        verdict.judge(one, rules.for_task(name, averaged=name in covered), rules.max_failed)
-        for name, one in compared.items()
-    ]
-    together = verdict.together([*means, *rows])
-    return Compared(together[: len(means)], together[len(means) :])
 
 
 def _doubts(sides: Sides, found: Compared, files: Sequence[str]) -> tuple[list[str], list[str]]:

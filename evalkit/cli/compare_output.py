@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalkit import report
@@ -10,8 +9,9 @@ from evalkit.base.printable import counted
 from evalkit.comparison import verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
+    from evalkit.answers.sides import Compared
     from evalkit.base.types import Json
     from evalkit.comparison.verdict import Judgement
 
@@ -21,23 +21,6 @@ _METHODS = {
     "clusters": "on the sums of the clusters",
     "combined": "combined from the tasks' intervals",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """Everything that is said."""
-
-    averages: Sequence[Judgement]
-    tasks: Sequence[Judgement]
-    doubts: Sequence[str] = ()
-    """What speaks against the baseline as a measure."""
-    notes: Sequence[str] = ()
-    """What concerns the comparison as a whole."""
-
-    @property
-    def rows(self) -> list[Judgement]:
-        """The averages first, as in a run's report."""
-        return [*self.averages, *self.tasks]
 
 
 def as_object(found: Compared) -> dict[str, Json]:

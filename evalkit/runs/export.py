@@ -102,6 +102,13 @@ def export(plan: Plan, store: Store, path: Path, kind: Format, chunk: int = _CHU
     return written
 
 
+def frame(plan: Plan, store: Store) -> DataFrame:
+    """Every planned sample of every model of a run, a line each, with the columns and types of ``COLUMNS``."""
+    import pandas as pd  # noqa: PLC0415 - as above
+
+    return pd.DataFrame(_lines(plan, store), columns=list(COLUMNS)).astype(COLUMNS)
+
+
 def _lines(plan: Plan, store: Store) -> Iterator[dict[str, Json]]:
     for one in plan.contenders:
         for part in plan.tasks:
