@@ -40,10 +40,20 @@ def tests(session: nox.Session) -> None:
         session.run("python", "-m", "support.secondtry", *_TWO_AT_A_TIME, env={**_KEEP_BYTECODE, **_TESTS})
 
 
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Measure which lines and branches of evalkit the tests reach, also in the processes that they start."""
+    session.install("-e", ".[cpu,test]", "coverage>=7.10,<8")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *_TWO_AT_A_TIME, *session.posargs, env=_KEEP_BYTECODE)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+
+
 @nox.session(python=_PYTHONS[0])
 def minimums(session: nox.Session) -> None:
     """Run what needs no vLLM and no browser with the lowest release of every dependency that pyproject.toml allows."""
-    session.install("-e", ".[test]", "--resolution", "lowest-direct")
+    session.install("-e", ".[test]", "--resolution", "lowest-direct", "--upgrade")
     chosen = session.posargs or ("-m", "not vllm and not browser", "--ignore", "tests/house/test_wheel.py")
     # Tests that want torch are left out: it comes with the serving side, in one release.
     session.run("pytest", *_TWO_AT_A_TIME, *chosen, env={**_KEEP_BYTECODE, "EVALKIT_REQUIRE": ""})

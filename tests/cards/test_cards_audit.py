@@ -75,7 +75,6 @@ def expected_count(made):
     return len(made.accuracy) - 1 + 2 * averages + ratios + per_dollar
 
 
-@settings(max_examples=100, deadline=None)
 @given(cards())
 def test_a_card_of_unrounded_numbers_follows_in_every_style(made):
     found = audit(card(made.text()))
@@ -83,7 +82,6 @@ def test_a_card_of_unrounded_numbers_follows_in_every_style(made):
     assert (found.checked, found.unchecked) == (expected_count(made), ())
 
 
-@settings(max_examples=100, deadline=None)
 @given(cards(), st.data())
 def test_a_score_or_recovery_moved_beyond_rounding_is_found(made, data):
     row = data.draw(st.sampled_from(made.accuracy[1:]))
@@ -99,7 +97,6 @@ def test_a_score_or_recovery_moved_beyond_rounding_is_found(made, data):
         assert [(one.row, one.printed) for one in found if one.row == named] == [(named, row[4])]
 
 
-@settings(max_examples=100, deadline=None)
 @given(cards(), st.data())
 def test_the_last_figure_that_rounding_allows_follows_and_the_next_does_not(made, data):
     row = data.draw(st.sampled_from([row for row in made.accuracy[1:] if row[1] != "Average Score"]))
@@ -113,7 +110,6 @@ def test_the_last_figure_that_rounding_allows_follows_and_the_next_does_not(made
         assert len(own) == count
 
 
-@settings(max_examples=100, deadline=None)
 @given(cards(), st.data())
 def test_a_cost_figure_moved_beyond_rounding_is_found(made, data):
     row = data.draw(st.sampled_from(made.cost[1:]))
@@ -125,7 +121,7 @@ def test_a_cost_figure_moved_beyond_rounding_is_found(made, data):
     assert any(one.row.startswith(row[0]) for one in found)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet="|-<>tablerdh/=\"'\\ \n0123456789.%AveragMMLU*`[]()!&#;", max_size=400))
 def test_no_text_breaks_the_audit(text):
     found = audit(card("Task | A | B | Recovery\n-|-|-|-\n" + text))

@@ -26,7 +26,7 @@ def broken(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
 
     def break_with(error):
-        def list_tasks(_):
+        def list_tasks(*_, **__):
             raise error
 
         monkeypatch.setattr(tasks_command, "_list", list_tasks)
@@ -156,7 +156,7 @@ def test_reports_pictures_and_exports_that_do_not_fit(tmp_path):
 def test_a_second_interrupt_ends_in_order(tmp_path, pause):
     code = (
         "import sys, time\nimport evalkit.cli.tasks as tasks\nfrom evalkit.cli import main\n"
-        "def work(_):\n"
+        "def work(*_, **__):\n"
         "    print('ready', flush=True)\n"
         "    try:\n        time.sleep(60)\n"
         "    finally:\n        time.sleep(0.2)\n"

@@ -423,7 +423,7 @@ def test_a_large_body_arrives_whole():
 # --- none lost, none twice ----------------------------------------------------------------------
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 10**9), count=st.integers(0, 60), window=st.integers(1, 16), tries=st.integers(1, 4))
 def test_each_request_ends_in_exactly_one_outcome(seed, count, window, tries):
     policy = SendingPolicy(window=window, tries=tries, first_wait_s=0.001, longest_wait_s=0.002, lost_windows=100)

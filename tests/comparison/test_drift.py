@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.base.types import Answer, Dataset, Decoding, Elsewhere, Failure, FailureKind, Sample, Task, Text
@@ -81,7 +81,6 @@ def test_attempts_and_clusters_do_not_count_as_independent(clusters):
     assert found["truncated"].difference.clusters == 2
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([FINE, CUT, EMPTY, None]), min_size=1, max_size=30))
 def test_a_model_beside_itself_never_drifts(answers):
     assert not any(one.flagged for one in drift.changes(tally(answers), tally(answers)))

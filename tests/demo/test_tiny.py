@@ -8,9 +8,7 @@ from safetensors import safe_open
 
 from evalkit.base.errors import InfrastructureError
 from evalkit.demo import pair, tiny
-
-VLLM = pytest.mark.vllm
-"""No server is started, but importing what makes the models takes as long."""
+from support import wants
 
 
 def digests(folder) -> dict[str, str]:
@@ -24,10 +22,10 @@ def weights(folder) -> dict:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
+    wants.imported("torch")
     return pair.made(tmp_path_factory.mktemp("pair"))
 
 
-@VLLM
 def test_the_pair_is_a_whole_checkpoint_each(made):
     for folder in made:
         assert {"config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja"} <= set(digests(folder))
@@ -39,7 +37,6 @@ def test_the_pair_is_a_whole_checkpoint_each(made):
         assert (folder / "model.safetensors").stat().st_size < 20e6
 
 
-@VLLM
 def test_the_candidate_differs_in_the_language_models_matrices_alone(made):
     baseline, candidate = map(weights, made)
     assert baseline.keys() == candidate.keys()
@@ -51,7 +48,6 @@ def test_the_candidate_differs_in_the_language_models_matrices_alone(made):
         assert (baseline[name] - candidate[name]).abs().max() < 0.02 * baseline[name].abs().max()
 
 
-@VLLM
 def test_what_is_there_is_not_made_again(made):
     before = [path.stat().st_mtime_ns for path in made]
     assert pair.made(made[0].parent, python="/no/such/python") == made
@@ -59,7 +55,6 @@ def test_what_is_there_is_not_made_again(made):
     assert sorted(path.name for path in made[0].parent.iterdir()) == ["random-bf16", "random-int8"]
 
 
-@VLLM
 def test_the_same_seed_gives_the_same_bytes_in_another_process(made, tmp_path):
     again = tmp_path / "again", tmp_path / "again-int8"
     tiny.make(again[0], seed=pair.SEED, int8=again[1])

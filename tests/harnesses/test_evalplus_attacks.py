@@ -155,7 +155,9 @@ def add_up(xs):
 def judged(tmp_path_factory):
     """The verdicts of all attacks, judged side by side with an honest program before and after them."""
     path = tmp_path_factory.mktemp("attacks") / "problems.jsonl"
-    chosen, asked = questions(path, [row(0, PROMPT, "add_up", SOLUTION, CALLS, plus=CALLS)], workers=2)
+    problem = row(0, PROMPT, "add_up", SOLUTION, CALLS, plus=CALLS)
+    # What never ends takes its whole time, four times over.
+    chosen, asked = questions(path, [problem], workers=2, min_time_limit_s=0.25)
     honest = [
         PROMPT + SOLUTION,
         "def add_up(xs):\n    total = 0\n    for x in xs:\n        total += x\n    return total",

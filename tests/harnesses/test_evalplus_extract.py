@@ -21,21 +21,21 @@ PIECES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.lists(st.sampled_from(PIECES), max_size=9))
 def test_any_small_text_gives_what_evalplus_gives(lines):
     text = "\n".join(lines)
     assert longest_valid(text) == theirs.code_extract(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(PIECES), max_size=12), st.sampled_from(["f", "g", "x", "A", "missing"]))
 def test_any_small_answer_gives_evalplus_s_program(lines, entry_point):
     text = "\n".join(lines)
     assert sanitize(text, entry_point) == theirs.sanitize(text, entry_point)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet="ab=():'\"\\\n\t #,{}[]f", max_size=40))
 def test_any_characters_give_evalplus_s_program(text):
     assert sanitize(text, "f") == theirs.sanitize(text, "f")

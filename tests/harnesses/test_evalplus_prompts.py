@@ -46,7 +46,7 @@ def generations(draw):
     return kind, stops, text, widths
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(generations())
 def test_cutting_here_what_four_stops_let_through_equals_a_server_that_has_all(drawn):
     kind, stops, text, widths = drawn

@@ -119,7 +119,7 @@ def echoed(index, values, best):
 FINITE = st.floats(-50, 0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_what_is_read_is_what_lm_eval_reads(data):
     from lm_eval.models.openai_completions import LocalCompletionsAPI

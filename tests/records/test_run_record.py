@@ -94,7 +94,7 @@ def through_json(value):
     return json.loads(json.dumps(value, sort_keys=True))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(plans)
 def test_every_plan_comes_back(plan):
     again = run_record.plan_from(through_json(run_record.plan_json(plan)))
@@ -103,7 +103,7 @@ def test_every_plan_comes_back(plan):
     assert [one.identity for one in again.contenders] == [one.identity for one in plan.contenders]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(terms)
 def test_all_terms_come_back(one):
     body = {"terms": run_record.terms_json(one), "exams": one.exams, "checks": one.checks}

@@ -112,7 +112,7 @@ def test_rows_that_are_no_scores_are_left_alone():
 
 
 @given(st.integers(1, 4000).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, n), st.integers(0, n))))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_as_few_decimals_as_the_recovery_takes(sizes):
     n, right, kept = sizes
     base, cand, shown = right / n, kept / n, f"{100 * kept / right:.2f}"

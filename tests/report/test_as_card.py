@@ -149,7 +149,7 @@ def test_hostile_names_do_nothing_in_markdown():
     assert re.sub(r"\\\|", "", row).count("|") == 7
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(st.characters(codec=None), min_size=1, max_size=20))
 def test_yaml_gives_back_every_title_and_keeps_it_apart(title):
     one = built({"base": [RIGHT], "cand": [MIXED]}, tasks=(task(title=title),))

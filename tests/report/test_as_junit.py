@@ -114,7 +114,6 @@ def test_a_run_that_ended_early_is_an_error_in_every_row():
     assert document.name == "evalkit: NO REPORT (exit 5): the server of base died 4 times."
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.text(st.characters(codec=None), min_size=1, max_size=30))
 def test_any_text_is_written_as_xml_can_hold_it(text):
     one = built({"base": [RIGHT], text + "x": [MIXED]}, tasks=(task(title=text, category=text),), terms=judged())
@@ -138,7 +137,7 @@ rule = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(row, row), max_size=2),
     row,

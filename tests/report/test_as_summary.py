@@ -61,7 +61,7 @@ def test_one_enormous_name_does_not_push_the_rest_out():
     assert "(2,000,000 characters)" in text
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1_000, 20_000), st.text(min_size=1, max_size=400), st.integers(0, 30))
 def test_it_is_never_larger_than_allowed(most, name, notices):
     one = built({"base": [RIGHT], f"c{name}": [MIXED]}, notices=[f"{number} {name}" for number in range(notices)])

@@ -46,7 +46,7 @@ def shown(text):
     return " ".join("".join(signs).split())
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(SPICY | ANY)
 @example(HOSTILE)
 @example("1. a")
@@ -61,7 +61,7 @@ def test_a_line_is_read_as_it_was_written(text):
     assert [one.strip() for one in page.texts] == ["before", *told, "after"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(SPICY | ANY, min_size=2, max_size=4))
 @example([HOSTILE, "---", "|", "\\|"])
 def test_a_row_keeps_its_cells(cells):
@@ -71,7 +71,7 @@ def test_a_row_keeps_its_cells(cells):
     assert [one.strip() for one in page.texts] == [*head, *map(shown, cells)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(SPICY | ANY, min_size=1, max_size=3))
 def test_code_cannot_leave_its_block(lines):
     tokens = MARKDOWN.parse("\n".join([*markup.code(lines, "sh"), "", "after"]))

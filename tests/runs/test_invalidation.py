@@ -127,7 +127,7 @@ def test_a_long_value_is_cut():
     assert len(sentence) < 120
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from([0, 1]),
     st.dictionaries(

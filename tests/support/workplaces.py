@@ -1,11 +1,15 @@
 """A small comparison for the command line, with a stand-in for vLLM: rows, models, and the folder they are in."""
 
+import atexit
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -134,6 +138,14 @@ def model_folder(path, weight):
     (path / "model.safetensors").write_bytes(weight)
 
 
+@cache
+def processors():
+    """Where evalkit keeps what torch says of the processor: asking imports torch, once in a session is enough."""
+    folder = tempfile.mkdtemp(prefix="evalkit-processors-")
+    atexit.register(shutil.rmtree, folder)
+    return folder
+
+
 def fitted_out(folder):
     """A workplace in ``folder``: two models, two tasks and their rows."""
     model_folder(folder / "base", b"base")
@@ -144,6 +156,8 @@ def fitted_out(folder):
     (tasks / "charts.toml").write_text(CHARTQA)
     write_parquet(tasks / "pages.parquet", pages(40))
     write_parquet(tasks / "charts.parquet", charts(30))
+    (folder / "cache/evalkit").mkdir(parents=True)
+    (folder / "cache/evalkit/processors").symlink_to(processors())
     env = {key: value for key, value in os.environ.items() if not key.startswith(("EVALKIT_", "VLLM_"))}
     env |= {
         "PYTHONPATH": str(FAKE_VLLM),

@@ -231,7 +231,7 @@ def test_a_decompression_bomb_is_refused_unopened(side):
 damage = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.sampled_from([*SAVED_AGAIN.values(), *OTHER.values(), *TURNED.values(), *KEPT.values()]),
     damage,

@@ -63,7 +63,7 @@ def test_a_filter_leaves(samples, wanted, ids):
     assert [one.id for one in found] == ids
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=st.text(max_size=30))
 def test_no_search_is_an_error(searchable, text):
     samples = searchable

@@ -58,7 +58,7 @@ def test_a_search_finds(search, expected):
     assert found(texts, search) == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.text("abcé7 -", max_size=24), max_size=40),
     st.lists(st.text("abcé7", min_size=1, max_size=6), min_size=1, max_size=3),

@@ -251,7 +251,7 @@ def test_what_is_no_data_is_told(tmp_path):
     assert "latin.jsonl: not UTF-8 text after line " in complaint(tmp_path / "latin.jsonl")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_a_damaged_parquet_file_gives_rows_or_one_error(tmp_path_factory, data):
     whole = bytearray(write(tmp_path_factory.mktemp("d") / "x.parquet", cells(6)).read_bytes())
