@@ -1,8 +1,6 @@
 """A run from Python: asked, read again, and as tables."""
 
 import json
-import re
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -108,13 +106,3 @@ def test_a_run_is_carried_out_and_nothing_is_asked_twice(place, read, monkeypatc
 def test_a_wrong_setting_is_named():
     with pytest.raises(evalkit.EvalkitError, match="limt"):
         evalkit.run(baseline="base", limt=3)
-
-
-def test_the_page_on_reading_runs_can_be_typed(place, monkeypatch, capsys):
-    page = Path(__file__).resolve().parents[2] / "docs/how-to/reading-runs.md"
-    first = re.search(r"```python\n(.*?)```", page.read_text(), re.DOTALL)[1].replace("docvqa", "pages")
-    monkeypatch.chdir(place.folder)
-    names = {}
-    exec(first, names)
-    assert "recovery" in capsys.readouterr().out
-    assert names["flips"]["task"].eq("pages").all()
