@@ -10,7 +10,6 @@ from evalkit.base.errors import DataError, near_miss
 from evalkit.base.identity import file_name
 from evalkit.comparison.pairs import SAMPLES
 from evalkit.files import textfile
-from evalkit.tasks import benchmarks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,7 +98,7 @@ def lm_eval_name(path: Path) -> tuple[str, str] | None:
     return (fit["task"], fit["date"]) if fit else None
 
 
-def run_of(path: Path) -> RunOf:
+def run_of(path: Path, choice: MetricChoice) -> RunOf:
     """What the run around a samples file says about it."""
     if path.parent.parent.name != "samples":
         return RunOf(str(path))
@@ -121,9 +120,15 @@ def run_of(path: Path) -> RunOf:
         smoke=bool(row.get("smoke", results.get("smoke"))),
         drawn=bool(row.get("drawn")),
         settings=_settings(row, results, label),
-        groups=benchmarks.groups(str(task["benchmark"]), task.get("groups")) if "benchmark" in task else "sampled",
+        groups=_groups(task, choice),
         attempts=attempts,
     )
+
+
+def _groups(task: Mapping[str, Json], choice: MetricChoice) -> Groups:
+    """What a run's task states, or what is known of its benchmark; of a run that did not keep its tasks, clusters."""
+    stated: Groups | None = task.get("groups")
+    return stated or (choice.groups_of(str(task["benchmark"])) if "benchmark" in task else "sampled")
 
 
 def _averages(results: Mapping[str, Json]) -> dict[str, tuple[str, ...]]:

@@ -52,7 +52,7 @@ def read(path: Path, lines: Iterable[tuple[str, dict[str, Json]]], choice: Metri
     Raises:
         DataError: With the place of a line that is wrong; or it is not clear which model is meant.
     """
-    run = folders.run_of(path)
+    run = folders.run_of(path, choice)
     found: dict[str, dict[str, _Gathered]] = {}
     for place, line in lines:
         model, task = (_named(line, place, key) for key in ("model", "task"))

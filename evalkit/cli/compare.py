@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from evalkit import answers, report
+from evalkit import answers, harnesses, report
 from evalkit.answers import MetricChoice
 from evalkit.answers.sides import judged, matched
 from evalkit.base.errors import ConfigError, UsageError, near_miss
@@ -83,7 +83,9 @@ def command(base: Path, cand: Path, *, as_json: bool, **given: Any) -> int:
     rules = asked(file, given["min_recovery"], given["max_failed"])
     named = dict(text.partition("=")[::2] for text in given["metrics"] if "=" in text)
     metric = next((text for text in reversed(given["metrics"]) if "=" not in text), None)
-    choice = MetricChoice("baseline", metric, given["dialect"], given["tasks"], named, given["baseline_model"])
+    choice = MetricChoice(
+        "baseline", metric, given["dialect"], given["tasks"], named, given["baseline_model"], harnesses.groups
+    )
     baseline = answers.read(base, choice)
     candidate = answers.read(cand, replace(choice, role="candidate", model=given["candidate_model"]))
     sides = matched((str(base), str(cand)), (baseline, candidate), given["tasks"], given["expected"])

@@ -13,6 +13,7 @@ from evalkit.base.errors import UsageError
 from evalkit.base.types import Answer
 from evalkit.cli.ending import notice
 from evalkit.comparison.score import Tally
+from evalkit.harnesses import harness
 from evalkit.tasks import registry
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def score_task(file: Path, name: str, *, data: Path | None, sanitize: bool, unsa
     else:
         fix = f"use --metric {task.headline} on JSON lines with `answer` and `reference`"
         raise UsageError(f"no other tool's answers to {name} can be read", fix=fix)
-    tally = Tally(task, file.name)
+    tally = Tally(task, file.name, harness(task))
     judgements = []
     for sample, answer in answered:
         tally.add(sample, answer)

@@ -22,13 +22,14 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from evalkit.base.types import Answer
-from evalkit.comparison.score import scores, unit
+from evalkit.comparison.score import unit
 from evalkit.stats import SAME_WITHIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from evalkit.base.types import Record, Sample, Score, Task
+    from evalkit.comparison.score import Scoring
 
     Pair: TypeAlias = tuple[Record, Record]
     Rank: TypeAlias = tuple[float, bool, int, int, str]
@@ -77,18 +78,19 @@ class FlipList:
     """The most informative first."""
 
 
-def choose(task: Task, candidate: str, pairs: Iterable[Pair], most: int = MOST) -> FlipList:
+def choose(task: Task, candidate: str, pairs: Iterable[Pair], scoring: Scoring, most: int = MOST) -> FlipList:
     """The flips of one task and candidate.
 
     Args:
         task: What was asked.
         candidate: The candidate's label.
         pairs: Every planned sample with the baseline's and the candidate's outcome; read once, few are kept.
+        scoring: The task's.
         most: Flips of each direction to choose.
     """
     best: dict[Direction, _Best] = {"regressed": _Best(most), "improved": _Best(most)}
     for attempts in _units(pairs, task):
-        found = _flip(attempts, task)
+        found = _flip(attempts, task, scoring)
         if found is not None:
             best[found.direction].add(_rank(found, task), found)
     worse, better = best["regressed"], best["improved"]
@@ -147,10 +149,10 @@ def _units(pairs: Iterable[Pair], task: Task) -> Iterable[Sequence[Pair]]:
     return found.values()
 
 
-def _flip(attempts: Sequence[Pair], task: Task) -> Flip | None:
+def _flip(attempts: Sequence[Pair], task: Task, scoring: Scoring) -> Flip | None:
     """The flip of one sample with all its attempts; None when it did not flip or has no pair of answers to show."""
-    first = [_scored(base, task) for base, _ in attempts]
-    second = [_scored(cand, task) for _, cand in attempts]
+    first = [_scored(base, task, scoring) for base, _ in attempts]
+    second = [_scored(cand, task, scoring) for _, cand in attempts]
     values = [[found[1][task.headline].value for found in side if found is not None] for side in (first, second)]
     if not all(values):
         return None
@@ -172,11 +174,11 @@ def _flip(attempts: Sequence[Pair], task: Task) -> Flip | None:
     return Flip("improved" if sign > 0 else "regressed", *max(both, key=shows), len(both))
 
 
-def _scored(record: Record, task: Task) -> tuple[Answer, Mapping[str, Score]] | None:
+def _scored(record: Record, task: Task, scoring: Scoring) -> tuple[Answer, Mapping[str, Score]] | None:
     outcome = record.outcome
     if not isinstance(outcome, Answer):
         return None
-    found = scores(outcome, record.sample.references, task)
+    found = scoring.score(task, record.sample, outcome)
     return None if found[task.headline].left_out else (outcome, found)
 
 

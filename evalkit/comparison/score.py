@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from math import fsum
 from statistics import fmean
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol
 
-from evalkit import stats
 from evalkit.base.identity import digest, said
-from evalkit.base.types import Answer, Failure, SampleScore, Score, TaskScore
-from evalkit.tasks import benchmarks, metrics
+from evalkit.base.types import Failure, SampleScore, TaskScore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from evalkit.base.types import Dialect, FailureKind, Json, Outcome, Record, Sample, Task
+    from evalkit.base.types import Answer, FailureKind, Groups, Outcome, Record, Sample, Score, Task
 
-_PASS = re.compile(metrics.PASS_AT_K)
+
+class Scoring(Protocol):
+    """How the answers to a kind of task are scored and grouped: what its harness knows, and a comparison needs."""
+
+    def score(self, task: Task, sample: Sample, answer: Answer) -> Mapping[str, Score]:
+        """What every metric of ``task`` says of one answer, by the metric's name."""
+
+    def mean(self, metric: str, values: Collection[Sequence[float]]) -> float | None:
+        """A metric's score of a whole task; None where it cannot be had.
+
+        ``values`` are 0 to 1, not empty: of each thing that is paired, what the metric says of each attempt at it.
+        """
+
+    def groups(self, benchmark: str) -> Groups:
+        """What the groups of a benchmark's samples are, where its task does not state it."""
+
+    def parts(self, sample: Sample) -> tuple[str, ...]:
+        """The named parts of the task that a sample is in and that are compared on their own too, the widest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,40 +50,14 @@ class Behaviour:
     latency_s: float = 0.0
 
 
-def scores(answer: Answer, references: Json, task: Task) -> dict[str, Score]:
-    """What every metric of ``task`` says of one answer.
-
-    A metric may name a dialect of its own after an ``@`` (``anls@official``); the others use the task's. ``pass@k``
-    of one answer is whether it passed; k matters when attempts come together.
-    """
-    return {name: _score(name, answer, references, task.dialect) for name in task.metrics}
-
-
-def _score(name: str, answer: Answer, references: Json, dialect: Dialect) -> Score:
-    if found := _PASS.fullmatch(name):
-        return _passed(answer.verdict, "plus" if found["plus"] else "base")
-    metric, _, own = name.partition("@")
-    return metrics.score(metric, answer.text, references, cast("Dialect", own or dialect))
-
-
-def _passed(verdict: Mapping[str, Json] | None, tests: str) -> Score:
-    """A checker's word as a score. ``parsed`` is None when the answer holds no program."""
-    if verdict is None:
-        return Score(0.0, note="not judged")
-    # HumanEval+ adds tests to those of HumanEval: a program has to pass both.
-    word = verdict.get("base") if verdict.get("base") != "pass" else verdict.get(tests)
-    parsed = None if verdict.get("unparsed") else str(word)
-    return Score(float(word == "pass"), parsed, verdict.get("note"))
-
-
-def grouped(sample: Sample, task: Task) -> dict[str, str | None]:
+def grouped(sample: Sample, task: Task, scoring: Scoring) -> dict[str, str | None]:
     """The ``cluster`` that a sample was drawn in, or the ``stratum`` that it is of; both None where it is alone."""
-    fixed = benchmarks.groups(task.benchmark, task.groups) == "fixed"
+    fixed = (task.groups or scoring.groups(task.benchmark)) == "fixed"
     return {"cluster": None if fixed else sample.cluster, "stratum": sample.cluster if fixed else None}
 
 
 def unit(sample: Sample, task: Task) -> str:
-    """Id of what is paired: the sample, or the problem that the sample is one attempt at (``HumanEval/0#7``)."""
+    """Id of what is paired: the sample, or the problem that the sample is one attempt at (``problem#7``)."""
     return paired_id(sample.id, task.decoding.n)
 
 
@@ -81,14 +69,15 @@ def paired_id(sample: str, attempts: int) -> str:
 class Tally:
     """Adds up one model's outcomes on one task, in any order."""
 
-    def __init__(self, task: Task, model: str) -> None:
-        """Start empty."""
+    def __init__(self, task: Task, model: str, scoring: Scoring) -> None:
+        """Start empty; ``scoring`` is the task's."""
         self.task = task
         self.model = model
+        self._scoring = scoring
         self.behaviour: dict[str, Behaviour] = {}
         """By sample id."""
         self.groups: dict[str, tuple[str, ...]] = {}
-        """By id of what is paired: the groups that it belongs to, the widest first (MMLU: category, subject)."""
+        """By id of what is paired: the parts of the task that it is in, the widest first."""
         self._values: dict[str, dict[str, list[float]]] = {name: {} for name in task.metrics}
         self._texts: dict[str, dict[str, str | None]] = {}
         self._hangs: dict[str, dict[str, str | None]] = {}
@@ -106,7 +95,7 @@ class Tally:
         if isinstance(outcome, Failure):
             self._failed[sample.id] = outcome
             return
-        found = scores(outcome, sample.references, self.task)
+        found = self._scoring.score(self.task, sample, outcome)
         for name, score in found.items():
             if not score.left_out:
                 self._values[name].setdefault(key, []).append(score.value)
@@ -118,9 +107,9 @@ class Tally:
         self._running += headline.value
         self._scored += 1
         # Attempts at one problem are averaged: that they share it is no group any more.
-        self._hangs[key] = grouped(sample, self.task) if sample.cluster != key else {}
-        if isinstance(sample.references, dict) and "subject" in sample.references:
-            self.groups[key] = (sample.references["category"], sample.references["subject"])
+        self._hangs[key] = grouped(sample, self.task, self._scoring) if sample.cluster != key else {}
+        if parts := self._scoring.parts(sample):
+            self.groups[key] = parts
         self.behaviour[sample.id] = Behaviour(
             truncated=outcome.finish_reason == "length",
             empty=not (outcome.text or "").strip(),
@@ -180,16 +169,7 @@ class Tally:
 
     def _mean(self, metric: str) -> float | None:
         values = self._values[metric]
-        if not values:
-            return None
-        found = _PASS.fullmatch(metric)
-        # fmean rounds once: the mean does not depend on the order of the samples.
-        if found is None:
-            return fmean(map(fmean, values.values()))
-        k = int(found["k"])
-        if min(map(len, values.values())) < k:
-            return None
-        return fmean(stats.pass_at_k(len(passed), round(fsum(passed)), k) for passed in values.values())
+        return self._scoring.mean(metric, values.values()) if values else None
 
     def task_score(self) -> TaskScore:
         """The result; ``planned`` is what was added, so add every planned sample first."""
@@ -216,9 +196,9 @@ class Tally:
         )
 
 
-def tally(task: Task, model: str, records: Iterable[Record]) -> Tally:
+def tally(task: Task, model: str, records: Iterable[Record], scoring: Scoring) -> Tally:
     """The tally of every record that has an outcome."""
-    total = Tally(task, model)
+    total = Tally(task, model, scoring)
     for record in records:
         if record.outcome is not None:
             total.add(record.sample, record.outcome)

@@ -11,19 +11,29 @@ from typing import TYPE_CHECKING
 from evalkit.harnesses.harness import Checker, Harness, Questions, Served, Session
 
 if TYPE_CHECKING:
-    from evalkit.base.types import Task
+    from evalkit.base.types import Groups, Task
 
-__all__ = ["Checker", "Harness", "Questions", "Served", "Session", "harness"]
+__all__ = ["Checker", "Harness", "Questions", "Served", "Session", "groups", "harness", "named"]
 
 
 def harness(task: Task) -> Harness:
     """The harness of a task's benchmark."""
+    return named(task.benchmark)
+
+
+def groups(benchmark: str) -> Groups:
+    """What the groups of a benchmark's samples are, where its task does not state it."""
+    return named(benchmark).groups(benchmark)
+
+
+def named(benchmark: str) -> Harness:
+    """The harness of a benchmark; of one that nobody knows, the one that asks as chat."""
     # Imported here: each is needed by its own tasks alone.
-    if task.benchmark == "mmlu":
+    if benchmark == "mmlu":
         from evalkit.harnesses.lm_eval.harness import LmEval  # noqa: PLC0415
 
         return LmEval()
-    if task.benchmark == "humaneval":
+    if benchmark == "humaneval":
         from evalkit.harnesses.evalplus.harness import EvalPlus  # noqa: PLC0415
 
         return EvalPlus()

@@ -12,6 +12,7 @@ from evalkit.base.errors import DataError
 from evalkit.base.printable import counted
 from evalkit.base.types import Failure, FailureKind, PublishedPrompt, Sample, Text
 from evalkit.client import Request, chat
+from evalkit.harnesses.scoring import ByMetrics
 from evalkit.tasks import draw, prompts
 from evalkit.tasks.benchmarks import BENCHMARKS
 from evalkit.tasks.rows import Rows, open_rows
@@ -19,7 +20,7 @@ from evalkit.tasks.rows import Rows, open_rows
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from evalkit.base.types import Answer, Json, Task
+    from evalkit.base.types import Answer, Groups, Json, Task
     from evalkit.client import Asks
     from evalkit.harnesses.harness import Questions, Served
 
@@ -156,7 +157,7 @@ class ChatSession:
         return {}
 
 
-class Chat:
+class Chat(ByMetrics):
     """The harness of the vision tasks."""
 
     def questions(
@@ -182,6 +183,11 @@ class Chat:
         """The task for one model."""
         del tell
         return ChatSession(task, served.name)
+
+    def groups(self, benchmark: str) -> Groups:
+        """What the benchmark says; of one that is not known, groups are fixed."""
+        known = BENCHMARKS.get(benchmark)
+        return known.groups if known else super().groups(benchmark)
 
     def checker(self, task: Task, questions: Questions, *, unsafe: bool) -> None:
         """None: the metrics judge the answers."""

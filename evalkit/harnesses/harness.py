@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from evalkit.comparison.score import Scoring
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
@@ -106,8 +108,8 @@ class Checker(Protocol):
         """End the workers; what was not judged stays unjudged."""
 
 
-class Harness(Protocol):
-    """How one kind of task is held."""
+class Harness(Scoring, Protocol):
+    """How one kind of task is held, scored and grouped (`Scoring`)."""
 
     def questions(
         self, task: Task, data: Path | None, tell: Callable[[str], None], models: Sequence[str] = ()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from evalkit import answers, stats
+from evalkit import answers, harnesses, stats
 from evalkit.answers import MetricChoice, lines
 from evalkit.answers.sides import judged, matched
 from evalkit.comparison.outcome import outcome
@@ -77,7 +77,7 @@ def compare(
     Raises:
         EvalkitError: A source cannot be read, or the two do not fit each other.
     """
-    choice = MetricChoice("baseline", metric)
+    choice = MetricChoice("baseline", metric, groups_of=harnesses.groups)
     found = _read(baseline, choice), _read(candidate, replace(choice, role="candidate"))
     sides = matched((_name(baseline, "baseline"), _name(candidate, "candidate")), found)
     rules = Policy(min_recovery=min_recovery)

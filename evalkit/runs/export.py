@@ -8,9 +8,10 @@ from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from evalkit import harnesses
 from evalkit.base.errors import OutputError, unwritable
 from evalkit.base.types import Answer
-from evalkit.comparison.score import grouped, scores, unit
+from evalkit.comparison.score import grouped, unit
 from evalkit.files import private
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from evalkit.base.types import Json, Record
+    from evalkit.comparison.score import Scoring
     from evalkit.records.plan import Plan, PlannedTask
     from evalkit.records.store import Store
 
@@ -112,11 +114,12 @@ def frame(plan: Plan, store: Store) -> DataFrame:
 def _lines(plan: Plan, store: Store) -> Iterator[dict[str, Json]]:
     for one in plan.contenders:
         for part in plan.tasks:
+            harness = harnesses.harness(part.task)
             for record in store.records(part.listing, one.fingerprint(), part.checker):
-                yield _line(part, one.model.label, record)
+                yield _line(part, one.model.label, record, harness)
 
 
-def _line(part: PlannedTask, label: str, record: Record) -> dict[str, Json]:
+def _line(part: PlannedTask, label: str, record: Record, scoring: Scoring) -> dict[str, Json]:
     sample, outcome = record.sample, record.outcome
     several = part.task.decoding.n
     line: dict[str, Json] = {
@@ -125,13 +128,13 @@ def _line(part: PlannedTask, label: str, record: Record) -> dict[str, Json]:
         "problem": _text(unit(sample, part.task)) if several > 1 else None,
         "model": _text(label),
         "metric": part.task.headline,
-        **{name: _text(group) for name, group in grouped(sample, part.task).items()},
+        **{name: _text(group) for name, group in grouped(sample, part.task, scoring).items()},
         "dialect": part.task.dialect,
         "part": "first" if part.smoke else "drawn" if part.drawn else "all",
         "available": -(-part.available // several),
     }
     if isinstance(outcome, Answer):
-        found = scores(outcome, sample.references, part.task)
+        found = scoring.score(part.task, sample, outcome)
         headline = found[part.task.headline]
         return {
             **line,

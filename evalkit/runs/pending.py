@@ -65,7 +65,7 @@ class Ledger:
         """Look every planned sample up in the store."""
         fingerprint, final = self.contender.fingerprint(), self.contender.final
         for number, source in enumerate(self.sources):
-            tally = Tally(source.part.task, self.contender.model.label)
+            tally = Tally(source.part.task, self.contender.model.label, source.harness)
             reused = 0
             self._tallies.append(tally)
             self._reused.append(0)

@@ -198,7 +198,7 @@ def _of_run(store: Store, run: Mapping[str, Json], task: Task) -> Past | None:
     answers: list[Answer] = []
     for one in run["plan"]["models"]:
         records = _records(store, part, fingerprint(one["identity"], one["epoch"], one["attempt"]))
-        tallies.append(tally(task, one["model"]["label"], records))
+        tallies.append(tally(task, one["model"]["label"], records, harnesses.harness(task)))
         answers += [record.outcome for record in records if isinstance(record.outcome, Answer)]
     if not answers:
         return None

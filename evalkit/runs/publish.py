@@ -7,14 +7,14 @@ from collections import Counter
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from evalkit import report, serve
+from evalkit import harnesses, report, serve
 from evalkit.base.errors import NothingScoredError, unwritable
 from evalkit.base.identity import file_name
 from evalkit.base.printable import counted
 from evalkit.base.types import Answer, Failure, FailureKind, Text
 from evalkit.comparison import comparability, flips, pairs
 from evalkit.comparison.pairs import Side
-from evalkit.comparison.score import grouped, scores, tally
+from evalkit.comparison.score import grouped, tally
 from evalkit.files import private, resources
 from evalkit.records import checkpoint
 from evalkit.records.terms import Terms
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from evalkit.base.errors import EvalkitError
     from evalkit.base.types import Json, Record
     from evalkit.comparison.flips import FlipList
+    from evalkit.comparison.score import Scoring
     from evalkit.config.run_config import Config
     from evalkit.records.checkpoint import Checkpoint
     from evalkit.records.plan import Contender, Plan, PlannedTask
@@ -107,7 +108,10 @@ def build(
     """The report of a plan, scored again from the store."""
     tallies = {
         (one.model.label, part.task.name): tally(
-            part.task, one.model.label, map(_settled, store.records(part.listing, one.fingerprint(), part.checker))
+            part.task,
+            one.model.label,
+            map(_settled, store.records(part.listing, one.fingerprint(), part.checker)),
+            harnesses.harness(part.task),
         )
         for one, part in plan.asked
     }
@@ -147,6 +151,7 @@ def flip_lists(plan: Plan, store: Store) -> list[FlipList]:
                 store.records(part.listing, one.fingerprint(), part.checker),
                 strict=True,
             ),
+            harnesses.harness(part.task),
         )
         for part in plan.tasks
         for one in plan.candidates
@@ -269,11 +274,12 @@ def write_text(path: Path, parts: Iterable[str]) -> None:
 
 
 def _lines(part: PlannedTask, one: Contender, store: Store) -> Iterator[str]:
+    harness = harnesses.harness(part.task)
     for record in store.records(part.listing, one.fingerprint(), part.checker):
-        yield json.dumps(_line(part, record), ensure_ascii=False) + "\n"
+        yield json.dumps(_line(part, record, harness), ensure_ascii=False) + "\n"
 
 
-def _line(part: PlannedTask, record: Record) -> dict[str, Json]:
+def _line(part: PlannedTask, record: Record, scoring: Scoring) -> dict[str, Json]:
     sample, outcome = record.sample, record.outcome
     line: dict[str, Json] = {
         "id": sample.id,
@@ -281,10 +287,10 @@ def _line(part: PlannedTask, record: Record) -> dict[str, Json]:
             {"text": item.text} if isinstance(item, Text) else {"image_sha256": item.sha256} for item in sample.content
         ],
         "references": sample.references,
-        **grouped(sample, part.task),
+        **grouped(sample, part.task, scoring),
     }
     if isinstance(outcome, Answer):
-        found = scores(outcome, sample.references, part.task)
+        found = scoring.score(part.task, sample, outcome)
         return {
             **line,
             "answer": outcome.text,

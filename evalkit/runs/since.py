@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from evalkit import stats
+from evalkit import harnesses, stats
 from evalkit.base.errors import EvalkitError
 from evalkit.base.printable import agreeing, counted
 from evalkit.comparison.score import tally
@@ -335,7 +335,8 @@ class _Past:
             if len(self._told) == _HELD:
                 del self._told[next(iter(self._told))]
             records = self._store.records(part.listing, one.fingerprint(), part.checker)
-            found = tally(part.task, one.model.label, (record for record in records if record.outcome is not None))
+            asked = (record for record in records if record.outcome is not None)
+            found = tally(part.task, one.model.label, asked, harnesses.harness(part.task))
             scores = {name: score.value for name, score in found.paired.items()}
             answered = scores.keys() if part.task.decoding.n == 1 else found.behaviour.keys()
             self._told[key] = _Told(scores, answered, frozenset(found.failures))

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from evalkit import answers
+from evalkit import answers, harnesses
 from evalkit.answers import MetricChoice
 from evalkit.base.errors import DataError, EvalkitError
 from evalkit.base.types import SampleScore
@@ -12,7 +12,7 @@ BASE = MetricChoice("baseline")
 
 
 def read(path, **choice):
-    found = answers.read(path, MetricChoice("baseline", **choice))
+    found = answers.read(path, MetricChoice("baseline", groups_of=harnesses.groups, **choice))
     assert found.format == "lines"
     (side,) = found.tasks.values()
     return side

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from evalkit.base.types import Answer, Dataset, Decoding, Elsewhere, Failure, FailureKind, Sample, Task, Text
 from evalkit.comparison import drift
 from evalkit.comparison.score import Tally
+from evalkit.harnesses import harness
 
 
 def task(n=1, max_tokens=10):
@@ -22,7 +23,7 @@ def task(n=1, max_tokens=10):
 
 def tally(answers, n=1, clusters=None, max_tokens=10):
     """``answers`` are (text, finish reason, tokens), or None for a failure."""
-    total = Tally(task(n, max_tokens), "m")
+    total = Tally(task(n, max_tokens), "m", harness(task(n, max_tokens)))
     for at, one in enumerate(answers):
         name = str(at) if n == 1 else f"{at // n}#{at % n}"
         sample = Sample(name, (Text("q"),), ["right"], clusters[at] if clusters else None)
@@ -87,7 +88,7 @@ def test_a_model_beside_itself_never_drifts(answers):
 
 
 def test_text_in_another_field_drifts_by_a_name_of_its_own():
-    silent = Tally(task(), "m")
+    silent = Tally(task(), "m", harness(task()))
     for at in range(50):
         answer = Answer(None, "length", 1, 10, 0.1, elsewhere=Elsewhere("reasoning", "so right"))
         silent.add(Sample(str(at), (Text("q"),), ["right"]), answer)

@@ -3,7 +3,8 @@ import dataclasses
 import pytest
 
 from evalkit.base.types import Answer, Dataset, Decoding, Failure, FailureKind, Record, Sample, Task, Text
-from evalkit.comparison.score import Tally, grouped, scores, tally
+from evalkit.comparison.score import Tally, grouped, tally
+from evalkit.harnesses import harness
 
 TASK = Task(
     name="docvqa",
@@ -28,13 +29,13 @@ def answer(text, finish="stop", tokens=4):
 
 
 def test_a_metric_may_name_a_dialect_of_its_own():
-    found = scores(Answer("kitt", "stop", 1, 1, 0.1), ["sitting"], TASK)
+    found = harness(TASK).score(TASK, sample("1", "sitting"), answer("kitt"))
     assert found["anls"].value == pytest.approx(3 / 7)
     assert found["anls@official"].value == 0.0  # below the official threshold of 0.5
 
 
 def test_planned_is_scored_and_failed():
-    total = Tally(TASK, "m")
+    total = Tally(TASK, "m", harness(TASK))
     total.add(sample("1"), answer("right"))
     total.add(sample("2"), answer("#####"))
     total.add(sample("3"), Failure(FailureKind.DEADLINE, "slow"))
@@ -47,7 +48,7 @@ def test_planned_is_scored_and_failed():
 
 def test_what_was_said_is_known_apart_from_what_it_is_worth():
     def said(*texts, task=TASK):
-        total = Tally(task, "m")
+        total = Tally(task, "m", harness(task))
         for at, text in texts:
             total.add(sample(f"p#{at}", "right"), answer(text))
         return {score.said for score in total.paired.values()}
@@ -61,7 +62,7 @@ def test_what_was_said_is_known_apart_from_what_it_is_worth():
 
 
 def test_a_failure_is_not_a_wrong_answer():
-    total = Tally(TASK, "m")
+    total = Tally(TASK, "m", harness(TASK))
     total.add(sample("1"), answer("right"))
     total.add(sample("2"), Failure(FailureKind.SERVER_ERROR, "500"))
     assert total.task_score().score == 1.0
@@ -69,7 +70,7 @@ def test_a_failure_is_not_a_wrong_answer():
 
 
 def test_nothing_scored_is_no_score():
-    total = Tally(TASK, "m")
+    total = Tally(TASK, "m", harness(TASK))
     total.add(sample("1"), Failure(FailureKind.DEADLINE, "slow"))
     found = total.task_score()
     assert (found.score, found.bounds, found.metrics["anls"], found.mean_completion_tokens) == (None, None, None, None)
@@ -77,14 +78,14 @@ def test_nothing_scored_is_no_score():
 
 
 def test_null_content_is_scored_zero_and_noted():
-    total = Tally(TASK, "m")
+    total = Tally(TASK, "m", harness(TASK))
     total.add(sample("1"), answer(None))
     found = total.task_score()
     assert (found.score, found.empty, found.notes) == (0.0, 1, {"no content": 1})
 
 
 def test_behaviour_is_counted():
-    total = Tally(TASK, "m")
+    total = Tally(TASK, "m", harness(TASK))
     total.add(sample("1"), answer("right", "length", 10))
     total.add(sample("2"), answer("  ", "stop", 2))
     found = total.task_score()
@@ -97,7 +98,7 @@ def test_unparsed_counts_answers_without_a_final_answer():
         metrics=("explicit_prompt_relaxed_correctness",),
         headline="explicit_prompt_relaxed_correctness",
     )
-    total = Tally(task, "m")
+    total = Tally(task, "m", harness(task))
     total.add(sample("1", "42"), answer("Final Answer: 42"))
     total.add(sample("2", "42"), answer("I would say 42"))
     found = total.task_score()
@@ -106,15 +107,15 @@ def test_unparsed_counts_answers_without_a_final_answer():
 
 def test_records_without_an_outcome_are_left_out():
     records = [Record(sample("1"), answer("right")), Record(sample("2"), None)]
-    assert tally(TASK, "m", records).task_score().planned == 1
+    assert tally(TASK, "m", records, harness(TASK)).task_score().planned == 1
 
 
 def test_the_mean_is_rounded_once():
-    total = Tally(TASK, "m")
+    total = Tally(TASK, "m", harness(TASK))
     for number in range(10):
         total.add(sample(str(number), "a" * 10), answer("a"))
     # Added one after the other in floating point, ten equal values do not give their own mean.
-    assert total.task_score().score == scores(Answer("a", "stop", 1, 1, 0.1), ["a" * 10], TASK)["anls"].value
+    assert total.task_score().score == harness(TASK).score(TASK, sample("0", "a" * 10), answer("a"))["anls"].value
 
 
 # --- what groups of samples are ---
@@ -134,16 +135,16 @@ def test_the_mean_is_rounded_once():
 )
 def test_groups_are_what_the_benchmark_or_its_task_says(benchmark, stated, kind):
     part = dataclasses.replace(TASK, benchmark=benchmark, groups=stated)
-    total = Tally(part, "m")
+    total = Tally(part, "m", harness(part))
     total.add(sample("1"), answer("right"))
     one = total.paired["1"]
     assert {"cluster": one.cluster, "stratum": one.stratum} == {"cluster": None, "stratum": None, kind: "page"}
-    assert grouped(sample("1"), part) == {"cluster": one.cluster, "stratum": one.stratum}
+    assert grouped(sample("1"), part, harness(part)) == {"cluster": one.cluster, "stratum": one.stratum}
 
 
 def test_attempts_are_counted_and_keep_the_group_of_their_problem():
     part = dataclasses.replace(TASK, decoding=Decoding(10, n=3))
-    total = Tally(part, "m")
+    total = Tally(part, "m", harness(part))
     for number, text in enumerate(["right", "#####"]):
         total.add(dataclasses.replace(sample(f"p#{number}"), cluster="p"), answer(text))
         total.add(sample(f"q#{number}"), answer(text))
@@ -153,7 +154,7 @@ def test_attempts_are_counted_and_keep_the_group_of_their_problem():
 
 
 def test_a_fault_of_the_references_is_no_fault_of_the_answer():
-    total = Tally(TASK, "m")
+    total = Tally(TASK, "m", harness(TASK))
     total.add(sample("1"), answer("right"))
     total.add(Sample("2", (Text("q"),), ["right", None]), answer("right"))
     total.add(Sample("3", (Text("q"),), [7]), answer("7"))

@@ -1,12 +1,13 @@
 from evalkit.base.types import Answer, Dataset, Decoding, Failure, FailureKind, Sample, Task, Text
 from evalkit.comparison import speed
 from evalkit.comparison.score import Tally
+from evalkit.harnesses import harness
 
 TASK = Task("t", "docvqa", Dataset("", "v"), Decoding(9), ("anls",), "anls", "Vision", "T")
 
 
 def tally(*outcomes):
-    total = Tally(TASK, "m")
+    total = Tally(TASK, "m", harness(TASK))
     for at, outcome in enumerate(outcomes):
         total.add(Sample(str(at), (Text("q"),), ["x"]), outcome)
     return total

@@ -8,6 +8,7 @@ import pytest
 from evalkit import report
 from evalkit.base.types import Answer
 from evalkit.comparison.score import Tally
+from evalkit.harnesses import harness
 from evalkit.harnesses.lm_eval.harness import LmEval
 from evalkit.harnesses.lm_eval.wire import parsed
 from evalkit.records.plan import Plan, PlannedTask
@@ -39,7 +40,7 @@ def answered(questions, seed, limit=None):
 def reported(questions, said, limit=None):
     """The report of two models with these answers."""
     part = PlannedTask(task(), "listing", questions.planned(limit), questions.available, questions.revision)
-    tallies = {(label, part.task.name): Tally(part.task, label) for label in said}
+    tallies = {(label, part.task.name): Tally(part.task, label, harness(part.task)) for label in said}
     for sample, _ in questions.samples(limit):
         for label, found in said.items():
             tallies[label, part.task.name].add(sample, Answer(found[sample.id], "stop", 9, 1, 0.1))

@@ -11,6 +11,7 @@ import requests
 from evalkit.base.types import Answer, Model
 from evalkit.client import Client, SendingPolicy
 from evalkit.comparison.score import Tally
+from evalkit.harnesses import harness
 from evalkit.harnesses.harness import Served
 from evalkit.harnesses.lm_eval.canary import STEP
 from evalkit.harnesses.lm_eval.harness import LmEval
@@ -127,7 +128,7 @@ def test_the_exact_way_gives_stocks_answers(runs):
 def test_scores_are_lm_evals(runs, questions):
     first, (answers, *_), _, again = runs
     replayed = lm_eval_results(questions, answers, LIMIT)
-    tally = Tally(task(), "m")
+    tally = Tally(task(), "m", harness(task()))
     for sample, _ in questions.samples(LIMIT):
         tally.add(sample, Answer(answers[sample.id], "stop", 9, 1, 0.1))
     mine = tally.task_score().score

@@ -9,6 +9,7 @@ from evalkit.base.types import Answer, Dataset, Decoding, Engine, Failure, Failu
 from evalkit.comparison.score import Tally
 from evalkit.config.policy import Policy, Rule
 from evalkit.files import resources
+from evalkit.harnesses import harness
 from evalkit.records.checkpoint import Checkpoint
 from evalkit.records.plan import Contender, Plan, PlannedTask
 from evalkit.records.terms import Terms
@@ -36,7 +37,7 @@ def contender(label, digest="sha256:1"):
 
 
 def tally(one, part, outcomes):
-    total = Tally(part.task, one.model.label)
+    total = Tally(part.task, one.model.label, harness(part.task))
     for number, outcome in enumerate(outcomes):
         several = part.task.decoding.n
         name = str(number) if several == 1 else f"{number // several}#{number % several}"
@@ -279,7 +280,7 @@ def test_doubts_about_the_files_are_shown_with_scheme_and_size():
 
 
 def test_answers_that_came_out_otherwise_are_flagged():
-    total = {label: Tally(TASK, label) for label in ("base", "cand")}
+    total = {label: Tally(TASK, label, harness(TASK)) for label in ("base", "cand")}
     for number in range(200):
         sample = Sample(str(number), (Text("q"),), ["right"])
         total["base"].add(sample, Answer("right", "stop", 1, 10, 0.1))

@@ -18,6 +18,7 @@ from evalkit.base.types import (
 )
 from evalkit.comparison.score import Tally
 from evalkit.config.policy import Policy, Rule
+from evalkit.harnesses import harness
 from evalkit.records.checkpoint import Checkpoint
 from evalkit.records.plan import Contender, Plan, PlannedTask
 from evalkit.records.terms import Terms
@@ -45,7 +46,7 @@ def contender(label, digest=COMMIT, source=None):
 
 
 def tally(part, label, outcomes):
-    total = Tally(part.task, label)
+    total = Tally(part.task, label, harness(part.task))
     several = part.task.decoding.n
     for number, outcome in enumerate(outcomes):
         name = str(number) if several == 1 else f"{number // several}#{number % several}"

@@ -23,6 +23,7 @@ from evalkit.comparison.score import Tally
 from evalkit.config import run_config
 from evalkit.config.policy import Policy, Rule
 from evalkit.files import resources as places
+from evalkit.harnesses import harness
 from evalkit.harnesses.evalplus.checker import DIFFERS
 from evalkit.records.checkpoint import Checkpoint
 from evalkit.records.plan import Contender, Plan, PlannedTask
@@ -245,7 +246,8 @@ def played(cast, count, *, policy=None, change=None):
             records[label, part.task.name] = [change(one) for one in found] if change else found
     tallies = {}
     for (label, name), found in records.items():
-        tallies[label, name] = Tally(next(one for one in chosen if one.name == name), label)
+        part = next(one for one in chosen if one.name == name)
+        tallies[label, name] = Tally(part, label, harness(part))
         for one in found:
             tallies[label, name].add(one.sample, one.outcome)
     terms = Terms(
@@ -258,7 +260,10 @@ def played(cast, count, *, policy=None, change=None):
     )
     lists = [
         flips.choose(
-            part.task, label, zip(records[labels[0], part.task.name], records[label, part.task.name], strict=True)
+            part.task,
+            label,
+            zip(records[labels[0], part.task.name], records[label, part.task.name], strict=True),
+            harness(part.task),
         )
         for part in parts
         for label in labels[1:]

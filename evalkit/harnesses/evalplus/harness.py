@@ -14,6 +14,7 @@ from evalkit.harnesses.evalplus.checker import ProgramChecker
 from evalkit.harnesses.evalplus.problems import Problems, load_problems
 from evalkit.harnesses.evalplus.prompts import texts
 from evalkit.harnesses.evalplus.render import Renderer
+from evalkit.harnesses.evalplus.scoring import ByTests
 from evalkit.harnesses.evalplus.session import EvalPlusExam, request_facts
 from evalkit.harnesses.evalplus.settings import settings_of
 from evalkit.tasks.rows import local
@@ -31,7 +32,7 @@ _RULES = 2
 """Goes up when verdicts of this code may differ from those of the code before."""
 
 
-class EvalPlus:
+class EvalPlus(ByTests):
     """The harness of HumanEval."""
 
     def questions(

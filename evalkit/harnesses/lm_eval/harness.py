@@ -14,19 +14,20 @@ from evalkit.harnesses.lm_eval.session import LikelihoodExam
 from evalkit.harnesses.lm_eval.settings import settings_of
 from evalkit.harnesses.lm_eval.tasks import LoadedGroup
 from evalkit.harnesses.lm_eval.tokens import begins_by_itself, tokenizer_for
+from evalkit.harnesses.scoring import ByMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from evalkit.base.types import Task
+    from evalkit.base.types import Sample, Task
     from evalkit.harnesses.harness import Checker, Questions, Served, Session
 
 _EXTRA_TOKENS: Final = 1
 """A request generates one token, whether anybody reads it or not; lm-eval leaves room for it as well."""
 
 
-class LmEval:
+class LmEval(ByMetrics):
     """The harness of MMLU."""
 
     def questions(
@@ -62,6 +63,11 @@ class LmEval:
         longest = min(chosen.max_length, served.max_model_len or chosen.max_length) - _EXTRA_TOKENS
         tokenizer = tokenizer_for(served, tell, add_bos=chosen.add_bos, forced=chosen.forced_bos)
         return LikelihoodExam(task.name, served.name, tokenizer, longest, tell, method=chosen.method)
+
+    def parts(self, sample: Sample) -> tuple[str, ...]:
+        """The category and the subject of a question, where it has one."""
+        told = sample.references
+        return (told["category"], told["subject"]) if isinstance(told, dict) and "subject" in told else ()
 
     def checker(self, task: Task, questions: Questions, *, unsafe: bool) -> Checker | None:
         """None: the metric ``acc`` reads the answers."""

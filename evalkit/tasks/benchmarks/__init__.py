@@ -6,7 +6,7 @@ it has them; a cluster is the sha256 of the image wherever several questions can
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from evalkit.tasks.benchmarks.chartqa import CHARTQA
 from evalkit.tasks.benchmarks.docvqa import DOCVQA
@@ -15,10 +15,7 @@ from evalkit.tasks.benchmarks.mmmu import MMMU
 from evalkit.tasks.benchmarks.row import Benchmark
 from evalkit.tasks.benchmarks.vqav2 import VQAV2
 
-if TYPE_CHECKING:
-    from evalkit.base.types import Groups
-
-__all__ = ["BENCHMARKS", "HARNESSED", "Benchmark", "groups"]
+__all__ = ["BENCHMARKS", "HARNESSED", "Benchmark"]
 
 BENCHMARKS: Final[dict[str, Benchmark]] = {
     "chartqa": CHARTQA,
@@ -29,14 +26,3 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
 }
 HARNESSED: Final = ("humaneval", "mmlu")
 """Benchmarks whose questions come from a harness of their own (``evalkit.harnesses``), rules included."""
-_SAMPLED: Final = ("chartqa", "docvqa", "humaneval", "mathvista", "vqav2")
-"""Benchmarks whose groups are pictures, pages or problems: some of many."""
-
-
-def groups(benchmark: str, stated: Groups | None = None) -> Groups:
-    """What the groups of a benchmark's samples are: what its task states, or what is known of the benchmark.
-
-    Of a benchmark that nothing is known of, groups are fixed: subjects and categories are what people group by, and
-    whoever drew groups at random knows it and can state it.
-    """
-    return stated or ("sampled" if benchmark in _SAMPLED else "fixed")

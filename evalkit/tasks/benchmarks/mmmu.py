@@ -88,4 +88,5 @@ MMMU = Benchmark(
     sample=_sample,
     more_columns=("id",),
     unit_columns=("id",),
+    groups="fixed",
 )

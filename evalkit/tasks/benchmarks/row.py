@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from evalkit.base.errors import DataError
 from evalkit.base.identity import own_id
-from evalkit.base.types import Image, Json, Sample, Text
+from evalkit.base.types import Groups, Image, Json, Sample, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class Benchmark:
     """Columns that together name what a random part of the data takes as a whole: the picture, the page, or the row."""
     shared_image: str = ""
     """The image column whose bytes name it where those columns are missing; empty where rows share no picture."""
+    groups: Groups = "sampled"
+    """What its clusters are: some of many, such as pages, or all that there are, such as subjects."""
 
     def unit(self, cells: Mapping[str, Json], position: int) -> str | None:
         """What the row is drawn together with, by its ``unit_columns``; None where only its picture can tell."""
