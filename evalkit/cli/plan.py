@@ -48,15 +48,24 @@ def command(config_file: Path | None, *, as_json: bool, discordance: float | Non
 
 
 def _object(found: Outlook) -> dict[str, Any]:
-    from evalkit.runs.forecast import forecast_json  # noqa: PLC0415
+    from evalkit.runs.forecast import average_json, forecast_json  # noqa: PLC0415
 
     return {
         "smoke": found.smoke,
         "commands": dict(found.commands),
         "window": found.window,
         "tasks": [forecast_json(one) for one in found.forecasts],
+        "averages": [average_json(one) for one in found.averages],
         "warnings": list(found.warnings),
     }
+
+
+def _parts(found: Outlook) -> list[str]:
+    """What is asked of tasks that are not asked whole."""
+    part = [one for one in found.forecasts if one.planned < one.available]
+    first = [one.task.title for one in part if one.first_rows]
+    drawn = ["a part of each task, drawn at random (--limit)"] if len(part) > len(first) else []
+    return drawn + ([f"the first rows alone, so no verdict either way: {', '.join(first)}"] if first else [])
 
 
 def _show(found: Outlook) -> None:
@@ -64,12 +73,12 @@ def _show(found: Outlook) -> None:
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    from evalkit.runs import forecast  # noqa: PLC0415
+    from evalkit.runs import forecast_words  # noqa: PLC0415
 
     console = Console()
     for label, words in found.commands.items():
         console.print(Text(f"{label}: {words}"), soft_wrap=True)
-    head, body = forecast.table(found.forecasts)
+    head, body = forecast_words.table(found.forecasts)
     table = Table(*head, box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
@@ -78,9 +87,9 @@ def _show(found: Outlook) -> None:
     console.print(table)
     notes = [
         f"{found.window} requests under way at once; loading the models is not in the time",
-        "smallest visible drop: of the score, seen four times in five by the 95 % interval (2.80 standard errors)",
-        *forecast.bases(found.forecasts),
-        *(["a part of each task, drawn at random where its rows are here (--limit)"] if found.smoke else []),
+        "smallest visible drop: of the score, seen four times in five by the 95 % interval",
+        *forecast_words.bases(found.forecasts, found.averages),
+        *_parts(found),
         *(f"warning: {text}" for text in found.warnings),
     ]
     for text in notes:

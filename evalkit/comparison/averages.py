@@ -66,8 +66,8 @@ def _repeated(parts: Sequence[Comparison], n: int) -> RecoveryInterval:
 
 def _average_available(parts: Sequence[Comparison]) -> int | None:
     """How many samples the average can have when all its tasks grow alike: the smallest room sets the pace."""
-    room = [part.available / part.n for part in parts if part.available is not None and part.n]
-    return int(min(room) * sum(part.n for part in parts)) if parts and len(room) == len(parts) else None
+    room = [part.available / part.planned for part in parts if part.available is not None and part.planned]
+    return int(min(room) * sum(part.planned for part in parts)) if parts and len(room) == len(parts) else None
 
 
 def _average_ranges(parts: Sequence[Comparison]) -> tuple[Range, Range]:

@@ -57,6 +57,10 @@ _AGAIN = {
     "attempts": "the same problems attempted once more would give [{}] by the chance of the attempts alone",
     "combined": "the same questions of all tasks asked again would give [{}] by what is known of their noise alone",
 }
+_LIKELY = 0.5, 0.8
+"""Chances to decide for which the number of samples is told."""
+_HARDLY = 0.1
+"""A chance below which what is left is said to be too little."""
 SMOKE = "a smoke run asks the first samples in stored order, which stand for no others: no verdict either way"
 """Why the first rows of a task are undecided, whatever they show."""
 
@@ -82,7 +86,8 @@ class Judgement:
     reasons: tuple[str, ...]
     """Why this verdict, then what a reader should hold against it."""
     more: MoreSamples | None = None
-    """How many more samples would decide an undecided row; None when it is not samples that it lacks."""
+    """How likely more samples would decide an undecided row; None when it is not samples that it lacks, or when there
+    are too few to tell."""
     p: float | None = None
     """One-sided p of a row whose interval lies below its threshold, lost answers at their best; otherwise None."""
     tested: int = 1
@@ -181,7 +186,7 @@ def _against(one: Comparison, threshold: float) -> tuple[Verdict, str, MoreSampl
     """The verdict of an interval on a threshold."""
     low, high = one.recovery.low, one.recovery.high
     if low is None or high is None:
-        return Verdict.UNDECIDED, f"the task cannot decide: {one.recovery.reason}", None
+        return Verdict.UNDECIDED, f"the {_kind(one)} cannot decide: {one.recovery.reason}", None
     if one.smoke:
         return Verdict.UNDECIDED, SMOKE, None
     down, up = _moves(one)
@@ -319,34 +324,52 @@ def _closing(judgement: Judgement) -> Iterator[str]:
         yield judgement.reasons[0]
     elif one.recovery.percent is None:
         yield str(one.recovery.reason)
-    elif verdict is Verdict.UNDECIDED and judgement.more is not None:
+    elif verdict is Verdict.UNDECIDED and _open(judgement):
         yield _would_decide(one, judgement.more, f"{judgement.rule.min_recovery:g} %")
     elif verdict is Verdict.UNDECIDED and judgement.reasons[0] != SMOKE:
         yield judgement.reasons[0]
 
 
-def _would_decide(one: Comparison, more: MoreSamples, threshold: str) -> str:
-    """How many more samples would decide, as far as that is known and as far as there are any."""
-    room = None if one.available is None else max(0, one.available - one.n)
-    kind = "average" if one.parts else "task"
-    # An estimate of none at all says that one might do: there has to be one.
-    if room is not None and max(1, more.fewest) > room:
-        has = (
-            f"all {one.n:,} samples are asked"
-            if room == 0
-            else f"it has {room:,} more, and would need {_about(more.fewest):,} at least"
-        )
-        return f"this {kind} cannot decide at {threshold}: {has}"
+def _open(judgement: Judgement) -> bool:
+    """Whether it is samples that a row lacks: its interval holds the threshold."""
+    found, least = judgement.comparison.recovery, judgement.rule.min_recovery
+    if judgement.comparison.smoke or found.low is None or found.high is None or least is None:
+        return False
+    return found.low < least <= found.high
+
+
+def _would_decide(one: Comparison, more: MoreSamples | None, threshold: str) -> str:
+    """How likely more samples would decide, as far as that is known and as far as there are any."""
+    this = f"this {_kind(one)}"
+    room = None if one.available is None else max(0, one.available - one.planned)
+    if room == 0:
+        asked = f"{counted(one.planned, 'sample')} {agreeing(one.planned, 'is', 'are')} asked"
+        return f"{this} cannot decide at {threshold}: all {asked}"
+    if more is None:
+        return "too few to tell how many more samples would decide"
     alike = ", spread over the tasks as now" if one.parts else ""
-    fewest = f"{_about(max(1, more.fewest)):,}"
-    if room is not None and (more.most is None or more.most > room):
-        return f"between {fewest} and all {room:,} samples that are left might decide{alike}"
-    if more.most is None:
-        return f"{fewest} more samples at least would decide, and no number surely{alike}"
-    return f"about {fewest} to {_about(more.most):,} more samples would decide{alike}"
+    counts = [(max(1, more.samples(chance)), chance) for chance in _LIKELY]
+    if room is not None:
+        chance = more.chance(room)
+        if chance < _HARDLY:
+            least = f"would do so in fewer than {_HARDLY * 100:.0f} of 100 such cases"
+            left = f"{counted(room, 'sample')} that {agreeing(room, 'is', 'are')} left"
+            return f"{this} can hardly decide at {threshold}: the {left} {least}"
+        counts = [(count, likely) for count, likely in counts if count < room]
+        counts += [(room, chance)] if len(counts) < len(_LIKELY) else []
+    (first, likely), *others = counts
+    all_of = "all " if first == room else "about "
+    samples = counted(_about(first, room), "more sample")
+    text = f"{all_of}{samples} would decide in {likely * 100:.0f} of 100 such cases"
+    text += "".join(f", {_about(count, room):,} in {chance * 100:.0f}" for count, chance in others)
+    return f"{text}{alike}" if room is not None else f"{text}{alike}; whether there are so many is not known"
 
 
-def _about(count: int) -> int:
-    """Two leading digits: more would pretend to know the spread of samples not seen."""
+def _kind(one: Comparison) -> str:
+    return "average" if one.parts else "task"
+
+
+def _about(count: int, room: int | None) -> int:
+    """Two leading digits, but of all that are left: more would pretend to know the spread of samples not seen."""
     scale: int = 10 ** max(0, len(str(count)) - 2)
-    return math.ceil(count / scale) * scale
+    return count if count == room else math.ceil(count / scale) * scale

@@ -73,8 +73,8 @@ def judgement_json(one: Judgement) -> dict[str, Json]:
         "min_recovery": one.rule.min_recovery,
         "sentence": verdict.sentence(one),
         "reasons": list(one.reasons),
-        "more": one.more.likely if one.more else None,
-        "more_range": [one.more.fewest, one.more.most] if one.more else None,
+        "more": one.more.samples(0.5) if one.more else None,
+        "more_range": [one.more.samples(chance) for chance in (0.5, 0.8)] if one.more else None,
         "p": one.p,
         "tested": one.tested,
     }

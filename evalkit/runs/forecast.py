@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from evalkit import stats
-from evalkit.base.printable import counted, part_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.random import Generator
+
     from evalkit.base.types import Json, Task
+    from evalkit.stats import Population
 
 _OFTEN = 0.5
-"""A task that shows what is true less often than not cannot decide."""
+"""A row that shows what is true less often than not cannot decide."""
 GUESSED_BASELINE = 0.7
 """The baseline's score where nothing was answered yet."""
 GUESSED_DISCORDANCE = 0.1
@@ -36,13 +37,33 @@ class Past:
     pairs: int = 0
     discordance: float | None = None
     """Share of pairs whose score changed, 0-1; None without pairs."""
-    design_effect: float = 1.0
-    """Factor by which clusters multiply the variance of the difference."""
-    spread: float | None = None
-    """Standard deviation of a pair's difference, clusters included, by which fractional scores count as what they are;
-    None without pairs."""
+    population: Population | None = None
+    """What the pairs are, clusters and strata included; None without pairs."""
     baseline: float | None = None
     """The baseline's score, 0-1; None without answers of it."""
+    elsewhere: str = ""
+    """What the answers were computed on, where that is not what this run would compute on: their time is no guide."""
+    others: bool = False
+    """Whether they are of other models than this run's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chances:
+    """How often a row with a threshold comes out so, by the gate's own rule."""
+
+    threshold: float
+    """The minimum recovery of the row, in percent."""
+    recovered: float
+    """Chance of "recovered", 0-1, if the true recovery is 100 %."""
+    degraded: float
+    """Chance of "degraded", 0-1, if the true recovery is one point below the threshold."""
+    whole: float
+    """``recovered`` with every sample of the task, or of the average's tasks."""
+
+    @property
+    def cannot_decide(self) -> bool:
+        """Whether even all samples would show a full recovery less often than not."""
+        return self.whole < _OFTEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,33 +81,56 @@ class Forecast:
     completion_tokens: float
     """Of all requests together; without earlier answers the most that they can be."""
     seconds: float | None
-    """With the given window, serving's start aside; None without earlier answers."""
+    """With the given window, serving's start aside; None where no earlier answers tell."""
     discordance: float
+    """Share of samples that are expected to change, 0-1."""
     guessed: bool
-    """Whether the discordance is a guess."""
+    """Whether the discordance is nothing but a guess."""
+    population: Population
+    """What the pairs are expected to be."""
     drop: float | None
-    """Smallest drop of the score, 0-1, that the 95 % interval shows with 80 % power; None without samples."""
+    """Smallest drop of the score, 0-1, that the 95 % interval shows with 80 % power; None where none is shown."""
     past: Past | None = None
-    threshold: float | None = None
-    """The minimum recovery of its row, in percent; None where none is set."""
-    recovered: float | None = None
-    """Chance to see "recovered", 0-1, if the true recovery is 100 %; None without a threshold or samples."""
-    degraded: float | None = None
-    """Chance to see "degraded", 0-1, if the true recovery is one point below the threshold."""
-    whole: float | None = None
-    """``recovered`` with every sample of the task."""
+    chances: Chances | None = None
+    """None without a threshold, and where nothing that is asked can be judged."""
     stored: int = 0
     """Of ``requests``: those that the store has an answer to."""
-
-    @property
-    def cannot_decide(self) -> bool:
-        """Whether even all samples of the task would show a full recovery less often than not."""
-        return self.whole is not None and self.whole < _OFTEN
+    first_rows: bool = False
+    """Whether a part is asked that is not drawn, so that there is no verdict."""
 
     @property
     def problems(self) -> int:
         """What is paired: samples, or problems when each is asked several times."""
         return -(-self.planned // self.task.decoding.n)
+
+    @property
+    def all_problems(self) -> int:
+        """The same of the whole split."""
+        return -(-self.available // self.task.decoding.n)
+
+
+@dataclass(frozen=True, slots=True)
+class AverageForecast:
+    """An average row that has a threshold."""
+
+    category: str
+    chances: Chances | None
+    """None where a part of it cannot be judged."""
+
+    @property
+    def title(self) -> str:
+        """As it stands in sentences."""
+        return f"{self.category} average"
+
+
+class Sizes(NamedTuple):
+    """Answers of one model to a task."""
+
+    planned: int
+    available: int
+    """In the whole split."""
+    first_rows: bool = False
+    """Whether what is planned is the first rows of more, in stored order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,70 +147,109 @@ class CostTerms:
     """Samples of each task that the baseline is asked a second time."""
     thresholds: Mapping[str, float] = field(default_factory=dict)
     """Task name to the minimum recovery of its row, in percent."""
+    averages: Mapping[str, float] = field(default_factory=dict)
+    """Category to the minimum recovery of its average."""
     stored: Mapping[str, int] = field(default_factory=dict)
     """Task name to answers that the store has of the models, all of them together."""
 
+    @property
+    def tested(self) -> int:
+        """Rows of a candidate that are held to Holm's rule together."""
+        return len(self.thresholds) + len(self.averages)
+
 
 def forecast(
-    task: Task, sizes: tuple[int, int], terms: CostTerms, *, prompt_tokens: float | None, past: Past | None
+    task: Task, sizes: Sizes, terms: CostTerms, chance: Generator, *, prompt_tokens: float | None, past: Past | None
 ) -> Forecast:
     """What one task will take.
 
     Args:
         task: The task.
-        sizes: Answers of one model as planned, and in the whole split.
+        sizes: How much of it is asked.
         terms: What holds for every task.
+        chance: What data sets are drawn with, to see what they show.
         prompt_tokens: Of a mean sample, estimated from its content; earlier answers know better.
         past: Earlier answers, if there are any.
     """
-    planned, available = sizes
-    known = past.discordance if past is not None else None
-    share = next((one for one in (terms.discordance, known) if one is not None), GUESSED_DISCORDANCE)
     times = task.decoding.n
-    problems, whole = -(-planned // times), -(-available // times)
+    problems, whole = -(-sizes.planned // times), -(-sizes.available // times)
     each = past.prompt_tokens if past is not None and past.prompt_tokens is not None else prompt_tokens
     words = past.completion_tokens if past is not None and past.completion_tokens is not None else None
-    requests = planned * terms.models + min(planned, terms.repeated * times)
+    requests = sizes.planned * terms.models + min(sizes.planned, terms.repeated * times)
     stored = min(requests, terms.stored.get(task.name, 0))
-    effect = max(1.0, past.design_effect) if past is not None else 1.0
-    spread = past.spread if past is not None and terms.discordance is None else None
-    level = GUESSED_BASELINE if past is None or past.baseline is None else past.baseline
+    share, guessed = _discordance(terms, past)
+    population = _population(task, terms, past)
     threshold = terms.thresholds.get(task.name)
-
-    def chance(count: int, distance: float) -> float | None:
-        """In percentage points from the threshold."""
-        wide = math.sqrt(share * effect) if spread is None else spread
-        return stats.chance_to_show(count, wide, level, distance / 100.0) if threshold is not None and count else None
-
+    row = None if sizes.first_rows or not problems else [(population, problems, whole)]
     return Forecast(
         task=task,
-        planned=planned,
-        available=available,
+        planned=sizes.planned,
+        available=sizes.available,
         requests=requests,
         prompt_tokens=None if each is None else each * requests,
         completion_tokens=requests * (task.decoding.max_tokens if words is None else words),
         # The attempts at a problem are one request, and each of them knows how long that took.
         seconds=None
-        if past is None
+        if past is None or past.elsewhere
         else (requests - stored) / times * past.latency_s / min(terms.window, max(1, problems)),
         discordance=share,
-        guessed=terms.discordance is not None or known is None,
-        drop=_drop(problems, share, effect, spread),
+        guessed=guessed,
+        population=population,
+        drop=stats.visible_drop(population, problems, chance) if problems else None,
         past=past,
-        threshold=threshold,
-        recovered=chance(problems, 100.0 - (threshold or 0.0)),
-        degraded=chance(problems, 1.0),
-        whole=chance(whole, 100.0 - (threshold or 0.0)),
+        chances=_chances(row, threshold, terms.tested, chance),
         stored=stored,
+        first_rows=sizes.first_rows,
     )
 
 
-def _drop(problems: int, share: float, effect: float, spread: float | None) -> float | None:
-    if not problems:
+def average(category: str, parts: Sequence[Forecast], terms: CostTerms, chance: Generator) -> AverageForecast:
+    """What the average of some tasks, one with a threshold, will be able to say."""
+    row = [(one.population, one.problems, one.all_problems) for one in parts]
+    judged = not any(one.first_rows or not one.problems for one in parts)
+    found = _chances(row if judged else None, terms.averages[category], terms.tested, chance)
+    return AverageForecast(category, found)
+
+
+def _discordance(terms: CostTerms, past: Past | None) -> tuple[float, bool]:
+    """The share of samples that change, and whether it is a guess alone."""
+    if terms.discordance is not None:
+        return terms.discordance, True
+    if past is None or past.discordance is None:
+        return GUESSED_DISCORDANCE, True
+    counts = stats.GUESS_COUNTS_AS
+    return (past.pairs * past.discordance + counts * GUESSED_DISCORDANCE) / (past.pairs + counts), False
+
+
+def _population(task: Task, terms: CostTerms, past: Past | None) -> Population:
+    """What the pairs will be: a guess, and what earlier pairs make of it by their number."""
+    level, share = GUESSED_BASELINE, terms.discordance
+    if past is not None and past.baseline is not None:
+        problems = past.answers / task.decoding.n
+        level = (problems * past.baseline + stats.GUESS_COUNTS_AS * level) / (problems + stats.GUESS_COUNTS_AS)
+    guess = stats.guessed(level, GUESSED_DISCORDANCE if share is None else share, task.decoding.n)
+    if past is None or past.population is None:
+        return guess
+    found = stats.informed(guess, past.population, past.pairs)
+    return found if share is None else found.changing(share)
+
+
+def _chances(
+    row: Sequence[tuple[Population, int, int]] | None, threshold: float | None, tested: int, chance: Generator
+) -> Chances | None:
+    """Of a row whose tasks have so many samples planned, and in all."""
+    if row is None or threshold is None or any(population.baseline <= 0.0 for population, _, _ in row):
         return None
-    if spread is None:
-        return stats.minimum_detectable_drop(problems, share, design_effect=effect)
-    return stats.visible_drop(problems, spread)
+    planned = [(population, count) for population, count, _ in row]
+    whole = [(population, count) for population, _, count in row]
+    below = max(0.0, threshold - 1.0)
+    recovered = stats.chance_of_recovered(planned, threshold, 100.0, chance)
+    return Chances(
+        threshold,
+        recovered,
+        stats.chance_of_degraded(planned, threshold, below, chance, tested=tested),
+        recovered if whole == planned else stats.chance_of_recovered(whole, threshold, 100.0, chance),
+    )
 
 
 def forecast_json(one: Forecast) -> dict[str, Json]:
@@ -185,106 +268,19 @@ def forecast_json(one: Forecast) -> dict[str, Json]:
         "smallest_visible_drop": one.drop,
         "from_run": one.past.run if one.past else None,
         "stored": one.stored,
-        "min_recovery": one.threshold,
-        "chance_recovered_at_100": one.recovered,
-        "chance_degraded_one_point_below": one.degraded,
-        "cannot_decide": one.cannot_decide,
+        **_chances_json(one.chances),
     }
 
 
-def table(found: Sequence[Forecast]) -> tuple[list[str], list[list[str]]]:
-    """Heading and body: what every task takes, and all of them together."""
-    head = ["Task", "Samples", "Requests", "Prompt tokens", "Answer tokens", "Time", "Smallest visible drop"]
-    body = [_cells(one) for one in found]
-    if len(found) > 1:
-        prompts = [one.prompt_tokens for one in found if one.prompt_tokens is not None]
-        times = [one.seconds for one in found if one.seconds is not None]
-        whole = len(prompts) == len(found), len(times) == len(found)
-        exact = all(one.past is not None and one.past.completion_tokens is not None for one in found)
-        answers = sum(one.completion_tokens for one in found)
-        body.append(
-            [
-                "All",
-                f"{sum(one.planned for one in found):,}",
-                f"{sum(one.requests for one in found):,}",
-                f"~{_count(sum(prompts))}" if whole[0] else "unknown",
-                f"{'~' if exact else 'at most '}{_count(answers)}",
-                f"~{duration(sum(times))}" if whole[1] else "unknown",
-                "",
-            ]
-        )
-    return head, body
+def average_json(one: AverageForecast) -> dict[str, Json]:
+    """The same of an average."""
+    return {"category": one.category, **_chances_json(one.chances)}
 
 
-def _cells(one: Forecast) -> list[str]:
-    known = one.past is not None and one.past.completion_tokens is not None
-    times = one.task.decoding.n
-    of = "" if one.planned == one.available else f" of {one.available:,}"
-    return [
-        one.task.title,
-        f"{one.planned:,}{of}" + (f" ({one.problems:,} x {times})" if times > 1 else ""),
-        f"{one.requests:,}",
-        "unknown" if one.prompt_tokens is None else f"~{_count(one.prompt_tokens)}",
-        f"{'~' if known else 'at most '}{_count(one.completion_tokens)}",
-        "unknown" if one.seconds is None else f"~{duration(one.seconds)}",
-        "–" if one.drop is None else f"{one.drop * 100:.2f} points",
-    ]
-
-
-def bases(found: Sequence[Forecast]) -> list[str]:
-    """What the estimates rest on, once for all tasks of which it is the same; then what each threshold meets."""
-    same: dict[str, list[str]] = {}
-    for one in found:
-        same.setdefault(_basis(one), []).append(one.task.title)
-    told = [f"{text}." if len(same) == 1 else f"{', '.join(who)}: {text}." for text, who in same.items()]
-    return [*told, *(_chances(one) for one in found if one.threshold is not None and one.recovered is not None)]
-
-
-def _chances(one: Forecast) -> str:
-    """What a task with a threshold will be able to say."""
-    at = f"{one.threshold:g} %"
-    text = (
-        f'{one.task.title} at {at}: "recovered" is seen in {_percent(one.recovered)} of runs if the true recovery is '
-        f'100 %, "degraded" in {_percent(one.degraded)} if it is one point below'
-    )
-    return f"{text}; this task cannot decide at {at}." if one.cannot_decide else f"{text}."
-
-
-def _percent(chance: float | None) -> str:
-    return "–" if chance is None else f"{chance * 100:.0f} %"
-
-
-def _basis(one: Forecast) -> str:
-    past = one.past
-    share = f"{one.discordance * 100:.3g} % of samples are expected to change"
-    if one.guessed or past is None:
-        share += " (a guess; --discordance SHARE states another)"
-    else:
-        share += f" (as in {counted(past.pairs, 'pair')} of run {past.run})"
-        if past.design_effect > 1.0:
-            share += f", samples that share a cluster widen it {past.design_effect:.2f} times"
-    if past is None:
-        learn = "the same command as `evalkit run` with --limit 50 tells it"
-        return (
-            f"{share}; no earlier answers, so no time can be told ({learn}), and answers count as long as they may be"
-        )
-    if one.stored:
-        share += f"; {part_of(one.stored, one.requests, 'answer', ('is', 'are'))} in the store and not in the time"
-    answers = counted(past.answers, "answer")
-    return f"{share}; time and tokens as in {answers} of run {past.run}, {past.latency_s:.2f} s each"
-
-
-def _count(number: float) -> str:
-    """Two or three digits: an estimate is not better."""
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= size:
-            return f"{number / size:.3g}{unit}"
-    return f"{number:.0f}"
-
-
-def duration(seconds: float) -> str:
-    """``2 h 10 min``, ``4 min``, ``20 s``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+def _chances_json(one: Chances | None) -> dict[str, Json]:
+    return {
+        "min_recovery": one and one.threshold,
+        "chance_recovered_at_100": one and one.recovered,
+        "chance_degraded_one_point_below": one and one.degraded,
+        "cannot_decide": one is not None and one.cannot_decide,
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -10,19 +9,21 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from evalkit import harnesses, serve
+import numpy as np
+
+from evalkit import harnesses, serve, stats
 from evalkit.base.errors import StoreError
 from evalkit.base.events import Stage
 from evalkit.base.identity import decoded
+from evalkit.base.printable import one_line
 from evalkit.base.types import Answer
-from evalkit.comparison import pairs
 from evalkit.comparison.score import tally
 from evalkit.files.scratch import Scratch
 from evalkit.records.plan import Plan, averages, fingerprint
 from evalkit.records.run_record import plan_from
 from evalkit.records.store import Store
 from evalkit.runs import prepare, publish, refusals
-from evalkit.runs.forecast import CostTerms, Forecast, Past, forecast
+from evalkit.runs.forecast import AverageForecast, CostTerms, Forecast, Past, Sizes, average, forecast
 from evalkit.serve import tools
 
 if TYPE_CHECKING:
@@ -31,13 +32,15 @@ if TYPE_CHECKING:
     from evalkit.base.events import Say
     from evalkit.base.types import Json, Record, Task
     from evalkit.comparison.score import Tally
+    from evalkit.config.policy import Rule
     from evalkit.config.run_config import Config
     from evalkit.records.plan import Contender, PlannedTask
+    from evalkit.stats import Population
 
 _LOOKED_AT = 32
 """Samples of a task whose prompts are measured where no answers tell."""
-_ENOUGH = 5_000
-"""Earlier answers of a model that are read for rates and pairs."""
+_ENOUGH = 15_000
+"""Earlier answers of a model that are read for rates and pairs: all of MMLU, for its subjects are stored one by one."""
 _PORT = 8000
 
 
@@ -46,6 +49,8 @@ class Outlook:
     """What a run would do."""
 
     forecasts: tuple[Forecast, ...]
+    averages: tuple[AverageForecast, ...]
+    """Those with a threshold."""
     commands: Mapping[str, str]
     """Model label to the command that would serve it; models with an endpoint are left out."""
     window: int
@@ -87,7 +92,8 @@ def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlo
         window,
         discordance,
         config.noise_floor,
-        {name: rule.min_recovery for name, rule in rules.items() if rule.min_recovery is not None},
+        _thresholds(rules),
+        _thresholds({name: config.policy.for_average(name) for name in averaged}),
         _stored(Path(config.output), tasks, contenders),
     )
     past = _past(Path(config.output), tasks, contenders)
@@ -97,6 +103,10 @@ def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlo
         found.append(_forecast(task, config, terms, past.get(task.name), say))
     return Outlook(
         forecasts=tuple(found),
+        averages=tuple(
+            average(name, [one for one in found if one.task.category == name], terms, _chance(name))
+            for name in terms.averages
+        ),
         commands=commands,
         window=window,
         smoke=any(one.planned < one.available for one in found),
@@ -114,21 +124,62 @@ def _forecast(task: Task, config: Config, terms: CostTerms, past: Past | None, s
     weights = [
         prepare.prompt_weight(one) for one, asked in islice(questions.samples(config.limit), _LOOKED_AT) if asked
     ]
-    sizes = questions.planned(config.limit), questions.available
-    return forecast(task, sizes, terms, prompt_tokens=fmean(weights) if weights else None, past=past)
+    planned, available = questions.planned(config.limit), questions.available
+    sizes = Sizes(planned, available, planned < available and not questions.drawn(config.limit))
+    tokens = fmean(weights) if weights else None
+    return forecast(task, sizes, terms, _chance(task.name), prompt_tokens=tokens, past=past)
+
+
+def _thresholds(rules: Mapping[str, Rule]) -> dict[str, float]:
+    return {name: rule.min_recovery for name, rule in rules.items() if rule.min_recovery is not None}
+
+
+def _chance(name: str) -> np.random.Generator:
+    """The same for every look at a row, whichever rows are beside it."""
+    return np.random.default_rng(list(name.encode()))
 
 
 # --- what earlier runs tell ---
 
 
 def _past(output: Path, tasks: Sequence[Task], contenders: Sequence[Contender]) -> dict[str, Past]:
-    """Task name to what the newest run with answers to it tells; runs of these very models before others."""
+    """Task name to what an earlier run tells; which one is preferred says ``_worth``."""
+    found: dict[str, Past] = {}
     try:
         with Store(output, write=False) as store:
-            return _from_store(store, output, tasks, {one.model.digest for one in contenders})
+            runs = list(_runs(output))
+            for task in tasks:
+                for run in sorted(runs, key=lambda one: _worth(one, task, contenders), reverse=True):
+                    past = _of_run(store, run, task, contenders)
+                    if past is not None:
+                        found[task.name] = past
+                        break
     except StoreError:
         # No run here yet, or a store of a newer evalkit: then there is nothing to tell.
-        return {}
+        pass
+    return found
+
+
+def _worth(run: Mapping[str, Json], task: Task, contenders: Sequence[Contender]) -> tuple[int, bool, int, str]:
+    """By what runs are preferred: models, machine, how many samples of the task, and the newest of equals."""
+    part = _part(run, task)
+    planned = part["planned"] if part else 0
+    return len(_common(run, contenders)), _elsewhere(run, contenders) == "", min(planned, _ENOUGH), str(run["run"])
+
+
+def _common(run: Mapping[str, Json], contenders: Sequence[Contender]) -> set[str]:
+    """Digests of models that the run and this one share."""
+    return {one.model.digest for one in contenders} & {one["model"]["digest"] for one in run["plan"]["models"]}
+
+
+def _elsewhere(run: Mapping[str, Json], contenders: Sequence[Contender]) -> str:
+    """What the run computed on, where none of this run's servers would; else empty."""
+    theirs = {str(one["engine"]["accelerator"]) for one in run["plan"]["models"]}
+    return "" if theirs & {one.engine.accelerator for one in contenders} else one_line(", ".join(sorted(theirs)))
+
+
+def _part(run: Mapping[str, Json], task: Task) -> Mapping[str, Json] | None:
+    return next((one for one in run["plan"]["tasks"] if one["task"]["name"] == task.name), None)
 
 
 def _stored(output: Path, tasks: Sequence[Task], contenders: Sequence[Contender]) -> dict[str, int]:
@@ -166,16 +217,6 @@ def _answered(store: Store, part: PlannedTask, contenders: Sequence[Contender]) 
     )
 
 
-def _from_store(store: Store, output: Path, tasks: Sequence[Task], digests: set[str]) -> dict[str, Past]:
-    runs = sorted(_runs(output), key=lambda run: (len(digests & _digests(run)), run["run"]), reverse=True)
-    found: dict[str, Past] = {}
-    for run in runs:
-        for task in tasks:
-            if task.name not in found and (past := _of_run(store, run, task)) is not None:
-                found[task.name] = past
-    return found
-
-
 def _runs(output: Path) -> Iterator[dict[str, Json]]:
     for path in output.glob("*/run.json"):
         try:
@@ -186,12 +227,8 @@ def _runs(output: Path) -> Iterator[dict[str, Json]]:
             continue
 
 
-def _digests(run: Mapping[str, Json]) -> set[str]:
-    return {one["model"]["digest"] for one in run["plan"]["models"]}
-
-
-def _of_run(store: Store, run: Mapping[str, Json], task: Task) -> Past | None:
-    part = next((one for one in run["plan"]["tasks"] if one["task"]["name"] == task.name), None)
+def _of_run(store: Store, run: Mapping[str, Json], task: Task, contenders: Sequence[Contender]) -> Past | None:
+    part = _part(run, task)
     if part is None:
         return None
     tallies: list[Tally] = []
@@ -204,7 +241,7 @@ def _of_run(store: Store, run: Mapping[str, Json], task: Task) -> Past | None:
         return None
     prompts = [one.prompt_tokens for one in answers if one.prompt_tokens is not None]
     words = [one.completion_tokens for one in answers if one.completion_tokens is not None]
-    count, share, effect, spread = _pairs(tallies)
+    count, share, population = _pairs(tallies)
     return Past(
         run=str(run["run"]),
         answers=len(answers),
@@ -213,9 +250,10 @@ def _of_run(store: Store, run: Mapping[str, Json], task: Task) -> Past | None:
         completion_tokens=fmean(words) if words else None,
         pairs=count,
         discordance=share,
-        design_effect=effect,
-        spread=spread,
+        population=population,
         baseline=tallies[0].task_score().score,
+        elsewhere=_elsewhere(run, contenders),
+        others=len(_common(run, contenders)) < min(2, len(contenders)),
     )
 
 
@@ -223,16 +261,16 @@ def _records(store: Store, part: Mapping[str, Json], key: Callable[[str], str]) 
     return list(islice(store.records(part["listing"], key, part.get("checker") or ""), _ENOUGH))
 
 
-def _pairs(tallies: Sequence[Tally]) -> tuple[int, float | None, float, float | None]:
-    """Pairs of the baseline with the first candidate: the share that changed, what clusters do, and the spread."""
+def _pairs(tallies: Sequence[Tally]) -> tuple[int, float | None, Population | None]:
+    """How many samples both the baseline and the first candidate have, the share that changed, and what they are."""
     if len(tallies) < 2:
-        return 0, None, 1.0, None
-    first, second = tallies[0], tallies[1]
-    found = pairs.compare(first.task.name, pairs.Side("baseline", first.paired), pairs.Side("candidate", second.paired))
-    if found.flips is None or found.totals is None:
-        return 0, None, 1.0, None
-    plain = found.totals.plain_variance(1.0)
-    effect = found.totals.covariance.of_difference(1.0) / plain if found.totals.clustered and plain > 0.0 else 1.0
-    # No change seen means that few would change, not none: two of so many (Agresti and Caffo's pseudo-changes).
-    variance = found.n * found.totals.covariance.of_difference(1.0) or 2.0 / found.n
-    return found.n, found.flips.discordance, max(1.0, effect), math.sqrt(variance)
+        return 0, None, None
+    first, second = (one.paired for one in tallies[:2])
+    both = [(first[key], second[key]) for key in sorted(first.keys() & second.keys())]
+    if not both:
+        return 0, None, None
+    x, y = [one.value for one, _ in both], [other.value for _, other in both]
+    clusters, strata = [one.cluster for one, _ in both], [one.stratum for one, _ in both]
+    groups = stats.Grouping(clusters if any(clusters) else None, strata if any(strata) else None)
+    attempts = min(one.attempts for pair in both for one in pair)
+    return len(both), stats.flips(x, y).discordance, stats.seen(x, y, groups, attempts=attempts)

@@ -6,10 +6,11 @@ from evalkit.stats.attempts import pass_at_k, repeated_askings, repeated_attempt
 from evalkit.stats.flips import SAME_WITHIN, Flips, flips
 from evalkit.stats.mean import Estimate, difference, mean, proportion_interval, unbounded_difference
 from evalkit.stats.nights import Noise, Occasions, Shift, noise, recovery_shift, score_shift
+from evalkit.stats.population import GUESS_COUNTS_AS, Population, guessed, informed, seen
 from evalkit.stats.power import (
     MoreSamples,
-    chance_to_show,
-    minimum_detectable_drop,
+    chance_of_degraded,
+    chance_of_recovered,
     samples_to_decide,
     samples_to_decide_average,
     visible_drop,
@@ -29,6 +30,7 @@ from evalkit.stats.shares import ROUNDING, share
 from evalkit.stats.totals import Grouping, PairTotals, pair_totals
 
 __all__ = [
+    "GUESS_COUNTS_AS",
     "ONE_SIDED",
     "ROUNDING",
     "SAME_WITHIN",
@@ -40,16 +42,19 @@ __all__ = [
     "Noise",
     "Occasions",
     "PairTotals",
+    "Population",
     "PublishedScore",
     "RecoveryInterval",
     "Shift",
     "average_recovery",
-    "chance_to_show",
+    "chance_of_degraded",
+    "chance_of_recovered",
     "difference",
     "flips",
+    "guessed",
     "holm",
+    "informed",
     "mean",
-    "minimum_detectable_drop",
     "noise",
     "p_of_loss",
     "pair_totals",
@@ -65,6 +70,7 @@ __all__ = [
     "samples_to_decide",
     "samples_to_decide_average",
     "score_shift",
+    "seen",
     "share",
     "unbounded_difference",
     "unpaired_recovery",

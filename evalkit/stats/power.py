@@ -1,121 +1,184 @@
-"""What a number of samples can see, and how many would be enough."""
+"""What a number of samples can show by the gate's own rule, and how likely more of them would decide."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from evalkit.base.errors import DataError
 from evalkit.stats.interval import RATIO, quantile, statistic
-from evalkit.stats.quantiles import normal_quantile, two_sided
+from evalkit.stats.quantiles import normal_below, normal_quantile, two_sided
 from evalkit.stats.recovery import average_recovery
 from evalkit.stats.several import ONE_SIDED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from numpy.random import Generator
+
+    from evalkit.stats.population import Population
     from evalkit.stats.totals import PairTotals
 
+_TIMES = 1000
+"""Data sets that a chance is counted in: it is known to 1.6 points (one standard error) then, or better."""
+_TIMES_OF_CLUSTERS = 400
+"""The same where clusters are drawn and judged, which takes ten times as long: 2.5 points."""
+_STEPS = 5
+_FEWEST = 30
+"""Samples, or clusters, of which the distance to a threshold can be judged in standard errors."""
 
-def minimum_detectable_drop(
-    n: int, discordance: float, power: float = 0.8, alpha: float = 0.025, design_effect: float = 1.0
+
+def chance_of_recovered(
+    tasks: Sequence[tuple[Population, int]], threshold: float, recovery: float, chance: Generator
 ) -> float:
-    """The smallest true drop of a 0/1 score (0.02 is two points) that ``n`` paired samples show with ``power``.
+    """How often a row is "recovered" when its true recovery is ``recovery``, both in percent.
 
-    A mean of paired differences in {-1, 0, 1} has variance d / n, d being the discordance, as long as the drop is
-    small against it. A one-sided test at ``alpha`` asks for z(1 - alpha) standard errors, and ``power`` for
-    z(power) more, so
-
-        drop = (z(1 - alpha) + z(power)) * sqrt(d / n) = (1.960 + 0.842) * sqrt(d / n) = 2.80 * sqrt(d / n).
-
-    A drop cannot exceed the discordance: where the formula would, the drop needs more changed samples than
-    expected, d becomes the drop itself, and the drop 2.80^2 / n (about eight samples, all lost).
-
-    The level is that of one end of the 95 % interval, which is what a verdict goes by.
+    Simulated: data sets are drawn, and each is judged by the interval that a run would be judged by, whichever that is
+    for these data. That answers may get lost is not foreseen.
 
     Args:
-        n: Samples, as planned.
-        discordance: Expected share of samples that change, 0 to 1.
-        power: Probability that a drop of this size is seen.
-        alpha: Probability that no drop at all is taken for one.
-        design_effect: Factor by which clusters multiply the variance.
+        tasks: What is expected of the row's task and how many samples it has; several tasks are an average.
+        threshold: In percent.
+        recovery: Of every task, in percent.
+        chance: What data sets are drawn with.
 
     Raises:
-        DataError: no samples, or a discordance outside 0 to 1.
+        DataError: A baseline of 0, or a negative recovery.
     """
-    if n < 1:
-        raise DataError(f"a plan of {n} samples can see nothing", fix="plan at least one sample")
-    if not 0.0 <= discordance <= 1.0:
-        raise DataError(f"discordance {discordance} is not a share", fix="give a share between 0 and 1")
-    errors = normal_quantile(1.0 - alpha) + normal_quantile(power)
-    samples = n / design_effect
-    changed = max(discordance, errors * errors / samples)
-    return min(1.0, errors * math.sqrt(changed / samples))
+    return _share(_shows_recovered(row, threshold) for row in _data_sets(tasks, recovery, chance))
 
 
-def visible_drop(n: int, spread: float, power: float = 0.8) -> float:
-    """The same from pairs: ``spread`` is the standard deviation of a pair's difference, clusters included."""
-    errors = normal_quantile(1.0 - ONE_SIDED) + normal_quantile(power)
-    return min(1.0, errors * spread / math.sqrt(n))
+def chance_of_degraded(
+    tasks: Sequence[tuple[Population, int]], threshold: float, recovery: float, chance: Generator, *, tested: int = 1
+) -> float:
+    """How often a row is "degraded", likewise, when it alone of ``tested`` rows is found below its threshold (Holm)."""
+    rows = _data_sets(tasks, recovery, chance)
+    return _share(_shows_degraded(row, threshold, ONE_SIDED / tested) for row in rows)
 
 
-def chance_to_show(n: int, spread: float, baseline: float, distance: float) -> float:
-    """Probability that the whole 95 % interval lies beyond a threshold from which the true recovery is so far away.
+def visible_drop(population: Population, samples: int, chance: Generator, power: float = 0.8) -> float | None:
+    """The smallest true drop of a score (0.02 is two points) that the 95 % interval shows in ``power`` of runs.
 
-    Of C - T B, which has the mean ``distance`` * B and the standard error ``spread`` / sqrt(n): the probability that
-    it comes out at 1.96 standard errors or more, Phi(distance * B / SE - 1.96).
+    Shown is a drop where the whole interval of the recovery lies below 100 %. Where everything is normal that is
+    (1.960 + 0.842) standard errors = 2.80 s / sqrt(n); few changes need more. Found by simulation, to some 2 % of it.
 
-    Args:
-        n: Samples, as planned.
-        spread: Standard deviation of a pair's difference, clusters included.
-        baseline: The baseline's score, 0-1.
-        distance: Between the true recovery and the threshold, as a share (0.01 is one percentage point).
+    Returns:
+        None where even the loss of everything would not be shown so often.
     """
-    if spread == 0.0:
-        return float(distance > 0.0)
-    errors = distance * baseline * math.sqrt(n) / spread
-    return NormalDist().cdf(errors - normal_quantile(1.0 - ONE_SIDED))
+    level = population.baseline
+    if level <= 0.0:
+        return None
+
+    def shown(recovery: float) -> float:
+        rows = _data_sets([(population, samples)], 100.0 * recovery, chance)
+        return _share(_shows_degraded(row, 100.0, ONE_SIDED) for row in rows)
+
+    if shown(0.0) < power:
+        return None
+    needed = normal_quantile(1.0 - ONE_SIDED)
+    lost = min(1.0, (needed + normal_quantile(power)) * population.standard_error(samples) / level)
+    tried = []
+    for _ in range(_STEPS):
+        # Of a normal mean the power's quantile is the drop in standard errors, less those that are needed.
+        quantile_found = normal_quantile(min(0.99, max(0.05, shown(1.0 - lost))))
+        lost = min(1.0, lost * (needed + normal_quantile(power)) / (needed + quantile_found))
+        tried.append(lost)
+    lost = sum(tried[-2:]) / 2.0
+    return lost * population.at(1.0 - lost).baseline
+
+
+def _data_sets(
+    tasks: Sequence[tuple[Population, int]], recovery: float, chance: Generator
+) -> Iterator[tuple[PairTotals, ...]]:
+    """Rows, each the totals of its tasks."""
+    times = _TIMES_OF_CLUSTERS if any(population.clustered for population, _ in tasks) else _TIMES
+    moved = [(population.at(recovery / 100.0), samples) for population, samples in tasks]
+    return zip(*(population.draw(samples, times, chance) for population, samples in moved), strict=True)
+
+
+def _share(found: Iterator[bool]) -> float:
+    several = list(found)
+    return sum(several) / len(several)
+
+
+def _shows_recovered(row: Sequence[PairTotals], threshold: float) -> bool:
+    if len(row) > 1:
+        low = average_recovery(row).low
+        return low is not None and low >= threshold
+    return _errors(row[0], threshold) >= quantile(row[0], 1.0 - 2.0 * ONE_SIDED)
+
+
+def _shows_degraded(row: Sequence[PairTotals], threshold: float, level: float) -> bool:
+    confidence = 1.0 - 2.0 * level
+    if len(row) > 1:
+        high = average_recovery(row, confidence).high
+        return high is not None and high < threshold
+    return _errors(row[0], threshold) < -quantile(row[0], confidence)
+
+
+def _errors(one: PairTotals, threshold: float) -> float:
+    """How far the recovery lies above the threshold; an interval ends there where that is its quantile."""
+    if one.x <= 0.0 or (one.clustered and one.clusters == 1):
+        return 0.0
+    return statistic(one, threshold / 100.0, RATIO)
 
 
 @dataclass(frozen=True, slots=True)
 class MoreSamples:
-    """How many more samples would put the whole interval on one side of a threshold, and how badly that is known.
+    """How likely more samples would put the whole interval on one side of a threshold.
 
-    The number that decides with a given power goes with the square of the distance between the recovery and the
-    threshold, in standard errors. That distance is itself known to one standard error, so the number has a range: its
-    ends are for a distance 1.28 standard errors larger and smaller, between which the true one is in 80 of 100 cases at
-    least.
+    The distance between recovery and threshold is known to one standard error. With f times as many samples in all,
+    and no opinion on the true distance but what these samples say, the distance then found has the mean
+    sqrt(f) * ``errors`` and the variance f - 1: the chance is that of all cases in which these samples were found
+    (predictive power, Spiegelhalter, Freedman and Blackburn 1986), not of one true recovery.
     """
 
-    fewest: int
-    likely: int | None
-    """Were the recovery found the true one; None when it is the threshold itself."""
-    most: int | None
-    """None when the true recovery may as well be the threshold itself, which no number of samples decides."""
+    n: int
+    """Samples so far."""
+    errors: float
+    """Distance found, in standard errors."""
+    needed: float
+    """Distance that decides."""
+
+    def chance(self, more: int) -> float:
+        """The probability that so many more decide."""
+        if self.errors > self.needed or more <= 0:
+            return float(self.errors > self.needed)
+        return self._chance(1.0 + more / self.n)
+
+    def samples(self, chance: float) -> int:
+        """How many more decide with such a probability."""
+        if self.errors > self.needed:
+            return 0
+        least, most = 0.0, 1.0
+        while self._chance(1.0 + most) < chance:
+            least, most = most, 2.0 * most
+        for _ in range(60):
+            middle = (least + most) / 2.0
+            least, most = (least, middle) if self._chance(1.0 + middle) >= chance else (middle, most)
+        return max(1, math.ceil(self.n * most))
+
+    def _chance(self, factor: float) -> float:
+        mean, deviation = self.errors * math.sqrt(factor), math.sqrt(factor - 1.0)
+        if deviation == 0.0:
+            return 0.0
+        return normal_below((mean - self.needed) / deviation) + normal_below((-mean - self.needed) / deviation)
 
 
-_SURE = 1.2816
-"""Normal quantile of the range: 80 of 100."""
+def samples_to_decide(totals: PairTotals, threshold: float, confidence: float = 0.95) -> MoreSamples | None:
+    """How more samples like these would decide on ``threshold`` (a recovery in percent).
 
-
-def samples_to_decide(
-    totals: PairTotals, threshold: float, confidence: float = 0.95, power: float = 0.8
-) -> MoreSamples | None:
-    """How many more samples like these would decide on ``threshold`` (a recovery in percent).
-
-    ``power`` is the probability that the larger sample decides. None when the recovery is undefined, or all samples
-    share a cluster. All 0 when these samples decide already.
+    None when the recovery is undefined, or when there are fewer than 30 samples or clusters: they say too little of
+    the distance.
     """
-    if totals.x == 0.0 or (totals.clustered and totals.clusters == 1):
+    if totals.x == 0.0 or totals.clusters < _FEWEST:
         return None
     errors = abs(statistic(totals, threshold / 100.0, RATIO))
-    return _more(totals.n, errors, quantile(totals, confidence), power)
+    return MoreSamples(totals.n, errors, quantile(totals, confidence))
 
 
 def samples_to_decide_average(
-    tasks: Sequence[PairTotals], threshold: float, confidence: float = 0.95, power: float = 0.8
+    tasks: Sequence[PairTotals], threshold: float, confidence: float = 0.95
 ) -> MoreSamples | None:
     """The same for the average of several tasks, over all of them, when every task grows by one common factor.
 
@@ -126,19 +189,8 @@ def samples_to_decide_average(
     found = average_recovery(tasks, confidence)
     if found.percent is None or found.low is None or found.high is None:
         return None
+    if min(one.clusters for one in tasks) < _FEWEST:
+        return None
     reach = found.percent - found.low if found.percent > threshold else found.high - found.percent
     needed = two_sided(confidence)
-    return _more(found.n, abs(found.percent - threshold) / reach * needed, needed, power)
-
-
-def _more(n: int, errors: float, needed: float, power: float) -> MoreSamples:
-    """The statistic, ``errors``, grows with the root of the number of samples."""
-    if errors > needed:
-        return MoreSamples(0, 0, 0)
-
-    def at(distance: float) -> int | None:
-        if distance < 1e-9:  # the threshold itself, but for rounding
-            return None
-        return max(0, math.ceil(n * ((needed + normal_quantile(power)) / distance) ** 2) - n)
-
-    return MoreSamples(at(errors + _SURE) or 0, at(errors), at(errors - _SURE))
+    return MoreSamples(found.n, abs(found.percent - threshold) / reach * needed, needed)

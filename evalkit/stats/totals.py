@@ -100,11 +100,17 @@ def pair_totals(
     grouping = groups if isinstance(groups, Grouping) else Grouping(groups)
     require_equal_lengths(x, y, grouping.clusters)
     require_equal_lengths(x, y, grouping.strata, "strata")
-    n = len(x)
-    mean_x, mean_y = math.fsum(x) / n, math.fsum(y) / n
-    cells = Counter(zip(x, y, strict=True))
-    strata = _collapsed(_strata(x, y, grouping))
-    moved = [deviation for one in strata for deviation in _deviations(one, n)]
+    return counted_totals(_strata(x, y, grouping), Counter(zip(x, y, strict=True)), attempts=attempts)
+
+
+def counted_totals(
+    strata: Sequence[Counter[Unit]], cells: Counter[tuple[float, float]], *, attempts: int = 1
+) -> PairTotals:
+    """The same from counts: the clusters of each stratum by what they add up to, and the pairs that are in them."""
+    n = cells.total()
+    mean_x, mean_y = (math.fsum(pair[side] * times for pair, times in cells.items()) / n for side in (0, 1))
+    whole = _collapsed(strata)
+    moved = [deviation for one in whole for deviation in _deviations(one, n)]
     ratio = mean_y / mean_x if mean_x else 0.0
     count = sum(one.total() for one in strata)
     return PairTotals(
@@ -120,7 +126,7 @@ def pair_totals(
         cells=tuple((a, b, times) for (a, b), times in sorted(cells.items())),
         carriers=carriers([(ey - ratio * ex, repeats) for ex, ey, repeats in moved]),
         largest_cluster=max(unit.size for one in strata for unit in one),
-        strata=len(strata),
+        strata=len(whole),
         attempts=attempts,
         sums=_sums(strata) if count < n else (),
     )
@@ -161,7 +167,7 @@ def require_scores(values: Sequence[float], what: str) -> None:
             )
 
 
-class _Unit(NamedTuple):
+class Unit(NamedTuple):
     """A cluster: its size and its sums."""
 
     size: int
@@ -169,7 +175,7 @@ class _Unit(NamedTuple):
     y: float
 
 
-def _strata(x: Sequence[float], y: Sequence[float], grouping: Grouping) -> list[Counter[_Unit]]:
+def _strata(x: Sequence[float], y: Sequence[float], grouping: Grouping) -> list[Counter[Unit]]:
     """The clusters of each stratum, alike ones counted together."""
     clusters, strata = grouping.clusters, grouping.strata
     members: defaultdict[str | int, list[int]] = defaultdict(list)
@@ -178,14 +184,14 @@ def _strata(x: Sequence[float], y: Sequence[float], grouping: Grouping) -> list[
         members[position if own is None else own].append(position)
     if strata is None or any(len({strata[i] for i in rows}) > 1 for rows in members.values()):
         strata = [None] * len(x)
-    found: defaultdict[str, Counter[_Unit]] = defaultdict(Counter)
+    found: defaultdict[str, Counter[Unit]] = defaultdict(Counter)
     for rows in members.values():
-        unit = _Unit(len(rows), math.fsum(x[i] for i in rows), math.fsum(y[i] for i in rows))
+        unit = Unit(len(rows), math.fsum(x[i] for i in rows), math.fsum(y[i] for i in rows))
         found[strata[rows[0]] or ""][unit] += 1
     return [found[name] for name in sorted(found)]
 
 
-def _sums(strata: list[Counter[_Unit]]) -> tuple[tuple[float, float, int], ...]:
+def _sums(strata: Sequence[Counter[Unit]]) -> tuple[tuple[float, float, int], ...]:
     found: Counter[tuple[float, float]] = Counter()
     for one in strata:
         for unit, times in one.items():
@@ -193,10 +199,10 @@ def _sums(strata: list[Counter[_Unit]]) -> tuple[tuple[float, float, int], ...]:
     return tuple((x, y, times) for (x, y), times in sorted(found.items()))
 
 
-def _collapsed(strata: list[Counter[_Unit]]) -> list[Counter[_Unit]]:
+def _collapsed(strata: Sequence[Counter[Unit]]) -> list[Counter[Unit]]:
     """Strata of several clusters each, as far as there are several."""
     several = [one for one in strata if one.total() > 1]
-    lone = sum((one for one in strata if one.total() == 1), Counter[_Unit]())
+    lone = sum((one for one in strata if one.total() == 1), Counter[Unit]())
     if lone.total() == 1 and several:
         smallest = min(several, key=Counter.total)
         several = [one for one in several if one is not smallest]
@@ -204,7 +210,7 @@ def _collapsed(strata: list[Counter[_Unit]]) -> list[Counter[_Unit]]:
     return [*several, lone] if lone else several
 
 
-def _deviations(stratum: Counter[_Unit], n: int) -> list[tuple[float, float, int]]:
+def _deviations(stratum: Counter[Unit], n: int) -> list[tuple[float, float, int]]:
     """How far leaving a cluster out moves the two means of ``n`` samples, up to sign, and how many clusters do so.
 
     Scaled so that the squares add up to the variance. The stratum keeps its weight.

@@ -50,46 +50,66 @@ def test_degraded_when_the_whole_interval_is_below():
     assert found.comparison.recovery.high < 99.0
 
 
-def test_undecided_names_how_many_more_samples_would_decide():
-    found = judged(compared(900, 500, 20, 10))
-    assert found.verdict is Verdict.UNDECIDED
-    assert found.more.likely > found.more.fewest > 0
+def told(comparison, threshold=99.0):
+    """What the sentence says after the counts."""
+    return verdict.sentence(judged(comparison, threshold)).rpartition("; ")[2].rstrip(")")
+
+
+def test_undecided_names_with_what_chance_more_samples_would_decide():
+    one = compared(4000, 2400, 100, 100)
+    assert judged(one).verdict is Verdict.UNDECIDED
+    text = verdict.sentence(judged(one))
+    found = re.search(r"about ([\d,]+) more samples would decide in 50 of 100 such cases, ([\d,]+) in 80", text)
+    even, often = (int(word.replace(",", "")) for word in found.groups())
+    assert 0 < even < often
+    assert text.endswith("; whether there are so many is not known)")
     # That many more samples like these do decide.
-    factor = (900 + found.more.likely) // 900 + 1
-    assert judged(compared(900 * factor, 500 * factor, 20 * factor, 10 * factor)).verdict is not Verdict.UNDECIDED
+    factor = (4000 + even) // 4000 + 1
+    grown = compared(4000 * factor, 2400 * factor, 100 * factor, 100 * factor)
+    assert judged(grown).verdict is not Verdict.UNDECIDED
 
 
-def test_a_task_that_is_too_small_is_said_to_be():
-    found = judged(compared(900, 500, 20, 10, available=900))
-    assert "this task cannot decide at 99 %: all 900 samples are asked" in verdict.sentence(found)
-    found = judged(compared(900, 500, 20, 10, available=1000))
-    assert re.search(r"cannot decide at 99 %: it has 100 more, and would need [\d,]+ at least", verdict.sentence(found))
-    assert "cannot decide" not in verdict.sentence(judged(compared(900, 500, 20, 10)))
+def test_a_task_that_is_asked_whole_cannot_decide_however_near_it_is():
+    for counts in ((900, 500, 20, 10), (400, 300, 12, 4), (3, 2), (100, 60, 6, 2)):
+        n = counts[0]
+        assert told(compared(*counts, available=n)) == f"this task cannot decide at 99 %: all {n:,} samples are asked"
+        assert "cannot decide" not in verdict.sentence(judged(compared(*counts)))
+    lost = compared(900, 500, 20, 10, failed=6, available=900)
+    assert "all 900 samples are asked" in verdict.sentence(judged(lost))
 
 
 def test_a_task_that_misses_by_a_hair_is_not_told_to_ask_what_it_has_not():
     found = judged(compared(200, 184, available=200), 98.0)
-    assert found.more.fewest == 0
     assert "this task cannot decide at 98 %: all 200 samples are asked" in verdict.sentence(found)
 
 
-def test_how_many_more_samples_decide_is_a_range_that_ends_where_the_task_does():
-    """Found 1.7 standard errors above 99 %: the true distance may be a quarter of that, or twice."""
-    near = compared(4000, 2400, 100, 100)
-    text = verdict.sentence(judged(near))
-    few, many = (int(word.replace(",", "")) for word in re.search(r"about ([\d,]+) to ([\d,]+) more", text).groups())
-    assert few < judged(near).more.likely < many
-    within = judged(compared(4000, 2400, 100, 100, available=4000 + (few + many) // 2))
-    assert f"between {few:,} and all {(few + many) // 2:,} samples that are left might decide" in verdict.sentence(
-        within
+def test_what_is_left_of_a_task_ends_what_is_said_of_more_samples():
+    counts = (900, 500, 20, 10)
+    hardly = "this task can hardly decide at 99 %: the 100 samples that are left would do so in fewer than 10 of 100"
+    assert told(compared(*counts, available=1000)) == f"{hardly} such cases"
+    likely = judged(compared(*counts)).more
+    even, often = likely.samples(0.5), likely.samples(0.8)
+    some = told(compared(*counts, available=900 + even // 2))
+    share = re.fullmatch(rf"all {even // 2:,} more samples would decide in (\d+) of 100 such cases", some)
+    assert 10 <= int(share[1]) < 50
+    most = told(compared(*counts, available=900 + (even + often) // 2))
+    assert re.fullmatch(
+        rf"about [\d,]+ more samples would decide in 50 of 100 such cases, {(even + often) // 2:,} in (5|6|7)\d", most
     )
+    assert "not known" not in told(compared(*counts, available=900 + 2 * often))
 
 
-def test_a_recovery_on_the_threshold_is_never_decided():
+def test_of_few_samples_nothing_is_said_of_more():
+    for counts in ((3, 2), (3, 3, 1), (29, 20)):
+        assert told(compared(*counts)) == "too few to tell how many more samples would decide"
+        assert judged(compared(*counts)).more is None
+
+
+def test_a_recovery_on_the_threshold_has_chances_too():
     found = judged(compared(1000, 500, 50, 45), 99.0)
     assert found.verdict is Verdict.UNDECIDED
-    assert (found.more.likely, found.more.most) == (None, None)
-    assert "more samples at least would decide, and no number surely" in verdict.sentence(found)
+    assert found.more.errors == pytest.approx(0.0, abs=1e-6)
+    assert 7 * 1000 < found.more.samples(0.5) < 10 * 1000
 
 
 def test_a_zero_baseline_cannot_decide():
@@ -104,7 +124,7 @@ def test_what_a_row_cannot_decide_by_is_told_once():
     found = judged(averages.average("Vision", [compared(100, 0, improved=2), compared(100, 80)]))
     assert found.comparison.recovery.percent is not None
     told = [text for text in found.reasons if "the baseline scored 0" in text]
-    assert told == ["the task cannot decide: the baseline scored 0 on a task"]
+    assert told == ["the average cannot decide: the baseline scored 0 on a task"]
 
 
 def test_incomplete_beyond_the_share_that_may_fail():
@@ -157,7 +177,7 @@ def test_the_sentence_leads_with_the_answer():
     text = verdict.sentence(judged(compared(900, 500, 20, 10, failed=6)))
     assert text.startswith("RECOVERY 98.0 % [")
     assert "] undecided at >= 99 % (n = 894, 6 failed; " in text
-    assert text.endswith(" more samples at least would decide, and no number surely)")
+    assert text.endswith(" in 80; whether there are so many is not known)")
 
 
 def test_the_sentence_without_a_threshold_only_reports():
@@ -209,11 +229,11 @@ def test_an_average_is_decided_by_as_many_more_samples_as_it_says():
     parts = [compared(400, 300, 12, 4), compared(900, 500, 20, 10)]
     found = judged(averages.average("all", parts), 98.5)
     assert found.verdict is Verdict.UNDECIDED
-    factor = found.more.likely // found.comparison.n + 2
+    factor = found.more.samples(0.8) // found.comparison.n + 2
     grown = [compared(400 * factor, 300 * factor, 12 * factor, 4 * factor)]
     grown += [compared(900 * factor, 500 * factor, 20 * factor, 10 * factor)]
     assert judged(averages.average("all", grown), 98.5).verdict is not Verdict.UNDECIDED
-    assert re.search(r"would decide, .*spread over the tasks as now", verdict.sentence(found))
+    assert re.search(r"would decide in .*, spread over the tasks as now", verdict.sentence(found))
 
 
 def test_an_average_whose_tasks_are_used_up_says_so():
@@ -221,9 +241,8 @@ def test_an_average_whose_tasks_are_used_up_says_so():
     text = verdict.sentence(judged(averages.average("all", parts), 98.5))
     assert "this average cannot decide at 98.5 %: all 1,300 samples are asked" in text
     parts = [compared(400, 300, 12, 4, available=500), compared(900, 500, 20, 10, available=9000)]
-    assert "this average cannot decide at 98.5 %: it has 325 more" in verdict.sentence(
-        judged(averages.average("all", parts), 98.5)
-    )
+    hardly = "this average can hardly decide at 98.5 %: the 325 samples that are left"
+    assert hardly in verdict.sentence(judged(averages.average("all", parts), 98.5))
 
 
 # --- what is lost, and is no chance ---

@@ -179,7 +179,7 @@ def test_the_average_says_how_many_more_samples_would_decide():
     one = built({"base": [[True] * 100] * 2, "cand": [mixed, mixed]}, tasks=two, terms=Terms(policy=Policy(96)))
     judged = one.averages[0].judgements["cand"]
     assert judged.verdict == "undecided"
-    assert judged.more.fewest > 0
+    assert judged.more.samples(0.5) > 0
     assert "this average cannot decide at 96 %: all 200 samples are asked" in report.sentences(one)[0]
 
 

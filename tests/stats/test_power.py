@@ -1,69 +1,60 @@
-"""What n samples can see, checked by simulation, and how many more would decide."""
+"""What n samples can see, and how likely more would decide: both as often as in simulated data."""
 
 from __future__ import annotations
 
 import math
-import random
+from collections import Counter
 from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from evalkit.base.errors import DataError
 from evalkit.stats import (
-    MoreSamples,
     average_recovery,
-    chance_to_show,
-    minimum_detectable_drop,
+    guessed,
     pair_totals,
     recovery,
+    recovery_of,
     samples_to_decide,
     samples_to_decide_average,
+    visible_drop,
 )
+from evalkit.stats.totals import Unit, counted_totals
 
 
-def test_the_formula_in_points():
+def fixed():
+    return np.random.default_rng(20250711)
+
+
+@pytest.mark.parametrize(("n", "changed"), [(900, 0.05), (14_042, 0.1), (200_000, 0.02)])
+def test_the_drop_in_points_where_much_changes(n, changed):
     # 2.80 * sqrt(0.05 / 900) = 2.09 points: not 0.15, and not 22.
-    assert 100 * minimum_detectable_drop(900, 0.05) == pytest.approx(2.088, abs=0.001)
-    assert 100 * minimum_detectable_drop(14_042, 0.10) == pytest.approx(280.16 * math.sqrt(0.1 / 14_042), rel=1e-3)
+    assert visible_drop(guessed(0.7, changed), n, fixed()) == pytest.approx(2.8016 * math.sqrt(changed / n), rel=0.05)
 
 
-def test_a_drop_of_that_size_is_seen_four_times_in_five():
-    n, discordance = 900, 0.05
-    drop = minimum_detectable_drop(n, discordance)
-    rng = random.Random(20250711)
-    worse, better = (discordance + drop) / 2, (discordance - drop) / 2
-    seen = 0
-    for _ in range(1500):
-        draws = [rng.random() for _ in range(n)]
-        lost = sum(u < worse for u in draws)
-        won = sum(worse <= u < worse + better for u in draws)
-        seen += (lost - won) / math.sqrt(max(lost + won - (lost - won) ** 2 / n, 1e-9)) > 1.96
-    assert seen / 1500 == pytest.approx(0.8, abs=0.035)
+@pytest.mark.parametrize(("n", "changed"), [(12, 0.1), (40, 0.1), (164, 0.02), (900, 0.05)])
+def test_a_drop_of_that_size_is_seen_four_times_in_five(n, changed):
+    drop, right = visible_drop(guessed(0.7, changed), n, fixed()), 0.7
+    worse = max(drop, (changed + drop) / 2)
+    better = worse - drop
+    rng, seen = np.random.default_rng(5), 0
+    for both, down, up, _ in rng.multinomial(
+        n, [max(0.0, right - worse), worse, better, 1 - max(right, worse) - better], size=600
+    ).tolist():
+        base = [1.0] * (both + down) + [0.0] * (n - both - down)
+        cand = [1.0] * both + [0.0] * down + [1.0] * up + [0.0] * (n - both - down - up)
+        high = recovery(base, cand).high
+        seen += high is not None and high < 100.0
+    assert seen / 600 == pytest.approx(0.8, abs=0.06)
 
 
-def test_a_drop_cannot_exceed_the_share_that_changes():
-    # With 2 % of 164 samples changing, 3.1 points would need more changes than there are.
-    drop = minimum_detectable_drop(164, 0.02)
-    assert drop == pytest.approx(2.8016**2 / 164, rel=1e-3)
-    assert minimum_detectable_drop(3, 0.0) == 1.0
+def test_few_samples_that_change_seldom_need_more_than_the_formula_says():
+    assert visible_drop(guessed(0.7, 0.02), 100, fixed()) > 1.3 * 2.8016 * math.sqrt(0.02 / 100)
 
 
-def test_clusters_cost_samples():
-    assert minimum_detectable_drop(5349, 0.1, design_effect=4) == pytest.approx(2 * minimum_detectable_drop(5349, 0.1))
-
-
-@given(n=st.integers(1, 10**6), discordance=st.floats(0, 1))
-def test_more_samples_never_see_less(n, discordance):
-    assert minimum_detectable_drop(n + 1, discordance) <= minimum_detectable_drop(n, discordance) + 1e-12
-
-
-@pytest.mark.parametrize(("n", "discordance"), [(0, 0.1), (10, 1.5), (10, -0.1)])
-def test_impossible_plans_are_refused(n, discordance):
-    with pytest.raises(DataError):
-        minimum_detectable_drop(n, discordance)
+@pytest.mark.parametrize(("n", "level"), [(1, 0.7), (3, 0.7), (900, 0.0)])
+def test_where_the_loss_of_everything_would_not_show_there_is_no_drop(n, level):
+    assert visible_drop(guessed(level, 0.1 if level else 0.0), n, fixed()) is None
 
 
 def scores(copies):
@@ -73,68 +64,70 @@ def scores(copies):
     return baseline * copies, candidate * copies
 
 
-@pytest.mark.parametrize(("copies", "threshold"), [(3, 97.0), (3, 99.5), (60, 99.0), (60, 98.0)])
-def test_that_many_more_samples_decide_and_fewer_do_not(copies, threshold):
-    more = samples_to_decide(pair_totals(*scores(copies)), threshold, power=0.5).likely
-    enough = copies + more / 100
-
-    def decided(number):
-        found = recovery(*scores(number))
-        return found.low >= threshold or found.high < threshold
-
-    assert more > 0
-    assert not decided(copies)
-    assert not decided(math.floor(enough * 0.93))
-    assert decided(math.ceil(enough * 1.07))
+def test_more_chance_needs_more_samples():
+    more = samples_to_decide(pair_totals(*scores(9)), 99.0)
+    assert more.samples(0.9) > more.samples(0.5) > 0
+    assert more.chance(more.samples(0.5)) == pytest.approx(0.5, abs=0.01)
+    assert more.chance(0) == 0.0
 
 
-def test_asking_for_certainty_costs_more():
-    totals = pair_totals(*scores(9))
-    sure, even = (samples_to_decide(totals, 99.0, power=power).likely for power in (0.9, 0.5))
-    assert sure > even > 0
+def test_as_often_as_it_says_so_many_more_samples_decide():
+    """Tasks whose true recovery lies anywhere about the threshold, as far as 600 samples leave them undecided."""
+    n, changed, level, threshold = 600, 0.06, 0.6, 98.0
+    rng = np.random.default_rng(8)
+    promised, decided, rows = [0.0] * 3, [0] * 3, 0
+    for truth in rng.uniform(0.90, 1.06, 4000):
+        lost = max(0.0, changed + (1 - truth) * level) / 2
+        won = max(0.0, changed - (1 - truth) * level) / 2
+        shares = [level - lost, lost, won, 1 - level - won]
+        first = rng.multinomial(n, shares)
+        if not holds(first, threshold):
+            continue
+        rows += 1
+        more = samples_to_decide(flipped(first), threshold)
+        for at, count in enumerate((more.samples(0.5), more.samples(0.8), 300)):
+            promised[at] += more.chance(count)
+            decided[at] += not holds(first + rng.multinomial(count, shares), threshold)
+    assert rows > 1000
+    for at in range(3):
+        assert decided[at] / rows == pytest.approx(promised[at] / rows, abs=0.05)
 
 
-def test_the_range_holds_the_number_that_the_true_recovery_needs_at_least_four_times_in_five():
-    """900 samples of which 6 % change, at a true recovery of 98 %: against 99 % some 6,000 are needed."""
-    baseline, discordance, lost, n = 0.6, 0.06, 0.02, 900
-    variance = discordance / baseline**2
-    needed = (1.96 + 0.842) ** 2 * variance / (lost - 0.01) ** 2 - n
-    worse, better = (discordance + lost * baseline) / 2, (discordance - lost * baseline) / 2
-    rng = np.random.default_rng(5)
-    held = unbounded = 0
-    for both, down, up, _ in rng.multinomial(
-        n, [baseline - worse, worse, better, 1 - baseline - better], size=400
-    ).tolist():
-        right = [1.0] * both
-        base = [*right, *[1.0] * down, *[0.0] * (n - both - down)]
-        cand = [*right, *[0.0] * down, *[1.0] * up, *[0.0] * (n - both - down - up)]
-        more = samples_to_decide(pair_totals(base, cand), 99.0)
-        held += more.fewest <= needed and (more.most is None or needed <= more.most) and more.likely != 0
-        unbounded += more.most is None
-    assert held / 400 >= 0.8 - 0.06
-    assert unbounded > 200  # one number would mostly have been noise
+def flipped(counts):
+    """Totals of 0/1 scores: right on both sides, lost, won, wrong on both."""
+    pairs = {(1.0, 1.0): counts[0], (1.0, 0.0): counts[1], (0.0, 1.0): counts[2], (0.0, 0.0): counts[3]}
+    cells = Counter({pair: int(count) for pair, count in pairs.items() if count})
+    return counted_totals([Counter({Unit(1, *pair): count for pair, count in cells.items()})], cells)
+
+
+def holds(counts, threshold):
+    found = recovery_of(flipped(counts))
+    return found.low < threshold <= found.high
 
 
 def test_decided_already():
-    assert samples_to_decide(pair_totals(*scores(9)), 80.0) == MoreSamples(0, 0, 0)
+    more = samples_to_decide(pair_totals(*scores(9)), 80.0)
+    assert (more.samples(0.5), more.chance(0)) == (0, 1.0)
 
 
-def test_no_number_decides_at_the_threshold_itself():
+def test_at_the_threshold_itself_only_many_more_decide():
     more = samples_to_decide(pair_totals([1.0] * 50, [1.0] * 50), 100.0)
-    assert (more.likely, more.most) == (None, None)
-    # Were the truth as far away as it may be: (2.80 / 1.28)^2 times as many samples.
-    assert more.fewest == pytest.approx(50 * (2.8016 / 1.2816) ** 2 - 50, abs=1)
+    # P(|N(0, f - 1)| > 1.96) = 0.5 at f = 1 + (1.96 / 0.6745)^2.
+    assert more.samples(0.5) == pytest.approx(50 * (1.96 / 0.6745) ** 2, abs=2)
 
 
 def test_identical_answers_decide_below_100_in_the_end():
-    more = samples_to_decide(pair_totals([1.0] * 50, [1.0] * 50), 99.0, power=0.5).likely
-    assert recovery([1.0] * (50 + more), [1.0] * (50 + more)).low == pytest.approx(99.0, abs=0.01)
+    more = samples_to_decide(pair_totals([1.0] * 50, [1.0] * 50), 99.0).samples(0.9)
+    assert recovery([1.0] * (50 + more), [1.0] * (50 + more)).low > 99.0
 
 
-@pytest.mark.parametrize("clusters", [None, ["a", "a"]])
-def test_no_number_decides_without_a_baseline_or_a_second_cluster(clusters):
-    baseline = [0.0, 0.0] if clusters is None else [1.0, 0.0]
-    assert samples_to_decide(pair_totals(baseline, [1.0, 0.0], clusters), 99.0) is None
+@pytest.mark.parametrize(
+    ("clusters", "n"), [(None, 2), (["a", "a"], 2), (None, 29), ([str(at // 2) for at in range(58)], 58)]
+)
+def test_too_few_say_nothing_of_more(clusters, n):
+    half = [1.0, 0.0] * n
+    assert samples_to_decide(pair_totals(half[:n], [1.0] * n, clusters), 99.0) is None
+    assert samples_to_decide(pair_totals([0.0] * 99, [0.0] * 99), 99.0) is None
 
 
 @cache
@@ -143,38 +136,45 @@ def half_lost(n, lost):
     return pair_totals([1.0] * n, [0.0] * lost + [1.0] * (n - lost))
 
 
-def test_growing_every_task_alike_decides_an_average_four_times_in_five():
-    tasks, threshold = [half_lost(4000, 160), half_lost(9000, 90)], 97.2
-    factor = 1 + samples_to_decide_average(tasks, threshold).likely / 13_000
-    rng = np.random.default_rng(7)
-    decided = 0
-    for _ in range(300):
-        sizes = [(round(n * factor), share) for n, share in ((4000, 0.04), (9000, 0.01))]
-        drawn = [half_lost(n, int(rng.binomial(n, share))) for n, share in sizes]
-        decided += average_recovery(drawn).low >= threshold
-    assert decided / 300 == pytest.approx(0.8, abs=0.07)
-
-
 def test_an_average_of_one_task_needs_about_what_the_task_needs():
     one = half_lost(900, 30)
-    likely = samples_to_decide_average([one], 96.0).likely
-    assert likely == pytest.approx(samples_to_decide(one, 96.0).likely, rel=0.25)
+    likely = samples_to_decide_average([one], 96.0).samples(0.8)
+    assert likely == pytest.approx(samples_to_decide(one, 96.0).samples(0.8), rel=0.25)
 
 
-def test_an_average_that_is_decided_needs_no_more_and_one_on_the_threshold_never_has_enough():
+def test_growing_every_task_alike_decides_an_average_as_often_as_it_says():
+    """Two tasks whose shares that are lost lie anywhere about what the threshold allows."""
+    threshold, rng, decided, rows = 97.5, np.random.default_rng(7), [0, 0], 0
+    for lost in rng.uniform(0.005, 0.045, 1500):
+        sizes = (300, 600)
+        first = [int(rng.binomial(n, lost)) for n in sizes]
+        row = [half_lost(n, count) for n, count in zip(sizes, first, strict=True)]
+        found = average_recovery(row)
+        if not found.low < threshold <= found.high:
+            continue
+        rows += 1
+        more = samples_to_decide_average(row, threshold)
+        for at, likely in enumerate((0.5, 0.8)):
+            factor = 1 + more.samples(likely) / sum(sizes)
+            grown = []
+            for n, count in zip(sizes, first, strict=True):
+                extra = round(n * factor) - n
+                grown.append(lost_of(n + extra, count + int(rng.binomial(extra, lost))))
+            late = average_recovery(grown)
+            decided[at] += not late.low < threshold <= late.high
+    assert rows > 400
+    assert decided[0] / rows == pytest.approx(0.5, abs=0.07)
+    assert decided[1] / rows == pytest.approx(0.8, abs=0.07)
+
+
+def lost_of(n, lost):
+    """``half_lost`` without lists."""
+    return flipped((n - lost, lost, 0, 0))
+
+
+def test_an_average_that_is_decided_needs_no_more():
     tasks = [half_lost(400, 16), half_lost(900, 9)]
-    assert samples_to_decide_average(tasks, 90.0) == MoreSamples(0, 0, 0)
-    assert samples_to_decide_average(tasks, average_recovery(tasks).percent).likely is None
+    assert samples_to_decide_average(tasks, 90.0).samples(0.8) == 0
+    assert samples_to_decide_average(tasks, average_recovery(tasks).percent).errors == pytest.approx(0.0, abs=1e-9)
     assert samples_to_decide_average([pair_totals([0.0] * 9, [0.0] * 9)], 99.0) is None
-
-
-@pytest.mark.parametrize("distance", [0.0, 0.01, 0.02])
-def test_the_chance_to_show_a_recovery_is_how_often_it_is_shown(distance):
-    """1,000 comparisons of 2,000 samples at a threshold below the true recovery of 100 %."""
-    chance, n, changed = np.random.default_rng(7), 2000, 0.04
-    worse = chance.binomial(n, changed / 2, 1000)
-    better = chance.binomial(n, changed / 2, 1000)
-    means = 0.8 + (better - worse) / n
-    errors = np.sqrt((worse + better) / n / n)
-    shown = np.mean(means - (1 - distance) * 0.8 >= 1.96 * errors)
-    assert chance_to_show(n, changed**0.5, 0.8, distance) == pytest.approx(shown, abs=0.05)
+    assert samples_to_decide_average([half_lost(900, 9), half_lost(20, 2)], 97.0) is None

@@ -6,6 +6,7 @@ import json
 import random
 import re
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -144,16 +145,16 @@ def test_a_ratio_is_not_rounded_before_it_is_compared(tmp_path, ratio, verdict, 
 
 
 def test_the_smallest_visible_drop_is_not_off_by_a_factor():
-    drop = stats.minimum_detectable_drop(1000, 0.1)
-    assert drop == pytest.approx(2.8016 * (0.1 / 1000) ** 0.5, rel=1e-3)
-    # What the formula promises, tried: a drop of that size is seen about four times in five.
+    drop = stats.visible_drop(stats.guessed(0.7, 0.1), 1000, np.random.default_rng(6))
+    assert drop == pytest.approx(2.8016 * (0.1 / 1000) ** 0.5, rel=0.05)
+    # What it promises, tried: a drop of that size is seen about four times in five.
     chance = random.Random(6)
     down, up = (0.1 + drop) / 2, (0.1 - drop) / 2
     seen = 0
     for _ in range(400):
         draws = [chance.random() for _ in range(1000)]
         lost, won = sum(value < down for value in draws), sum(value > 1 - up for value in draws)
-        seen += (lost - won) / (lost + won) ** 0.5 > 1.645
+        seen += (lost - won) / (lost + won) ** 0.5 > 1.96
     assert 0.72 < seen / 400 < 0.88
 
 
