@@ -93,9 +93,15 @@ def _serving(wanted: Serving) -> tuple[str, list[Finding]]:
 
 
 def _dtype(python: str) -> Finding:
-    """In what the processor's kernels compute a model and its quantizations."""
+    """In what the processor's kernels compute a model and its quantizations, and in what models are served here."""
     found = serve.processor(python)
     detail = f"{found.dtype} suits this processor ({found.kind}): {found.reason}"
+    flags = str(serve.numerics(Serving(python=python, device="cpu")).get("dtype", "auto"))
+    if flags != found.dtype:
+        detail += (
+            f"; `evalkit demo` serves in it, `evalkit run` and `plan` in {flags} as the model card's commands do, unless "
+            f"--serve-arg dtype={found.dtype} says otherwise"
+        )
     return Finding("dtype", "ok", detail)
 
 

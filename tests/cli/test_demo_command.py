@@ -80,3 +80,6 @@ def test_doctor_says_in_what_models_would_be_served(folder, able, dtype):
     (line,) = [line for line in done.out.splitlines() if line.split()[1] == "dtype"]
     assert line.startswith("ok ")
     assert f"{dtype} suits this processor (x86-64 with " in line
+    # What `evalkit plan` prints for the same interpreter is the profile's, and doctor says so.
+    assert "`evalkit run` and `plan` in float16 as the model card's commands do" in line
+    assert f"unless --serve-arg dtype={dtype} says otherwise" in line
