@@ -99,8 +99,8 @@ def _dtype(python: str) -> Finding:
     flags = str(serve.numerics(Serving(python=python, device="cpu")).get("dtype", "auto"))
     if flags != found.dtype:
         detail += (
-            f"; `evalkit demo` serves in it, `evalkit run` and `plan` in {flags} as the model card's commands do, unless "
-            f"--serve-arg dtype={found.dtype} says otherwise"
+            f"; `evalkit demo` serves in it, `evalkit run` and `plan` in {flags} as the model card's commands do, "
+            f"unless --serve-arg dtype={found.dtype} says otherwise"
         )
     return Finding("dtype", "ok", detail)
 
