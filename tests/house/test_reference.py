@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import inspect
 import json
 import re
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import get_args, get_origin, get_type_hints
 import click
 import pytest
 
+import evalkit
 from evalkit.base.errors import ExitCode
 from evalkit.base.types import Task
 from evalkit.cli import COMMANDS, cli
@@ -189,3 +191,22 @@ def test_every_variable_that_evalkit_reads_is_in_the_reference():
     named = {name for text in texts for name in re.findall(r"EVALKIT_[A-Z_]+", text)} - OWN_VARIABLES
     assert named
     assert [name for name in sorted(named) if f"`{name}`" not in said] == []
+
+
+def test_everything_that_import_evalkit_gives_is_in_the_reference():
+    text = page("python.md")
+    for name in set(evalkit.__all__) - {"__version__"}:
+        thing = getattr(evalkit, name)
+        assert f"\n## {name}\n" in text
+        for member in vars(thing) if isinstance(thing, type) else ():
+            public = not member.startswith("_") and not dataclasses.is_dataclass(getattr(thing, member))
+            if public and (callable(vars(thing)[member]) or isinstance(vars(thing)[member], property)):
+                assert f"\n### {name}.{member}\n" in text
+    parameters = inspect.signature(evalkit.compare).parameters
+    assert all(f"- *{parameter}*: " in section(text, "compare") for parameter in parameters)
+
+
+def test_a_method_without_a_docstring_is_an_error(monkeypatch):
+    monkeypatch.setattr(evalkit.Run.rows, "__doc__", None)
+    with pytest.raises(declared.UndocumentedError, match=r"Run\.rows"):
+        BLOCKS["public"]()

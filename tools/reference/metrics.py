@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-
 from evalkit.tasks import metrics
-from reference.declared import UndocumentedError
+from reference.docstrings import markdown
 
 
 def text() -> str:
@@ -14,20 +12,4 @@ def text() -> str:
     Raises:
         UndocumentedError: A metric has no docstring.
     """
-    return "\n\n".join(_section(name) for name in metrics.METRICS)
-
-
-def _section(name: str) -> str:
-    text = inspect.getdoc(metrics.METRICS[name])
-    if not text:
-        raise UndocumentedError(f"metric {name}: give its function a docstring")
-    said, _, arguments = text.partition("\nArgs:\n")
-    parts = [f"## {name}", said.replace("``", "`").strip()]
-    if arguments:
-        parts.append("\n".join(_argument(line) for line in arguments.splitlines() if line.strip()))
-    return "\n\n".join(parts)
-
-
-def _argument(line: str) -> str:
-    name, _, meaning = line.strip().partition(": ")
-    return f"- *{name}*: {meaning.replace('``', '`')}"
+    return "\n\n".join(f"## {name}\n\n{markdown(one, f'metric {name}')}" for name, one in metrics.METRICS.items())
