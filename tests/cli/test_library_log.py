@@ -70,9 +70,9 @@ def test_a_log_that_cannot_be_written_is_no_fault(tmp_path, capsys):
 
 
 PLANNED = """
-import evalkit.outlook
-from evalkit.errors import DataError
-from evalkit.events import Stage
+import evalkit.runs.preview
+from evalkit.base.errors import DataError
+from evalkit.base.events import Stage
 def outlook(settled, say, discordance):
     say(Stage("looking"))
     noise()
@@ -105,7 +105,7 @@ def test_libraries_that_say_nothing_leave_no_log_and_no_folder(tmp_path):
 
 
 def test_a_command_without_a_run_folder_has_its_libraries_speak_into_the_users_log(tmp_path):
-    code = "import evalkit.records.history\nevalkit.history.past_runs = lambda folder: noise() or []"
+    code = "import evalkit.records.history\nevalkit.records.history.past_runs = lambda folder: noise() or []"
     ended = spoken(code, "history", "--json", cwd=tmp_path)
     assert (ended.stderr, json.loads(ended.stdout)) == ("", {"lines": []})
     logged = (tmp_path / "state" / "evalkit" / "log" / FILE).read_text()
@@ -120,8 +120,8 @@ def test_what_is_said_while_the_process_ends_goes_to_the_log_too(tmp_path):
 
 def test_the_demonstration_speaks_json_from_its_first_line(tmp_path):
     code = """
-import evalkit.tools
-from evalkit.errors import InfrastructureError
+import evalkit.serve.tools
+from evalkit.base.errors import InfrastructureError
 def interpreter(*_):
     noise()
     raise InfrastructureError("no vLLM", fix="make one")

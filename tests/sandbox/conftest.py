@@ -24,7 +24,7 @@ NOBODY = 65534
 KINDS = {"namespaces": Namespaces, "bubblewrap": Bubblewrap, "none": Unprotected}
 SERVE = """
 import pickle, sys
-from evalkit.errors import SandboxError
+from evalkit.base.errors import SandboxError
 from evalkit.sandbox.kinds import Bubblewrap, Namespaces, Unprotected
 kinds = {kind.name: kind for kind in (Bubblewrap(), Namespaces(), Unprotected())}
 while True:

@@ -12,7 +12,7 @@ from evalkit.sandbox import Limits
 from evalkit.sandbox.kinds import Namespaces
 
 REFUSING = """
-from evalkit.errors import SandboxError
+from evalkit.base.errors import SandboxError
 from evalkit.sandbox import Limits, available, find, guard
 guard._give_up_rights("none")  # from here on the kernel refuses this process new namespaces
 print([works for _, works, _ in available()])

@@ -344,8 +344,8 @@ def test_a_start_can_be_given_up_from_another_thread(serving, model, tmp_path):
 USER = textwrap.dedent("""
     import json, sys, time
     from pathlib import Path
-    from evalkit.server import Server, Serving
-    from evalkit.types import Model
+    from evalkit.serve import Server, Serving
+    from evalkit.base.types import Model
     serving = Serving(command=tuple(json.loads(sys.argv[1])), device="cpu", stop_patience_s=30)
     with Server(serving, Model("tiny", "x", "y"), Path(sys.argv[2])) as server:
         print("ready", server.pid, flush=True)

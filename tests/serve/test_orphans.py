@@ -17,8 +17,8 @@ from evalkit.serve.process import MARK, new_mark, spawn
 SCRIPT = textwrap.dedent("""
     import json, sys, time
     from pathlib import Path
-    from evalkit.server import Server, Serving
-    from evalkit.types import Model
+    from evalkit.serve import Server, Serving
+    from evalkit.base.types import Model
     serving = Serving(command=tuple(json.loads(sys.argv[1])), device="cpu")
     with Server(serving, Model("tiny", "x", "y"), Path(sys.argv[2])) as server:
         print(server.pid, flush=True)

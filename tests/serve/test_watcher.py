@@ -18,8 +18,8 @@ from evalkit.serve.process import MARK
 SCRIPT = textwrap.dedent("""
     import json, os, sys, time
     from pathlib import Path
-    from evalkit.server import Server, Serving
-    from evalkit.types import Model
+    from evalkit.serve import Server, Serving
+    from evalkit.base.types import Model
     serving = Serving(command=tuple(json.loads(sys.argv[1])), device="cpu")
     say = lambda state, detail: print(state, flush=True)
     with Server(serving, Model("tiny", "x", "y"), Path(sys.argv[2]), say) as server:

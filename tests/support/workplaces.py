@@ -156,7 +156,7 @@ def fitted_out(folder):
     (tasks / "charts.toml").write_text(CHARTQA)
     write_parquet(tasks / "pages.parquet", pages(40))
     write_parquet(tasks / "charts.parquet", charts(30))
-    (folder / "cache/evalkit").mkdir(parents=True)
+    (folder / "cache/evalkit").mkdir(parents=True, exist_ok=True)
     (folder / "cache/evalkit/processors").symlink_to(processors())
     env = {key: value for key, value in os.environ.items() if not key.startswith(("EVALKIT_", "VLLM_"))}
     env |= {

@@ -243,8 +243,8 @@ def hub():
 
 ASK = """
 import json, sys
-from evalkit import environment
-from evalkit.errors import EvalkitError
+from evalkit.serve import environment
+from evalkit.base.errors import EvalkitError
 for name, revision in json.loads(sys.argv[1]):
     try:
         print(json.dumps(["found", environment.model(name, "m", revision).digest, ""]))
