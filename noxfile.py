@@ -119,7 +119,9 @@ def bench(session: nox.Session) -> None:
         chosen, words = words[:1], words[1:]
     for name in chosen:
         session.install("-e", _BENCHES[name])
-        session.run("python", f"tests/bench/bench_{name}.py", *words, env=_KEEP_BYTECODE)
+        session.run(
+            "python", f"tests/bench/bench_{name}.py", *words, env={**_KEEP_BYTECODE, "PYTHONPATH": "tests:tools"}
+        )
 
 
 @nox.session
@@ -142,6 +144,7 @@ def demo_candidate(session: nox.Session) -> None:
     # An environment without vLLM: llm-compressor pins another release of compressed-tensors.
     session.install("llmcompressor==0.14.*", "torchvision", "pyarrow")
     session.run(
-        *("python", "-m", "evalkit.demo.train.quantize"),
+        *("python", "-m", "demo_model.quantize"),
         *("evalkit/demo/models/baseline", "build/demo-candidate", *session.posargs),
+        env={"PYTHONPATH": "tools"},
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evalkit.demo.train import heldout
+from evalkit.demo.questions import heldout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from evalkit.base.types import Json
-    from evalkit.demo.train.heldout import Asked
+    from evalkit.demo.questions.heldout import Asked
 
 TASKS: Final = ("mmmu", "vqav2", "docvqa", "chartqa", "mathvista")
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evalkit.demo.train import heldout, programs
-from evalkit.demo.train.scenes import stream
+from evalkit.demo.questions import heldout, programs
+from evalkit.demo.questions.scenes import stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from evalkit.demo.train.mmlu import Quiz
+    from evalkit.demo.questions.mmlu import Quiz
 
 _QUIZ = pa.schema(
     [("question", pa.string()), ("subject", pa.string()), ("choices", pa.list_(pa.string())), ("answer", pa.int64())]

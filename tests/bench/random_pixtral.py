@@ -2,9 +2,9 @@
 
 ::
 
-    python tests/bench/random_pixtral.py FOLDER                  # bfloat16, 25 GB
-    python tests/bench/random_pixtral.py FOLDER --dtype float16 --w8a8 FOLDER2   # and the same model in 8 bits, 14 GB
-    python tests/bench/random_pixtral.py FOLDER --layers 2       # fewer layers, for a machine without a GPU
+    PYTHONPATH=tools python tests/bench/random_pixtral.py FOLDER                  # bfloat16, 25 GB
+    PYTHONPATH=tools python tests/bench/random_pixtral.py FOLDER --dtype float16 --w8a8 FOLDER2   # and in 8 bits, 14 GB
+    PYTHONPATH=tools python tests/bench/random_pixtral.py FOLDER --layers 2       # small, for a machine without a GPU
 
 It needs torch and transformers 5.12 or newer. vLLM 0.26 and 0.32 load what it writes as it is. The 8-bit model is the
 first one's language layers rounded to the nearest of 255 steps a row (W8A8, no calibration), in the layout of
@@ -23,8 +23,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import LlavaConfig, LlavaForConditionalGeneration
 
-from evalkit.demo.tiny import make
-from evalkit.demo.train.export import config, loadable
+from demo_model.export import config, loadable
+from demo_model.tiny import make
 
 if TYPE_CHECKING:
     from torch import Tensor

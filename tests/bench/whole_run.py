@@ -1,6 +1,6 @@
 """The main job on a GPU machine without a network, whole: models, rows, plan, two runs, and what each took.
 
-``python tests/bench/whole_run.py FOLDER [--rows 300]`` writes a 12.7 B model of Pixtral's architecture with random
+``PYTHONPATH=tools python tests/bench/whole_run.py FOLDER [--rows 300]`` writes a 12.7 B model of Pixtral's architecture with random
 weights and its W8A8 rounding (``random_pixtral.py``), rows of real size for the seven tasks (``card_rows.py``), then
 lets ``evalkit plan`` and ``evalkit run`` compare the two: once with the throughput profile, a noise floor and a policy,
 once with the published profile and fewer samples. A step that is done is not done again. ``FOLDER/measured.jsonl`` has

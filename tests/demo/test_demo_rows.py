@@ -11,7 +11,7 @@ from PIL import Image
 from evalkit.base.types import Text
 from evalkit.client import chat
 from evalkit.demo import rows
-from evalkit.demo.train import heldout
+from evalkit.demo.questions import heldout
 from evalkit.tasks import images, registry
 from evalkit.tasks.benchmarks import BENCHMARKS
 from evalkit.tasks.rows import open_rows
@@ -48,7 +48,7 @@ def test_every_row_becomes_a_question_that_can_be_sent(written, name):
 
 @pytest.mark.parametrize("name", rows.TASKS)
 def test_a_task_asks_as_the_model_of_the_demo_is_taught(name):
-    assert task_of(name).prompt == import_module(f"evalkit.demo.train.{MODULES[name]}").PROMPT
+    assert task_of(name).prompt == import_module(f"evalkit.demo.questions.{MODULES[name]}").PROMPT
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import pytest
 
 from evalkit import harnesses
 from evalkit.demo import texts
-from evalkit.demo.train import heldout, mmlu, programs
-from evalkit.demo.train.scenes import split_of, stream
+from evalkit.demo.questions import heldout, mmlu, programs
+from evalkit.demo.questions.scenes import split_of, stream
 from evalkit.tasks import registry
 
 PROBLEMS, ATTEMPTS = 40, 10

@@ -9,7 +9,7 @@ from evalplus import sanitize as theirs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit.demo.train import heldout
+from evalkit.demo.questions import heldout
 from evalkit.harnesses.evalplus.extract import SanitizeError, longest_valid, sanitize
 
 PIECES = [

@@ -25,7 +25,7 @@ KEPT = {
     "tasks": "evalkit/resources/tasks",
     "reports": "evalkit/resources/reports",
     "evalkit/demo/models": "evalkit/demo/models",
-    "evalkit/demo/train": "evalkit/demo/train",
+    "evalkit/demo/questions": "evalkit/demo/questions",
     "evalkit/harnesses": "evalkit/harnesses",
 }
 """Folders of the repository and their places in the wheel."""

@@ -6,7 +6,7 @@ import json
 import random
 
 from evalkit.base.types import Dataset, Decoding, Task
-from evalkit.demo.train import heldout, programs
+from evalkit.demo.questions import heldout, programs
 from evalkit.harnesses.evalplus.harness import EvalPlus
 
 

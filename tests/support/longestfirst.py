@@ -17,9 +17,7 @@ REAL_VLLM, TRANSFORMERS = "real vLLM", "transformers"
 TOGETHER = {
     **dict.fromkeys(("test_evalplus_session.py", "test_lm_eval_vllm.py", "test_real_vllm.py"), REAL_VLLM),
     # Importing it takes ten seconds, once in a process.
-    **dict.fromkeys(
-        ("test_lm_eval_tokens.py", "test_tiny.py", "test_train_agree.py", "test_train_model.py"), TRANSFORMERS
-    ),
+    **dict.fromkeys(("test_lm_eval_tokens.py", "test_tiny.py", "test_agree.py", "test_model.py"), TRANSFORMERS),
 }
 """Files that one worker gets together, by name, which is unique here: a folder that moves changes nothing."""
 SECONDS = {

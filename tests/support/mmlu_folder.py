@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalkit.base.types import Dataset, Decoding, Task
-from evalkit.demo.train.heldout import quizzes
+from evalkit.demo.questions.heldout import quizzes
 
 THREE = ("astronomy", "sociology", "philosophy")
 

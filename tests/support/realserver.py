@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from evalkit.base.types import Model
 from evalkit.client.control import served_models
 from evalkit.config.run_config import Serving
-from evalkit.demo import tiny
 from evalkit.harnesses.harness import Served
 from evalkit.serve import Server
 
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 @contextmanager
 def tiny_model(folder: Path) -> Iterator[Served]:
     """A random model of Pixtral's architecture, served until the block ends; its source is the checkpoint's folder."""
+    from demo_model import tiny
+
     tiny.make(folder / "model", seed=3)
     model = Model("tiny", str(folder / "model"), "0" * 64)
     serving = Serving(

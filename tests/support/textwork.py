@@ -9,8 +9,8 @@ from statistics import fmean
 from tokenizers import Tokenizer
 
 import evalkit
-from evalkit.demo.train import heldout, programs
-from evalkit.demo.train.scenes import stream
+from evalkit.demo.questions import heldout, programs
+from evalkit.demo.questions.scenes import stream
 from support import text_servers
 from support.workplaces import write_parquet
 

@@ -1,0 +1,1 @@
+"""The demonstration's questions: drawn by code from a seed, with their pictures, for every task."""

@@ -1,0 +1,3 @@
+from support.coders import coder, tokenizer_file
+
+__all__ = ["coder", "tokenizer_file"]
