@@ -105,6 +105,7 @@ _BENCHES = {
     "client": ".[test]",
     "mmlu": ".[cpu,test]",
     "view": ".[test]",
+    "audit": ".[test]",
     "demo": ".[cpu]",
     "humaneval": ".[test]",
 }

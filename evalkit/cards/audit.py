@@ -11,7 +11,7 @@ from evalkit.cards.causes import Repair, mistake, repair
 from evalkit.cards.checks.claims import claim_figures
 from evalkit.cards.checks.costs import Saving, reductions, savings
 from evalkit.cards.checks.counts import Count, impossible, possible
-from evalkit.cards.checks.figure import Figure, Finding, Ref, doubt, judge
+from evalkit.cards.checks.figure import Figure, Finding, Ref, Spot, doubt, judge
 from evalkit.cards.checks.noise import Noise, noise
 from evalkit.cards.checks.prices import Price, pricing
 from evalkit.cards.checks.scopes import settled
@@ -101,10 +101,10 @@ def _alone(tables: Sequence[AccuracyTable], by_table: Sequence[Sequence[Figure]]
     """Scores that no checked figure rests on."""
     for table, figures in zip(tables, by_table, strict=True):
         used = {spot for figure in figures for one in figure.expected for spot in one.uses}
-        own = {figure.own for figure in figures if figure.own is not None}
+        seen = used | {figure.own for figure in figures if figure.own is not None}
         for at, row in enumerate(table.rows):
             for model, score in enumerate(row.scores):
-                if score is None or any((spot.row, spot.model) == (at, model) for spot in used | own):
+                if score is None or Spot(at, model) in seen:
                     continue
                 name = (row.name, table.models[model]) if not table.turned else (table.models[model], row.label)
                 yield Unchecked(table.place, *name, score.text, ALONE)

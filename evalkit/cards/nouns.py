@@ -74,6 +74,8 @@ class AccuracyTable:
     rows: tuple[AccuracyRow, ...]
     turned: bool = False
     """Whether models were rows and tasks columns."""
+    metrics: bool = False
+    """Whether what stands for models are metrics of one model."""
     named: bool = False
     """Whether the models' names, not their order, say which is the baseline."""
 

@@ -46,7 +46,8 @@ class _Reading:
         speed = speed_table(sheet, leftovers)
         if accuracy is not None:
             self.accuracy.append(accuracy)
-        if speed is not None and (accuracy is None or any(row.speedups for row in speed.rows)):
+        across = accuracy is not None and any(one.kind == "speedup" for row in accuracy.rows for one in row.stated)
+        if speed is not None and not across and (accuracy is None or any(row.speedups for row in speed.rows)):
             self.speeds.append(speed)
         self.unchecked += leftovers.found
         if accuracy is None and speed is None:

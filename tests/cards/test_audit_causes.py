@@ -231,3 +231,78 @@ def test_an_inverse_column_of_unknown_models_is_a_formula_with_a_name():
     found = audit(card("| Task | one | other | Recovery |\n|---|---|---|---|\n" + rows))
     assert found.findings == ()
     assert found.notices == ("table 1 (line 1): 2 recoveries are baseline / candidate",)
+
+
+def written(head, *rows):
+    """A table of pipes from lines without their outer pipes."""
+    return (
+        "\n".join([head, "|".join("---" for _ in head.split("|")), *rows]).replace("\n", " |\n| ").join(["| ", " |\n"])
+    )
+
+
+OTHERS = {
+    "right answers of questions beside a score": (
+        written(
+            "Subject | Base | Base-4bit | Change",
+            "Algebra | 55.0 (11/20) | 50.0 (10/20) | -5.0",
+            "Biology | 80.0 (16/20) | 80.0 (16/20) | 0.0",
+        ),
+        ("50.0 (10/20)", "50.0 (9/20)"),
+    ),
+    "differences in points and in percent": (
+        written(
+            "Category | BF16 | NVFP4 | Δ abs | Δ rel",
+            "Code | 61.2 | 60.1 | -1.1 | -1.8%",
+            "Math | 80.0 | 79.2 | -0.8 | -1.0%",
+            "Chat | 8.92 | 8.85 | -0.07 | -0.8%",
+        ),
+        ("-1.0%", "-1.9%"),
+    ),
+    "rates of two models beside each other": (
+        written("Batch | BF16 (tok/s) | FP8 (tok/s) | Speedup", "1 | 45.1 | 71.2 | 1.58x", "8 | 310 | 480 | 1.55x"),
+        ("1.55x", "1.65x"),
+    ),
+    "a speedup of the column before it": (
+        written(
+            "GPU | Model | Prefill (tok/s) | Decode (tok/s) | Speed-up (decode) | Memory",
+            "L4 | base | 5000 | 60.0 | 1.0x | 16.1 GB",
+            "L4 | AWQ | 4800 | 150.0 | 2.5x | 5.7 GB",
+        ),
+        ("2.5x", "2.9x"),
+    ),
+    "an average weighted by the numbers in the headings": (
+        written("Model | Avg (6) | Retrieval (4) | STS (2)", "a | 60.00 | 50.00 | 80.00", "b | 61.00 | 51.00 | 81.00"),
+        ("61.00", "62.00"),
+    ),
+    "an overall score without a rating": (
+        written(
+            "Task | base | base-FP8 | Recovery",
+            "MuSR | 60.0 | 57.0 | 95.0",
+            "Elo | 1200 | 1180 | ",
+            "DROP | 70.0 | 69.0 | 98.6",
+            "Overall | 65.0 | 63.0 | 96.9",
+        ),
+        ("96.9", "95.9"),
+    ),
+    "an average alone": (
+        written("Model | Average score | Recovery", "Nova BF16 | 70.0 | 100%", "Nova FP8 | 69.6 | 99.4%"),
+        ("99.4%", "99.9%"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "planted"), OTHERS.values(), ids=OTHERS)
+def test_other_tables_follow_and_a_planted_figure_is_found(text, planted):
+    honest = audit(card(text))
+    assert (honest.findings, honest.doubts) == ((), ())
+    assert honest.checked > 0
+    assert planted[0] in text
+    assert len(audit(card(text.replace(*planted))).findings) == 1
+
+
+def test_a_column_that_is_compared_with_none_does_not_alarm():
+    head = "| Task | acme/Nova | acme/Nova-FP8 | Recovery | Experts |\n|---|---|---|---|---|\n"
+    rows = "| MuSR | 60.0 | 57.0 | 95.0 | 88.0 |\n| DROP | 70.0 | 69.0 | 98.6 | 91.0 |\n"
+    found = audit(card(head + rows + "| Average | 65.0 | 63.0 | 96.9 | 71.0 |\n"))
+    assert found.findings == ()
+    assert "71.0" in {one.printed for one in found.unchecked}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from evalkit.cards.checks.counts import counts
 from evalkit.cards.checks.figure import Ref, Spot
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from evalkit.cards.checks.figure import Figure
     from evalkit.cards.nouns import AccuracyRow, AccuracyTable
 
+_Key: TypeAlias = tuple[str, str, str]
 _MOST_CELLS = 40
 _MOST_ROWS = 60
 _MOST_VALUES = 12
+_MOST_STEPS = 200
+"""Values that are looked at for one that is a count of right answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +52,25 @@ def repair(table: AccuracyTable, wrong: Sequence[Figure]) -> Repair | None:
     spots += [figure.own for figure in wrong if figure.own is not None and figure.own not in spots]
     # A score that explains them all takes part in all of them, as itself or as what they rest on.
     shared = [spot for spot in spots if all(_takes_part(spot, figure) for figure in wrong)]
-    found = [one for spot in shared[:_MOST_CELLS] if (one := _changed(table, spot, wrong)) is not None]
+    before = _failing(table)
+    found = [one for spot in shared[:_MOST_CELLS] if (one := _changed(table, spot, wrong, before)) is not None]
     if len(found) == 1:
         return found[0]
-    return _swapped(table, wrong) if not found else None
+    return _swapped(table, wrong, before) if not found else None
 
 
 def _takes_part(spot: Spot, figure: Figure) -> bool:
     return figure.own == spot or any(spot in one.uses for one in figure.expected)
 
 
-def _changed(table: AccuracyTable, spot: Spot, wrong: Sequence[Figure]) -> Repair | None:
+def _changed(table: AccuracyTable, spot: Spot, wrong: Sequence[Figure], before: frozenset[_Key]) -> Repair | None:
     row = table.rows[spot.row]
     printed = row.scores[spot.model]
     if printed is None:
         return None
-    before = _failing(table)
     for value in _values(table, spot, printed, wrong):
-        if _failing(_with(table, spot, value)) < before and len(_failing(_with(table, spot, value))) == len(
-            before
-        ) - len(wrong):
+        after = _failing(_with(table, spot, value))
+        if after < before and len(after) == len(before) - len(wrong):
             tally = counts(row, spot.model, value)
             count = tally.possible[0] if tally and len(tally.possible) == 1 else None
             name = (row.name, table.models[spot.model])
@@ -78,7 +80,7 @@ def _changed(table: AccuracyTable, spot: Spot, wrong: Sequence[Figure]) -> Repai
     return None
 
 
-def _failing(table: AccuracyTable) -> frozenset[tuple[str, str, str]]:
+def _failing(table: AccuracyTable) -> frozenset[_Key]:
     return frozenset(
         (one.row, one.column, one.printed.text) for one in table_figures(table) if one.expected and not one.follows
     )
@@ -101,7 +103,7 @@ def _values(table: AccuracyTable, spot: Spot, printed: Printed, wrong: Sequence[
         return
     unit = 2 * printed.half_unit
     first = -(-low // unit)
-    some = [first + step for step in range(int(min((high - low) // unit + 1, 4000)))]
+    some = [first + step for step in range(int(min((high - low) // unit + 1, _MOST_STEPS)))]
     some = some or [round((low + high) / 2 / unit)]
     values = [printed.with_value(unit * step) for step in some]
     middle = (low + high) / 2
@@ -160,9 +162,8 @@ def _by_ratio(table: AccuracyTable, spot: Spot, figure: Figure, printed: Printed
     return Range(total * factors[0] - total + printed.value - slack, total * factors[1] - total + printed.value + slack)
 
 
-def _swapped(table: AccuracyTable, wrong: Sequence[Figure]) -> Repair | None:
+def _swapped(table: AccuracyTable, wrong: Sequence[Figure], before: frozenset[_Key]) -> Repair | None:
     """Two scores of one row that changed places."""
-    before = _failing(table)
     rows = {spot.row for figure in wrong for one in figure.expected for spot in one.uses}
     for at in sorted(rows)[:_MOST_CELLS]:
         row = table.rows[at]
@@ -171,7 +172,8 @@ def _swapped(table: AccuracyTable, wrong: Sequence[Figure]) -> Repair | None:
             if one is None or other is None or one.value == other.value:
                 continue
             moved = _with(_with(table, Spot(at, base), other), Spot(at, model), one)
-            if len(_failing(moved)) == len(before) - len(wrong) and _failing(moved) < before:
+            after = _failing(moved)
+            if after < before and len(after) == len(before) - len(wrong):
                 refs = (Ref(row.name, table.models[base], one.text), Ref(row.name, table.models[model], other.text))
                 return Repair(
                     table.place, row.name, table.models[model], other.text, one.text, None, None, len(wrong), refs

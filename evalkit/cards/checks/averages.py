@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 INCOMPLETE = "a row of the average has no score"
 OF_NOTHING = "no row is there that it could be an average of"
+UNKNOWN_COLUMN = "it is not clear what the column holds: it is compared with none, and its average does not follow"
 UNKNOWN_ROWS = "no choice of rows gives the printed averages"
 
 
@@ -87,10 +88,22 @@ def _average(table: AccuracyTable, at: int, model: int, scope: Scope | None, *, 
         names = " and ".join(table.rows[one].label for one in scope.left_out)
         remark = f"; it is the mean of the rows without {names}"
     found = (expected,) if expected is not None else ()
+    lacks = UNKNOWN_COLUMN if found else INCOMPLETE
+    if found and table.named and not table.turned and model not in _compared(table) and not _fits(found, printed):
+        found = ()
     others = _other_columns(table, at, model, scope)
     return Figure(
-        "average", table.place, *place, printed, found, "" if found else INCOMPLETE, remark, own=spot, neighbours=others
+        "average", table.place, *place, printed, found, "" if found else lacks, remark, own=spot, neighbours=others
     )
+
+
+def _compared(table: AccuracyTable) -> set[int]:
+    """The models that are compared with another."""
+    return {model for pair in table.pairs for model in pair}
+
+
+def _fits(expected: Sequence[Expected], printed: Printed) -> bool:
+    return any(one.range.overlaps(printed.range) for one in expected)
 
 
 def _other_columns(table: AccuracyTable, at: int, model: int, scope: Scope) -> tuple[Ref, ...]:

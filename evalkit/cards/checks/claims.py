@@ -86,7 +86,7 @@ def _ratios(card: Card) -> Iterator[tuple[Fraction, Range]]:
     for table in card.speeds:
         for row, base in with_baselines(table):
             yield from ((figure.value, figure.range) for _, _, figure in row.speedups)
-            found = [ratio(table, row, base, at) for at in range(len(table.measures)) if row is not base]
+            found = [ratio(table, row, base, at) for at in range(len(table.measures)) if base and row is not base]
             yield from (one for one in found if one is not None)
     for cost in card.costs:
         yield from cost_ratios(cost)

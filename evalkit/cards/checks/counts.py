@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, floor
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ class Counts:
 
     n: int
     source: str
-    possible: tuple[int, ...]
+    possible: range
     """The counts of right answers among ``n`` that print as the score does; of one run."""
     seeds: int
     """The fewest runs of which the score can be the mean; 0 where no number that was tried can."""
@@ -51,8 +52,12 @@ def counts(row: AccuracyRow, model: int, printed: Printed) -> Counts | None:
     if repeats is None or size is None or row.kind != "task" or row.better == "lower":
         return None
     told = row.n(model)
-    n = told or size.n
     source = "the card" if told else f"{size.source}: {size.n:,} {size.what}"
+    return _counted(told or size.n, repeats, source, printed)
+
+
+@lru_cache(maxsize=8192)
+def _counted(n: int, repeats: tuple[int, ...], source: str, printed: Printed) -> Counts | None:
     whole = 100 if printed.value > Fraction(3, 2) or printed.percent else 1
     if not 0 <= printed.value <= whole:
         return None
@@ -62,7 +67,7 @@ def counts(row: AccuracyRow, model: int, printed: Printed) -> Counts | None:
     nearest = tuple((f"{float(Fraction(whole * k, n)):.{printed.decimals}f}", k) for k in (below, below + 1) if k <= n)
     above = Range(printed.value, printed.value + 2 * printed.half_unit)
     cut = next(iter(_among(above, n, whole)), None) if not found else None
-    return Counts(n, source, tuple(found), seeds, nearest, cut)
+    return Counts(n, source, found, seeds, nearest, cut)
 
 
 def _among(bounds: Range, n: int, whole: int) -> range:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from evalkit.base.printable import counted
 from evalkit.cards.checks.figure import Expected, Ref, Spot
 from evalkit.cards.figures import Range, mean, mean_range
-from evalkit.cards.roles.averages import average_in
+from evalkit.cards.roles.averages import average_in, is_overall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -93,20 +93,22 @@ def _variants(table: AccuracyTable, found: Sequence[Scope]) -> Iterator[Scope]:
     """Readings without the rows of another kind, and weighted ones where the table has weights."""
     for scope in found:
         rows = [table.rows[at] for at in scope.members]
-        kept = tuple(
-            at for at, row in zip(scope.members, rows, strict=True) if row.better != "lower" and not _large(row)
-        )
-        if kept and kept != scope.members:
-            yield Scope(kept)
+        alike = [row.better != "lower" and not _on_another_scale(row) for row in rows]
+        stated = [bool(row.stated) for row in rows]
+        for keep in (alike, stated, [one and other for one, other in zip(alike, stated, strict=True)]):
+            kept = tuple(at for at, kind in zip(scope.members, keep, strict=True) if kind)
+            if kept and kept != scope.members:
+                yield Scope(kept)
         for weights in ([row.n(0) for row in rows], [row.weight for row in rows]):
             whole = [weight for weight in weights if weight]
             if len(whole) == len(rows) > 1 and len(set(whole)) > 1:
                 yield Scope(scope.members, tuple(whole))
 
 
-def _large(row: AccuracyRow) -> bool:
-    """Whether a row has scores above 100, as ratings and points have."""
-    return any(one is not None and one.value > 100 for one in row.scores)
+def _on_another_scale(row: AccuracyRow) -> bool:
+    """Whether a row has ratings: scores above 100, or between 1 and 10 throughout, as judges give them."""
+    scores = [one.value for one in row.scores if one is not None]
+    return any(value > 100 for value in scores) or all(1 < value <= 10 for value in scores)
 
 
 def _named(table: AccuracyTable, at: int, tasks: Sequence[int]) -> list[int]:
@@ -165,9 +167,22 @@ def settled(table: AccuracyTable) -> AccuracyTable:
             continue
         now = replace(table, rows=tuple(rows))
         least = 1 if average_in(row.label) == "yes" else 2
-        fits = any(len(scope.members) >= least and scope.explains(now, at) for scope in scopes(now, at))
-        rows[at] = replace(row, sure=True) if fits else replace(row, kind="task")
+        fits = any(len(scope.members) >= least and _mostly_explains(scope, now, at) for scope in scopes(now, at))
+        rows[at] = replace(row, sure=True) if fits else replace(row, kind="other" if is_overall(row.label) else "task")
     return replace(table, rows=tuple(rows))
+
+
+def _mostly_explains(scope: Scope, table: AccuracyTable, at: int) -> bool:
+    """Whether more than half of the printed averages follow, without columns that have one figure throughout."""
+    varied = [
+        model
+        for model, printed in enumerate(table.rows[at].scores)
+        if printed
+        and len({score.value for one in scope.members if (score := table.rows[one].scores[model])} | {printed.value})
+        > 1
+    ]
+    models = varied or [model for model, printed in enumerate(table.rows[at].scores) if printed]
+    return 2 * sum(scope.fits(table, at, model) for model in models) > len(models)
 
 
 def mean_of(ranges: Sequence[tuple[Fraction, Range]]) -> tuple[Fraction, Range]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from evalkit.cards.nouns import SpeedRow, SpeedTable
 
 _UNCLEAR = "no reading of the table gives its speedups"
+_NO_BASELINE = "no baseline in its setting"
 _MISSING = "a figure is missing that it rests on"
 
 
@@ -43,6 +44,9 @@ def speedup_figures(table: SpeedTable) -> Iterator[Figure]:
     by_heading: defaultdict[str, list[_Stated]] = defaultdict(list)
     for row, base in with_baselines(table):
         for heading, place, printed in row.speedups:
+            if base is None:
+                yield Figure("speedup", table.place, row.name, heading, printed, (), _NO_BASELINE)
+                continue
             readings = tuple(_readings(table, row, base, place))
             without = tuple(_without_one(table, row, base))
             by_heading[f"{heading} {place}"].append(_Stated(row, heading, printed, readings, without))
@@ -69,16 +73,16 @@ def _fits(one: _Stated, number: int) -> bool:
     return reading is not None and reading.range.overlaps(one.printed.range)
 
 
-def with_baselines(table: SpeedTable) -> Iterator[tuple[SpeedRow, SpeedRow]]:
-    """Each row with the baseline of its setting: named as one, the only one without a speedup, or the first."""
+def with_baselines(table: SpeedTable) -> Iterator[tuple[SpeedRow, SpeedRow | None]]:
+    """Each row with the baseline of its setting: named as one, without a speedup, or with one of 1; None without."""
     by_setting: defaultdict[str, list[SpeedRow]] = defaultdict(list)
     for row in table.rows:
         by_setting[row.setting].append(row)
     for rows in by_setting.values():
-        bare = [row for row in rows if not row.speedups]
+        bare = [row for row in rows if all(figure.value == 1 for _, _, figure in row.speedups)]
         told = [row for row in rows if whole(row.model)]
-        base = told[0] if len(told) == 1 else bare[0] if len(bare) == 1 else rows[0]
-        yield from ((row, base) for row in rows)
+        base = told[0] if len(told) == 1 else bare[0] if bare else None
+        yield from ((row, base if len(rows) > 1 else None) for row in rows)
 
 
 def ratio(table: SpeedTable, row: SpeedRow, base: SpeedRow, at: int) -> tuple[Fraction, Range] | None:

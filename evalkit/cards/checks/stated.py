@@ -58,10 +58,9 @@ def stated_figures(table: AccuracyTable) -> Iterator[Figure]:
         for one in row.stated:
             if row.kind in {"task", "other"} or (row.kind == "average" and one.kind != "recovery"):
                 columns[one.kind, one.column, at if table.turned else one.model].append(_Entry(at, row, one))
+    yield from _runs(table, [entry for entries in columns.values() for entry in entries if entry.one.parts])
     for (kind, _, _), entries in columns.items():
-        runs = [entry for entry in entries if entry.one.parts]
         rest = [entry for entry in entries if not entry.one.parts]
-        yield from _runs(table, runs)
         if kind == "recovery":
             yield from _recoveries(table, rest)
         elif kind == "difference":
@@ -78,6 +77,10 @@ def stated_figures(table: AccuracyTable) -> Iterator[Figure]:
 def _recoveries(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:
     """The recoveries of one column: rows where lower is better apart from the others."""
     unit = recovery_unit([entry.one.printed for entry in entries])
+    if all(_item(table, entry, (PLAIN,), unit).fits(0) for entry in entries) and not _lower_is_better(entries):
+        # Nothing else has to be tried where every figure follows by the usual formula.
+        yield from (_figure(table, entry, _item(table, entry, (PLAIN,), unit), (0,), NO_SCORE) for entry in entries)
+        return
     entries = _rebased(table, entries, unit)
     lower = [entry for entry in entries if entry.row.better == "lower"]
     other = [entry for entry in entries if entry.row.kind == "other" and entry not in lower]
@@ -90,18 +93,25 @@ def _recoveries(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Fig
         yield _figure(table, entry, item, range(len(RECOVERIES)) if fits else (), _QUANTITY)
 
 
+def _lower_is_better(entries: Sequence[_Entry]) -> bool:
+    return any(entry.row.better == "lower" for entry in entries)
+
+
 def _lower(table: AccuracyTable, entries: Sequence[_Entry], unit: int) -> Iterator[Figure]:
     """Where lower is better each of the three formulas is in use; two figures that agree on one settle it."""
     formulas = (INVERSE, LEFT, PLAIN)
     items = [_item(table, entry, formulas, unit) for entry in entries]
     chosen = best(items, len(formulas))
-    settled = tally(items, len(formulas))[chosen] > 1
-    order = [chosen, *(number for number in range(len(formulas)) if number != chosen and not settled)]
+    count = tally(items, len(formulas))[chosen]
+    unclear = (len(items) > 2 and not count) or (len(items) > 3 and 4 * count < len(items))
+    order = [chosen, *(number for number in range(len(formulas)) if number != chosen and count < 2)]
+    order = [] if unclear else order
     for entry, item in zip(entries, items, strict=True):
         used = (
             formulas[chosen] if item.fits(chosen) else next((f for n, f in enumerate(formulas) if item.fits(n)), PLAIN)
         )
-        yield _figure(table, entry, item, order, NO_SCORE, "" if used is PLAIN else used.name)
+        lacks = UNCLEAR if unclear and any(item.expected) else NO_SCORE
+        yield _figure(table, entry, item, order, lacks, "" if used is PLAIN else used.name)
 
 
 def _higher(table: AccuracyTable, entries: Sequence[_Entry], unit: int) -> Iterator[Figure]:
@@ -125,16 +135,23 @@ def _higher(table: AccuracyTable, entries: Sequence[_Entry], unit: int) -> Itera
 
 
 def _rebased(table: AccuracyTable, entries: Sequence[_Entry], unit: int) -> Sequence[_Entry]:
-    """The entries with another pair of columns, where no figure follows from theirs and all from the other."""
+    """The entries with other scores, where no figure follows from theirs and all follow from those.
+
+    Of a table whose columns are models it is another pair of columns, else another task.
+    """
     items = [_item(table, entry, RECOVERIES, unit) for entry in entries]
-    if table.turned or len(entries) < 2 or len(table.models) < 3 or any(max(tally([item], 3)) for item in items):
+    if not entries or any(max(tally([item], 3)) for item in items):
         return entries
-    for base, model in permutations(range(len(table.models)), 2):
-        moved = [replace(entry, one=replace(entry.one, base=base, model=model)) for entry in entries]
-        if tally([_item(table, entry, (PLAIN,), unit) for entry in moved], 1) == [len(entries)]:
+    tries: list[list[_Entry]] = []
+    if table.turned:
+        tasks = [(at, row) for at, row in enumerate(table.rows) if row.kind == "task"]
+        tries = [[replace(entry, at=at, row=row) for entry in entries] for at, row in tasks]
+    elif len(entries) > 1 and len(table.models) > 2:
+        for base, model in permutations(range(len(table.models)), 2):
             place = f"recovery of {table.models[model]}"
-            return [replace(entry, one=replace(entry.one, place=place)) for entry in moved]
-    return entries
+            tries.append([replace(one, one=replace(one.one, base=base, model=model, place=place)) for one in entries])
+    fits = (some for some in tries if tally([_item(table, one, (PLAIN,), unit) for one in some], 1) == [len(entries)])
+    return next(fits, entries)
 
 
 def recovery_unit(printed: Sequence[Printed]) -> int:
@@ -180,22 +197,31 @@ def _asides(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]
 
 
 def _runs(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:
-    """A score that is the mean of the figures in its bracket, as the other cells of the column show."""
+    """Scores that are the mean of the figures in their brackets, as most cells of the table show."""
     found: list[tuple[_Entry, Printed, Expected]] = []
     for entry in entries:
         printed = entry.row.scores[entry.one.model]
         parts = entry.one.parts
         if printed is None:
             continue
-        because = f"mean of {' and '.join(part.text for part in parts)}"
-        expected = Expected(mean([part.value for part in parts]), mean_range([part.range for part in parts]), because)
+        expected = _of_parts(parts)
         found.append((entry, printed, expected))
     fits = sum(expected.range.overlaps(printed.range) for _, printed, expected in found)
     for entry, printed, expected in found:
-        sure = fits > 1 or expected.range.overlaps(printed.range)
+        sure = 2 * fits > len(found) > 1 or expected.range.overlaps(printed.range)
         column = table.models[entry.one.model]
         placed = _placed("runs", table, entry, column, printed)
         yield replace(placed, expected=(expected,) if sure else (), lacks="" if sure else _ASIDE)
+
+
+def _of_parts(parts: Sequence[Printed]) -> Expected:
+    """What a bracket's figures make: right answers of questions their share in percent, else the mean of runs."""
+    right, *rest = parts
+    if len(rest) == 1 and not right.decimals and not rest[0].decimals and 0 <= right.value <= rest[0].value > 1:
+        share = 100 * right.value / rest[0].value
+        return Expected(share, Range(share, share), f"{right.text} of {rest[0].text}")
+    because = f"mean of {' and '.join(part.text for part in parts)}"
+    return Expected(mean([part.value for part in parts]), mean_range([part.range for part in parts]), because)
 
 
 # --- figures ------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from evalkit.cards.figures.ranges import Range
 
@@ -20,6 +21,12 @@ _FIGURE = re.compile(
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3}){1,4}(?:\.\d{1,10})?")
 MINUS = str.maketrans({"\N{MINUS SIGN}": "-", "\N{NO-BREAK SPACE}": " ", "\N{FULLWIDTH PERCENT SIGN}": "%"})
 """What cards print for a minus, a blank and a percent sign."""
+
+
+@lru_cache(maxsize=65536)
+def _rounding_to(value: Fraction, decimals: int) -> Range:
+    half = Fraction(1, 2 * 10**decimals)
+    return Range(value - half, value + half)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ class Printed:
     @property
     def range(self) -> Range:
         """What rounds to the figure, both ends included: which way a card rounds a half is not known."""
-        return Range(self.value - self.half_unit, self.value + self.half_unit)
+        return _rounding_to(self.value, self.decimals)
 
     def with_value(self, value: Fraction) -> Printed:
         """Another number, printed as this one is."""

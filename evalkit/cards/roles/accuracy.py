@@ -18,13 +18,14 @@ def accuracy_table(sheet: Sheet, leftovers: Leftovers) -> AccuracyTable | None:
     """The table of accuracy in a sheet; None where nothing in it speaks of a comparison or of an average.
 
     It does where a figure states how models compare, a row is an average, the models' names say which is compressed,
-    or models are compared on benchmarks that are known.
+    or several models have scores of benchmarks that are known.
     """
     sheet = pivoted(sheet)
     found = down(sheet, leftovers) if is_down(sheet) else across(sheet, leftovers)
     if found is None or not found.rows:
         return None
     speaks = any(row.stated or row.kind == "average" for row in found.rows)
-    compared = found.pairs and (found.named or any(is_benchmark(row.name) for row in found.rows))
+    known = any(is_benchmark(row.name) for row in found.rows)
+    compared = (found.pairs and found.named) or (known and len(found.models) > 1 and not found.metrics)
     scored = any(row.kind in {"task", "average"} or row.stated for row in found.rows)
     return found if scored and (speaks or compared) else None

@@ -31,7 +31,7 @@ def across(sheet: Sheet, leftovers: Leftovers) -> AccuracyTable | None:
         return None
     rows = _Rows(sheet, kinds, pairs, labels, leftovers).read()
     names = tuple(sheet.head[at] or f"column {at + 1}" for at in pairs.scores)
-    return AccuracyTable(sheet.place, names, tuple(pairs.bases), tuple(rows), named=pairs.named)
+    return AccuracyTable(sheet.place, names, tuple(pairs.bases), tuple(rows), metrics=pairs.metrics, named=pairs.named)
 
 
 @dataclass(slots=True)
@@ -66,7 +66,9 @@ class _Rows:
         scores = tuple(line.cells[at].figure for at in self.pairs.scores)
         stated = [one for at in used for one in self._stated(at, line.cells[at], name)]
         group = self.groups.setdefault((self.sections, self.category), len(self.groups))
-        better = words.speed(label) or words.better(label, f"{self.category} {line.section}", self.sheet.caption)
+        measured = words.speed(label) or words.speed(self.sheet.head[self.pairs.scores[0]])
+        kind = "other" if measured and kind == "task" else kind
+        better = measured or words.better(label, f"{self.category} {line.section}", self.sheet.caption)
         sizes = self._sizes(line)
         return AccuracyRow(label, section, group, kind, scores, tuple(stated), sizes, better, sure)
 

@@ -13,6 +13,11 @@ _AVERAGE = re.compile(r"\b(?:averages?|averaged|avg)\b\.?", re.IGNORECASE)
 _MEAN = re.compile(
     r"(?:the |overall |arithmetic |macro |simple )?mean(?: score| accuracy| of all| overall)?", re.IGNORECASE
 )
+_OVERALL = re.compile(
+    r"(?:overall|total|all|aggregate|combined|summary|sum|median)(?: (?:score|accuracy|performance|result)s?)?"
+    r"(?: \(.*\))?",
+    re.IGNORECASE,
+)
 _BRACKETS = re.compile(r"\([^()]{0,200}\)|\[[^\[\]]{0,200}\]")
 _RUNS = re.compile(
     r"\b(?:avg|average|mean)\s?@\s?\d|\b(?:runs?|seeds?|trials?|times|repeats?|attempts?|samplings?|epochs?|rollouts?|langs?)\b",
@@ -43,6 +48,8 @@ def average_in(label: str, section: str = "") -> Sureness:
     """
     if _MEAN.fullmatch(label.strip()):
         return "yes"
+    if is_overall(label):
+        return "perhaps"
     outside = _BRACKETS.sub(" ", label).strip()
     if not _AVERAGE.search(outside) or _METRIC.search(outside) or _RUNS.search(outside):
         return "no"
@@ -53,6 +60,11 @@ def average_in(label: str, section: str = "") -> Sureness:
     if not _SUITES.sub(" ", rest).strip() or (words and set(re.findall(r"\w+", rest.lower())) <= words):
         return "perhaps" if is_benchmark(rest) else "yes"
     return "perhaps"
+
+
+def is_overall(label: str) -> bool:
+    """Whether a label says "overall" or "total" and nothing else: an average, a sum or a score of its own."""
+    return bool(_OVERALL.fullmatch(label.strip()))
 
 
 def weight_in(label: str) -> int | None:

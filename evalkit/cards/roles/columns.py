@@ -24,9 +24,18 @@ _METRIC_NAMES = re.compile(
 )
 
 
+_SETTING = re.compile(
+    r"#? ?(?:batch|concurren|context|sequence|prompt|input|output|tokens|qps|rps|users|clients|gpus|tp\b|num)",
+    re.IGNORECASE,
+)
+"""What a column of numbers is called that names the rows."""
+
+
 def roles(sheet: Sheet) -> list[Role]:
     """The role of every column."""
     found: list[Role] = [_role(sheet, at) for at in range(len(sheet.head))]
+    if found[0] in {"score", "quantity"} and _SETTING.match(sheet.head[0]):
+        found[0] = "words"
     first = next((at for at, role in enumerate(found) if role in {"score", *STATED}), len(found))
     return ["label" if role == "words" and at < first else role for at, role in enumerate(found)]
 
@@ -42,6 +51,7 @@ def _role(sheet: Sheet, at: int) -> Role:
         ("recovery", bool(words.RECOVERY.search(name)) and not pairs),
         ("error", bool(words.UNCERTAINTY.search(name))),
         ("difference", bool(words.DIFFERENCE.search(name)) and not pairs),
+        ("score", bool(words.speed(name)) and (models.quantized(name) or models.whole(name))),
         ("quantity", bool(words.NOT_A_SCORE.match(name)) or words.is_quantity(name, heading=True)),
     )
     return next((role for role, holds in told if holds), "score")
@@ -64,6 +74,8 @@ class Pairing:
     scores: list[int] = field(default_factory=list)
     bases: list[int | None] = field(default_factory=list)
     named: bool = False
+    metrics: bool = False
+    """Whether the columns are metrics of one model."""
     stated: dict[int, tuple[StatedKind, int, int]] = field(default_factory=dict)
     """Column to kind, model and baseline, as indices of ``scores``."""
     stray: list[int] = field(default_factory=list)
@@ -81,7 +93,7 @@ def pairing(sheet: Sheet, kinds: Sequence[Role]) -> Pairing:
     stated = [at for at, role in enumerate(kinds) if role in STATED]
     names = [sheet.head[at] for at in scores]
     if names and all(_METRIC_NAMES.fullmatch(name) for name in names):
-        return Pairing(scores, [None] * len(scores), stray=stated)
+        return Pairing(scores, [None] * len(scores), metrics=True, stray=stated)
     blocks = _blocks(sheet, kinds, scores)
     indices = [[scores.index(at) for at in block] for block in blocks]
     compared = bool(stated) or any(words.RECOVERY.search(name) for name in names)
@@ -110,7 +122,7 @@ def _blocks(sheet: Sheet, kinds: Sequence[Role], scores: list[int]) -> list[list
             runs.append(([], []))
         if runs and role in {"score", "recovery"}:
             runs[-1][role == "recovery"].append(at)
-    if len(runs) > 1 and all(len(found) == len(printed) + 1 for found, printed in runs):
+    if len(runs) > 1 and all(len(found) == len(printed) + 1 > 1 for found, printed in runs):
         return [found for found, _ in runs]
     return [scores] if scores else []
 
@@ -124,7 +136,7 @@ def _assign(sheet: Sheet, found: Pairing, own: list[int], block: list[int], role
         return
     if len(own) == len(candidates):
         chosen: list[int | None] = list(candidates)
-    elif len(own) == len(block_models) and len(baselines) == 1:
+    elif len(own) == len(block_models) and len(baselines) == 1 and role != "difference":
         chosen = list(block_models)
     else:
         chosen = [_named(sheet, found, at, candidates) for at in own]
@@ -136,7 +148,8 @@ def _assign(sheet: Sheet, found: Pairing, own: list[int], block: list[int], role
         chosen = [_named(sheet, found, at, candidates) for at in own]
     given: set[int] = set()
     for at, model in zip(own, chosen, strict=True):
-        if model is None or model in given:
+        # A difference may be told twice, in points and in percent; a recovery is told once.
+        if model is None or (model in given and role != "difference"):
             continue
         given.add(model)
         base = found.bases[model]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from evalkit.cards.nouns import SpeedRow, SpeedTable
@@ -38,7 +39,13 @@ def speed_table(sheet: Sheet, leftovers: Leftovers) -> SpeedTable | None:
     if not measures or not labels:
         return None
     model = next((at for at in labels if _MODEL.search(sheet.head[at])), labels[-1])
-    settings = [at for at in labels if at != model] + _numbers(sheet, kinds, min(measures + speedups))
+    settings = [at for at in labels if at != model and not words.NOT_A_SCORE.match(sheet.head[at])]
+    numbers = _numbers(sheet, kinds, min(measures + speedups))
+    if any(
+        count > 1 for count in Counter(tuple(line.cells[at].text for at in numbers) for line in sheet.lines).values()
+    ):
+        # Otherwise every row has a number of its own, which names no setting.
+        settings += numbers
     rows: list[SpeedRow] = []
     last = dict.fromkeys(settings, "")
     for line in sheet.lines:

@@ -16,7 +16,8 @@ RECOVERY = re.compile(
     re.IGNORECASE,
 )
 DIFFERENCE = re.compile(
-    r"Δ|∆|\b(?:delta|diff\w*|change|degradation|drop|gap)\b|\b(?:accuracy|score|performance|quality) (?:loss|gain)\b"
+    r"Δ|∆|\b(?:delta|diff\w*|change|degradation|drop|gap|increase|decrease|improvement|reduction"
+    r"|regression)\b|\b(?:accuracy|score|performance|quality) (?:loss|gain)\b"
     r"|^(?:loss|gain)(?: \(.{1,10}\))?$|\bvs\.? ",
     re.IGNORECASE,
 )
@@ -29,8 +30,10 @@ UNCERTAINTY = re.compile(
 COUNT = re.compile(r"#?\s?n|#?\s?(?:number of )?(?:samples|questions|pairs|problems|items)", re.IGNORECASE)
 """What a column is called that says how many samples the scores of a row come from."""
 NOT_A_SCORE = re.compile(
-    r"^(?:#|no\.?|rank|version|filter|n-?shots?|shots?|few-?shots?|num_fewshot|size|questions|samples|verdict|year|date"
-    r"|seeds?|runs?|epochs?|steps?|temperature|top[_-]?[pk]|limit|max\w*)\b(?! score)",
+    r"^#|^(?:no\.?|rank|version|filter|n-?shots?|shots?|few-?shots?|num_fewshot|size|questions|samples|verdict|year|date"
+    r"|seeds?|runs?|epochs?|steps?|temperature|top[_-]?[pk]|limit|max\w*"
+    r"|weights?|p[- ]?values?|ratio|relative|items|notes?|status|winner|wins?|(?:gpu[- ])?hours|votes|id|index"
+    r"|count|total|remarks?|comments?|support|human|random(?: baseline)?|chance)\b(?! score| accuracy)",
     re.IGNORECASE,
 )
 _TIME = re.compile(
@@ -44,6 +47,7 @@ _RATE = re.compile(
     r"(?:s|sec|second|min)\b",
     re.IGNORECASE,
 )
+_SPEED = re.compile(r"\bspeed\b(?!-?\s?up)", re.IGNORECASE)
 _QUANTITY = re.compile(
     r"\b(?:unparsed|unreadable|truncated|cut short|empty|another field|tokens|memory|vram|gpu mem|parameters|#?params"
     r"|active params|failed|failures|cost|price|disk|bpw|bits|bits per weight|bit ?width|group ?size|batch ?size|flops"
@@ -55,7 +59,7 @@ _QUANTITY = re.compile(
 _ROW_QUANTITY = re.compile(
     r"\b(?:unparsed|unreadable|truncated|cut short|empty|another field|tokens|memory|vram|parameters|params|seconds)\b"
     r"|\((?:[GMKT]i?B|m?s)\)|^(?:number of |mean |total |max |file |disk |model )?"
-    r"(?:size|samples|questions|failed|failures|cost|price)\b",
+    r"(?:size|samples|questions|failed|failures|cost|price)\b|^(?:ranks?|std|standard|#|no\.?|elo|votes|wins?)\b|^#",
     re.IGNORECASE,
 )
 """What a row is called that stands beside scores and is none: a share of answers, a length, a size."""
@@ -113,7 +117,9 @@ def speed(label: str) -> Better:
     """What is better of a time or a rate; empty where the label names neither."""
     if _RATE.search(label):
         return "higher"
-    return "lower" if _TIME.search(label) else ""
+    if _TIME.search(label):
+        return "lower"
+    return "higher" if _SPEED.search(label) else ""
 
 
 def is_quantity(label: str, *, heading: bool) -> bool:
