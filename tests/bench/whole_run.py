@@ -1,10 +1,11 @@
 """The main job on a GPU machine without a network, whole: models, rows, plan, two runs, and what each took.
 
-``PYTHONPATH=tools python tests/bench/whole_run.py FOLDER [--rows 300]`` writes a 12.7 B model of Pixtral's architecture with random
-weights and its W8A8 rounding (``random_pixtral.py``), rows of real size for the seven tasks (``card_rows.py``), then
-lets ``evalkit plan`` and ``evalkit run`` compare the two: once with the throughput profile, a noise floor and a policy,
-once with the published profile and fewer samples. A step that is done is not done again. ``FOLDER/measured.jsonl`` has
-a line for each step: its command, exit code, seconds, and the GPU memory in use before and after.
+``PYTHONPATH=tools python tests/bench/whole_run.py FOLDER [--rows 300]`` writes a 12.7 B model of Pixtral's
+architecture with random weights and its W8A8 rounding (``random_pixtral.py``), rows of real size for the seven tasks
+(``card_rows.py``), then lets ``evalkit plan`` and ``evalkit run`` compare the two: once with the throughput profile,
+a noise floor and a policy, once with the published profile and fewer samples. A step that is done is not done again.
+``FOLDER/measured.jsonl`` has a line for each step: its command, exit code, seconds, and the GPU memory in use before
+and after.
 
 It needs a vLLM in this interpreter, and a checkout of mistral-evals named by EVALKIT_MISTRAL_EVALS for the prompts.
 """
