@@ -31,17 +31,17 @@ def test_every_command_explains_itself(workplace):
     from evalkit.cli import COMMANDS
 
     for name in COMMANDS:
-        assert "Usage:" in workplace.evalkit(name, "--help", check=0).stdout
+        assert "Usage:" in workplace.here(name, "--help", check=0).stdout
 
 
 def test_a_mistyped_command_gets_the_near_miss(workplace):
-    done = workplace.evalkit("rnu", check=2)
+    done = workplace.here("rnu", check=2)
     assert "did you mean 'run'?" in done.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts(workplace, shell):
-    assert "_EVALKIT_COMPLETE" in workplace.evalkit("completion", shell, check=0).stdout
+    assert "_EVALKIT_COMPLETE" in workplace.here("completion", shell, check=0).stdout
 
 
 def errors_of(done):
@@ -64,7 +64,7 @@ def line_of(done):
 
 def test_each_wrong_key_of_a_config_has_a_line(workplace, tmp_path):
     (tmp_path / "wrong.toml").write_text("window = 3\nlimt = 2\n")
-    done = workplace.evalkit("run", "--config", "wrong.toml", "--baseline", "base", "--candidate", "cand", check=2)
+    done = workplace.here("run", "--config", "wrong.toml", "--baseline", "base", "--candidate", "cand", check=2)
     first, second = errors_of(done)
     assert "window: unknown key" in first
     assert "limt: unknown key" in second
@@ -72,24 +72,24 @@ def test_each_wrong_key_of_a_config_has_a_line(workplace, tmp_path):
 
 def test_an_unknown_task(workplace):
     words = workplace.comparison("--task", "mmmo")
-    assert "mmmu" in line_of(workplace.evalkit(*words))
+    assert "mmmu" in line_of(workplace.here(*words))
 
 
 def test_an_endpoint_of_a_name_with_a_dot_is_named_by_its_place(workplace):
     words = ("run", "--baseline", "base-2.5", "--endpoint", "base-2.5=nowhere")
-    assert line_of(workplace.evalkit(*words)).startswith('error: command line: endpoints."base-2.5": ')
+    assert line_of(workplace.here(*words)).startswith('error: command line: endpoints."base-2.5": ')
 
 
 def test_a_model_folder_without_config(workplace):
     (workplace.folder / "cand/config.json").unlink()
-    line = line_of(workplace.evalkit(*workplace.comparison()))
+    line = line_of(workplace.here(*workplace.comparison()))
     assert "config.json" in line
     assert "cand" in line
 
 
 def test_a_model_that_is_neither_folder_nor_in_the_cache(workplace):
     line = line_of(
-        workplace.evalkit(
+        workplace.here(
             "run", "--baseline", "nobody/nothing", "--candidate", "cand", "--task", "pages", "--tasks-dir", "tasks"
         )
     )
@@ -98,7 +98,7 @@ def test_a_model_that_is_neither_folder_nor_in_the_cache(workplace):
 
 def test_a_data_file_without_the_needed_columns(workplace):
     (workplace.folder / "rows.jsonl").write_text(json.dumps({"question": "q", "picture": "p"}) + "\n")
-    line = line_of(workplace.evalkit(*workplace.comparison("--data", "pages=rows.jsonl")))
+    line = line_of(workplace.here(*workplace.comparison("--data", "pages=rows.jsonl")))
     assert "image" in line
     assert "answers" in line
     assert "picture" in line
@@ -106,11 +106,11 @@ def test_a_data_file_without_the_needed_columns(workplace):
 
 def test_an_empty_data_file(workplace):
     (workplace.folder / "rows.jsonl").write_text("")
-    assert "rows.jsonl" in line_of(workplace.evalkit(*workplace.comparison("--data", "pages=rows.jsonl")))
+    assert "rows.jsonl" in line_of(workplace.here(*workplace.comparison("--data", "pages=rows.jsonl")))
 
 
 def test_data_for_a_task_that_does_not_take_part(workplace):
-    line = line_of(workplace.evalkit(*workplace.comparison("--data", "page=rows.jsonl")))
+    line = line_of(workplace.here(*workplace.comparison("--data", "page=rows.jsonl")))
     assert "did you mean 'pages'?" in line
 
 
@@ -129,7 +129,7 @@ def test_two_models_with_one_label(workplace):
         "--tasks-dir",
         "tasks",
     ]
-    line = line_of(workplace.evalkit(*words))
+    line = line_of(workplace.here(*words))
     assert "'cand'" in line
     assert "LABEL=" in line
 
@@ -137,7 +137,7 @@ def test_two_models_with_one_label(workplace):
 def test_a_wrong_key_in_a_task_file(workplace):
     path = workplace.folder / "tasks/pages.toml"
     path.write_text(path.read_text().replace("max_tokens", "max_token"))
-    done = workplace.evalkit(*workplace.comparison(), check=2)
+    done = workplace.here(*workplace.comparison(), check=2)
     unknown, missing = errors_of(done)
     assert "tasks/pages.toml: decoding.max_token: unknown key; did you mean 'max_tokens'?" in unknown
     assert "tasks/pages.toml: decoding.max_tokens: missing" in missing
@@ -145,19 +145,19 @@ def test_a_wrong_key_in_a_task_file(workplace):
 
 def test_a_wrong_key_in_the_config_file(workplace):
     (workplace.folder / "c.toml").write_text("[serve]\nprofil = 'published'\n")
-    line = line_of(workplace.evalkit(*workplace.comparison("--config", "c.toml")))
+    line = line_of(workplace.here(*workplace.comparison("--config", "c.toml")))
     assert "c.toml: serve.profil" in line
     assert "did you mean 'profile'?" in line
 
 
 def test_a_config_file_that_is_no_toml(workplace):
     (workplace.folder / "c.toml").write_text("[serve\n")
-    assert "c.toml" in line_of(workplace.evalkit(*workplace.comparison("--config", "c.toml")))
+    assert "c.toml" in line_of(workplace.here(*workplace.comparison("--config", "c.toml")))
 
 
 @pytest.mark.parametrize("output", ["tasks/pages.toml", "tasks/pages.toml/deeper"])
 def test_an_output_folder_that_cannot_be_written(workplace, output):
-    line = line_of(workplace.evalkit(*workplace.comparison("--output", output)))
+    line = line_of(workplace.here(*workplace.comparison("--output", output)))
     assert "--output" in line
 
 
@@ -167,12 +167,12 @@ def test_a_port_that_is_taken(workplace):
         holder.listen()
         port = holder.getsockname()[1]
         (workplace.folder / "c.toml").write_text(f"[serve]\nport = {port}\n")
-        line = line_of(workplace.evalkit(*workplace.comparison("--config", "c.toml")))
+        line = line_of(workplace.here(*workplace.comparison("--config", "c.toml")))
     assert str(port) in line
 
 
 def test_no_baseline(workplace):
-    assert "--baseline" in line_of(workplace.evalkit("run", "--candidate", "cand"))
+    assert "--baseline" in line_of(workplace.here("run", "--candidate", "cand"))
 
 
 def test_an_endpoint_that_serves_another_model(workplace):
@@ -203,11 +203,11 @@ def test_endpoints_are_used_and_said(workplace):
 
 
 def test_tasks_can_be_listed_and_shown(workplace):
-    listed = workplace.evalkit("tasks", "--tasks-dir", "tasks", check=0).stdout
+    listed = workplace.here("tasks", "--tasks-dir", "tasks", check=0).stdout
     assert "mmmu" in listed
     assert "pages" in listed
     assert "pixtral-card" in listed
-    assert "lmms-lab/MMMU" in workplace.evalkit("tasks", "show", "mmmu", check=0).stdout
+    assert "lmms-lab/MMMU" in workplace.here("tasks", "show", "mmmu", check=0).stdout
 
 
 @pytest.mark.parametrize("words", [("tasks", "--json"), ("tasks", "list", "--json")])
@@ -236,7 +236,7 @@ def test_a_machine_is_examined_for_machines(tmp_path, monkeypatch):
 def test_score_speaks_json(workplace):
     lines = [{"answer": "kitten", "reference": ["sitting"]}, {"id": "x", "answer": "a", "reference": "a"}]
     (workplace.folder / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    done = workplace.evalkit("score", "--metric", "anls", "a.jsonl", "--json", check=0)
+    done = workplace.here("score", "--metric", "anls", "a.jsonl", "--json", check=0)
     found = json.loads(done.stdout)
     assert found["scores"] == [pytest.approx(4 / 7), 1.0]
     assert found["mean"] == pytest.approx(11 / 14)
@@ -244,8 +244,8 @@ def test_score_speaks_json(workplace):
 
 def test_score_names_the_bad_line(workplace):
     (workplace.folder / "a.jsonl").write_text('{"answer": "x", "reference": "y"}\n{"answer": "x"}\n')
-    assert "a.jsonl:2" in line_of(workplace.evalkit("score", "--metric", "anls", "a.jsonl"))
-    assert "did you mean 'anls'?" in line_of(workplace.evalkit("score", "--metric", "anl", "a.jsonl"))
+    assert "a.jsonl:2" in line_of(workplace.here("score", "--metric", "anls", "a.jsonl"))
+    assert "did you mean 'anls'?" in line_of(workplace.here("score", "--metric", "anl", "a.jsonl"))
 
 
 def test_a_reader_that_leaves_early_is_no_error(workplace):
@@ -303,7 +303,7 @@ def test_an_encoding_that_lacks_a_sign_loses_nothing_else(workplace):
 
 
 def test_fetch_without_a_network_says_both_ways_out(workplace):
-    done = workplace.evalkit("fetch", "--task", "mmmu", EVALKIT_OFFLINE="1")
+    done = workplace.here("fetch", "--task", "mmmu", EVALKIT_OFFLINE="1")
     assert done.returncode == 2
     assert "EVALKIT_MISTRAL_EVALS" in done.stderr
     assert "prompt" in done.stderr
@@ -322,12 +322,12 @@ def test_doctor_says_what_is_missing(workplace):
     [("mmlu,humaneval", "--task mmlu --task humaneval"), ("MMLU", "did you mean 'mmlu'?"), ("DocVQA", "'docvqa'?")],
 )
 def test_a_comma_and_another_case_are_explained(workplace, task, said):
-    assert said in line_of(workplace.evalkit(*workplace.comparison("--task", task)))
+    assert said in line_of(workplace.here(*workplace.comparison("--task", task)))
 
 
 def test_every_unknown_key_is_told_even_without_a_baseline(workplace):
     (workplace.folder / "c.toml").write_text('basline = "base"\ncandidates = ["cand"]\n[polcy]\nmin_recovery = 99\n')
-    told = errors_of(workplace.evalkit("run", "--config", "c.toml", check=2))
+    told = errors_of(workplace.here("run", "--config", "c.toml", check=2))
     assert any("basline: unknown key; did you mean 'baseline'?" in line for line in told)
     assert any("polcy: unknown key; did you mean 'policy'?" in line for line in told)
     assert any("no baseline is named" in line for line in told)
@@ -336,5 +336,5 @@ def test_every_unknown_key_is_told_even_without_a_baseline(workplace):
 def test_plan_refuses_a_vision_task_for_a_language_model(workplace):
     (workplace.folder / "cand/config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
     words = workplace.comparison()
-    assert "cand: its config.json has no vision tower" in line_of(workplace.evalkit("plan", *words[1:]))
-    assert "cand: its config.json has no vision tower" in line_of(workplace.evalkit(*words))
+    assert "cand: its config.json has no vision tower" in line_of(workplace.here("plan", *words[1:]))
+    assert "cand: its config.json has no vision tower" in line_of(workplace.here(*words))

@@ -39,7 +39,7 @@ def test_a_run_is_judged_and_the_next_one_is_foreseen(workplace):
         assert set(row["drift"]["cand"]) == {"unparsed", "truncated", "empty", "tokens"}
         assert row["comparability"]["differences"] == {"cand": []}
 
-    ahead = json.loads(workplace.evalkit("plan", *WORDS, "--json", check=0).stdout)
+    ahead = json.loads(workplace.here("plan", *WORDS, "--json", check=0).stdout)
     (run_id,) = [folder.name for folder in workplace.runs()]
     assert [one["from_run"] for one in ahead["tasks"]] == [run_id] * 2
     for one, row in zip(ahead["tasks"], found["tasks"], strict=True):
@@ -58,21 +58,19 @@ def test_a_run_is_judged_and_the_next_one_is_foreseen(workplace):
     for model in kept["plan"]["models"]:
         model["engine"]["accelerator"] = "NVIDIA H100 x1"
     path.write_text(json.dumps(kept))
-    told = workplace.evalkit("plan", *WORDS, "--min-recovery", 90, check=0).stdout
+    told = workplace.here("plan", *WORDS, "--min-recovery", 90, check=0).stdout
     assert told.count("which was on NVIDIA H100 x1 and tells no time of this machine") == 1
     assert told.count("more by the guess of 10 %") == 1
     assert told.count('chance of "recovered"') == 1
     for row in ("PAGES", "CHARTS", "Vision average"):
         assert re.search(rf"(?im)^  {row}[^\n]* at 90 %: \d+ % and \d+ %", told)
-    (average,) = json.loads(workplace.evalkit("plan", *WORDS, "--min-recovery", 90, "--json", check=0).stdout)[
-        "averages"
-    ]
+    (average,) = json.loads(workplace.here("plan", *WORDS, "--min-recovery", 90, "--json", check=0).stdout)["averages"]
     assert (average["category"], average["min_recovery"]) == ("Vision", 90.0)
     assert 0.0 <= average["chance_recovered_at_100"] <= 1.0
 
 
 def test_plan_starts_and_writes_nothing(workplace):
-    done = workplace.evalkit("plan", *WORDS, "--limit", 12, check=0)
+    done = workplace.here("plan", *WORDS, "--limit", 12, check=0)
     assert "vllm.entrypoints.cli.main serve cand" in done.stdout
     assert "12 of 40" in done.stdout
     assert "drawn at random" in done.stdout
@@ -93,12 +91,12 @@ def test_plan_takes_no_guess_that_is_no_share(share):
 
 
 def test_plan_takes_a_share_with_a_rounding_error(workplace):
-    done = workplace.evalkit("plan", *WORDS, "--discordance", "1.0000000000000002", "--json", check=0)
+    done = workplace.here("plan", *WORDS, "--discordance", "1.0000000000000002", "--json", check=0)
     assert json.loads(done.stdout)["tasks"][0]["discordance"] == 1.0
 
 
 def test_plan_takes_a_guess(workplace):
-    done = workplace.evalkit("plan", *WORDS, "--discordance", 0.5, "--json", check=0)
+    done = workplace.here("plan", *WORDS, "--discordance", 0.5, "--json", check=0)
     pages = json.loads(done.stdout)["tasks"][0]
     assert pages["smallest_visible_drop"] == pytest.approx(2.8016 * (0.5 / 40) ** 0.5, rel=0.1)
     assert (pages["planned"], pages["requests"], pages["seconds"]) == (40, 80, None)
@@ -129,7 +127,7 @@ min_recovery = 99
 )
 def test_a_policy_for_what_is_not_there_is_a_config_error(workplace, command, more, said):
     (workplace.folder / "policy.toml").write_text(POLICY + more)
-    done = workplace.evalkit(command, "--config", "policy.toml", check=2)
+    done = workplace.here(command, "--config", "policy.toml", check=2)
     assert said in done.stderr
     assert not list((workplace.folder).glob("runs/*/"))
 
@@ -152,19 +150,19 @@ def test_what_is_wrong_with_the_words_is_told_before_a_store_in_use_is(workplace
     runs.mkdir()
     with (runs / "store.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = workplace.evalkit(command, *WORDS, *words, check=2)
+        done = workplace.here(command, *WORDS, *words, check=2)
         assert said in done.stderr
         if command == "run":
-            assert "in use" in workplace.evalkit(command, *WORDS, check=5).stderr
+            assert "in use" in workplace.here(command, *WORDS, check=5).stderr
 
 
 def test_a_difference_of_a_flag_or_a_variable_can_be_accepted(workplace):
     more = ("--serve-arg", "odd-flag=1", "--serve-env", "ODD=1", "--accept-difference", "odd-flag")
-    workplace.evalkit("plan", *WORDS, *more, "--accept-difference", "env:ODD", check=0)
+    workplace.here("plan", *WORDS, *more, "--accept-difference", "env:ODD", check=0)
 
 
 def test_a_threshold_that_is_no_percentage(workplace):
-    done = workplace.evalkit("run", *WORDS, "--min-recovery", 0.99, check=2)
+    done = workplace.here("run", *WORDS, "--min-recovery", 0.99, check=2)
     assert "command line: policy.min_recovery: is 0.99; is in percent; write 99" in done.stderr
 
 
@@ -191,4 +189,4 @@ def test_another_chat_template_is_not_comparable_until_it_is_accepted(workplace)
 def test_a_model_named_like_the_second_asking_is_refused(workplace):
     model_folder(workplace.folder / "other", b"other")
     words = ("--baseline", "base", "--candidate", "base (again)=other", "--noise-floor", 5, *WORDS[4:])
-    assert "the same label" in workplace.evalkit("run", *words, check=2).stderr
+    assert "the same label" in workplace.here("run", *words, check=2).stderr

@@ -8,13 +8,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import chdir
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from unittest import mock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from huggingface_hub import constants
 from PIL import Image
+
+from support import commands
 
 FAKE_VLLM = Path(__file__).parent / "fake_vllm"
 
@@ -113,6 +118,16 @@ class Workplace:
         if check is not None:
             assert done.returncode == check, f"{words}\n{done.stdout}\n{done.stderr}"
         return done
+
+    def here(self, *words, check=None, **env):
+        """The same in this process, for what ends before it starts anything: nothing is imported anew."""
+        around = mock.patch.dict(os.environ, {**self.env, **env}, clear=True)
+        # The hub's library reads its variables when it is imported.
+        with around, mock.patch.object(constants, "HF_HUB_OFFLINE", new=True), chdir(self.folder):
+            ended = commands.evalkit(*words)
+        if check is not None:
+            assert ended.code == check, f"{words}\n{ended.out}\n{ended.err}"
+        return subprocess.CompletedProcess(words, ended.code, ended.out, ended.err)
 
     def comparison(self, *more):
         """The words of a run of both tasks on both models."""
