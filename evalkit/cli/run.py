@@ -42,7 +42,8 @@ OPTIONS = (
         "--limit",
         type=click.IntRange(min=1),
         metavar="N",
-        help="Only N samples of each task (HumanEval: problems), drawn at random, pictures with all their questions.",
+        help="Only N samples of each task, or N problems where they are attempted several times, drawn at random, "
+        "pictures with all their questions.",
     ),
     click.option(
         "--images",

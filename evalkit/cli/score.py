@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 @click.command(
     "score",
     help="Score answers made elsewhere: with --metric a FILE of JSON lines with `answer` and `reference`, with --task "
-    "humaneval evalplus's sample files, with --task mmlu lm-eval's samples_mmlu_*.jsonl.",
+    "what the tool behind that task leaves: evalplus's sample files, or lm-eval's samples_*.jsonl.",
 )
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.option("--metric", help="Such as anls or vqa_match.")
-@click.option("--task", "task_name", help="humaneval, mmlu, or a task of your own that is held as they are.")
+@click.option("--task", "task_name", help="A task that another tool's rules ask, by its name or TOML file.")
 @click.option("--dialect", default="neuralmagic", show_default=True, help="neuralmagic, mistral or official.")
 @click.option(
-    "--data", type=click.Path(exists=True, path_type=Path), help="HumanEval's problems, in place of a download."
+    "--data", type=click.Path(exists=True, path_type=Path), help="The task's own data, in place of a download."
 )
 @click.option("--sanitize", is_flag=True, help="Cut programs out of raw answers first, as evalplus.sanitize does.")
 @click.option("--unsafe-exec", is_flag=True, help="Run programs without a sandbox, on a machine that has none.")
@@ -38,9 +38,7 @@ if TYPE_CHECKING:
 def command(file: Path, metric: str | None, task_name: str | None, *, as_json: bool, **given: Any) -> None:
     """Score, and print the mean."""
     if (metric is None) == (task_name is None):
-        raise UsageError(
-            "what to score by is not clear", fix="name either --metric, such as anls, or --task, such as mmlu"
-        )
+        raise UsageError("what to score by is not clear", fix="name either --metric, such as anls, or --task")
     if task_name is not None:
         from evalkit.cli.score_task import score_task  # noqa: PLC0415 - the harnesses are for those who use them
 

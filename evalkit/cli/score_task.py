@@ -1,4 +1,4 @@
-"""``evalkit score --task``: HumanEval programs and MMLU likelihoods made elsewhere, scored as a run scores them."""
+"""``evalkit score --task``: answers that another tool has left, scored as a run scores them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import click
 
 from evalkit.base import printable
 from evalkit.base.errors import UsageError
-from evalkit.base.types import Answer
 from evalkit.cli.ending import notice
 from evalkit.comparison.score import Tally
-from evalkit.harnesses import harness
+from evalkit.harnesses import Reading, harness
 from evalkit.tasks import registry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from evalkit.base.types import Json, Sample, Task
+    from evalkit.base.types import Answer, Json, Sample, Task
+    from evalkit.harnesses import Checker
 
 _LOOK_EVERY_S = 0.5
 
@@ -32,50 +32,40 @@ def score_task(file: Path, name: str, *, data: Path | None, sanitize: bool, unsa
         UsageError: The task is not one whose answers other tools leave.
     """
     (task,) = registry.chosen((name,), None)
-    if task.benchmark == "humaneval":
-        answered = _judged(file, task, data, sanitize=sanitize, unsafe=unsafe_exec, as_json=as_json)
-        # A file may hold any number of attempts, whatever the task asks for: they are averaged within a problem first.
-        task = replace(task, decoding=replace(task.decoding, n=max(task.decoding.n, 2)))
-    elif task.benchmark == "mmlu":
-        from evalkit.harnesses.lm_eval.answers import recorded  # noqa: PLC0415
-
-        answered = list(recorded(file))
-    else:
+    held = harness(task)
+    found = held.answers(file, task, Reading(data, notice, sanitize=sanitize, unsafe=unsafe_exec))
+    if found is None:
         fix = f"use --metric {task.headline} on JSON lines with `answer` and `reference`"
         raise UsageError(f"no other tool's answers to {name} can be read", fix=fix)
-    tally = Tally(task, file.name, harness(task))
+    answered = found.answers if found.checker is None else _judged(found.answers, found.checker, as_json=as_json)
+    tally = Tally(found.task, file.name, held)
     judgements = []
     for sample, answer in answered:
         tally.add(sample, answer)
         if answer.verdict is not None:
             judgements.append({"id": sample.id, **answer.verdict})
-    _show(task, tally, judgements, as_json=as_json)
+    _show(found.task, tally, judgements, as_json=as_json)
 
 
 def _judged(
-    file: Path, task: Task, data: Path | None, *, sanitize: bool, unsafe: bool, as_json: bool
+    answers: Iterable[tuple[Sample, Answer]], checker: Checker, *, as_json: bool
 ) -> list[tuple[Sample, Answer]]:
     from evalkit.cli.display import one_bar  # noqa: PLC0415
-    from evalkit.harnesses.evalplus.harness import EvalPlus  # noqa: PLC0415
-    from evalkit.harnesses.evalplus.samples import attempts  # noqa: PLC0415
 
-    held = EvalPlus()
-    questions = held.questions(task, data, notice)
-    checker = held.checker(task, questions, unsafe=unsafe)
     waiting: dict[str, tuple[Sample, Answer]] = {}
     judged: dict[str, tuple[Sample, Answer]] = {}
     try:
-        for number, (sample, text) in enumerate(attempts(file, questions, sanitize=sanitize)):
-            waiting[str(number)] = (sample, Answer(text, "stop", None, None, 0.0))
-            checker.submit(str(number), sample, text)
+        for number, (sample, answer) in enumerate(answers):
+            waiting[str(number)] = (sample, answer)
+            checker.submit(str(number), sample, answer.text or "")
         total = len(waiting)
         with one_bar(as_json=as_json) as progress:
             bar = progress.add_task(f"judging {printable.counted(total, 'program')}", total=total)
             while waiting:
-                for key, verdict in checker.ready(_LOOK_EVERY_S):
+                for key, judgement in checker.ready(_LOOK_EVERY_S):
                     sample, answer = waiting.pop(key)
                     progress.advance(bar)
-                    judged[key] = (sample, replace(answer, verdict=verdict))
+                    judged[key] = (sample, replace(answer, verdict=judgement))
     finally:
         checker.close()
     # In the order of the file: they come as they are finished.

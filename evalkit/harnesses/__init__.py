@@ -8,12 +8,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalkit.harnesses.harness import Checker, Harness, Questions, Served, Session
+from evalkit.harnesses.harness import Checker, Facts, ForeignAnswers, Harness, Questions, Reading, Served, Session
 
 if TYPE_CHECKING:
     from evalkit.base.types import Groups, Task
 
-__all__ = ["Checker", "Harness", "Questions", "Served", "Session", "groups", "harness", "named"]
+__all__ = [
+    "Checker",
+    "Facts",
+    "ForeignAnswers",
+    "Harness",
+    "Questions",
+    "Reading",
+    "Served",
+    "Session",
+    "groups",
+    "harness",
+    "named",
+]
 
 
 def harness(task: Task) -> Harness:

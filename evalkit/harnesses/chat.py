@@ -18,9 +18,9 @@ from evalkit.tasks.benchmarks import BENCHMARKS
 from evalkit.tasks.rows import Rows, open_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from evalkit.base.types import Answer, Groups, Json, Task
+    from evalkit.base.types import Answer, Groups, Task
     from evalkit.client import Asks
     from evalkit.harnesses.harness import Questions, Served
 
@@ -152,9 +152,8 @@ class ChatSession:
         return (stored.text, stored.elsewhere) == (found.text, found.elsewhere)
 
     @property
-    def facts(self) -> Mapping[str, Json]:
-        """Nothing beyond what the task says."""
-        return {}
+    def facts(self) -> None:
+        """None beyond what the task says."""
 
 
 class Chat(ByMetrics):
@@ -183,6 +182,10 @@ class Chat(ByMetrics):
         """The task for one model."""
         del tell
         return ChatSession(task, served.name)
+
+    def pictures(self, benchmark: str) -> tuple[str, ...]:
+        """The columns that the benchmark says; none of one that is not known."""
+        return BENCHMARKS[benchmark].image_columns if benchmark in BENCHMARKS else ()
 
     def groups(self, benchmark: str) -> Groups:
         """What the benchmark says; of one that is not known, groups are fixed."""

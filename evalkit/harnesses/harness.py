@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from evalkit.base.told import AskedWords
     from evalkit.base.types import Answer, Json, Model, Sample, Task
     from evalkit.client import Asks, Request
 
@@ -60,6 +61,16 @@ class Questions(Protocol):
         """
 
 
+class Facts(Protocol):
+    """What a reader should know of how something was done: of the harness's own kind, kept by the run as JSON."""
+
+    def stored(self) -> dict[str, Json]:
+        """As they are kept."""
+
+    def after(self, earlier: Mapping[str, Json]) -> dict[str, Json]:
+        """As they are kept together with those that an earlier part of the run has kept; nothing is lost of either."""
+
+
 class Session(Protocol):
     """One task asked of one model on one live server."""
 
@@ -83,8 +94,33 @@ class Session(Protocol):
         """Whether a model that gave ``stored`` may have given ``found`` to the same request, asked without chance."""
 
     @property
-    def facts(self) -> Mapping[str, Json]:
-        """What a reader should know of how this exam was held, for the report; empty when there is nothing."""
+    def facts(self) -> Facts | None:
+        """How the task was asked so far; None where there is nothing to say of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How answers of another tool are to be read."""
+
+    data: Path | None
+    """Where the task's own data are, in place of a download."""
+    tell: Callable[[str], None]
+    sanitize: bool = False
+    """Whether they are raw, and what counts has to be cut out of them first."""
+    unsafe: bool = False
+    """Whether generated code may run without a sandbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignAnswers:
+    """Answers to a task that another tool has left."""
+
+    task: Task
+    """As they are scored: a file may hold more attempts than the task asks for."""
+    answers: Iterator[tuple[Sample, Answer]]
+    """In the order of the file; reading raises `DataError` with the place of what is wrong."""
+    checker: Checker | None = None
+    """Who has to judge them, to be closed in the end; None where the metrics do."""
 
 
 class Checker(Protocol):
@@ -94,15 +130,14 @@ class Checker(Protocol):
         """Take an answer to be judged."""
 
     def ready(self, wait_s: float = 0.0) -> list[tuple[str, Mapping[str, Json]]]:
-        """Verdicts that have come since, as (key, verdict); waits at most so long for the first one.
+        """Judgements that have come since, as (key, judgement); waits at most so long for the first one.
 
         Raises:
             EvalkitError: Answers cannot be judged on this machine.
         """
 
-    @property
-    def facts(self) -> Mapping[str, Json]:
-        """How answers were judged, for the report: the sandbox, the limits, timeouts."""
+    def facts(self, timeouts: int) -> Facts:
+        """How answers were judged; ``timeouts`` of them ran out of time, those judged by earlier runs included."""
 
     def close(self) -> None:
         """End the workers; what was not judged stays unjudged."""
@@ -130,5 +165,30 @@ class Harness(Scoring, Protocol):
     def session(self, task: Task, served: Served, tell: Callable[[str], None]) -> Session:
         """The task for one model on its server; ``tell`` is for sentences that belong into the report."""
 
+    def answers(self, file: Path, task: Task, reading: Reading) -> ForeignAnswers | None:
+        """What another tool has left in a file or folder; None where no other tool's answers can be read.
+
+        Raises:
+            EvalkitError: The task's own data cannot be read, or its answers cannot be judged on this machine.
+        """
+
+    def pictures(self, benchmark: str) -> tuple[str, ...]:
+        """Columns of a benchmark's data that hold pictures, which the model has to see; empty where there are none."""
+
+    def asked_before(self) -> Facts | None:
+        """Facts of a model whose answers all come from other runs; None where a task can be asked in one way only."""
+
+    def asked_words(self, facts: Mapping[str, Json]) -> AskedWords:
+        """How facts that a session told, as they were kept, read in a report; none is left out."""
+
     def checker(self, task: Task, questions: Questions, *, unsafe: bool) -> Checker | None:
         """Who judges the answers; None when the metrics do. ``unsafe`` lets code run without a sandbox."""
+
+    def timed_out(self, judgement: Mapping[str, Json]) -> bool:
+        """Whether an answer was judged wrong because its time ran out."""
+
+    def judged_before(self, timeouts: int) -> Facts:
+        """Facts of answers that were all judged by earlier runs, of which ``timeouts`` ran out of time."""
+
+    def judged_words(self, facts: Mapping[str, Json]) -> tuple[str, ...]:
+        """How facts that a checker told, as they were kept, read in a report; none is left out."""

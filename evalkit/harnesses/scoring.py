@@ -1,20 +1,26 @@
-"""Scores of answers that the metrics judge, one by one."""
+"""What holds for a harness unless it says otherwise: answers are scored by the metrics, one by one."""
 
 from __future__ import annotations
 
 from statistics import fmean
 from typing import TYPE_CHECKING, cast
 
+from evalkit.base.told import AskedWords
+from evalkit.harnesses.facts import StoredFacts
 from evalkit.tasks import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
 
-    from evalkit.base.types import Answer, Dialect, Groups, Sample, Score, Task
+    from evalkit.base.types import Answer, Dialect, Groups, Json, Sample, Score, Task
+    from evalkit.harnesses.harness import Facts, ForeignAnswers, Reading
 
 
 class ByMetrics:
-    """Part of a harness: scores by the metrics, means over what is paired, no parts that are compared on their own."""
+    """Part of a harness: the metrics score, nobody judges, and there is nothing to tell of how a task was asked."""
+
+    # --- scores ---
 
     def groups(self, benchmark: str) -> Groups:
         """Fixed: subjects and categories are what people group by, and who drew groups can state it."""
@@ -40,3 +46,37 @@ class ByMetrics:
         del metric
         # fmean rounds once: the mean does not depend on the order of the samples.
         return fmean(map(fmean, values))
+
+    # --- what else is known ---
+
+    def answers(self, file: Path, task: Task, reading: Reading) -> ForeignAnswers | None:
+        """None can be read."""
+        del file, task, reading
+        return None
+
+    def pictures(self, benchmark: str) -> tuple[str, ...]:
+        """None."""
+        del benchmark
+        return ()
+
+    def asked_before(self) -> Facts | None:
+        """None: there is one way of asking."""
+        return None
+
+    def asked_words(self, facts: Mapping[str, Json]) -> AskedWords:
+        """Every fact by its name."""
+        return AskedWords(tuple(StoredFacts.read(facts).told()))
+
+    def timed_out(self, judgement: Mapping[str, Json]) -> bool:
+        """No: nothing is judged."""
+        del judgement
+        return False
+
+    def judged_before(self, timeouts: int) -> Facts:
+        """No facts: nothing is judged."""
+        del timeouts
+        return StoredFacts()
+
+    def judged_words(self, facts: Mapping[str, Json]) -> tuple[str, ...]:
+        """Every fact by its name."""
+        return tuple(StoredFacts.read(facts).told())

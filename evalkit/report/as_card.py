@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 
 from evalkit.records import checkpoint
 from evalkit.report import accuracy, commands, markup, words
-from evalkit.tasks.benchmarks import BENCHMARKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from evalkit.base.types import Json, TaskScore
+    from evalkit.base.types import Json
     from evalkit.records.plan import Contender, PlannedTask
     from evalkit.report.facts import Report, Row
 
@@ -157,19 +156,20 @@ def _metadata(report: Report, label: str) -> Iterator[str]:
     base, one = report.plan.baseline.model, _contender(report, label).model
     if _HUB_ID.fullmatch(base.source) and _COMMIT.fullmatch(base.digest):
         yield from (f"base_model: {_quoted(base.source)}", "base_model_relation: quantized")
-    found = [(row.part, row.scores[label]) for row in report.rows if row.scores[label].scored]
+    found = [row for row in report.rows if row.scores[label].scored]
     if not found:
         yield "# no score was measured"
         return
     yield from ("model-index:", f"- name: {_quoted(commands.public(one.source).rsplit('/', 1)[-1])}", "  results:")
-    for part, score in found:
-        yield from (f"  - {line}" if at == 0 else f"    {line}" for at, line in enumerate(_result(part, score)))
+    for row in found:
+        yield from (f"  - {line}" if at == 0 else f"    {line}" for at, line in enumerate(_result(row, label)))
 
 
-def _result(part: PlannedTask, score: TaskScore) -> Iterator[str]:
+def _result(row: Row, label: str) -> Iterator[str]:
+    part, score = row.part, row.scores[label]
     task, data = part.task, part.task.dataset
     yield "task:"
-    yield f"  type: {'image-text-to-text' if task.benchmark in BENCHMARKS else 'text-generation'}"
+    yield f"  type: {'image-text-to-text' if row.pictures else 'text-generation'}"
     yield "dataset:"
     yield f"  name: {_quoted(task.title)}"
     # Rows of one's own are not those of the benchmark whose format they have, and must not be found under its name.

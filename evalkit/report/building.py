@@ -18,15 +18,16 @@ from evalkit.report import doubts
 from evalkit.report.facts import Average, Comparability, NoiseFloor, Published, Report, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from evalkit.base.types import Json
+    from evalkit.base.types import Json, Task
     from evalkit.cards import PublishedRow, PublishedTable
     from evalkit.comparison.pairs import Comparison
     from evalkit.comparison.score import Tally
     from evalkit.comparison.verdict import Judgement
     from evalkit.config.policy import Rule
     from evalkit.records.plan import Contender, Plan, PlannedTask
+    from evalkit.report.facts import Telling
     from evalkit.stats import Flips, RecoveryInterval
 
     Tallies = Mapping[tuple[str, str], Tally]
@@ -35,19 +36,21 @@ if TYPE_CHECKING:
 def build(
     plan: Plan,
     tallies: Tallies,
+    harness: Callable[[Task], Telling],
     terms: Terms | None = None,
     *,
     notices: Sequence[str] = (),
     provenance: Mapping[str, Json] | None = None,
 ) -> Report:
-    """The report of a finished plan; ``tallies`` are by (model label, task name)."""
-    return _Building(plan, tallies, terms or Terms()).report(notices, provenance or {})
+    """The report of a finished plan; ``tallies`` are by (model label, task name), ``harness`` finds that of a task."""
+    return _Building(plan, tallies, harness, terms or Terms()).report(notices, provenance or {})
 
 
 @dataclass(frozen=True, slots=True)
 class _Building:
     plan: Plan
     tallies: Tallies
+    harness: Callable[[Task], Telling]
     terms: Terms
 
     def report(self, notices: Sequence[str], provenance: Mapping[str, Json]) -> Report:
@@ -89,7 +92,8 @@ class _Building:
             )
             for side in others
         }
-        own = self.tallies[base.label, name]
+        own, harness = self.tallies[base.label, name], self.harness(part.task)
+        exams = {label: found[name] for label, found in terms.exams.items() if name in found}
         return Row(
             part=part,
             scores={one.model.label: self.tallies[one.model.label, name].task_score() for one in plan.contenders},
@@ -106,7 +110,10 @@ class _Building:
                 name, part.task.headline, plan.baseline.model.source, own.paired.values(), terms.published
             ),
             groups={side.label: _groups(own.groups, base, side, terms.accepted) for side in others if own.groups},
-            exams={label: found[name] for label, found in terms.exams.items() if name in found},
+            asked={label: harness.asked_words(facts) for label, facts in exams.items()},
+            judged=harness.judged_words(terms.checks.get(name, {})),
+            pictures=bool(harness.pictures(part.task.benchmark)),
+            exams=exams,
             checks=terms.checks.get(name, {}),
             speed={
                 one.model.label: found

@@ -6,7 +6,7 @@ Equal reports render to equal bytes. Scores are between 0 and 1, recoveries in p
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from evalkit.base.printable import part_of
 from evalkit.comparison.outcome import outcome
@@ -15,6 +15,7 @@ from evalkit.config.policy import Policy
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from evalkit.base.told import AskedWords
     from evalkit.base.types import Json, TaskScore
     from evalkit.cards import Beside
     from evalkit.comparison.drift import Change
@@ -29,6 +30,19 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 2
 AVERAGE = "Average Score"
 """The published name of the average row."""
+
+
+class Telling(Protocol):
+    """What a report has from the harness of a task."""
+
+    def pictures(self, benchmark: str) -> tuple[str, ...]:
+        """Columns of a benchmark's data that hold pictures."""
+
+    def asked_words(self, facts: Mapping[str, Json]) -> AskedWords:
+        """How facts of asking read, as the run has kept them."""
+
+    def judged_words(self, facts: Mapping[str, Json]) -> tuple[str, ...]:
+        """How facts of judging read, as the run has kept them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +120,18 @@ class Row:
     noise: NoiseFloor | None = None
     """None unless the baseline was asked twice."""
     groups: Mapping[str, Mapping[str, Comparison]] = field(default_factory=dict)
-    """Candidate label -> group of samples (such as a subject of MMLU) -> its comparison; the widest groups first, among
+    """Candidate label -> group of samples (such as a subject) -> its comparison; the widest groups first, among
     equally wide ones the lowest recovery."""
+    asked: Mapping[str, AskedWords] = field(default_factory=dict)
+    """Model label -> how its exam was held, in the words of the task's harness."""
+    judged: tuple[str, ...] = ()
+    """How a checker judged the answers, in the words of the task's harness."""
+    pictures: bool = False
+    """Whether the task shows any."""
     exams: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
-    """Model label -> what a reader should know of how its exam was held."""
+    """Model label -> the same as the run keeps it."""
     checks: Mapping[str, Json] = field(default_factory=dict)
-    """How a checker judged the answers; empty when the metrics do."""
+    """How a checker judged the answers, as the run keeps it; empty when the metrics do."""
     own_card: OwnCard | None = None
     """Where something was published of the baseline itself."""
     speed: Mapping[str, Speed] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 from evalkit.base.events import Stage
 from evalkit.base.printable import counted
@@ -12,19 +12,17 @@ from evalkit.base.types import Answer
 from evalkit.records.store import settled, verdict_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from evalkit.base.events import Say
-    from evalkit.base.types import Json, Sample
-    from evalkit.harnesses import Checker
+    from evalkit.base.types import Sample
+    from evalkit.harnesses import Checker, Facts
     from evalkit.records.plan import Contender, PlannedTask
     from evalkit.records.store import Store
     from evalkit.runs.prepare import Source
 
     Then: TypeAlias = Callable[[Answer], None]
 
-FROM_STORE: Final = "from the store"
-"""Said of the verdicts of a task for which no checker was started."""
 _LOOK_EVERY_S = 0.5
 
 
@@ -70,10 +68,10 @@ class Checks:
 
     def judge(self, part: PlannedTask, sample: Sample, answer: Answer, then: Then) -> None:
         """Have an answer judged; ``then`` is called with it once its verdict is in the store, from ``collect``."""
-        key = verdict_key(part.checker, sample, answer)
+        key, harness = verdict_key(part.checker, sample, answer), self._source(part.task.name).harness
 
         def judged(answer: Answer) -> None:
-            self._timeouts[part.task.name] += "timeout" in (answer.verdict or {}).values()
+            self._timeouts[part.task.name] += harness.timed_out(answer.verdict or {})
             then(answer)
 
         if key in self._waiting:
@@ -100,21 +98,23 @@ class Checks:
             self.collect(_LOOK_EVERY_S)
 
     @property
-    def facts(self) -> dict[str, Mapping[str, Json]]:
-        """How answers were judged, by task name; ``timeouts`` counts answers whose verdicts were stored as well."""
-        return {
-            name: {
-                **(self._checkers[name].facts if name in self._checkers else {"verdicts": FROM_STORE}),
-                "timeouts": self._timeouts[name],
-            }
-            for name in {**self._checkers, **self._timeouts}
-        }
+    def facts(self) -> dict[str, Facts]:
+        """How answers were judged, by task name; answers that ran out of time count whoever judged them."""
+        return {name: self._facts(name, self._timeouts[name]) for name in {**self._checkers, **self._timeouts}}
+
+    def _facts(self, name: str, timeouts: int) -> Facts:
+        if name in self._checkers:
+            return self._checkers[name].facts(timeouts)
+        return self._source(name).harness.judged_before(timeouts)
+
+    def _source(self, name: str) -> Source:
+        """By its name: the part of a repetition has a listing of its own."""
+        return next(one for one in self.sources if one.part.task.name == name)
 
     def _checker(self, part: PlannedTask) -> Checker:
         name = part.task.name
         if name not in self._checkers:
-            # By its name: the part of a repetition has a listing of its own.
-            source = next(one for one in self.sources if one.part.task.name == name)
+            source = self._source(name)
             found = source.harness.checker(part.task, source.questions, unsafe=self.unsafe)
             if found is None:
                 raise RuntimeError(f"{name} names a checker, but its harness has none")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from evalkit.base.events import Say
     from evalkit.base.types import Json, Outcome, Replies, Sample, Task
+    from evalkit.harnesses import Facts
     from evalkit.records.plan import Contender, Plan
     from evalkit.records.store import Store
     from evalkit.runs.checks import Checks
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 _REHEARSED = 64
 """Samples of a task that a rehearsal may choose from."""
-_COUNTS = ("asked the exact way", "fast replies without an answer", "truncations")
-"""Facts of an exam that grow from one server to the next."""
 
 
 @dataclass(slots=True)
@@ -81,14 +80,11 @@ class Ledger:
             self._tell(number)
         self.pending_at_first = len(self.waiting)
 
-    def held(self, task: str, facts: Mapping[str, Json]) -> None:
+    def held(self, task: str, facts: Facts | None) -> None:
         """Keep how a task was held, as far as that is known by now; nothing where there is nothing to say."""
-        if not facts:
+        if facts is None:
             return
-        before = self.earlier.get(task, {})
-        found = with_earlier(before, facts, _COUNTS)
-        if before.get("method", facts.get("method")) != facts.get("method"):
-            found["method"] = "both"
+        found = facts.after(self.earlier.get(task, {}))
         if found != self.facts.get(task):
             self.facts[task] = found
             self.remember(self)
@@ -238,8 +234,3 @@ def _owed(contender: Contender, sources: Sequence[Source], store: Store) -> int:
         settled = store.settled_of(keys, final)
         count += sum(key not in settled for key in keys)
     return count
-
-
-def with_earlier(before: Mapping[str, Json], now: Mapping[str, Json], counts: Sequence[str]) -> dict[str, Json]:
-    """What is known now, with what was known before where now is silent; ``counts`` are added up."""
-    return {**before, **now, **{name: before.get(name, 0) + now[name] for name in counts if name in now}}

@@ -115,7 +115,7 @@ def build(
         )
         for one, part in plan.asked
     }
-    return report.build(plan, tallies, terms, notices=notices, provenance=provenance)
+    return report.build(plan, tallies, harnesses.harness, terms, notices=notices, provenance=provenance)
 
 
 def _settled(record: Record) -> Record:

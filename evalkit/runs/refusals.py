@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalkit import serve
+from evalkit import harnesses, serve
 from evalkit.base.errors import UsageError
 from evalkit.base.events import Stage
 from evalkit.serve import environment
-from evalkit.tasks.benchmarks import BENCHMARKS
+from evalkit.tasks import registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,13 +35,18 @@ def refuse(serving: Callable[[str], Serving], contenders: Sequence[Contender], t
     unsure = [text for text in dict.fromkeys(_unsure(serving(model.label)) for model in ours) if text]
     for text in unsure:
         say(Stage(f"warning: the serving flags were not checked: {text}"))
-    seeing = [task.name for task in tasks if task.benchmark in BENCHMARKS]
+    seeing = [task.name for task in tasks if harnesses.harness(task).pictures(task.benchmark)]
     for model in ours if seeing else ():
         if environment.sees(model) is False:
             raise UsageError(
                 f"{model.label}: its config.json has no vision tower, and {', '.join(seeing)} asks about pictures",
-                fix="choose tasks of text with --task, such as mmlu or humaneval",
+                fix=f"choose tasks of text with --task, such as {' or '.join(_texts()[:2])}",
             )
+
+
+def _texts() -> list[str]:
+    """The tasks that evalkit brings along and that ask about no pictures."""
+    return [task.name for task in registry.tasks().values() if not harnesses.harness(task).pictures(task.benchmark)]
 
 
 def _unsure(serving: Serving) -> str:

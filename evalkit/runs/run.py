@@ -25,19 +25,18 @@ from evalkit.base.events import Notice, Stage
 from evalkit.base.identity import file_name
 from evalkit.client import SendingPolicy
 from evalkit.files import scratch
-from evalkit.harnesses.chat import Chat
 from evalkit.records import run_record
 from evalkit.records.plan import Plan
 from evalkit.records.store import RunRow, Store
 from evalkit.report import words
 from evalkit.runs import asking, invalidation, prepare, publish, refusals, saved_run, vouching
-from evalkit.runs.checks import FROM_STORE, Checks
-from evalkit.runs.pending import Ledger, outset, with_earlier
+from evalkit.runs.checks import Checks
+from evalkit.runs.pending import Ledger, outset
 from evalkit.serve import environment, tools
 from evalkit.tasks import registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from evalkit.base.events import Event, Say
     from evalkit.base.types import Json, Task
@@ -315,15 +314,14 @@ class _Run:
         owing = [source.part.task.name for source in ledger.owing()]
         for source in ledger.sources:
             name = source.part.task.name
-            # Other tasks are asked in one way only, of which there is nothing to say.
-            if name not in owing and name not in ledger.earlier and not isinstance(source.harness, Chat):
-                ledger.held(name, {"answers": FROM_STORE})
+            if name not in owing and name not in ledger.earlier:
+                ledger.held(name, source.harness.asked_before())
 
     def _remember_checks(self, checks: Checks) -> None:
         """Keep how answers were judged; what earlier parts of the run judged is counted with it."""
         if self._row is not None:
             before = self._row.body.get("checks", {})
-            found = {name: _judged(before.get(name, {}), facts) for name, facts in checks.facts.items()}
+            found = {name: facts.after(before.get(name, {})) for name, facts in checks.facts.items()}
             self._row = replace(self._row, body={**self._row.body, "checks": {**before, **found}})
             self._store.keep_run(self._row)
 
@@ -380,10 +378,3 @@ def _numbered(contenders: Iterable[Contender]) -> list[Contender]:
         found.append(replace(one, attempt=seen[one.identity]))
         seen[one.identity] += 1
     return found
-
-
-def _judged(before: Mapping[str, Json], now: Mapping[str, Json]) -> dict[str, Json]:
-    """What a checker says of its work, with the work of earlier parts of the run: no answer is judged twice."""
-    # A run that only looks again at what it has judged itself has nothing new to say of how that was done.
-    now = {name: value for name, value in now.items() if name != "verdicts" or not before}
-    return with_earlier(before, now, ("answers", "programs", "retried"))

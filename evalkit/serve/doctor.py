@@ -28,7 +28,7 @@ _HUB_PATIENCE_S: Final = 4
 _OUTPUT_GIB: Final = 1
 """Answers, logs and reports of a run of the five vision tasks."""
 _CACHE_GIB: Final = 80
-"""A 12 B model in 16 bit is 24 GB, the five vision tasks are 40 GB, most of them VQAv2."""
+"""A 12 B model in 16 bit is 24 GB, the five vision tasks are 40 GB."""
 _IMPORT: Final = """
 import json, torch, torchvision
 versions = {"torch": torch.__version__, "torchvision": torchvision.__version__}
@@ -173,11 +173,11 @@ def _hub_cache() -> Path:
 
 
 def _sandbox() -> Finding:
-    """Where generated code can run: HumanEval needs it, no other task does."""
+    """Where generated code can run: tasks whose answers are programs need it, no other task does."""
     kinds = sandbox.available()
     works = [name for name, can, _ in kinds if can]
     if works:
-        return Finding("sandbox", "ok", f"{works[0]}, for generated code (HumanEval)")
+        return Finding("sandbox", "ok", f"{works[0]}, for generated code")
     why = "; ".join(f"{name}: {reason}" for name, _, reason in kinds)
     fix = "install bubblewrap, or allow user namespaces; --unsafe-exec runs generated code without a sandbox"
     return Finding("sandbox", "note", f"none works here ({why})", fix)

@@ -19,11 +19,11 @@ import pyarrow.parquet as pq
 from huggingface_hub import constants
 from huggingface_hub.file_download import repo_folder_name
 
+from evalkit import harnesses
 from evalkit.base.errors import DataError
 from evalkit.base.types import Dataset
 from evalkit.files import textfile
 from evalkit.tasks import images
-from evalkit.tasks.benchmarks import BENCHMARKS
 from evalkit.tasks.rows import cells, local
 
 if TYPE_CHECKING:
@@ -130,10 +130,10 @@ class Pictures:
         part = self._parts.get(task)
         if part is None:
             raise DataError(f"run.json does not say where the data of {task} are", fix="run the same command again")
-        benchmark = BENCHMARKS.get(part["task"]["benchmark"])
-        columns = tuple(benchmark.image_columns) if benchmark else ()
+        benchmark = part["task"]["benchmark"]
+        columns = harnesses.named(benchmark).pictures(benchmark)
         if not columns:
-            raise DataError(f"{task}: the benchmark {part['task']['benchmark']} has no images", fix="update evalkit")
+            raise DataError(f"{task}: the benchmark {benchmark} has no images", fix="update evalkit")
         return columns
 
     def _groups(self, task: str, columns: Sequence[str]) -> list[tuple[Path, list[tuple[int, int]]]]:

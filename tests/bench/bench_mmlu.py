@@ -138,7 +138,7 @@ def by_evalkit(sides: tuple[Side, Side], served: Served, questions: GroupQuestio
                 asks = Counting(client, side)
                 await take(asks, session.requests((one.id, one) for one in samples), side)
                 await take(asks, session.alone((one.id, one) for one in samples if one.id not in side.found), side)
-        return dict(session.facts)
+        return session.facts.stored()
 
     return asyncio.run(main())
 

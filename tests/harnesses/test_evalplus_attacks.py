@@ -2,6 +2,7 @@
 
 import pytest
 
+from evalkit.harnesses.evalplus.harness import EvalPlus
 from support.evalplus_tasks import questions, row, verdicts
 
 PROMPT = 'def add_up(xs):\n    """Return the sum of xs, as HumanEval would ask for it."""\n'
@@ -182,9 +183,8 @@ def test_honest_programs_beside_attacks_are_correct(judged):
 
 def test_only_what_never_ends_is_a_timeout(judged):
     found, facts = judged
-    late = {name for name, verdict in found.items() if "timeout" in (verdict["base"], verdict["plus"])}
+    late = {name for name, judgement in found.items() if EvalPlus().timed_out(judgement)}
     assert late == {"never comes back", "takes the alarm away"}
-    assert facts["timeouts"] == 2
     assert facts["retried"] == 2
 
 

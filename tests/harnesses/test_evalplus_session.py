@@ -66,8 +66,8 @@ def test_attempts_come_singly_from_one_request_a_problem(real_server, tmp_path):
         assert not any(stop in answer.text for stop in stops)
         assert 0 < answer.completion_tokens <= 96
     assert len({answer.text for answer in found.values()}) > 2
-    assert session.facts["prompt"] == "chat"
-    assert session.facts["bos"] == "one"
+    assert session.facts.prompt == "chat"
+    assert session.facts.bos == "one"
 
 
 def test_a_request_for_several_attempts_has_the_time_of_their_tokens(tmp_path):

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.harnesses.lm_eval.canary import CACHED, STEP, judge
+from evalkit.harnesses.lm_eval.facts import LikelihoodFacts
 from evalkit.harnesses.lm_eval.wire import Likelihoods
 
 NEAR = STEP / 4
@@ -70,9 +71,9 @@ def test_another_answer_in_either_pass_is_an_objection():
         assert ("when the prefix cache is read" in canary.objection) == bool(only_cached)
 
 
-def test_figures_for_the_report():
+def test_the_figures_are_kept_with_the_run():
     canary = compared([CLEAR], [said(-1.25, -2, -3, -4)], [said(-1.125, -2, -3, -4)], [said(-1.625, -2, -3, -4)])
-    assert canary.facts == {
+    assert LikelihoodFacts().compared(canary).stored() == {
         "canary questions": 1,
         "largest difference of a log-probability": 0.125,
         "largest difference with the prefix cache": 0.375,

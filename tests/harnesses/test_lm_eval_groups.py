@@ -44,7 +44,7 @@ def reported(questions, said, limit=None):
     for sample, _ in questions.samples(limit):
         for label, found in said.items():
             tallies[label, part.task.name].add(sample, Answer(found[sample.id], "stop", 9, 1, 0.1))
-    return report.build(Plan(contender("base"), (contender("cand"),), (part,)), tallies)
+    return report.build(Plan(contender("base"), (contender("cand"),), (part,)), tallies, harness)
 
 
 @pytest.mark.parametrize(("seed", "limit"), [(0, None), (2, None), (4, 1), (6, 9)])

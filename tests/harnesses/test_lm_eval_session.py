@@ -154,7 +154,7 @@ def hold(completions, asked, *, method="fast", longest=4095, rehearse=True, told
 
     with serving(completions) as url:
         before = asyncio.run(main(url))
-    return found, ways, session.facts, before
+    return found, ways, session.facts.stored(), before
 
 
 def expected(sample, choices=LETTERS):

@@ -59,7 +59,7 @@ def asked(served, questions, **chosen):
 
     asyncio.run(main())
     assert all(isinstance(answer, Answer) for answer in found.values()), found
-    return {key: answer.text for key, answer in found.items()}, session.facts, sent, told
+    return {key: answer.text for key, answer in found.items()}, session.facts.stored(), sent, told
 
 
 def stock(served, questions):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from evalkit import report
 from evalkit.base.types import Dataset, Decoding, Engine, Model, PublishedPrompt, Task
 from evalkit.config.policy import Policy, Rule
+from evalkit.harnesses import harness
 from evalkit.records import run_record
 from evalkit.records.checkpoint import Checkpoint
 from evalkit.records.plan import Contender, Plan, PlannedTask
@@ -112,12 +113,13 @@ def test_all_terms_come_back(one):
 
 def test_a_report_from_what_came_back_is_equal_to_the_last_byte():
     plan, tallies, terms, notices, provenance = everything()
-    first = report.build(plan, tallies, terms, notices=notices, provenance=provenance)
+    first = report.build(plan, tallies, harness, terms, notices=notices, provenance=provenance)
     # As the store writes it: the order of keys is part of what is kept.
     body = json.loads(json.dumps({"terms": run_record.terms_json(terms), "exams": terms.exams, "checks": terms.checks}))
     again = report.build(
         run_record.plan_from(through_json(run_record.plan_json(plan))),
         tallies,
+        harness,
         run_record.terms_from(body),
         notices=through_json(notices),
         provenance=through_json(provenance),

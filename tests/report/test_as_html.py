@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from evalkit import report
+from evalkit.base.told import AskedWords
 from evalkit.base.types import Failure, FailureKind
 from evalkit.config.policy import Policy
 from evalkit.report import Evidence
@@ -90,8 +91,11 @@ def test_what_speaks_against_the_models_files_stands_on_the_first_screen(found):
 
 def test_models_that_were_asked_otherwise_are_not_called_comparable(found):
     row = found[0].rows[-1]
-    ways = {LABELS[0]: {"method": "fast"}, LABELS[1]: {"method": "echo"}}
-    spoilt = replace(found[0], rows=(*found[0].rows[:-1], replace(row, exams=ways)))
+    ways = {
+        LABELS[0]: AskedWords((), {"method": "the fast way"}),
+        LABELS[1]: AskedWords((), {"method": "the exact way"}),
+    }
+    spoilt = replace(found[0], rows=(*found[0].rows[:-1], replace(row, asked=ways)))
     page = report.html(spoilt, templates(), found[1])
     assert page.index("not all models were asked alike") < page.index('class="accuracy"')
     assert "same samples, prompts and serving on both sides" not in page
@@ -125,14 +129,12 @@ def test_every_model_task_and_setting_is_named(found, page):
 def test_groups_of_samples_and_how_answers_were_judged_are_folded_in(found):
     row = found[0].rows[0]
     one = row.judgements[LABELS[1]].comparison
-    grouped = replace(
-        row, groups={LABELS[1]: {"algebra": one}}, checks={"sandbox": "namespace", "limits": {"cpu_s": 3}}
-    )
+    grouped = replace(row, groups={LABELS[1]: {"algebra": one}}, checks={"a": "fact"}, judged=("in a sandbox",))
     text = Page(report.html(replace(found[0], rows=(grouped, *found[0].rows[1:])), templates())).text
     assert "1 groups of samples" not in text
     assert f"algebra {one.n}" in text
     assert report.recovery_text(one) in text
-    assert 'limits: {"cpu_s": 3}' in text
+    assert "in a sandbox" in text
 
 
 def test_failures_stand_with_their_bounds(found, page):

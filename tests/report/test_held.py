@@ -1,16 +1,16 @@
 """How exams were held and judged, in words."""
 
-from dataclasses import replace
-
 import pytest
 
 from evalkit import report
 from evalkit.harnesses.evalplus.checker import DIFFERS
 from evalkit.harnesses.lm_eval.canary import Canary
+from evalkit.harnesses.lm_eval.facts import LikelihoodFacts
+from evalkit.records.terms import Terms
 from evalkit.report.held import cautions, sentences
 from support.reports import RIGHT, built, task
 
-FAST = {"method": "fast", "truncations": 0, **Canary(16, 0.001, 0.02, 0.07, 1, 0, 0).facts}
+FAST = LikelihoodFacts(method="fast", cut=0).compared(Canary(16, 0.001, 0.02, 0.07, 1, 0, 0)).stored()
 CHECKS = {
     "sandbox": "bubblewrap",
     "find_zero": "published",
@@ -23,9 +23,15 @@ CHECKS = {
 }
 
 
-def row(**facts):
-    found = built({"base": [RIGHT], "cand": [RIGHT]}, tasks=[task("mmlu", "MMLU (5-shot)", "Text")])
-    return replace(found.rows[0], **facts)
+def whole(*, benchmark="mmlu", exams=None, checks=None):
+    """A report on one task, of which a run has kept these facts."""
+    terms = Terms(exams={label: {"t": facts} for label, facts in (exams or {}).items()}, checks={"t": checks or {}})
+    one = task("t", "MMLU (5-shot)", "Text", benchmark=benchmark)
+    return built({"base": [RIGHT], "cand": [RIGHT]}, tasks=[one], terms=terms)
+
+
+def row(**kept):
+    return whole(**kept).rows[0]
 
 
 def test_what_holds_for_every_model_is_told_once():
@@ -41,14 +47,14 @@ def test_what_holds_for_every_model_is_told_once():
 
 
 def test_ways_that_differ_are_told_for_each_and_are_a_caution():
-    spoilt = row(exams={"base": FAST, "cand": {"method": "echo", "reason": "the canary sang"}})
+    found = whole(exams={"base": FAST, "cand": {"method": "echo", "reason": "the canary sang"}})
+    spoilt = found.rows[0]
     told = sentences(spoilt)
     assert any(text.startswith("cand: asked the exact way") and "(because the canary sang)" in text for text in told)
     assert any(text.startswith("base: asked the fast way") for text in told)
     caution = "MMLU (5-shot): not all models were asked alike: base the fast way, cand the exact way."
     assert list(cautions(spoilt)) == [caution]
-    whole = replace(built({"base": [RIGHT], "cand": [RIGHT]}), rows=(spoilt,))
-    assert caution in report.completeness(whole)
+    assert caution in report.completeness(found)
     assert not list(cautions(row(exams={"base": FAST, "cand": FAST})))
 
 
@@ -64,7 +70,7 @@ def test_a_model_asked_in_both_ways_is_told_apart_from_one_asked_in_one():
 
 
 def test_how_programs_were_judged_is_told_whole():
-    text = "\n".join(sentences(row(checks=CHECKS)))
+    text = "\n".join(sentences(row(benchmark="humaneval", checks=CHECKS)))
     for words in (
         "walled off by bubblewrap",
         "HumanEval/32 (find_zero) counts as published",
@@ -90,12 +96,11 @@ def test_how_programs_were_judged_is_told_whole():
     ],
 )
 def test_a_fact_without_words_is_told_by_its_name(facts):
-    (text,) = sentences(row(checks=facts))
+    (text,) = sentences(row(benchmark="humaneval", checks=facts))
     assert text.startswith((*facts, "differs"))
 
 
 def test_the_page_and_the_markdown_tell_it():
-    whole = replace(built({"base": [RIGHT], "cand": [RIGHT]}), rows=(row(checks=CHECKS),))
-    text = report.markdown(whole)
+    text = report.markdown(whole(benchmark="humaneval", checks=CHECKS))
     assert "## How MMLU (5-shot) was asked and judged" in text
     assert "walled off by bubblewrap" in text

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from evalkit import report
+from evalkit.harnesses import harness
 from evalkit.records.plan import Plan, PlannedTask
 from support.reports import MIXED, RIGHT, built, contender, tally, task, whole
 
@@ -25,7 +26,7 @@ def drawn_part(**more):
     base, cand = contender("base"), contender("cand")
     asked = ((base, MIXED * 9), (cand, RIGHT * 9))
     tallies = {(one.model.label, TASK.name): tally(part, one.model.label, rows) for one, rows in asked}
-    return report.build(Plan(base, (cand,), (part,)), tallies)
+    return report.build(Plan(base, (cand,), (part,)), tallies, harness)
 
 
 def test_of_a_part_drawn_at_random_the_interval_on_this_benchmark_is_told_beside_the_other():
@@ -78,7 +79,7 @@ def asked_twice(again):
         tallies["base", part.task.name] = tally(part, "base", MIXED * 9)
         tallies["cand", part.task.name] = tally(part, "cand", RIGHT * 9)
         tallies["base (again)", part.task.name] = tally(part, "base (again)", found)
-    return report.build(plan, tallies)
+    return report.build(plan, tallies, harness)
 
 
 def test_an_average_has_its_interval_if_repeated_from_the_noise_of_its_tasks():

@@ -62,7 +62,7 @@ def built(outcomes, *, labels=("base", "cand"), tasks=(TASK,), smoke=False, term
         for one in contenders
         for number, part in enumerate(parts)
     }
-    return report.build(Plan(contenders[0], tuple(contenders[1:]), parts, smoke=smoke), tallies, terms)
+    return report.build(Plan(contenders[0], tuple(contenders[1:]), parts, smoke=smoke), tallies, harness, terms)
 
 
 def templates():
@@ -288,7 +288,7 @@ def test_answers_that_came_out_otherwise_are_flagged():
         total["cand"].add(sample, Answer("right", "length" if cut else "stop", 1, 20 if cut else 10, 0.1))
     part = PlannedTask(TASK, "listing", 200, 200, "rev")
     plan = Plan(contender("base"), (contender("cand"),), (part,))
-    one = report.build(plan, {(label, "docvqa"): found for label, found in total.items()})
+    one = report.build(plan, {(label, "docvqa"): found for label, found in total.items()}, harness)
     found = json.loads(report.results_text(one))["tasks"][0]["drift"]["cand"]
     assert found["truncated"]["difference"] == 0.25
     assert found["truncated"]["flagged"]
@@ -309,7 +309,7 @@ def test_the_noise_floor_stands_beside_the_candidate_and_is_no_column():
         ("cand", "docvqa"): tally(plan.candidates[0], whole, MIXED),
         ("base (again)", "docvqa"): tally(again, part, [True, False]),
     }
-    one = report.build(plan, tallies)
+    one = report.build(plan, tallies, harness)
     found = json.loads(report.results_text(one))["tasks"][0]
     assert found["noise_floor"]["samples"] == 2
     assert found["noise_floor"]["baseline_again"]["regressed"] == 1

@@ -6,9 +6,11 @@ import pytest
 
 from evalkit.base.errors import SandboxError
 from evalkit.base.types import Answer, Dataset, Decoding, Sample, Task, Text
+from evalkit.harnesses.evalplus.facts import JudgingFacts
+from evalkit.harnesses.evalplus.harness import EvalPlus
 from evalkit.records.plan import PlannedTask
 from evalkit.records.store import Store
-from evalkit.runs.checks import FROM_STORE, Checks
+from evalkit.runs.checks import Checks
 
 TASK = Task(
     name="programs",
@@ -40,9 +42,8 @@ class Judge:
         told, self.told = self.told, []
         return told
 
-    @property
-    def facts(self):
-        return {"answers": len(self.given), "timeouts": 0}
+    def facts(self, timeouts):
+        return JudgingFacts(answers=len(self.given), timeouts=timeouts)
 
     def close(self):
         self.closed = True
@@ -55,8 +56,11 @@ def store(tmp_path):
 
 
 def checks(store, judge):
-    harness = SimpleNamespace(checker=lambda *_, **__: judge)
-    return Checks([SimpleNamespace(part=PART, harness=harness, questions=None)], store, lambda _: None)
+    class Judged(EvalPlus):
+        def checker(self, *_, **__):
+            return judge
+
+    return Checks([SimpleNamespace(part=PART, harness=Judged(), questions=None)], store, lambda _: None)
 
 
 def answer(text):
@@ -72,7 +76,7 @@ def test_equal_answers_are_judged_once_and_every_one_gets_its_verdict(store):
         found.finish()
         assert sorted(one.verdict["base"] for one in got) == ["pass", "pass", "timeout"]
         assert judge.given == ["pass", "timeout"]
-        assert found.facts["programs"] == {"answers": 2, "timeouts": 1}
+        assert found.facts["programs"].stored() == {"answers": 2, "timeouts": 1}
     assert judge.closed
 
 
@@ -85,7 +89,7 @@ def test_a_later_run_judges_nothing_again_and_still_knows_of_the_timeouts(store)
         for _ in range(2):
             found.judge(PART, SAMPLE, answer("timeout"), got.append)
         found.finish()
-        assert found.facts["programs"] == {"verdicts": FROM_STORE, "timeouts": 2}
+        assert found.facts["programs"].stored() == {"verdicts": "from the store", "timeouts": 2}
     assert [one.verdict for one in got] == [{"base": "timeout", "plus": "timeout"}] * 2
     assert judge.given == []
 

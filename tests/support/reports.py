@@ -72,7 +72,7 @@ def built(outcomes, *, tasks=None, terms=None, smoke=False, **more):
         for label, found in outcomes.items()
         for part, rows in zip(parts, found, strict=True)
     }
-    return report.build(Plan(base, tuple(others), parts, smoke), tallies, terms, **more)
+    return report.build(Plan(base, tuple(others), parts, smoke), tallies, harness, terms, **more)
 
 
 def judged(percent=99.0, **more):
@@ -184,7 +184,7 @@ def terms_with_everything():
 def whole():
     """A report with everything."""
     plan, tallies, terms, notices, provenance = everything()
-    found = report.build(plan, tallies, terms, notices=notices, provenance=provenance)
+    found = report.build(plan, tallies, harness, terms, notices=notices, provenance=provenance)
     parts = found.rows[0].judgements
     groups = {label: {"a subject": one.comparison} for label, one in parts.items()}
     return dataclasses.replace(found, rows=(dataclasses.replace(found.rows[0], groups=groups), *found.rows[1:]))

@@ -269,7 +269,7 @@ def played(cast, count, *, policy=None, change=None):
         for label in labels[1:]
     ]
     known = provenance(labels, cast.sources)
-    return report.build(plan, tallies, terms, notices=cast.notices, provenance=known), lists
+    return report.build(plan, tallies, harness, terms, notices=cast.notices, provenance=known), lists
 
 
 def pictures(lists):

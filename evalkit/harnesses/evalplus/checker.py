@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from evalkit.base.identity import digest
+from evalkit.harnesses.evalplus.facts import JudgingFacts, Limits
 from evalkit.harnesses.evalplus.judge_process import JudgeDiedError, JudgeProcess
 from evalkit.harnesses.evalplus.rules import Rules
 from evalkit.harnesses.evalplus.runs import WALL_FACTOR, Runner
@@ -69,7 +70,7 @@ class ProgramChecker:
         self._closed = False
         self._error: BaseException | None = None
         self._threads: list[threading.Thread] = []
-        self._counts = {"answers": 0, "programs": 0, "retried": 0, "timeouts": 0}
+        self._counts = {"answers": 0, "programs": 0, "retried": 0}
 
     # --- the caller's side ---
 
@@ -108,22 +109,24 @@ class ProgramChecker:
             self._done.clear()
             return found
 
-    @property
-    def facts(self) -> Mapping[str, Json]:
+    def facts(self, timeouts: int) -> JudgingFacts:
         """The sandbox, the limits, and how often they were met."""
         with self._changed:
             counts = dict(self._counts)
-        return {
-            "sandbox": self._place.name,
-            "find_zero": self._settings.find_zero,
-            "limits": {
-                "min_time_limit_s": self._settings.min_time_limit_s,
-                "gt_time_factor": self._settings.gt_time_factor,
-                "memory_mib": self._settings.memory_mib,
-            },
-            **counts,
-            "differs": list(DIFFERS),
-        }
+        return JudgingFacts(
+            sandbox=self._place.name,
+            find_zero=self._settings.find_zero,
+            limits=Limits(
+                min_time_limit_s=self._settings.min_time_limit_s,
+                gt_time_factor=self._settings.gt_time_factor,
+                memory_mib=self._settings.memory_mib,
+            ),
+            answers=counts["answers"],
+            programs=counts["programs"],
+            retried=counts["retried"],
+            timeouts=timeouts,
+            differs=DIFFERS,
+        )
 
     def close(self) -> None:
         """End the workers; a program that is running is waited for a moment, and ends by its own limits."""
@@ -241,7 +244,6 @@ class ProgramChecker:
         unit.verdict = judged.verdict
         for text in unit.keys:
             waiting = self._texts[text]
-            self._counts["timeouts"] += len(waiting.keys) if judged.timed_out else 0
             self._settle(waiting, judged.verdict)
         unit.keys.clear()
 

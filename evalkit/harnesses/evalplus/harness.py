@@ -9,23 +9,29 @@ from typing import TYPE_CHECKING
 
 from evalkit import sandbox
 from evalkit.base.printable import counted
+from evalkit.base.types import Answer
 from evalkit.harnesses.evalplus import installed
 from evalkit.harnesses.evalplus.checker import ProgramChecker
+from evalkit.harnesses.evalplus.facts import ASKED_BEFORE, AskingFacts, JudgingFacts
 from evalkit.harnesses.evalplus.problems import Problems, load_problems
 from evalkit.harnesses.evalplus.prompts import texts
 from evalkit.harnesses.evalplus.render import Renderer
+from evalkit.harnesses.evalplus.samples import attempts
 from evalkit.harnesses.evalplus.scoring import ByTests
 from evalkit.harnesses.evalplus.session import EvalPlusExam, request_facts
 from evalkit.harnesses.evalplus.settings import settings_of
+from evalkit.harnesses.facts import FROM_STORE
+from evalkit.harnesses.harness import ForeignAnswers
 from evalkit.tasks.rows import local
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from evalkit.base.types import Task
+    from evalkit.base.told import AskedWords
+    from evalkit.base.types import Json, Task
     from evalkit.harnesses.evalplus.prompts import Texts
     from evalkit.harnesses.evalplus.settings import EvalPlusSettings
-    from evalkit.harnesses.harness import Questions, Served
+    from evalkit.harnesses.harness import Questions, Reading, Served
 
 _EVALPLUS_FILE = "HumanEvalPlus.jsonl.gz"
 _RULES = 2
@@ -76,6 +82,38 @@ class EvalPlus(ByTests):
         if not isinstance(questions, Problems):
             raise TypeError("these are not the questions of this harness")
         return ProgramChecker(questions, settings_of(task), sandbox.find(unsafe=unsafe))
+
+    def answers(self, file: Path, task: Task, reading: Reading) -> ForeignAnswers:
+        """Programs in evalplus's own sample files, or in its folders with one file an attempt."""
+        problems = self.questions(task, reading.data, reading.tell)
+        checker = self.checker(task, problems, unsafe=reading.unsafe)
+        found = (
+            (sample, Answer(text, "stop", None, None, 0.0))
+            for sample, text in attempts(file, problems, sanitize=reading.sanitize)
+        )
+        # A file may hold any number of attempts, whatever the task asks for: they are averaged within a problem first.
+        several = replace(task, decoding=replace(task.decoding, n=max(task.decoding.n, 2)))
+        return ForeignAnswers(several, found, checker)
+
+    def asked_before(self) -> AskingFacts:
+        """That this run asked nothing."""
+        return ASKED_BEFORE
+
+    def asked_words(self, facts: Mapping[str, Json]) -> AskedWords:
+        """The prompt's form and its beginning."""
+        return AskingFacts.read(facts).words()
+
+    def timed_out(self, judgement: Mapping[str, Json]) -> bool:
+        """Whether a program ran out of time on the base or the further tests."""
+        return "timeout" in judgement.values()
+
+    def judged_before(self, timeouts: int) -> JudgingFacts:
+        """That this run judged nothing."""
+        return JudgingFacts(judgements=FROM_STORE, timeouts=timeouts)
+
+    def judged_words(self, facts: Mapping[str, Json]) -> tuple[str, ...]:
+        """The sandbox, the limits, how often they were met, and what is unlike evalplus."""
+        return JudgingFacts.read(facts).words()
 
 
 def _beside(task: Task) -> Path | None:

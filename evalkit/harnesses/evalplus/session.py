@@ -14,10 +14,11 @@ from evalkit.client import Request
 from evalkit.client.chat import sampling
 from evalkit.client.completions import choices
 from evalkit.harnesses.evalplus import prompts
+from evalkit.harnesses.evalplus.facts import AskingFacts
 from evalkit.harnesses.evalplus.render import UnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from evalkit.base.types import Answer, Decoding, Json, Outcome, Replies, Sample
     from evalkit.client import Asks, Names
@@ -72,17 +73,17 @@ class EvalPlusExam:
         return (stored.text, stored.elsewhere) == (found.text, found.elsewhere)
 
     @property
-    def facts(self) -> Mapping[str, Json]:
-        """How the model was asked; empty when it was not asked anything."""
+    def facts(self) -> AskingFacts | None:
+        """How the model was asked; None when it was not asked anything."""
         if not self._renderer.kind:
-            return {}
-        return {
-            "prompt": self._renderer.kind,
-            "rendering": self._renderer.way or "text",
-            "bos": self._bos,
-            "texts": self._words.sha256,
-            "stops": digest(list(self._stops())),
-        }
+            return None
+        return AskingFacts(
+            prompt=self._renderer.kind,
+            rendering=self._renderer.way or "text",
+            bos=self._bos,
+            texts=self._words.sha256,
+            stops=digest(list(self._stops())),
+        )
 
     def _stops(self) -> tuple[str, ...]:
         """All strings that end an answer."""

@@ -10,7 +10,6 @@ from evalkit.base.printable import part_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalkit.base.types import Json
     from evalkit.harnesses.lm_eval.wire import Likelihoods
 
     Pass = Sequence[Likelihoods]
@@ -69,19 +68,6 @@ class Canary:
         if self.cached > CACHED:
             return f"a log-probability differs by {self.cached:.3f} when the prefix cache is read"
         return None
-
-    @property
-    def facts(self) -> dict[str, Json]:
-        """The figures, for the report."""
-        return {
-            "canary questions": self.questions,
-            "largest difference of a log-probability": self.difference,
-            "largest difference with the prefix cache": self.cached,
-            "largest difference of the exact way from itself": self.noise,
-            "accepted difference": self.tolerance,
-            "answers that differ": self.flips,
-            "answers of the exact way that differ from itself": self.own_flips,
-        }
 
 
 def judge(exact: Sequence[Pass], fast: Sequence[Pass]) -> Canary:

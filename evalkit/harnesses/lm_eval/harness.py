@@ -8,7 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from evalkit.base.printable import counted
+from evalkit.harnesses.harness import ForeignAnswers
+from evalkit.harnesses.lm_eval.answers import recorded
 from evalkit.harnesses.lm_eval.data import mirror
+from evalkit.harnesses.lm_eval.facts import ASKED_BEFORE, LikelihoodFacts
 from evalkit.harnesses.lm_eval.questions import GroupQuestions
 from evalkit.harnesses.lm_eval.session import LikelihoodExam
 from evalkit.harnesses.lm_eval.settings import settings_of
@@ -17,11 +20,12 @@ from evalkit.harnesses.lm_eval.tokens import begins_by_itself, tokenizer_for
 from evalkit.harnesses.scoring import ByMetrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from evalkit.base.types import Sample, Task
-    from evalkit.harnesses.harness import Checker, Questions, Served, Session
+    from evalkit.base.told import AskedWords
+    from evalkit.base.types import Json, Sample, Task
+    from evalkit.harnesses.harness import Checker, Questions, Reading, Served, Session
 
 _EXTRA_TOKENS: Final = 1
 """A request generates one token, whether anybody reads it or not; lm-eval leaves room for it as well."""
@@ -64,10 +68,23 @@ class LmEval(ByMetrics):
         tokenizer = tokenizer_for(served, tell, add_bos=chosen.add_bos, forced=chosen.forced_bos)
         return LikelihoodExam(task.name, served.name, tokenizer, longest, tell, method=chosen.method)
 
+    def answers(self, file: Path, task: Task, reading: Reading) -> ForeignAnswers:
+        """The questions in lm-eval's own ``samples_mmlu_*.jsonl``, or in a folder of them."""
+        del reading
+        return ForeignAnswers(task, recorded(file))
+
     def parts(self, sample: Sample) -> tuple[str, ...]:
         """The category and the subject of a question, where it has one."""
         told = sample.references
         return (told["category"], told["subject"]) if isinstance(told, dict) and "subject" in told else ()
+
+    def asked_before(self) -> LikelihoodFacts:
+        """That this run asked nothing."""
+        return ASKED_BEFORE
+
+    def asked_words(self, facts: Mapping[str, Json]) -> AskedWords:
+        """The way of asking, the canary's figures, fallbacks and truncations."""
+        return LikelihoodFacts.read(facts).words()
 
     def checker(self, task: Task, questions: Questions, *, unsafe: bool) -> Checker | None:
         """None: the metric ``acc`` reads the answers."""

@@ -18,11 +18,12 @@ from evalkit.base.types import Answer
 from evalkit.client import Request
 from evalkit.harnesses.lm_eval import wire
 from evalkit.harnesses.lm_eval.canary import QUESTIONS, SEED, STEP, judge
+from evalkit.harnesses.lm_eval.facts import LikelihoodFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from evalkit.base.types import Json, Outcome, Sample
+    from evalkit.base.types import Outcome, Sample
     from evalkit.client import Asks, Names
     from evalkit.harnesses.lm_eval.canary import Canary
     from evalkit.harnesses.lm_eval.tokens import Tokenizer, Tokens
@@ -178,22 +179,22 @@ class LikelihoodExam:
         return one.best == other.best and apart <= STEP
 
     @property
-    def facts(self) -> Mapping[str, Json]:
+    def facts(self) -> LikelihoodFacts:
         """The way used and why, the canary's figures, fallbacks and truncations."""
-        return {
-            "method": "fast" if self._fast else "echo",
-            **({"reason": self._why} if self._why else {}),
-            "tokenizer": self._tokenizer.origin,
-            "begins with BOS": self._tokenizer.starts_with_bos(),
-            **({"BOS": self._tokenizer.beginning} if self._tokenizer.beginning else {}),
-            "longest prompt allowed": self._longest,
-            **(self._canary.facts if self._canary else {}),
-            **({"the prefix cache could not be left out": self._unsalted} if self._canary and self._unsalted else {}),
-            "asked the exact way": len(self._alone),
-            "fast replies without an answer": sum(self._alone.values()),
+        found = LikelihoodFacts(
+            method="fast" if self._fast else "echo",
+            reason=self._why or None,
+            tokenizer=self._tokenizer.origin,
+            begins_with_bos=self._tokenizer.starts_with_bos(),
+            beginning=self._tokenizer.beginning or None,
+            longest_prompt=self._longest,
+            unsalted=self._unsalted or None if self._canary else None,
+            asked_exactly=len(self._alone),
+            unanswered_fast=sum(self._alone.values()),
             # A prompt that would have to be cut ends the run.
-            "truncations": 0,
-        }
+            cut=0,
+        )
+        return found.compared(self._canary) if self._canary else found
 
     def _tokenized(self, pending: Owed) -> Iterator[tuple[str, Tokens]]:
         """Keys with token lists, in the order given."""

@@ -32,7 +32,7 @@ METRICS: Final[dict[str, Metric]] = {
 PASS_AT_K: Final = r"pass@(?P<k>[1-9]\d*)(?P<plus>\+?)"  # noqa: S105 - a metric, not a password
 """Names of metrics that a checker decides: the share of problems that k attempts solve (Chen et al. 2021).
 
-A ``+`` counts the harder tests of HumanEval+ as well.
+A ``+`` counts the checker's further tests as well.
 """
 DIALECTS: Final[tuple[str, ...]] = get_args(Dialect)
 
