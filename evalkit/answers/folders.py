@@ -10,6 +10,7 @@ from evalkit.base.errors import DataError, near_miss
 from evalkit.base.identity import file_name
 from evalkit.comparison.pairs import SAMPLES
 from evalkit.files import textfile
+from evalkit.records import run_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,9 +127,12 @@ def run_of(path: Path, choice: MetricChoice) -> RunOf:
 
 
 def _groups(task: Mapping[str, Json], choice: MetricChoice) -> Groups:
-    """What a run's task states, or what is known of its benchmark; of a run that did not keep its tasks, clusters."""
-    stated: Groups | None = task.get("groups")
-    return stated or (choice.groups_of(str(task["benchmark"])) if "benchmark" in task else "sampled")
+    """What a run's task states, or what is known of it; of a run that did not keep its tasks, clusters."""
+    try:
+        kept = run_record.task_from(task)
+    except ValueError:
+        return "sampled"
+    return kept.groups or choice.groups_of(kept)
 
 
 def _averages(results: Mapping[str, Json]) -> dict[str, tuple[str, ...]]:

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from evalkit.base.types import Dialect, Groups, Json
+    from evalkit.base.types import Dialect, Groups, Json, Task
     from evalkit.comparison.pairs import Side
 
 
-def _fixed(benchmark: str) -> Groups:
-    """What the groups of a benchmark are of which nothing is known: subjects are what people group by."""
-    del benchmark
+def _fixed(task: Task) -> Groups:
+    """What the groups of a task are of which nothing is known: subjects are what people group by."""
+    del task
     return "fixed"
 
 
@@ -42,8 +42,8 @@ class MetricChoice:
     """Task to its metric, in place of ``metric``."""
     model: str | None = None
     """Label of the model that is meant; None where a source has one, or the ``role`` tells."""
-    groups_of: Callable[[str], Groups] = _fixed
-    """What the groups of a benchmark's samples are, by its name; asked of a run's tasks that do not state it."""
+    groups_of: Callable[[Task], Groups] = _fixed
+    """What the groups of a task's samples are; asked of a run's tasks that do not state it."""
 
     def metric_of(self, task: str) -> str | None:
         """The metric that was chosen for a task; None for the source's own."""

@@ -29,8 +29,8 @@ class Scoring(Protocol):
         ``values`` are 0 to 1, not empty: of each thing that is paired, what the metric says of each attempt at it.
         """
 
-    def groups(self, benchmark: str) -> Groups:
-        """What the groups of a benchmark's samples are, where its task does not state it."""
+    def groups(self, task: Task) -> Groups:
+        """What the groups of a task's samples are, where it does not state it itself."""
 
     def parts(self, sample: Sample) -> tuple[str, ...]:
         """The named parts of the task that a sample is in and that are compared on their own too, the widest first."""
@@ -52,7 +52,7 @@ class Behaviour:
 
 def grouped(sample: Sample, task: Task, scoring: Scoring) -> dict[str, str | None]:
     """The ``cluster`` that a sample was drawn in, or the ``stratum`` that it is of; both None where it is alone."""
-    fixed = (task.groups or scoring.groups(task.benchmark)) == "fixed"
+    fixed = (task.groups or scoring.groups(task)) == "fixed"
     return {"cluster": None if fixed else sample.cluster, "stratum": sample.cluster if fixed else None}
 
 

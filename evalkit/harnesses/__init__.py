@@ -24,31 +24,25 @@ __all__ = [
     "Session",
     "groups",
     "harness",
-    "named",
 ]
 
 
 def harness(task: Task) -> Harness:
-    """The harness of a task's benchmark."""
-    return named(task.benchmark)
-
-
-def groups(benchmark: str) -> Groups:
-    """What the groups of a benchmark's samples are, where its task does not state it."""
-    return named(benchmark).groups(benchmark)
-
-
-def named(benchmark: str) -> Harness:
-    """The harness of a benchmark; of one that nobody knows, the one that asks as chat."""
+    """The harness of a task's benchmark; of one that nobody knows, the one that asks as chat."""
     # Imported here: each is needed by its own tasks alone.
-    if benchmark == "mmlu":
+    if task.benchmark == "mmlu":
         from evalkit.harnesses.lm_eval.harness import LmEval  # noqa: PLC0415
 
         return LmEval()
-    if benchmark == "humaneval":
+    if task.benchmark == "humaneval":
         from evalkit.harnesses.evalplus.harness import EvalPlus  # noqa: PLC0415
 
         return EvalPlus()
     from evalkit.harnesses.chat import Chat  # noqa: PLC0415
 
     return Chat()
+
+
+def groups(task: Task) -> Groups:
+    """What the groups of a task's samples are, where it does not state it itself."""
+    return harness(task).groups(task)

@@ -183,14 +183,15 @@ class Chat(ByMetrics):
         del tell
         return ChatSession(task, served.name)
 
-    def pictures(self, benchmark: str) -> tuple[str, ...]:
+    def pictures(self, task: Task) -> tuple[str, ...]:
         """The columns that the benchmark says; none of one that is not known."""
-        return BENCHMARKS[benchmark].image_columns if benchmark in BENCHMARKS else ()
+        known = BENCHMARKS.get(task.benchmark)
+        return known.image_columns if known else ()
 
-    def groups(self, benchmark: str) -> Groups:
+    def groups(self, task: Task) -> Groups:
         """What the benchmark says; of one that is not known, groups are fixed."""
-        known = BENCHMARKS.get(benchmark)
-        return known.groups if known else super().groups(benchmark)
+        known = BENCHMARKS.get(task.benchmark)
+        return known.groups if known else super().groups(task)
 
     def checker(self, task: Task, questions: Questions, *, unsafe: bool) -> None:
         """None: the metrics judge the answers."""

@@ -172,8 +172,8 @@ class Harness(Scoring, Protocol):
             EvalkitError: The task's own data cannot be read, or its answers cannot be judged on this machine.
         """
 
-    def pictures(self, benchmark: str) -> tuple[str, ...]:
-        """Columns of a benchmark's data that hold pictures, which the model has to see; empty where there are none."""
+    def pictures(self, task: Task) -> tuple[str, ...]:
+        """Columns of a task's data that hold pictures, which the model has to see; empty where there are none."""
 
     def asked_before(self) -> Facts | None:
         """Facts of a model whose answers all come from other runs; None where a task can be asked in one way only."""

@@ -22,9 +22,9 @@ class ByMetrics:
 
     # --- scores ---
 
-    def groups(self, benchmark: str) -> Groups:
+    def groups(self, task: Task) -> Groups:
         """Fixed: subjects and categories are what people group by, and who drew groups can state it."""
-        del benchmark
+        del task
         return "fixed"
 
     def parts(self, sample: Sample) -> tuple[str, ...]:
@@ -54,9 +54,9 @@ class ByMetrics:
         del file, task, reading
         return None
 
-    def pictures(self, benchmark: str) -> tuple[str, ...]:
+    def pictures(self, task: Task) -> tuple[str, ...]:
         """None."""
-        del benchmark
+        del task
         return ()
 
     def asked_before(self) -> Facts | None:

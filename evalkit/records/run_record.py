@@ -19,7 +19,7 @@ from evalkit.records.plan import Contender, Plan, PlannedTask
 from evalkit.records.terms import Terms
 
 if TYPE_CHECKING:
-    from evalkit.base.types import Json
+    from evalkit.base.types import Json, Task
 
 _NAMES: dict[str, Any] = {"Mapping": Mapping, **vars(cards), **vars(checkpoint), **vars(policy), **vars(types)}
 """What the annotations of the nouns may name: their own modules import it for the type checker alone."""
@@ -55,6 +55,18 @@ def plan_from(found: Mapping[str, Json]) -> Plan:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a plan of a run ({error})") from error
+
+
+def task_from(found: Mapping[str, Json]) -> Task:
+    """A task of a plan that ``plan_json`` wrote.
+
+    Raises:
+        ValueError: It is not such a task.
+    """
+    try:
+        return cast("Task", _read(types.Task, found))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a task of a run ({error})") from error
 
 
 def terms_json(terms: Terms) -> dict[str, Json]:

@@ -112,7 +112,7 @@ class _Building:
             groups={side.label: _groups(own.groups, base, side, terms.accepted) for side in others if own.groups},
             asked={label: harness.asked_words(facts) for label, facts in exams.items()},
             judged=harness.judged_words(terms.checks.get(name, {})),
-            pictures=bool(harness.pictures(part.task.benchmark)),
+            pictures=bool(harness.pictures(part.task)),
             exams=exams,
             checks=terms.checks.get(name, {}),
             speed={

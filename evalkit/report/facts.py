@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from evalkit.base.told import AskedWords
-    from evalkit.base.types import Json, TaskScore
+    from evalkit.base.types import Json, Task, TaskScore
     from evalkit.cards import Beside
     from evalkit.comparison.drift import Change
     from evalkit.comparison.outcome import RunOutcome
@@ -35,8 +35,8 @@ AVERAGE = "Average Score"
 class Telling(Protocol):
     """What a report has from the harness of a task."""
 
-    def pictures(self, benchmark: str) -> tuple[str, ...]:
-        """Columns of a benchmark's data that hold pictures."""
+    def pictures(self, task: Task) -> tuple[str, ...]:
+        """Columns of a task's data that hold pictures."""
 
     def asked_words(self, facts: Mapping[str, Json]) -> AskedWords:
         """How facts of asking read, as the run has kept them."""

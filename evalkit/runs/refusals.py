@@ -35,7 +35,7 @@ def refuse(serving: Callable[[str], Serving], contenders: Sequence[Contender], t
     unsure = [text for text in dict.fromkeys(_unsure(serving(model.label)) for model in ours) if text]
     for text in unsure:
         say(Stage(f"warning: the serving flags were not checked: {text}"))
-    seeing = [task.name for task in tasks if harnesses.harness(task).pictures(task.benchmark)]
+    seeing = [task.name for task in tasks if harnesses.harness(task).pictures(task)]
     for model in ours if seeing else ():
         if environment.sees(model) is False:
             raise UsageError(
@@ -46,7 +46,7 @@ def refuse(serving: Callable[[str], Serving], contenders: Sequence[Contender], t
 
 def _texts() -> list[str]:
     """The tasks that evalkit brings along and that ask about no pictures."""
-    return [task.name for task in registry.tasks().values() if not harnesses.harness(task).pictures(task.benchmark)]
+    return [task.name for task in registry.tasks().values() if not harnesses.harness(task).pictures(task)]
 
 
 def _unsure(serving: Serving) -> str:

@@ -23,6 +23,7 @@ from evalkit import harnesses
 from evalkit.base.errors import DataError
 from evalkit.base.types import Dataset
 from evalkit.files import textfile
+from evalkit.records import run_record
 from evalkit.tasks import images
 from evalkit.tasks.rows import cells, local
 
@@ -130,10 +131,13 @@ class Pictures:
         part = self._parts.get(task)
         if part is None:
             raise DataError(f"run.json does not say where the data of {task} are", fix="run the same command again")
-        benchmark = part["task"]["benchmark"]
-        columns = harnesses.named(benchmark).pictures(benchmark)
+        try:
+            kept = run_record.task_from(part["task"])
+        except ValueError as error:
+            raise DataError(f"{task}: {error}", fix="run the same command again") from error
+        columns = harnesses.harness(kept).pictures(kept)
         if not columns:
-            raise DataError(f"{task}: the benchmark {benchmark} has no images", fix="update evalkit")
+            raise DataError(f"{task}: the benchmark {kept.benchmark} has no images", fix="update evalkit")
         return columns
 
     def _groups(self, task: str, columns: Sequence[str]) -> list[tuple[Path, list[tuple[int, int]]]]:

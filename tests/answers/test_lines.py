@@ -7,6 +7,7 @@ from evalkit.answers import MetricChoice
 from evalkit.base.errors import DataError, EvalkitError
 from evalkit.base.types import SampleScore
 from support.commands import scored, write_json, write_lines
+from support.reports import kept
 
 BASE = MetricChoice("baseline")
 
@@ -197,7 +198,7 @@ def test_a_subject_that_a_run_called_a_cluster_is_a_stratum(tmp_path, benchmark,
     write_json(
         tmp_path / "results.json", {"baseline": "m", "candidates": [], "tasks": [{"task": "exam", "planned": 1}]}
     )
-    task = {"name": "exam", "benchmark": benchmark, **({"groups": groups} if groups else {})}
-    write_json(tmp_path / "run.json", {"plan": {"tasks": [{"task": task}]}})
+    exam = kept("exam", benchmark=benchmark, groups=groups)
+    write_json(tmp_path / "run.json", {"plan": {"tasks": [{"task": exam}]}})
     fixed = benchmark == "mmlu" or groups == "fixed"
     assert read(path).scores["a"] == SampleScore("a", 1.0, *((None, "law") if fixed else ("law", None)))

@@ -11,6 +11,7 @@ from evalkit.base.told import AskedWords
 from evalkit.harnesses.evalplus.facts import AskingFacts, JudgingFacts
 from evalkit.harnesses.facts import StoredFacts
 from evalkit.harnesses.lm_eval.facts import LikelihoodFacts
+from support.reports import task
 
 ASKED_MMLU = {
     "method": "fast",
@@ -42,8 +43,12 @@ JUDGED_HUMANEVAL = {
 """As version 0.1.0 kept them with a run."""
 
 
+def harness(benchmark):
+    return harnesses.harness(task(benchmark=benchmark))
+
+
 def test_facts_of_mmlu_that_an_earlier_evalkit_kept_read_as_they_did():
-    assert harnesses.named("mmlu").asked_words(ASKED_MMLU) == AskedWords(
+    assert harness("mmlu").asked_words(ASKED_MMLU) == AskedWords(
         (
             "asked the fast way: one token is generated, and the choices' log-probabilities are read beside it",
             (
@@ -63,8 +68,8 @@ def test_facts_of_mmlu_that_an_earlier_evalkit_kept_read_as_they_did():
 
 
 def test_facts_of_humaneval_that_an_earlier_evalkit_kept_read_as_they_did():
-    harness = harnesses.named("humaneval")
-    assert harness.asked_words(ASKED_HUMANEVAL) == AskedWords(
+    held = harness("humaneval")
+    assert held.asked_words(ASKED_HUMANEVAL) == AskedWords(
         (
             "asked as a chat, through the model's own chat template",
             "the chat template trims what it continues, so the beginning of the answer was put behind its prompt",
@@ -74,7 +79,7 @@ def test_facts_of_humaneval_that_an_earlier_evalkit_kept_read_as_they_did():
         ),
         {"prompt": "as a chat"},
     )
-    assert harness.judged_words(JUDGED_HUMANEVAL) == (
+    assert held.judged_words(JUDGED_HUMANEVAL) == (
         "programs ran walled off by bubblewrap: no network, no files but their own",
         "HumanEval/32 (find_zero) counts as published: evalplus 0.3.1 lets every program fail it",
         (
@@ -136,7 +141,7 @@ def test_servers_of_one_run_that_were_asked_in_different_ways_are_both():
 
 
 def test_a_look_at_stored_judgements_takes_nothing_back_of_how_they_were_made():
-    again = harnesses.named("humaneval").judged_before(5)
+    again = harness("humaneval").judged_before(5)
     assert again.stored() == {"verdicts": "from the store", "timeouts": 5}
     assert again.after({}) == again.stored()
     assert again.after(JUDGED_HUMANEVAL) == JUDGED_HUMANEVAL | {"timeouts": 5}

@@ -1,6 +1,7 @@
 """Reports for tests of the renderings: small ones by their outcomes, and one that has everything a report can have."""
 
 import dataclasses
+import json
 
 from evalkit import cards, report
 from evalkit.base.types import (
@@ -39,6 +40,11 @@ def task(name="docvqa", title="DocVQA (val)", category="Vision", **more):
         "prompt": PublishedPrompt("owner/name", COMMIT, "file.py", "PROMPT", "d" * 64),
     }
     return Task(name=name, title=title, category=category, **{**given, **more})
+
+
+def kept(*names, **more):
+    """A task as ``run.json`` has it."""
+    return json.loads(json.dumps(dataclasses.asdict(task(*names, **more))))
 
 
 def contender(label, digest=COMMIT, source=None):

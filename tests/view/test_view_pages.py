@@ -13,6 +13,7 @@ from support import browsers
 from support.colours import contrast, palettes
 from support.nights import IDS, RIGHT, TWICE, losing, night
 from support.pastruns import failed, recovery, sample, write_run
+from support.reports import kept
 from support.viewers import started
 from support.workplaces import pages, picture, write_parquet
 
@@ -199,7 +200,7 @@ def ordinary(output, count=120):
     base = [line(n, f"the answer is {n}", 1.0) for n in range(count)]
     cand = [line(n, f"the answer is {n + 1 if n % 3 == 0 else n}", float(n % 3 != 0)) for n in range(count)]
     dataset = {"id": "", "split": "validation", "config": None, "files": ["p.parquet"]}
-    task = {"name": "pages", "benchmark": "docvqa", "source": "tasks/pages.toml", "dataset": dataset}
+    task = {**kept("pages", source="tasks/pages.toml"), "dataset": dataset}
     lines = {"base": {"pages": base}, "cand": {"pages": cand}}
     return write_run(output, lines=lines, plan_tasks=[{"task": task, "revision": "x"}])
 

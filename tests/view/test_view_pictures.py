@@ -13,12 +13,13 @@ from evalkit.base.errors import DataError
 from evalkit.records import history
 from evalkit.view.pictures import Pictures
 from support.pastruns import write_run
+from support.reports import kept
 from support.workplaces import pages, picture, write_parquet
 
 
 def part(source="tasks/pages.toml", **dataset):
     own = {"id": "", "split": "validation", "config": None, "files": ["pages.parquet"], **dataset}
-    task = {"name": "pages", "benchmark": "docvqa", "source": source, "dataset": own}
+    task = {**kept("pages", source=source), "dataset": own}
     return {"task": task, "revision": "c" * 40}
 
 

@@ -23,9 +23,9 @@ _PASS = re.compile(metrics.PASS_AT_K)
 class ByTests(ByMetrics):
     """Part of the harness: ``pass@k`` from what the checker said, every other metric from the answer's text."""
 
-    def groups(self, benchmark: str) -> Groups:
+    def groups(self, task: Task) -> Groups:
         """Sampled: problems are some of many."""
-        del benchmark
+        del task
         return "sampled"
 
     def score(self, task: Task, sample: Sample, answer: Answer) -> Mapping[str, Score]:
