@@ -126,7 +126,7 @@ def outcome(
     rows: Mapping[str, Sequence[Judgement]],
     *,
     missing: Mapping[str, Sequence[str]] | None = None,
-    unanswered: Sequence[str] = (),
+    unanswered: Mapping[str, Sequence[str]] | None = None,
     any_pair: bool = False,
 ) -> RunOutcome:
     """What judged rows come to.
@@ -134,7 +134,7 @@ def outcome(
     Args:
         rows: Candidate label to its rows, tested together; the baseline's label with no rows where it is alone.
         missing: Candidate label to why it, or its baseline, could not be asked.
-        unanswered: Without any threshold: where more answers are lost than the policy allows.
+        unanswered: Without any threshold: candidate label to where it, or its baseline, lost more than the policy allows.
         any_pair: Without any threshold, a row with a single pair is compared: files made elsewhere may be parts.
     """
     judged = any(one.rule.min_recovery is not None for found in rows.values() for one in found)
@@ -145,7 +145,7 @@ def outcome(
         elif judged:
             found.append(_Line(own).judged(label))
         else:
-            found.append(_Line(own).unjudged(label, unanswered, any_pair=any_pair))
+            found.append(_Line(own).unjudged(label, (unanswered or {}).get(label, ()), any_pair=any_pair))
     order = list(Kind)
     return RunOutcome(tuple(sorted(found, key=lambda one: order.index(one.kind))))
 

@@ -187,13 +187,14 @@ class Report:
         missing = {
             label: [text for other, text in self.missing.items() if other in {self.baseline, label}] for label in rows
         }
-        return outcome(rows, missing=missing, unanswered=list(self._unanswered()))
+        unanswered = {label: list(self._unanswered({self.baseline, label})) for label in rows}
+        return outcome(rows, missing=missing, unanswered=unanswered)
 
-    def _unanswered(self) -> Iterator[str]:
-        """Where more answers are lost than the policy allows."""
+    def _unanswered(self, labels: set[str]) -> Iterator[str]:
+        """Where models of these labels lost more answers than the policy allows."""
         for row in self.rows:
             for label, score in row.scores.items():
-                if score.failed > self.policy.max_failed * score.planned:
+                if label in labels and score.failed > self.policy.max_failed * score.planned:
                     lost = f"{part_of(score.failed, score.planned, 'sample', ('has', 'have'))} no answer"
                     yield f"{row.part.task.title}, {label}: {lost}"
 

@@ -240,6 +240,15 @@ def test_lost_answers_without_a_threshold_are_incomplete():
     assert one.outcome.lines == ("INCOMPLETE (exit 4): DocVQA (val), base: 1 of 2 samples has no answer.",)
 
 
+def test_without_a_threshold_a_candidate_does_not_answer_for_what_another_lost():
+    right = [True] * 100
+    found = built({"base": [right], "whole": [right], "lossy": [[None] * 50 + right[:50]]}).outcome
+    assert [(one.label, one.kind) for one in found.findings] == [("lossy", Kind.INCOMPLETE), ("whole", Kind.NOT_JUDGED)]
+    # What the baseline lost, both lack.
+    found = built({"base": [[None] * 50 + right[:50]], "a": [right], "b": [right]}).outcome
+    assert {one.kind for one in found.findings} == {Kind.INCOMPLETE}
+
+
 def test_a_hostile_name_stays_in_one_line():
     name = f"{HOSTILE}\n\n# heading"
     one = built(
