@@ -134,7 +134,7 @@ def outcome(
     Args:
         rows: Candidate label to its rows, tested together; the baseline's label with no rows where it is alone.
         missing: Candidate label to why it, or its baseline, could not be asked.
-        unanswered: Without any threshold: candidate label to where it, or its baseline, lost more than the policy allows.
+        unanswered: Without any threshold: candidate label to where it, or its baseline, lost more than is allowed.
         any_pair: Without any threshold, a row with a single pair is compared: files made elsewhere may be parts.
     """
     judged = any(one.rule.min_recovery is not None for found in rows.values() for one in found)
