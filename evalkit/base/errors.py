@@ -22,14 +22,19 @@ needs in order to check (the last lines of a log, a command to run by hand).
 from __future__ import annotations
 
 import errno
-from difflib import get_close_matches
+import re
+from difflib import SequenceMatcher, get_close_matches
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from evalkit.base.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+_BETWEEN = re.compile(r"[_.\- ]+")
+_ALIKE = 0.5
+"""How alike two words are at least (``SequenceMatcher.ratio``), so that one can be a slip of the other."""
 
 
 class ExitCode(IntEnum):
@@ -130,10 +135,12 @@ def unwritable(place: object, error: OSError, fix: str) -> EvalkitError:
     return OutputError(f"{place}: cannot be written: {error.strerror or error}", fix=fix)
 
 
-def near_miss(word: str, known: Iterable[str]) -> str:
+def near_miss(word: str, known: Iterable[str], meant: Mapping[str, str] | None = None) -> str:
     """``did you mean 'x'?`` when one of ``known`` is close to ``word``, otherwise the list of what there is.
 
-    Case is ignored. Several known names with commas between them are told to be written one by one.
+    Case is ignored. Several known names with commas between them are told to be written one by one. ``meant`` has words
+    that others use, and what they mean here. A name of several words is close where each of its words is: most letters
+    of ``exact_match`` are in ``vqa_match``, which is something else.
     """
     names = sorted(known)
     folded = {name.casefold(): name for name in names}
@@ -141,7 +148,18 @@ def near_miss(word: str, known: Iterable[str]) -> str:
     if len(listed) > 1 and any(part in folded for part in listed):
         found = ", ".join(f"'{folded.get(part, part)}'" for part in listed if part)
         return f"a comma joins no names here: write each in its own place, {found}"
-    close = get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean '{folded[close[0]]}'?"
+    other = (meant or {}).get(word.casefold(), "")
+    if other in names:
+        return f"did you mean '{other}'?"
+    close = get_close_matches(word.casefold(), folded, n=len(folded) or 1, cutoff=0.6)
+    for name in close:
+        if _each_close(word.casefold(), name):
+            return f"did you mean '{folded[name]}'?"
     return f"known: {', '.join(names)}" if names else ""
+
+
+def _each_close(word: str, name: str) -> bool:
+    """Whether two names have as many words, each like the other's; names of different lengths are taken as a whole."""
+    ours, theirs = _BETWEEN.split(word), _BETWEEN.split(name)
+    pairs = zip(ours, theirs, strict=False)
+    return len(ours) != len(theirs) or all(SequenceMatcher(None, *pair).ratio() >= _ALIKE for pair in pairs)

@@ -73,6 +73,24 @@ class Decoding:
 
 
 @dataclass(frozen=True, slots=True)
+class Extension:
+    """A benchmark, metric or harness that a task names and evalkit does not bring: where it is from, in which state."""
+
+    kind: str
+    """``benchmark``, ``metric`` or ``harness``."""
+    name: str
+    source: str
+    """The Python file beside the task file, or the installed package."""
+    state: str
+    """``sha256:`` and the file's digest, or the package's version."""
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it comes from a file beside the task file."""
+        return self.state.startswith("sha256:")
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A benchmark with its split and settings, as one ``tasks/*.toml`` describes it."""
 
@@ -103,6 +121,8 @@ class Task:
     what is known of the benchmark."""
     source: str = ""
     """The file that the task was read from."""
+    extensions: tuple[Extension, ...] = ()
+    """What it names that evalkit does not bring, found when the file was read."""
 
 
 # --- what is asked ------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evalkit.base.printable import counted
-from evalkit.cli.stored import runs_option
+from evalkit.cli.stored import runs_option, task_code_option
 
 if TYPE_CHECKING:
     from evalkit.runs.export import Format
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     help="samples.<format> in the run's folder by default.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print where and how much as one JSON object.")
+@task_code_option
 @runs_option
 def command(run: str, kind: Format, output: Path | None, runs: Path, *, as_json: bool) -> None:
     """Write, and print where and how much."""

@@ -9,6 +9,7 @@ import click
 
 from evalkit.base.errors import EvalkitError, ExitCode
 from evalkit.cli.ending import notice
+from evalkit.cli.stored import task_code_option
 
 if TYPE_CHECKING:
     from evalkit.base.types import Task
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 @click.option("--suite", help="A list of tasks, such as pixtral-card (the default).")
 @click.option("--task", "tasks", multiple=True, metavar="TASK", help="A task's name or TOML file; repeat it.")
 @click.option("--tasks-dir", multiple=True, type=click.Path(path_type=Path), help="A folder with tasks of your own.")
+@task_code_option
 @click.option("--rows", is_flag=True, help="Download the data as well (the default suite's are 40 GB).")
 def command(suite: str | None, tasks: tuple[str, ...], tasks_dir: tuple[Path, ...], *, rows: bool) -> int:
     """Fetch what can be fetched; one line a task, and the first error's exit code when something could not."""

@@ -10,7 +10,7 @@ import click
 from evalkit.base.errors import ConfigError, NothingScoredError, UsageError
 from evalkit.base.printable import printable
 from evalkit.cli.policy_file import asked, with_policy
-from evalkit.cli.stored import runs_option
+from evalkit.cli.stored import runs_option, task_code_option
 
 
 @click.command(
@@ -25,6 +25,7 @@ from evalkit.cli.stored import runs_option
 @with_policy
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER", help="Write the report there, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print results.json as this policy makes it.")
+@task_code_option
 @runs_option
 def command(run: str, output: Path | None, runs: Path, *, as_json: bool, **given: Any) -> int:
     """Judge, and print what the run comes to."""

@@ -8,7 +8,7 @@ import click
 
 from evalkit.base.errors import NothingScoredError, UsageError, near_miss
 from evalkit.cli.ending import notice
-from evalkit.cli.stored import runs_option
+from evalkit.cli.stored import runs_option, task_code_option
 
 FORMATS = ("html", "md", "card", "junit", "json", "summary")
 
@@ -30,6 +30,7 @@ FORMATS = ("html", "md", "card", "junit", "json", "summary")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER", help="Where to write; the run's own folder."
 )
+@task_code_option
 @runs_option
 def command(run: str, formats: str, output: Path | None, runs: Path) -> None:
     """Render, and print what was written."""

@@ -37,6 +37,12 @@ OPTIONS = (
     click.option("--suite", help="A list of tasks, such as pixtral-card (the default)."),
     click.option("--task", "tasks", multiple=True, metavar="TASK", help="A task's name or TOML file; repeat it."),
     click.option("--tasks-dir", multiple=True, metavar="FOLDER", help="A folder with tasks of your own."),
+    click.option(
+        "--allow-task-code",
+        is_flag=True,
+        default=None,
+        help="Run the Python files beside those tasks: benchmarks, metrics and harnesses of your own.",
+    ),
     click.option("--data", multiple=True, metavar="TASK=FILE", help="Local parquet or JSONL in place of the hub."),
     click.option(
         "--limit",

@@ -9,12 +9,15 @@ from pathlib import Path
 import click
 
 from evalkit.base.errors import UsageError
+from evalkit.cli.ending import notice
+from evalkit.cli.stored import task_code_option
 from evalkit.files import textfile
 from evalkit.tasks import registry
 
 
 @click.group("tasks", invoke_without_command=True, help="List tasks and suites; `evalkit tasks show NAME` prints one.")
 @click.option("--tasks-dir", multiple=True, type=click.Path(path_type=Path), help="A folder with tasks of your own.")
+@task_code_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def command(context: click.Context, tasks_dir: tuple[Path, ...], *, as_json: bool) -> None:
@@ -49,6 +52,8 @@ def show(tasks_dir: tuple[Path, ...], name: str) -> None:
 
 def _list(tasks_dir: tuple[Path, ...], *, as_json: bool) -> None:
     tasks, suites = registry.tasks(tasks_dir), registry.suites(tasks_dir)
+    for error in registry.broken(tasks_dir):
+        notice(f"left out: {error.message}" + (f"; {error.fix}" if error.fix else ""))
     if as_json:
         found = {"tasks": list(map(asdict, tasks.values())), "suites": list(map(asdict, suites.values()))}
         click.echo(json.dumps(found))

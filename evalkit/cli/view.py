@@ -11,6 +11,7 @@ import click
 
 from evalkit.base.errors import ExitCode, UsageError, near_miss
 from evalkit.cli.ending import notice
+from evalkit.cli.stored import task_code_option
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="A port of 127.0.0.1; a free one by default.")
 @click.option("--open", "opens", is_flag=True, help="Open the browser at once.")
+@task_code_option
 def command(run: str | None, output: str, port: int, *, opens: bool) -> int:
     """Serve until Ctrl-C."""
     from evalkit.records import history  # noqa: PLC0415 - --help must not wait for these

@@ -148,6 +148,8 @@ class Config:
     """Left out: the tasks alone, or the default suite where no task is named either."""
     tasks_dir: tuple[str, ...] = ()
     """Folders with tasks of the user's own."""
+    allow_task_code: bool = False
+    """Run the Python files beside those tasks, which may bring benchmarks, metrics and harnesses."""
     data: Mapping[str, str] = field(default_factory=dict)
     """Task name to a local file or folder that is read in place of the hub."""
     limit: int | None = None

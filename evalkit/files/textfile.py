@@ -12,13 +12,13 @@ import gzip
 import json
 import tomllib
 import zlib
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from evalkit.base.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from evalkit.base.types import Json
 
@@ -103,6 +103,14 @@ def shown(value: Json) -> str:
     """A wrong value, cut to one short line."""
     written = json.dumps(value, ensure_ascii=False, default=str)
     return written if len(written) <= 40 else written[:37] + "..."
+
+
+def short(path: Path) -> str:
+    """A path as short as it is clear: relative when it lies in the folder where evalkit runs."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd().resolve()))
+    except (ValueError, OSError):
+        return str(path)
 
 
 def _opened(path: Path) -> IO[str]:

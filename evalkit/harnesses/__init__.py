@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalkit.harnesses.harness import Checker, Facts, ForeignAnswers, Harness, Questions, Reading, Served, Session
+from evalkit.tasks import extensions
 
 if TYPE_CHECKING:
     from evalkit.base.types import Groups, Task
@@ -29,6 +30,9 @@ __all__ = [
 
 def harness(task: Task) -> Harness:
     """The harness of a task's benchmark; of one that nobody knows, the one that asks as chat."""
+    own: Harness | None = extensions.harness(task)
+    if own is not None:
+        return own
     # Imported here: each is needed by its own tasks alone.
     if task.benchmark == "mmlu":
         from evalkit.harnesses.lm_eval.harness import LmEval  # noqa: PLC0415

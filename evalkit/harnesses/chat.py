@@ -13,8 +13,7 @@ from evalkit.base.printable import counted
 from evalkit.base.types import Failure, FailureKind, PublishedPrompt, Sample, Text
 from evalkit.client import Request, chat
 from evalkit.harnesses.scoring import ByMetrics
-from evalkit.tasks import draw, prompts
-from evalkit.tasks.benchmarks import BENCHMARKS
+from evalkit.tasks import draw, extensions, prompts
 from evalkit.tasks.rows import Rows, open_rows
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class ChatQuestions:
 
     def samples(self, limit: int | None) -> Iterator[tuple[Sample, str]]:
         """The samples in stored order, each with its request digest."""
-        benchmark, chosen = BENCHMARKS[self.task.benchmark], self.portion.places(limit)
+        benchmark, chosen = extensions.benchmark(self.task), self.portion.places(limit)
         # A split that is read as it is fetched is read to its last row wanted, whatever stands in its footers.
         whole = isinstance(chosen, range)
         for position, row in islice(enumerate(self.data), len(chosen)) if whole else self.data.at(chosen):
@@ -116,7 +115,7 @@ class Portion:
 
     def _read(self) -> Iterator[str]:
         """What each row is drawn together with: by the columns that name it, else by its picture's digest."""
-        benchmark = BENCHMARKS[self.task.benchmark]
+        benchmark = extensions.benchmark(self.task)
         named = [benchmark.unit(row, place) for place, row in enumerate(self.rows.cells(benchmark.unit_columns))]
         if None not in named:
             yield from (unit for unit in named if unit is not None)
@@ -165,7 +164,7 @@ class Chat(ByMetrics):
         """The rows of the task's split, from the hub or from ``data``."""
         del models
         prompt = prompts.read(task.prompt)
-        benchmark = BENCHMARKS[task.benchmark]
+        benchmark = extensions.benchmark(task)
         rows = open_rows(task.dataset, benchmark=benchmark, data=data, base=Path(task.source).parent, tell=tell)
         return ChatQuestions(task, rows, prompt, Portion(task, rows, tell))
 
@@ -185,12 +184,12 @@ class Chat(ByMetrics):
 
     def pictures(self, task: Task) -> tuple[str, ...]:
         """The columns that the benchmark says; none of one that is not known."""
-        known = BENCHMARKS.get(task.benchmark)
+        known = extensions.known_benchmark(task)
         return known.image_columns if known else ()
 
     def groups(self, task: Task) -> Groups:
         """What the benchmark says; of one that is not known, groups are fixed."""
-        known = BENCHMARKS.get(task.benchmark)
+        known = extensions.known_benchmark(task)
         return known.groups if known else super().groups(task)
 
     def checker(self, task: Task, questions: Questions, *, unsafe: bool) -> None:

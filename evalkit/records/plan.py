@@ -128,6 +128,8 @@ class Plan:
                         part.task.headline,
                         part.task.dialect,
                         part.checker,
+                        # Another state of the code that judges is another comparison.
+                        *([one.kind, one.name, one.state] for one in part.task.extensions),
                     ]
                     for part in self.tasks
                 ],

@@ -93,6 +93,8 @@ def _asked(config: Mapping[str, Json], *, shared: bool) -> Iterator[str]:
     yield from _each("--suite", [config["suite"]] if config["suite"] else [])
     yield from _each("--task", config["tasks"])
     yield from _each("--tasks-dir", config["tasks_dir"])
+    if config.get("allow_task_code"):
+        yield "--allow-task-code"
     # Whose machine it was is nobody's business; whoever repeats this has an address of their own.
     yield from _each("--endpoint", (f"{name}={'URL' if shared else url}" for name, url in config["endpoints"].items()))
     for key in ("endpoint_is", "served_as"):

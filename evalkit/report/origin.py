@@ -93,6 +93,10 @@ def versions(provenance: Mapping[str, Json]) -> Grid:
         for name in ("evalkit", "commit", "python", "platform", "cpu")
         if provenance.get(name)
     ]
+    body += [
+        [f"{own['kind']} {own['name']}", f"{own['source']}, {own['state'][:_DIGEST]}"]
+        for own in provenance.get("extensions") or ()
+    ]
     gpus = provenance.get("gpus")
     for gpu in gpus if isinstance(gpus, list) else []:
         memory = f"{gpu.get('memory_mib') or 0:,} MiB"

@@ -17,7 +17,7 @@ from evalkit.comparison import comparability
 from evalkit.config.run_config import check_policy, check_tasks
 from evalkit.records.plan import Contender, PlannedTask, averages
 from evalkit.serve import environment
-from evalkit.tasks import images, registry
+from evalkit.tasks import extensions, images, registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -56,7 +56,8 @@ def tasks(config: Config) -> list[Task]:
     Raises:
         UsageError: A task is unknown, or data are given for one that is not among them.
     """
-    found = registry.chosen(config.tasks, config.suite, [Path(folder) for folder in config.tasks_dir])
+    with extensions.allowing(wanted=config.allow_task_code):
+        found = registry.chosen(config.tasks, config.suite, [Path(folder) for folder in config.tasks_dir])
     check_tasks(config, [task.name for task in found])
     if config.images is not None:
         found = [replace(task, images=config.images) for task in found]

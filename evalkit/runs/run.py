@@ -33,7 +33,7 @@ from evalkit.runs import asking, invalidation, prepare, publish, refusals, saved
 from evalkit.runs.checks import Checks
 from evalkit.runs.pending import Ledger, outset
 from evalkit.serve import environment, tools
-from evalkit.tasks import registry
+from evalkit.tasks import extensions, registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -176,7 +176,8 @@ class _Run:
         refusals.refuse(config.serving, contenders, tasks, self.say)
         again = replace(contenders[0], model=replace(contenders[0].model, label=config.baseline.again.label))
         *contenders, again = _numbered([*contenders, again])
-        for text in registry.replaced([Path(folder) for folder in config.tasks_dir]):
+        replaced = registry.replaced([Path(folder) for folder in config.tasks_dir])
+        for text in [*replaced, *(text for task in tasks for text in extensions.taken(task))]:
             self.say(Notice(text))
         sources = prepare.sources(tasks, config, self._store, self.say)
         smoke = any(source.part.smoke for source in sources)
@@ -345,9 +346,11 @@ class _Run:
         """What ran, and how to run it again."""
         config = self._config
         served = [one for one in plan.contenders if not one.model.endpoint]
+        own = dict.fromkeys(one for task in self._tasks for one in task.extensions)
         return {
             **environment.provenance(self._serving),
             "endpoints": self._standings,
+            **({"extensions": [asdict(one) for one in own]} if own else {}),
             "environments": {one.model.label: tools.provenance(config.serving(one.model.label)) for one in served},
             "config": {**asdict(config), "serve": {**asdict(config.serve), "env": serve.shown(config.serve)}},
             "commands": {

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from evalkit import cards
-from evalkit.base.errors import ConfigError, DataError, UsageError, near_miss
+from evalkit.base.errors import ConfigError, DataError, EvalkitError, UsageError, near_miss
 from evalkit.files import resources, textfile
-from evalkit.tasks import task_file
+from evalkit.files.textfile import short
+from evalkit.tasks import extensions, task_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,43 +26,63 @@ T = TypeVar("T", "Task", "Suite")
 
 
 def tasks(extra: Sequence[Path] = ()) -> dict[str, Task]:
-    """Every task by name, the built-in ones first.
+    """Every task by name, the built-in ones first; files that are no task are left out (`broken`).
 
     A task in a folder of ``extra`` takes the place of one of the same name that came before; its ``source`` says
     where it is from, and `replaced` lists such names.
 
     Raises:
-        ConfigError: A file is not a task, or two files of one folder have the same name.
         UsageError: A folder of ``extra`` is not there, or holds no task.
     """
-    found: dict[str, Task] = {}
-    for folder in _folders(extra):
-        found |= _load(folder.glob("*.toml"), task_file.task)
-    return found
+    return _tasks(extra).found
 
 
 def suites(extra: Sequence[Path] = ()) -> dict[str, Suite]:
-    """Every suite by name, from ``suites/`` in the same folders.
+    """Every suite by name, from ``suites/`` in the same folders; files that are no suite are left out (`broken`).
 
     Raises:
-        ConfigError: A file is not a suite, or names a task that does not exist.
+        UsageError: As for `tasks`.
     """
-    found: dict[str, Suite] = {}
+    return _suites(extra).found
+
+
+def broken(extra: Sequence[Path] = ()) -> list[EvalkitError]:
+    """What is wrong with the files that are no tasks or suites, or that name something that is not there."""
+    both = [*_tasks(extra).broken.items(), *_suites(extra).broken.items()]
+    return list({error.message: error for _, error in both}.values())
+
+
+def _tasks(extra: Sequence[Path]) -> _Read[Task]:
+    shelf: _Read[Task] = _Read({}, {})
     for folder in _folders(extra):
-        found |= _load((folder / "suites").glob("*.toml"), task_file.suite)
-    known = tasks(extra)
-    for suite in found.values():
-        for name in suite.tasks:
-            if name not in known:
-                raise ConfigError(f"{suite.source}: tasks: unknown task '{name}'", fix=near_miss(name, known))
-        categories = {known[name].category for name in suite.tasks}
-        for name in suite.averages or ():
-            if name not in categories:
-                raise ConfigError(
-                    f"{suite.source}: averages: no task of the suite is of category '{name}'",
-                    fix=near_miss(name, categories),
-                )
-    return found
+        shelf.add(folder.glob("*.toml"), task_file.task)
+    return shelf
+
+
+def _suites(extra: Sequence[Path]) -> _Read[Suite]:
+    shelf: _Read[Suite] = _Read({}, {})
+    for folder in _folders(extra):
+        shelf.add((folder / "suites").glob("*.toml"), lambda mapping, source, _: task_file.suite(mapping, source))
+    known = _tasks(extra)
+    for suite in list(shelf.found.values()):
+        if error := _fault(suite, known):
+            shelf.spoil(suite.name, error)
+    return shelf
+
+
+def _fault(suite: Suite, known: _Read[Task]) -> ConfigError | None:
+    """What is wrong with the names in a suite."""
+    for name in suite.tasks:
+        if name not in known.found and name not in known.broken:
+            return ConfigError(f"{suite.source}: tasks: unknown task '{name}'", fix=near_miss(name, known.found))
+    categories = {known.found[name].category for name in suite.tasks if name in known.found}
+    for name in suite.averages or ():
+        if name not in categories:
+            return ConfigError(
+                f"{suite.source}: averages: no task of the suite is of category '{name}'",
+                fix=near_miss(name, categories),
+            )
+    return None
 
 
 def replaced(extra: Sequence[Path]) -> list[str]:
@@ -70,8 +91,8 @@ def replaced(extra: Sequence[Path]) -> list[str]:
     after: dict[str, Task | Suite] = {**tasks(extra), **suites(extra)}
     folders: dict[Path, dict[str, Path]] = {}
     for name, one in before.items():
-        file = Path(after[name].source)
-        if after[name].source != one.source:
+        if name in after and after[name].source != one.source:
+            file = Path(after[name].source)
             folders.setdefault(file.parent, {})[name] = file
     return [
         f"{name} is not the built-in one: it was read from {file}"
@@ -89,10 +110,11 @@ def find(names: Iterable[str], extra: Sequence[Path] = ()) -> list[Task]:
         UsageError: There is no such task; with the near miss.
         ConfigError: A task file is wrong.
     """
-    known = tasks(extra)
+    known = _tasks(extra)
     found: dict[str, Task] = {}
     for name in names:
-        task = known.get(name) or _elsewhere(name, known, extra)
+        task = known.known(name) or _elsewhere(name, known.found, extra)
+        task = extensions.loaded(task)
         other = found.setdefault(task.name, task)
         if other.source != task.source:
             raise UsageError(
@@ -128,10 +150,11 @@ def _suite(names: Sequence[str], suite: str | None, extra: Sequence[Path]) -> Su
     wanted = suite if suite or names else DEFAULT_SUITE
     if not wanted:
         return None
-    known = suites(extra)
-    if wanted not in known:
-        raise UsageError(f"unknown suite '{wanted}'", fix=near_miss(wanted, known))
-    return known[wanted]
+    known = _suites(extra)
+    found = known.known(wanted)
+    if found is None:
+        raise UsageError(f"unknown suite '{wanted}'", fix=near_miss(wanted, known.found))
+    return found
 
 
 def published(files: Sequence[str] = (), baseline: str = "") -> list[PublishedTable]:
@@ -147,11 +170,11 @@ def published(files: Sequence[str] = (), baseline: str = "") -> list[PublishedTa
 
 def _published_in(path: Path) -> PublishedTable:
     if path.suffix.lower() == ".toml":
-        return cards.published(toml(path), shown(path))
-    found = cards.table_of(cards.card(_text(path)), shown(path))
+        return cards.published(toml(path), short(path))
+    found = cards.table_of(cards.card(_text(path)), short(path))
     if not found.rows:
         raise DataError(
-            f"{shown(path)}: no score of a known benchmark in any table",
+            f"{short(path)}: no score of a known benchmark in any table",
             fix="name a model card with an accuracy table, or a TOML table as in tasks/published",
         )
     return found
@@ -162,31 +185,23 @@ def _text(path: Path) -> str:
         with path.open("rb") as stream:
             return stream.read(cards.MOST_CHARACTERS).decode("utf-8-sig", errors="replace")
     except OSError as error:
-        raise DataError(f"{shown(path)}: cannot be read ({error.strerror})", fix="correct --published") from error
+        raise DataError(f"{short(path)}: cannot be read ({error.strerror})", fix="correct --published") from error
 
 
 def _shipped() -> list[PublishedTable]:
     return [
-        cards.published(toml(path), shown(path)) for path in sorted((resources.tasks() / "published").glob("*.toml"))
+        cards.published(toml(path), short(path)) for path in sorted((resources.tasks() / "published").glob("*.toml"))
     ]
 
 
 def toml(path: Path) -> dict[str, Any]:
-    """What a TOML file says; messages name it as `shown` does.
+    """What a TOML file says; messages name it as `textfile.short` does.
 
     Raises:
         DataError: The file cannot be read, or is not UTF-8.
         ConfigError: It is not TOML.
     """
-    return textfile.toml(path, shown(path))
-
-
-def shown(path: Path) -> str:
-    """A path as short as it is clear: relative when it lies in the folder where evalkit runs."""
-    try:
-        return str(path.resolve().relative_to(Path.cwd().resolve()))
-    except (ValueError, OSError):
-        return str(path)
+    return textfile.toml(path, short(path))
 
 
 def _folders(extra: Sequence[Path]) -> list[Path]:
@@ -200,24 +215,57 @@ def _folders(extra: Sequence[Path]) -> list[Path]:
     return [built_in, built_in / "demo", *extra]
 
 
-def _load(paths: Iterable[Path], read: Callable[[Mapping[str, Any], str], T]) -> dict[str, T]:
-    """What the files of one folder describe, by name."""
-    found: dict[str, T] = {}
-    for path in sorted(paths):
-        one = read(toml(path), shown(path))
-        if one.name in found:
-            raise ConfigError(
-                f"{one.source}: name: '{one.name}' is the name in {found[one.name].source} too",
-                fix="give one of them another name",
-            )
-        found[one.name] = one
-    return found
+@dataclass(slots=True)
+class _Read(Generic[T]):
+    """What the files of some folders describe, and what is wrong with the others; one spoils none of its neighbours."""
+
+    found: dict[str, T]
+    broken: dict[str, EvalkitError]
+    """By the name that the file gives, or by that of the file where it gives none."""
+
+    def add(self, paths: Iterable[Path], read: Callable[[Mapping[str, Any], str, Path], T]) -> None:
+        """The files of one folder: each takes the place of what has its name, whether it is right or wrong."""
+        here: dict[str, str] = {}
+        for path in sorted(paths):
+            name = path.stem
+            try:
+                mapping = toml(path)
+                name = str(mapping.get("name") or name)
+                one = read(mapping, short(path), path.parent)
+            except EvalkitError as error:
+                self.spoil(name, error)
+            else:
+                if name in here:
+                    twice = ConfigError(
+                        f"{short(path)}: name: '{name}' is the name in {here[name]} too",
+                        fix="give one of them another name",
+                    )
+                    self.spoil(name, twice)
+                else:
+                    self.found[name] = one
+                    self.broken.pop(name, None)
+            here.setdefault(name, short(path))
+
+    def spoil(self, name: str, error: EvalkitError) -> None:
+        """A name is known, and cannot be had."""
+        self.found.pop(name, None)
+        self.broken[name] = error
+
+    def known(self, name: str) -> T | None:
+        """What has this name; None when nothing has.
+
+        Raises:
+            EvalkitError: The file of this name is wrong.
+        """
+        if name in self.broken:
+            raise self.broken[name]
+        return self.found.get(name)
 
 
 def _elsewhere(name: str, known: Mapping[str, Task], extra: Sequence[Path]) -> Task:
     """The task of a file that is named by its path."""
     if name.endswith(".toml") or os.sep in name:
-        return task_file.task(toml(Path(name)), shown(Path(name)))
+        return task_file.task(toml(Path(name)), short(Path(name)), Path(name).parent)
     if "," in name:
         parts = [part.strip() for part in name.split(",") if part.strip()]
         fix = "repeat --task: " + " ".join(f"--task {part}" for part in parts)

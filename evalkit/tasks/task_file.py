@@ -6,19 +6,22 @@ The keys of a task file are the fields of `Task`, `Dataset`, `PublishedPrompt` a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from evalkit.base import codec
 from evalkit.base.codec import Fault
+from evalkit.base.errors import ConfigError, near_miss
 from evalkit.base.types import PublishedPrompt, Task
+from evalkit.tasks import extensions
 from evalkit.tasks.benchmarks import BENCHMARKS, HARNESSED
-from evalkit.tasks.metrics import DIALECTS, METRICS, PASS_AT_K
+from evalkit.tasks.metrics import DIALECTS, MEANT, METRICS, PASS_AT_K
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
-    from evalkit.base.types import Dataset
+    from evalkit.base.types import Dataset, Extension
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _SHAPES = {
@@ -46,14 +49,21 @@ class Suite:
     """The file that the suite was read from."""
 
 
-def task(mapping: Mapping[str, Any], source: str) -> Task:
+def task(mapping: Mapping[str, Any], source: str, folder: Path | None = None) -> Task:
     """The task that the file ``source`` describes.
+
+    Args:
+        mapping: What the file says.
+        source: How messages name it.
+        folder: Where it is, so that what it names may be in Python beside it.
 
     Raises:
         ConfigError: With one line for each key or value that is wrong.
     """
-    found = codec.read(Task, mapping, source, given={"source": source})
-    codec.refuse(list(_problems(found)), source)
+    found = codec.read(Task, mapping, source, given={"source": source, "extensions": ()})
+    problems: list[Fault] = []
+    found = replace(found, extensions=tuple(_extensions(found, folder, problems)))
+    codec.refuse([*problems, *_problems(found)], source)
     return found
 
 
@@ -68,18 +78,42 @@ def suite(mapping: Mapping[str, Any], source: str) -> Suite:
     return found
 
 
+def _extensions(task: Task, folder: Path | None, problems: list[Fault]) -> Iterator[Extension]:
+    """What a task names that evalkit does not bring; who offers nothing, or twice, is a problem."""
+    named: list[tuple[str, str, tuple[str, ...], list[str]]]
+    named = [("benchmark", task.benchmark, ("benchmark", "harness"), [*BENCHMARKS, *HARNESSED])]
+    for number, metric in enumerate(task.metrics):
+        named.append((f"metrics[{number}]", extensions.plain(metric)[0], ("metric",), [*METRICS]))
+    seen = set()
+    for place, name, kinds, known in named:
+        if extensions.is_built_in(kinds[0], name):
+            continue
+        try:
+            found = [one for one in (extensions.find(kind, name, folder) for kind in kinds) if one]
+        except ConfigError as error:
+            problems.append(Fault(place, error.message, error.fix))
+            continue
+        if len(found) == 1 and found[0] not in seen:
+            seen.add(found[0])
+            yield found[0]
+        elif len(found) > 1:
+            problems.append(Fault(place, f"'{name}' is a benchmark and a harness, too", "rename one of them"))
+        elif not found:
+            problems.append(_unknown(place, name, kinds[0], known, folder))
+
+
+def _unknown(place: str, name: str, kind: str, known: Iterable[str], folder: Path | None) -> Fault:
+    fix = near_miss(name, known, MEANT if kind == "metric" else None)
+    return Fault(place, f"unknown {kind} {name!r}", "; ".join([*extensions.faults(folder), fix]))
+
+
 def _problems(task: Task) -> Iterator[Fault]:
     """What is wrong with a task whose keys and types are right."""
     yield from _name(task.name)
-    yield from codec.known("benchmark", task.benchmark, [*BENCHMARKS, *HARNESSED], "benchmark")
     yield from _listed("metrics", task.metrics)
     for number, metric in enumerate(task.metrics):
-        if re.fullmatch(PASS_AT_K, metric):
-            continue
-        # ``METRIC@DIALECT`` is a column in a dialect other than the task's.
-        name, sign, dialect = metric.partition("@")
-        yield from codec.known(f"metrics[{number}]", name, METRICS, "metric")
-        if sign:
+        _, dialect = extensions.plain(metric)
+        if dialect is not None:
             yield from codec.known(f"metrics[{number}]", dialect, DIALECTS, "dialect")
     if task.headline not in task.metrics:
         fix = f"add it there, or choose from {', '.join(task.metrics)}"
@@ -88,7 +122,7 @@ def _problems(task: Task) -> Iterator[Fault]:
     if found and found["k"] != "1":
         # Pairs, intervals and bounds are of the share of a problem's attempts that pass.
         yield Fault("headline", f"'{task.headline}' cannot be compared", f"choose pass@1{found['plus']}")
-    harnessed = task.benchmark in HARNESSED
+    harnessed = task.benchmark in HARNESSED or any(one.kind == "harness" for one in task.extensions)
     yield from _dataset(task.dataset, rows=not harnessed)
     if isinstance(task.prompt, PublishedPrompt):
         yield from _prompt(task.prompt)

@@ -49,7 +49,7 @@ def leaves(kind, place=""):
     """Every key of a dataclass and of the dataclasses in it."""
     hints = get_type_hints(kind)
     for field in dataclasses.fields(kind):
-        if field.name == "source" and kind in {Task, Suite}:
+        if field.name in {"source", "extensions"} and kind in {Task, Suite}:
             continue
         name = f"{place}{field.name}"
         yield name

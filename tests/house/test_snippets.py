@@ -13,7 +13,7 @@ from evalkit.base import codec
 from evalkit.base.errors import ConfigError
 from evalkit.cli import cli
 from evalkit.config.run_config import Config
-from evalkit.tasks import task_file
+from evalkit.tasks import extensions, task_file
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -76,10 +76,13 @@ def test_every_file_of_settings_can_be_read(page, text):
 
 def read(table, page):
     """A file by what it holds: a task, a suite, or settings of a run, of which a page may show a part."""
-    if "build-system" in table:
-        return table  # a package's own file
+    if "build-system" in table or "project" in table:
+        # A package of somebody else's: its entry points are of groups that evalkit reads.
+        groups = {f"evalkit.{kinds}" for kinds in extensions.KINDS.values()}
+        return {*table["project"].get("entry-points", {})} <= groups or pytest.fail(f"{page}: {table}")
     if "benchmark" in table:
-        return task_file.task(table, page)
+        with extensions.allowing():
+            return task_file.task(table, page, ROOT / "examples/own-benchmark")
     if "title" in table:
         return task_file.suite(table, page)
     return codec.read(Config, {"baseline": "base", **table}, page)

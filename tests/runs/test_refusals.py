@@ -41,11 +41,14 @@ def test_a_model_sees_as_its_files_say(tmp_path, config, beside, expected):
 
 def test_a_vision_task_for_a_language_model_is_refused(tmp_path):
     model = folder(tmp_path / "m", {"architectures": ["LlamaForCausalLM"]})
-    task = SimpleNamespace(name="mmmu", benchmark="mmmu")
+    task = SimpleNamespace(name="mmmu", benchmark="mmmu", extensions=())
     with pytest.raises(UsageError, match="no vision tower, and mmmu asks about pictures"):
         refusals.refuse(lambda _: Serving(), [SimpleNamespace(model=model)], [task], print)
     refusals.refuse(
-        lambda _: Serving(), [SimpleNamespace(model=model)], [SimpleNamespace(name="mmlu", benchmark="mmlu")], print
+        lambda _: Serving(),
+        [SimpleNamespace(model=model)],
+        [SimpleNamespace(name="mmlu", benchmark="mmlu", extensions=())],
+        print,
     )
 
 

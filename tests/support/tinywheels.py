@@ -5,8 +5,11 @@ import hashlib
 import zipfile
 
 
-def wheel(folder, name, version, modules=None, requires=(), scripts=None):
-    """Write a wheel; ``modules`` is path to code, ``scripts`` is command to ``module:function``."""
+def wheel(folder, name, version, modules=None, requires=(), scripts=None, *, points=None):
+    """Write a wheel.
+
+    ``modules`` is path to code, ``scripts`` command to ``module:function``, ``points`` group to name to the same.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     plain = name.replace("-", "_")
     info = f"{plain}-{version}.dist-info"
@@ -14,9 +17,12 @@ def wheel(folder, name, version, modules=None, requires=(), scripts=None):
     files = dict(modules if modules is not None else {f"{plain}.py": f"__version__ = {version!r}\n"})
     files[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}"
     files[f"{info}/WHEEL"] = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    if scripts:
-        lines = "".join(f"{command} = {target}\n" for command, target in scripts.items())
-        files[f"{info}/entry_points.txt"] = f"[console_scripts]\n{lines}"
+    groups = {**({"console_scripts": scripts} if scripts else {}), **(points or {})}
+    if groups:
+        files[f"{info}/entry_points.txt"] = "".join(
+            f"[{group}]\n" + "".join(f"{one} = {target}\n" for one, target in found.items())
+            for group, found in groups.items()
+        )
     record = "".join(f"{path},sha256={_digest(text)},{len(text.encode())}\n" for path, text in files.items())
     files[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n"
     with zipfile.ZipFile(folder / f"{plain}-{version}-py3-none-any.whl", "w") as packed:

@@ -155,30 +155,45 @@ def test_an_unknown_suite_names_the_near_miss():
 def test_a_suite_with_an_unknown_task_is_refused(mine):
     path = mine / "suites" / "bad.toml"
     path.write_text('name = "bad"\ntitle = "Bad"\ntasks = ["leters"]')
-    said = complaint(lambda: registry.suites([mine]), ConfigError)
+    said = complaint(lambda: registry.chosen((), "bad", [mine]), ConfigError)
     assert said == f"{path}: tasks: unknown task 'leters'; did you mean 'letters'?"
 
 
 def test_two_files_of_one_folder_cannot_share_a_name(mine):
     add(mine, "letters", file="zzz")
-    said = complaint(lambda: registry.tasks([mine]), ConfigError)
+    said = complaint(lambda: registry.find(["letters"], [mine]), ConfigError)
     assert said.startswith(f"{mine / 'zzz.toml'}: name: 'letters' is the name in {mine / 'letters.toml'} too")
 
 
 def test_a_bad_key_is_told_with_its_file(mine):
     path = mine / "letters.toml"
     path.write_text(path.read_text() + "temprature = 0\n")
-    said = complaint(lambda: registry.tasks([mine]), ConfigError)
+    said = complaint(lambda: registry.find(["letters"], [mine]), ConfigError)
     assert said == f"{path}: decoding.temprature: unknown key; did you mean 'temperature'?"
 
 
 def test_what_is_not_toml_is_told_with_its_line(mine):
     (mine / "broken.toml").write_text("name = \n")
     assert f"{mine / 'broken.toml'}: not TOML: Invalid value (at line 1" in complaint(
-        lambda: registry.tasks([mine]), ConfigError
+        lambda: registry.find(["broken"], [mine]), ConfigError
     )
     (mine / "broken.toml").write_bytes(b"name = '\xff'")
-    assert f"{mine / 'broken.toml'}: not UTF-8 text" in complaint(lambda: registry.tasks([mine]), DataError)
+    assert f"{mine / 'broken.toml'}: not UTF-8 text" in complaint(lambda: registry.find(["broken"], [mine]), DataError)
+
+
+def test_a_bad_file_spoils_itself_and_not_its_neighbours(mine):
+    (mine / "broken.toml").write_text("name = \n")
+    bad = add(mine, "mmmu", title="My MMMU")
+    bad.write_text(bad.read_text().replace("anls", "anlz"))
+    (mine / "suites/bad.toml").write_text('name = "bad"\ntitle = "Bad"\ntasks = ["leters"]')
+    assert [task.name for task in registry.find(["letters", "docvqa"], [mine])] == ["letters", "docvqa"]
+    assert [task.name for task in registry.chosen((), None)][:1] == ["mmmu"]
+    told = [error.message for error in registry.broken([mine])]
+    assert [text.partition(":")[0] for text in told] == [
+        str(mine / name) for name in ("broken.toml", "mmmu.toml", "suites/bad.toml")
+    ]
+    # A file in the place of a built-in task is not passed over silently.
+    assert str(bad) in complaint(lambda: registry.find(["mmmu"], [mine]), ConfigError)
 
 
 @pytest.mark.parametrize("name", ["absent.toml", "absent/folder"])
@@ -221,7 +236,7 @@ def test_a_suite_says_which_categories_are_averaged(tmp_path):
 def test_a_category_that_no_task_has_is_refused_with_the_near_miss(tmp_path):
     extra = suite_in(tmp_path, '["Visoin"]')
     with pytest.raises(ConfigError, match="Visoin") as caught:
-        registry.suites(extra)
+        registry.averages((), "mine", extra)
     assert caught.value.fix == "did you mean 'Vision'?"
 
 

@@ -43,7 +43,7 @@ def benchmarks() -> str:
 
 
 def _rows(kind: type, place: str = "") -> Iterator[list[str]]:
-    for key in keys(kind, place, leave_out=("source",)):
+    for key in keys(kind, place, leave_out=("source", "extensions")):
         yield [code(key.place), key.kind, code(key.default), key.meaning]
 
 

@@ -3,7 +3,7 @@
 ``METRICS`` names them; ``score`` applies one. A dialect is one program's reading of a metric: ``neuralmagic``
 (the fork of mistral-evals behind the published tables, the default), ``mistral`` (mistral-evals itself) and
 ``official`` (the benchmark's own evaluation). Only ``vqa_match`` and ``anls`` have an official reading; the
-relaxed metrics are the same in every dialect.
+other metrics are the same in every dialect.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final, TypeAlias, get_args
 
 from evalkit.base.errors import UsageError, near_miss
 from evalkit.base.types import Dialect, Json, Score
-from evalkit.tasks.metrics import relaxed
+from evalkit.tasks.metrics import generic, relaxed
 from evalkit.tasks.metrics.anls import anls
 from evalkit.tasks.metrics.choice import acc
 from evalkit.tasks.metrics.text import as_list
@@ -26,9 +26,30 @@ METRICS: Final[dict[str, Metric]] = {
     "acc": acc,
     "anls": anls,
     "anywhere_in_answer_relaxed_correctness": relaxed.anywhere,
+    "contains": generic.contains,
+    "exact_match": generic.exact_match,
     "explicit_prompt_relaxed_correctness": relaxed.explicit,
+    "number": generic.number,
     "vqa_match": vqa_match,
 }
+MEANT: Final = {
+    "accuracy": "exact_match",
+    "em": "exact_match",
+    "exact": "exact_match",
+    "quasi_exact_match": "exact_match",
+    "match": "exact_match",
+    "includes": "contains",
+    "include": "contains",
+    "substring": "contains",
+    "acc_norm": "acc",
+    "multiple_choice": "acc",
+    "numeric": "number",
+    "relaxed_accuracy": "anywhere_in_answer_relaxed_correctness",
+    "relaxed_overall": "anywhere_in_answer_relaxed_correctness",
+    "vqa_accuracy": "vqa_match",
+    "vqa_score": "vqa_match",
+}
+"""What other tools call a metric to what it is called here."""
 PASS_AT_K: Final = r"pass@(?P<k>[1-9]\d*)(?P<plus>\+?)"  # noqa: S105 - a metric, not a password
 """Names of metrics that a checker decides: the share of problems that k attempts solve (Chen et al. 2021).
 
@@ -58,7 +79,7 @@ def score(metric: str, answer: str | None, references: Json, dialect: Dialect = 
         UsageError: the metric or the dialect does not exist.
     """
     if metric not in METRICS:
-        raise UsageError(f"metric '{metric}': unknown", fix=near_miss(metric, METRICS))
+        raise UsageError(f"metric '{metric}': unknown", fix=near_miss(metric, METRICS, MEANT))
     if dialect not in DIALECTS:
         raise UsageError(f"dialect '{dialect}': unknown", fix=near_miss(dialect, DIALECTS))
     if answer is None:

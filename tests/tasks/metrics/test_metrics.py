@@ -11,7 +11,8 @@ from evalkit.base.errors import UsageError
 from evalkit.base.types import Score
 from evalkit.tasks.metrics import DIALECTS, METRICS, score
 
-OF_TEXT = sorted(set(METRICS) - {"acc"})
+GENERIC = {"contains", "exact_match", "number"}
+OF_TEXT = sorted(set(METRICS) - {"acc"} - GENERIC)
 """The metrics that read a response's words; ``acc`` reads likelihoods."""
 OURS = Path(__file__).with_name("cases.json")
 PROTOCOL = Path(__file__).resolve().parents[4] / "shared" / "metric_cases.json"
