@@ -2,6 +2,7 @@
 
 import pytest
 
+from evalkit.harnesses.evalplus import runs
 from evalkit.harnesses.evalplus.harness import EvalPlus
 from support.evalplus_tasks import questions, row, verdicts
 
@@ -164,7 +165,9 @@ def judged(tmp_path_factory):
         "def add_up(xs):\n    total = 0\n    for x in xs:\n        total += x\n    return total",
     ]
     texts = [honest[0], *ATTACKS.values(), honest[1]]
-    found, facts = verdicts(chosen, asked, [("HumanEval/0", text) for text in texts])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "_START_S", 1.0)
+        found, facts = verdicts(chosen, asked, [("HumanEval/0", text) for text in texts])
     return dict(zip(["honest", *ATTACKS, "honest too"], found, strict=True)), facts
 
 
