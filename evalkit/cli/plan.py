@@ -10,7 +10,7 @@ import click
 
 from evalkit.base.errors import ExitCode, UsageError
 from evalkit.cli.library_log import library_log
-from evalkit.cli.run import mapping, options
+from evalkit.cli.run import Grouped, mapping, options
 
 if TYPE_CHECKING:
     from evalkit.runs.preview import Outlook
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 @click.command(
     "plan",
+    cls=Grouped,
     help="Say what `evalkit run` with the same options would launch, ask, take and be able to see. Starts nothing.",
 )
 @options

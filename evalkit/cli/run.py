@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -13,160 +13,70 @@ from evalkit.base.errors import ExitCode
 from evalkit.base.printable import printable
 from evalkit.cli.ending import stopped
 from evalkit.cli.library_log import library_log
+from evalkit.config import options as declared
 from evalkit.files import textfile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
+    from evalkit.config.options import Option
     from evalkit.config.run_config import Config
     from evalkit.report import Report
     from evalkit.runs.run import Finished
 
-OPTIONS = (
-    click.option(
-        "--config",
-        "config_file",
-        type=click.Path(dir_okay=False, path_type=Path),
-        help="TOML file with the same settings; options on the command line win.",
-    ),
-    click.option("--baseline", metavar="MODEL", help="Hub id or folder; LABEL=MODEL names it in the report."),
-    click.option(
-        "--candidate", "candidates", multiple=True, metavar="MODEL", help="As --baseline; repeat it for several."
-    ),
-    click.option("--suite", help="A list of tasks, such as pixtral-card (the default)."),
-    click.option("--task", "tasks", multiple=True, metavar="TASK", help="A task's name or TOML file; repeat it."),
-    click.option("--tasks-dir", multiple=True, metavar="FOLDER", help="A folder with tasks of your own."),
-    click.option(
-        "--allow-task-code",
-        is_flag=True,
-        default=None,
-        help="Run the Python files beside those tasks: benchmarks, metrics and harnesses of your own.",
-    ),
-    click.option("--data", multiple=True, metavar="TASK=FILE", help="Local parquet or JSONL in place of the hub."),
-    click.option(
-        "--limit",
-        type=click.IntRange(min=1),
-        metavar="N",
-        help="Only N samples of each task, or N problems where they are attempted several times, drawn at random, "
-        "pictures with all their questions.",
-    ),
-    click.option(
-        "--images",
-        type=click.Choice(["reencode", "original"]),
-        help="Send JPEGs as the published tool does, or as stored.",
-    ),
-    click.option(
-        "--dialect", type=click.Choice(["neuralmagic", "mistral", "official"]), help="Whose reading of the metrics."
-    ),
-    click.option("-o", "--output", metavar="FOLDER", help="Where runs and the samples store live; runs by default."),
-    click.option(
-        "--fresh", is_flag=True, default=None, help="Ask everything again; earlier answers stay in the store."
-    ),
-    click.option(
-        "--allow-overlong",
-        is_flag=True,
-        default=None,
-        help="Go on although the largest prompt does not fit the model's context.",
-    ),
-    click.option(
-        "--min-recovery",
-        type=float,
-        metavar="PERCENT",
-        help="Judge: the candidate has to keep so much. Exit 0 recovered, 1 degraded, 3 undecided, 4 incomplete.",
-    ),
-    click.option(
-        "--max-failed", type=float, metavar="SHARE", help="Share of samples that may lack a pair; 0.01 by default."
-    ),
-    click.option(
-        "--accept-difference",
-        "accept_differences",
-        multiple=True,
-        metavar="KEY",
-        help="A difference between the models that is intended, such as chat_template; repeat it.",
-    ),
-    click.option(
-        "--noise-floor",
-        type=click.IntRange(min=1),
-        metavar="N",
-        help="Ask the baseline N samples of each task twice, to see what changes by itself.",
-    ),
-    click.option(
-        "--published",
-        multiple=True,
-        metavar="FILE",
-        help="A card or TOML table with published figures of the baseline, to hold its scores against; repeat it.",
-    ),
-    click.option(
-        "--unsafe-exec",
-        is_flag=True,
-        default=None,
-        help="Run generated code without a sandbox, on a machine that has none.",
-    ),
-    click.option("--endpoint", "endpoints", multiple=True, metavar="MODEL=URL", help="Use a server that already runs."),
-    click.option(
-        "--endpoint-is",
-        "endpoint_is",
-        multiple=True,
-        metavar="MODEL=REVISION",
-        help="Vouch for what that server serves: its answers are used again by every run that names the same revision.",
-    ),
-    click.option(
-        "--served-as",
-        "served_as",
-        multiple=True,
-        metavar="MODEL=NAME",
-        help="Another name by which that server may speak of the model, such as a gateway's dated one.",
-    ),
-    click.option("--vllm-python", metavar="PYTHON", help="The interpreter that has vLLM, if not this one."),
-    click.option(
-        "--vllm",
-        multiple=True,
-        metavar="RELEASE",
-        help="Serve with this release, such as 0.32.0, in an environment that evalkit makes; MODEL=RELEASE for one.",
-    ),
-    click.option(
-        "--profile",
-        type=click.Choice(["throughput", "published"]),
-        help="Serving flags: vLLM's own batch size, or the published card's.",
-    ),
-    click.option(
-        "--serve-arg",
-        "serve_args",
-        multiple=True,
-        metavar="FLAG=VALUE",
-        help="A flag for vLLM, such as max-model-len=4096.",
-    ),
-    click.option(
-        "--serve-env", "serve_env", multiple=True, metavar="NAME=VALUE", help="A variable for vLLM's environment."
-    ),
-    click.option(
-        "--trust-remote-code", is_flag=True, default=None, help="Let the model repository run code of its own."
-    ),
-    click.option("--window", type=click.IntRange(min=1), metavar="N", help="Requests under way at once."),
-    click.option(
-        "--patience",
-        type=click.FloatRange(min=0),
-        metavar="SECONDS",
-        help="How long a server that refuses for now (429, 502 to 504, no connection) is asked again; 600 by default.",
-    ),
-    click.option(
-        "--json",
-        "as_json",
-        is_flag=True,
-        help="Results as one JSON object on standard output, progress as JSON lines on standard error.",
-    ),
-)
+_TYPES: dict[str, Any] = {
+    "text": str,
+    "texts": str,
+    "pairs": str,
+    "releases": str,
+    "flags": str,
+    "file": click.Path(dir_okay=False, path_type=Path),
+    "count": click.IntRange(min=1),
+}
+
+
+class Grouped(click.Command):
+    """A command whose help has the options of ``run`` in groups, then its own."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options, a list for each group."""
+        groups: dict[str, list[tuple[str, str]]] = {name: [] for name in get_args(declared.Group)}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                known = declared.BY_NAME.get(parameter.name or "")
+                groups.setdefault(known.group if known else "Other", []).append(record)
+        for name, records in groups.items():
+            if records:
+                with formatter.section(name):
+                    formatter.write_dl(records)
 
 
 def options(function: Any) -> Any:
     """Give a command the options of ``run``."""
-    for option in reversed(OPTIONS):
-        function = option(function)
+    for one in reversed(declared.OPTIONS):
+        function = _click(one)(function)
     return function
 
 
-@click.command("run", help="Compare a baseline with its candidates: serve each, run the same tasks, report recovery.")
+def _click(one: Option) -> Any:
+    """An option as click takes it; what is not given is None, or nothing of several."""
+    words = [*([one.short] if one.short else []), one.flag, one.name]
+    if one.kind == "switch":
+        return click.option(*words, is_flag=True, default=None if one.place else False, help=one.help)
+    if one.kind == "choice":
+        return click.option(*words, type=click.Choice(one.choices), help=one.help)
+    if one.kind == "number":
+        of = click.FLOAT if one.least is None else click.FloatRange(min=one.least)
+    else:
+        of = _TYPES[one.kind]
+    return click.option(*words, type=of, multiple=one.several, metavar=one.form or None, help=one.help)
+
+
+@click.command(
+    "run", cls=Grouped, help="Compare a baseline with its candidates: serve each, run the same tasks, report recovery."
+)
 @options
 def command(config_file: Path | None, *, as_json: bool, **given: Any) -> int:
     """Run and show."""

@@ -1,119 +1,267 @@
-"""The options of the command line, in the shape of the file whose place they take."""
+"""Every option of ``evalkit run``, declared once: its flag, its key in the file, its words, and who repeats it.
+
+From here come the command line (``cli.run``), the reading of what it was given (``given``), the command on the model
+card (``report.commands``), and the reference of the configuration (``tools/reference``).
+"""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
 
-from evalkit.base.errors import UsageError
+Group: TypeAlias = Literal["Models", "Tasks", "Serving", "Judging", "Output"]
+Kind: TypeAlias = Literal["text", "texts", "pairs", "releases", "flags", "switch", "count", "number", "choice", "file"]
+"""What its value is: a text; several; ``KEY=VALUE``, several; ``[MODEL=]RELEASE``, several; ``FLAG[=VALUE]``, several;
+on or off; a whole number from 1; a number; one of ``choices``; a file that is read."""
+SEVERAL: Final = ("texts", "pairs", "releases", "flags")
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
-    from evalkit.base.types import Json
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option."""
 
-_FLAT = {
-    "vllm_python": ("serve", "python"),
-    "profile": ("serve", "profile"),
-    "serve_args": ("serve", "args"),
-    "serve_env": ("serve", "env"),
-    "trust_remote_code": ("serve", "trust_remote_code"),
-    "min_recovery": ("policy", "min_recovery"),
-    "max_failed": ("policy", "max_failed"),
-    "window": ("client", "window"),
-    "patience": ("client", "patience_s"),
+    flag: str
+    place: str
+    """Its key in the file, dotted from the top; empty where it has none."""
+    kind: Kind
+    group: Group
+    help: str
+    form: str = ""
+    """How the help names its value."""
+    quiet: str = ""
+    """Why the command on a model card need not name it: it cannot move an answer of whoever repeats the run. Empty for
+    what can move an answer or a verdict, which the command has to name."""
+    choices: tuple[str, ...] = ()
+    least: float | None = None
+    short: str = ""
+
+    @property
+    def name(self) -> str:
+        """As the command line passes it on: the flag's own words where a file has no such key."""
+        return _NAMES.get(self.flag, self.flag.removeprefix("--").replace("-", "_"))
+
+    @property
+    def several(self) -> bool:
+        """Whether it can be repeated."""
+        return self.kind in SEVERAL
+
+
+_NAMES: Final = {
+    "--candidate": "candidates",
+    "--endpoint": "endpoints",
+    "--task": "tasks",
+    "--accept-difference": "accept_differences",
+    "--serve-arg": "serve_args",
+    "--config": "config_file",
+    "--json": "as_json",
 }
-"""Options whose key in the file stands in a table; every other option is named as its key."""
-_PAIRS = {
-    "data": "--data TASK=FILE",
-    "endpoints": "--endpoint MODEL=URL",
-    "endpoint_is": "--endpoint-is MODEL=REVISION",
-    "served_as": "--served-as MODEL=NAME",
-    "serve_args": "--serve-arg FLAG=VALUE",
-    "serve_env": "--serve-env NAME=VALUE",
-}
-_BARE = "serve_args"
-"""The one kind of pair that may lack its value: a flag that is only switched on."""
+"""Flags that are read better in the singular, beside the names that their keys have."""
+_MACHINE: Final = "a path of the machine; the card names vLLM's version"
 
-
-def as_mapping(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that were used, in the shape of the file.
-
-    Args:
-        given: Option name to value, as click passes them: None, an empty tuple or False when not used.
-
-    Raises:
-        UsageError: A pair has no ``=``, or a release is named twice.
-    """
-    found: dict[str, Any] = {}
-    for name, value in given.items():
-        if value is None or value is False or value == ():
-            continue
-        written = list(value) if isinstance(value, tuple) else value
-        if name in _PAIRS:
-            written = _pairs(name, value)
-        if name == "vllm":
-            found = over(found, {"serve": _named_releases(value)})
-            continue
-        table, _, key = ".".join(_FLAT.get(name, (name,))).rpartition(".")
-        (found.setdefault(table, {}) if table else found)[key] = written
-    return found
-
-
-def _pairs(name: str, values: Sequence[str]) -> dict[str, Json]:
-    """``KEY=VALUE`` options as a mapping. A flag's value is JSON where it can be, as in the file it would be TOML."""
-    found: dict[str, Json] = {}
-    for text in values:
-        key, sign, value = text.partition("=")
-        if not key or not (sign or name == _BARE):
-            option, form = _PAIRS[name].split()
-            raise UsageError(f"{option} {text}: is not of the form {form}", fix=f"write {option} {form}")
-        found[key] = value if name != _BARE else _flag(value) if sign else True
-    return found
-
-
-def _named_releases(values: Sequence[str]) -> dict[str, Json]:
-    """``--vllm RELEASE`` for every model, ``--vllm MODEL=RELEASE`` for one."""
-    found: dict[str, Json] = {}
-    for text in values:
-        model, sign, release = text.rpartition("=")
-        if sign:
-            found.setdefault("models", {})[model] = {"vllm": release}
-        elif "vllm" in found:
-            raise UsageError(
-                f"--vllm {text}: {found['vllm']} is named already", fix=f"for one model write --vllm MODEL={text}"
-            )
-        else:
-            found["vllm"] = text
-    return found
-
-
-def _flag(value: str) -> Json:
-    try:
-        # NaN and Infinity are no JSON, whatever Python's reader says: they stay text.
-        return json.loads(value, parse_constant=str)
-    except (ValueError, RecursionError):
-        return value
-
-
-def over(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
-    """``low`` with what ``high`` says in its place, table by table."""
-    merged = dict(low)
-    for key, value in high.items():
-        below = merged.get(key)
-        merged[key] = over(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
-    return merged
-
-
-def has(options: Mapping[str, Any], place: str) -> bool:
-    """Whether the value at a dotted place, or something around it, was given on the command line."""
-    found: Any = options
-    for key in re.sub(r"\[\d+\]", "", place).split("."):
-        if not isinstance(found, Mapping):
-            return True
-        if key not in found:
-            return False
-        found = found[key]
-    return True
+OPTIONS: Final = (
+    Option(
+        "--baseline", "baseline", "text", "Models", "Hub id or folder; LABEL=MODEL names it in the report.", "MODEL"
+    ),
+    Option("--candidate", "candidates", "texts", "Models", "As --baseline; repeat it for several.", "MODEL"),
+    Option("--endpoint", "endpoints", "pairs", "Models", "Use a server that already runs.", "MODEL=URL"),
+    Option(
+        "--endpoint-is",
+        "endpoint_is",
+        "pairs",
+        "Models",
+        "Vouch for what that server serves: its answers are used again by every run that names the same revision.",
+        "MODEL=REVISION",
+    ),
+    Option(
+        "--served-as",
+        "served_as",
+        "pairs",
+        "Models",
+        "Another name by which that server may speak of the model, such as a gateway's dated one.",
+        "MODEL=NAME",
+    ),
+    Option("--suite", "suite", "text", "Tasks", "A list of tasks, such as pixtral-card (the default).", "SUITE"),
+    Option("--task", "tasks", "texts", "Tasks", "A task's name or TOML file; repeat it.", "TASK"),
+    Option("--tasks-dir", "tasks_dir", "texts", "Tasks", "A folder with tasks of your own.", "FOLDER"),
+    Option(
+        "--allow-task-code",
+        "allow_task_code",
+        "switch",
+        "Tasks",
+        "Run the Python files beside those tasks: benchmarks, metrics and harnesses of your own.",
+    ),
+    Option("--data", "data", "pairs", "Tasks", "Local parquet or JSONL in place of the hub.", "TASK=FILE"),
+    Option(
+        "--limit",
+        "limit",
+        "count",
+        "Tasks",
+        "Only N samples of each task, or N problems where they are attempted several times, drawn at random, "
+        "pictures with all their questions.",
+        "N",
+    ),
+    Option(
+        "--images",
+        "images",
+        "choice",
+        "Tasks",
+        "Send JPEGs as the published tool does, or as stored.",
+        choices=("reencode", "original"),
+    ),
+    Option(
+        "--dialect",
+        "dialect",
+        "choice",
+        "Tasks",
+        "Whose reading of the metrics.",
+        choices=("neuralmagic", "mistral", "official"),
+    ),
+    Option(
+        "--fresh",
+        "fresh",
+        "switch",
+        "Tasks",
+        "Ask everything again; earlier answers stay in the store.",
+        quiet="whoever repeats it elsewhere has no answers yet",
+    ),
+    Option(
+        "--allow-overlong",
+        "allow_overlong",
+        "switch",
+        "Tasks",
+        "Go on although the largest prompt does not fit the model's context.",
+    ),
+    Option(
+        "--unsafe-exec",
+        "unsafe_exec",
+        "switch",
+        "Tasks",
+        "Run generated code without a sandbox, on a machine that has none.",
+        quiet="whether a sandbox is needed is the machine's; the report says what was used",
+    ),
+    Option(
+        "--vllm",
+        "serve.vllm",
+        "releases",
+        "Serving",
+        "Serve with this release, such as 0.32.0, in an environment that evalkit makes; MODEL=RELEASE for one.",
+        "RELEASE",
+    ),
+    Option(
+        "--vllm-python",
+        "serve.python",
+        "text",
+        "Serving",
+        "The interpreter that has vLLM, if not this one.",
+        "PYTHON",
+        _MACHINE,
+    ),
+    Option(
+        "--profile",
+        "serve.profile",
+        "choice",
+        "Serving",
+        "Serving flags: vLLM's own batch size, or the published card's.",
+        choices=("throughput", "published"),
+    ),
+    Option(
+        "--serve-arg", "serve.args", "flags", "Serving", "A flag for vLLM, such as max-model-len=4096.", "FLAG=VALUE"
+    ),
+    Option("--serve-env", "serve.env", "pairs", "Serving", "A variable for vLLM's environment.", "NAME=VALUE"),
+    Option(
+        "--trust-remote-code",
+        "serve.trust_remote_code",
+        "switch",
+        "Serving",
+        "Let the model repository run code of its own.",
+    ),
+    Option(
+        "--window",
+        "client.window",
+        "count",
+        "Serving",
+        "Requests under way at once.",
+        "N",
+        quiet="how many requests are under way at once is no part of an answer's identity",
+    ),
+    Option(
+        "--patience",
+        "client.patience_s",
+        "number",
+        "Serving",
+        "How long a server that refuses for now (429, 502 to 504, no connection) is asked again; 600 by default.",
+        "SECONDS",
+        quiet="how long a server is waited for",
+        least=0,
+    ),
+    Option(
+        "--min-recovery",
+        "policy.min_recovery",
+        "number",
+        "Judging",
+        "Judge: the candidate has to keep so much. Exit 0 recovered, 1 degraded, 3 undecided, 4 incomplete.",
+        "PERCENT",
+    ),
+    Option(
+        "--max-failed",
+        "policy.max_failed",
+        "number",
+        "Judging",
+        "Share of samples that may lack a pair; 0.01 by default.",
+        "SHARE",
+    ),
+    Option(
+        "--accept-difference",
+        "accept_differences",
+        "texts",
+        "Judging",
+        "A difference between the models that is intended, such as chat_template; repeat it.",
+        "KEY",
+    ),
+    Option(
+        "--noise-floor",
+        "noise_floor",
+        "count",
+        "Judging",
+        "Ask the baseline N samples of each task twice, to see what changes by itself.",
+        "N",
+    ),
+    Option(
+        "--published",
+        "published",
+        "texts",
+        "Judging",
+        "A card or TOML table with published figures of the baseline, to hold its scores against; repeat it.",
+        "FILE",
+    ),
+    Option(
+        *(
+            "--config",
+            "",
+            "file",
+            "Output",
+            "TOML file with the same settings; options on the command line win.",
+            "FILE",
+        ),
+        quiet="what stands in it is told option by option",
+    ),
+    Option(
+        "--output",
+        "output",
+        "text",
+        "Output",
+        "Where runs and the samples store live; runs by default.",
+        "FOLDER",
+        "where answers are kept moves none",
+        short="-o",
+    ),
+    Option(
+        "--json",
+        "",
+        "switch",
+        "Output",
+        "Results as one JSON object on standard output, progress as JSON lines on standard error.",
+        quiet="how the result is printed",
+    ),
+)
+BY_NAME: Final = {one.name: one for one in OPTIONS}

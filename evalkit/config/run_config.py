@@ -18,7 +18,8 @@ from evalkit.base.codec import Fault
 from evalkit.base.errors import ConfigError, UsageError, near_miss
 from evalkit.base.identity import file_name
 from evalkit.base.types import Dialect, ImageHandling, Json  # noqa: TC001 - the schema reads the annotations
-from evalkit.config import options, policy
+from evalkit.config import policy
+from evalkit.config.given import as_mapping, has, over
 from evalkit.config.policy import Policy
 
 if TYPE_CHECKING:
@@ -209,17 +210,17 @@ def resolved(mapping: Mapping[str, Any], source: str, given: Mapping[str, Any]) 
         ConfigError: With one line for each key or value that is wrong.
         UsageError: No baseline is named, or a pair has no ``=``.
     """
-    used = options.as_mapping(given)
+    used = as_mapping(given)
     file = dict(mapping)
     if used.keys() & {"tasks", "suite"}:
         file = {key: value for key, value in file.items() if key not in {"tasks", "suite"}}
     if "vllm" in used.get("serve", {}) and isinstance(file.get("serve"), Mapping):
         # A release on the command line takes the place of an interpreter in the file.
         file["serve"] = {key: value for key, value in file["serve"].items() if key != "python"}
-    merged = options.over(file, used)
+    merged = over(file, used)
 
     def said_in(place: str) -> str:
-        return COMMAND_LINE if not mapping or options.has(used, place) else source
+        return COMMAND_LINE if not mapping or has(used, place) else source
 
     if "baseline" not in merged:
         fix = "add --baseline MODEL, or baseline = 'MODEL' to a file given with --config"

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from evalkit.config.options import OPTIONS
 from evalkit.config.run_config import Config, ModelChoice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from evalkit.base.types import Json
+    from evalkit.config.options import Option
     from evalkit.report.facts import Report
 
 SETTINGS = "settings.toml"
@@ -71,55 +74,46 @@ def _words(command: str) -> list[str]:
 
 
 def _options(config: Mapping[str, Json], *, shared: bool) -> Iterator[str]:
-    usual = Config(ModelChoice("", ""))
-    yield from _asked(config, shared=shared)
-    for key in ("limit", "images", "dialect", "noise_floor"):
-        if config[key] != getattr(usual, key):
-            yield from (f"--{key.replace('_', '-')}", str(config[key]))
-    if config.get("allow_overlong"):
-        yield "--allow-overlong"
-    yield from _each("--accept-difference", config["accept_differences"])
-    yield from _each("--published", config.get("published", ()))
-    for key in ("min_recovery", "max_failed"):
-        if config["policy"][key] != getattr(usual.policy, key):
-            yield from (f"--{key.replace('_', '-')}", f"{config['policy'][key]:g}")
-    yield from _serving(config["serve"], usual)
+    """Every declared option that is told, as it was used."""
+    for one in OPTIONS:
+        if one.quiet or one.flag == "--serve-env":  # variables: as the engine's identity has them
+            continue
+        for word in _told(one, config, shared=shared):
+            yield from (one.flag, word) if word else (one.flag,)
 
 
-def _asked(config: Mapping[str, Json], *, shared: bool) -> Iterator[str]:
-    """Who is asked what."""
-    yield from ("--baseline", _model(config["baseline"], shared=shared))
-    yield from _each("--candidate", (_model(one, shared=shared) for one in config["candidates"]))
-    yield from _each("--suite", [config["suite"]] if config["suite"] else [])
-    yield from _each("--task", config["tasks"])
-    yield from _each("--tasks-dir", config["tasks_dir"])
-    if config.get("allow_task_code"):
-        yield "--allow-task-code"
-    # Whose machine it was is nobody's business; whoever repeats this has an address of their own.
-    yield from _each("--endpoint", (f"{name}={'URL' if shared else url}" for name, url in config["endpoints"].items()))
-    for key in ("endpoint_is", "served_as"):
-        option = f"--{key.replace('_', '-')}"
-        yield from _each(option, (f"{name}={value}" for name, value in config.get(key, {}).items()))
-    yield from _each("--data", (f"{name}={file}" for name, file in config["data"].items()))
+def _told(one: Option, config: Mapping[str, Json], *, shared: bool) -> Iterator[str]:
+    """The values of an option, each as a word; an empty word for one that is only switched on."""
+    value, usual = _at(config, one.place), _at(asdict(Config(ModelChoice("", ""))), one.place)
+    if one.flag in {"--baseline", "--candidate"}:
+        yield from (_model(each, shared=shared) for each in (value if one.several else [value]))
+    elif one.kind == "releases":
+        yield from [value] if value else []
+        own = {label: each["vllm"] for label, each in config["serve"].get("models", {}).items() if each["vllm"]}
+        yield from (f"{label}={release}" for label, release in own.items())
+    elif one.kind in {"pairs", "flags"}:
+        for name, each in (value or {}).items():
+            # Whose machine it was is nobody's business; whoever repeats this has an address of their own.
+            said = "URL" if shared and one.flag == "--endpoint" else each
+            yield f"{name}={said if isinstance(said, str) else json.dumps(said)}"
+    elif one.kind == "texts":
+        yield from value or ()
+    elif one.kind == "switch":
+        yield from [""] if value else []
+    elif value != usual and value is not None:
+        yield f"{value:g}" if one.kind == "number" else str(value)
+
+
+def _at(config: Mapping[str, Json], place: str) -> Json:
+    found: Json = config
+    for key in place.split("."):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
 
 
 def _each(option: str, values: Iterable[str]) -> Iterator[str]:
     for value in values:
         yield from (option, value)
-
-
-def _serving(serve: Mapping[str, Json], usual: Config) -> Iterator[str]:
-    # A release moves answers; an interpreter is a place on one machine.
-    yield from _each("--vllm", [serve["vllm"]] if serve.get("vllm") else [])
-    own = {label: one["vllm"] for label, one in serve.get("models", {}).items() if one["vllm"]}
-    yield from _each("--vllm", (f"{label}={release}" for label, release in own.items()))
-    if serve["profile"] != usual.serve.profile:
-        yield from ("--profile", serve["profile"])
-    for name, value in serve["args"].items():
-        text = value if isinstance(value, str) else json.dumps(value)
-        yield from ("--serve-arg", f"{name}={text}")
-    if serve["trust_remote_code"]:
-        yield "--trust-remote-code"
 
 
 def _variables(report: Report) -> Iterator[str]:

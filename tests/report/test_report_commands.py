@@ -74,10 +74,12 @@ TOLD = {
     "suite": ["--suite", "pixtral-card"],
     "tasks": ["--task", "mmmu"],
     "tasks_dir": ["--tasks-dir", "my-tasks"],
+    "allow_task_code": ["--allow-task-code"],
     "data": ["--data", "mmmu=rows.parquet"],
     "limit": ["--limit", "7"],
     "images": ["--images", "original"],
     "dialect": ["--dialect", "official"],
+    "published": ["--published", "card.md"],
     "allow_overlong": ["--allow-overlong"],
     "min_recovery": ["--min-recovery", "97.5"],
     "max_failed": ["--max-failed", "0.25"],
@@ -92,18 +94,7 @@ TOLD = {
     "serve_env": ["--serve-env", "VLLM_ATTENTION_BACKEND=TORCH_SDPA"],
     "trust_remote_code": ["--trust-remote-code"],
 }
-QUIET = {
-    "config_file": "what stands in it is told option by option",
-    "output": "where answers are kept moves none",
-    "fresh": "whoever repeats it elsewhere has no answers yet",
-    "unsafe_exec": "whether a sandbox is needed is the machine's; the report says what was used",
-    "vllm_python": "a path of the machine; the card names vLLM's version",
-    "patience": "how long a server is waited for",
-    "window": "how many requests are under way at once is no part of an answer's identity",
-    "published": "figures that the scores are held against; a file of the machine",
-    "as_json": "how the result is printed",
-    "debug": "how a crash is printed",
-}
+QUIET = {one.name: one.quiet for one in options.OPTIONS if one.quiet} | {"debug": "how a crash is printed"}
 # The same for the settings that have no option.
 TOLD_OF_FILE = {"serve.command": ["stand-in", "--flag"], "serve.device": "cpu"}
 QUIET_OF_FILE = {
@@ -122,13 +113,14 @@ QUIET_OF_FILE = {
 
 def option_of():
     """Where a config keeps what each option says."""
-    found = {name: f"{'.'.join(options._FLAT.get(name, (name,)))}" for name in {**TOLD, **QUIET}}
-    return {**found, "vllm": "serve.vllm", "config_file": "", "as_json": "", "debug": ""}
+    return {one.name: one.place for one in options.OPTIONS}
 
 
 def test_every_option_and_setting_stands_in_the_command_or_has_a_reason_not_to():
     run = cli.get_command(click.Context(cli), "run")
     assert {one.name for one in run.params} == {*TOLD, *QUIET}
+    assert not {*TOLD} & {*QUIET}
+    assert all(one.group and one.help for one in options.OPTIONS)
     known = set()
     for one in fields(run_config.Config):
         value = getattr(run_config.Config(run_config.ModelChoice("a", "a")), one.name)

@@ -1,0 +1,105 @@
+"""The options of the command line, in the shape of the file whose place they take."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from evalkit.base.errors import UsageError
+from evalkit.config.options import BY_NAME, Option
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalkit.base.types import Json
+
+
+def as_mapping(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were used, in the shape of the file.
+
+    Args:
+        given: Option name to value, as click passes them: None, an empty tuple or False when not used.
+
+    Raises:
+        UsageError: A pair has no ``=``, or a release is named twice.
+    """
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if value is None or value is False or value == ():
+            continue
+        option = BY_NAME[name]
+        if option.kind == "releases":
+            found = over(found, {"serve": _named_releases(value)})
+            continue
+        table, _, key = option.place.rpartition(".")
+        (found.setdefault(table, {}) if table else found)[key] = _written(option, value)
+    return found
+
+
+def _written(option: Option, value: Any) -> Any:
+    if option.kind in {"pairs", "flags"}:
+        return _pairs(option, value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _pairs(option: Option, values: Sequence[str]) -> dict[str, Json]:
+    """``KEY=VALUE`` options as a mapping. A flag may lack its value: it is only switched on then.
+
+    A flag's value is JSON where it can be, as in the file it would be TOML.
+    """
+    found: dict[str, Json] = {}
+    for text in values:
+        key, sign, value = text.partition("=")
+        bare = option.kind == "flags"
+        if not key or not (sign or bare):
+            fix = f"write {option.flag} {option.form}"
+            raise UsageError(f"{option.flag} {text}: is not of the form {option.form}", fix=fix)
+        found[key] = value if not bare else _flag(value) if sign else True
+    return found
+
+
+def _named_releases(values: Sequence[str]) -> dict[str, Json]:
+    """``--vllm RELEASE`` for every model, ``--vllm MODEL=RELEASE`` for one."""
+    found: dict[str, Json] = {}
+    for text in values:
+        model, sign, release = text.rpartition("=")
+        if sign:
+            found.setdefault("models", {})[model] = {"vllm": release}
+        elif "vllm" in found:
+            raise UsageError(
+                f"--vllm {text}: {found['vllm']} is named already", fix=f"for one model write --vllm MODEL={text}"
+            )
+        else:
+            found["vllm"] = text
+    return found
+
+
+def _flag(value: str) -> Json:
+    try:
+        # NaN and Infinity are no JSON, whatever Python's reader says: they stay text.
+        return json.loads(value, parse_constant=str)
+    except (ValueError, RecursionError):
+        return value
+
+
+def over(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+    """``low`` with what ``high`` says in its place, table by table."""
+    merged = dict(low)
+    for key, value in high.items():
+        below = merged.get(key)
+        merged[key] = over(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def has(options: Mapping[str, Any], place: str) -> bool:
+    """Whether the value at a dotted place, or something around it, was given on the command line."""
+    found: Any = options
+    for key in re.sub(r"\[\d+\]", "", place).split("."):
+        if not isinstance(found, Mapping):
+            return True
+        if key not in found:
+            return False
+        found = found[key]
+    return True
