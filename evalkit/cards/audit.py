@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from evalkit.base.printable import agreeing, counted
-from evalkit.cards.causes import Repair, mistake, repair
+from evalkit.cards.causes import INVERSE, Repair, mistake, repair
 from evalkit.cards.checks.claims import claim_figures
 from evalkit.cards.checks.costs import Saving, reductions, savings
 from evalkit.cards.checks.counts import Count, impossible, possible
@@ -59,7 +59,7 @@ def audit(card: Card) -> Audit:
     figures += [*priced.figures, *(figure for table in card.speeds for figure in speedup_figures(table))]
     figures += claim_figures(card)
     determined = [figure for figure in figures if figure.expected]
-    wrong = [finding for figure in determined if (finding := judge(figure, _cause(figure)))]
+    wrong = _swapped([finding for figure in determined if (finding := judge(figure, _cause(figure)))], determined)
     return Audit(
         checked=len(determined) + len(priced.clashes),
         findings=tuple(sorted(_by_size([*wrong, *priced.clashes]), key=lambda one: one.severity == "last digit")),
@@ -76,6 +76,19 @@ def audit(card: Card) -> Audit:
 
 def _cause(figure: Figure) -> str:
     return "" if not figure.expected or figure.follows else mistake(figure)
+
+
+def _swapped(wrong: Sequence[Finding], figures: Sequence[Figure]) -> list[Finding]:
+    """The findings; where every recovery of a column is the inverse ratio, the two columns changed places."""
+    columns = Counter((one.table, one.column) for one in figures if one.kind == "recovery")
+    inverse = Counter((one.table, one.column) for one in wrong if one.cause == INVERSE)
+    whole = {column for column, count in inverse.items() if 2 <= count >= columns[column] - 1}
+    return [
+        replace(one, cause=f"{INVERSE}, as in every row: the two columns changed places")
+        if one.cause == INVERSE and (one.table, one.column) in whole
+        else one
+        for one in wrong
+    ]
 
 
 def _by_size(findings: Sequence[Finding]) -> list[Finding]:

@@ -202,6 +202,18 @@ def test_one_cell_that_explains_everything_is_named_with_its_value():
     assert audit(card(RECOVERY + rows.replace("65.59", "65.96"))).findings == ()
 
 
+def test_a_score_that_cannot_be_is_repaired_by_the_count_that_makes_its_recovery_follow():
+    (repair,) = audit(card(RECOVERY + "| ARC-C | 65.59 | 64.93 | 98.4 |\n")).repairs
+    assert (repair.column, repair.value, repair.count, repair.explains) == ("base", "65.96", 773, 1)
+    assert audit(card(RECOVERY + "| ARC-C | 65.53 | 64.93 | 98.4 |\n")).repairs == ()  # 768 of 1,172 can be
+
+
+def test_columns_that_changed_places_are_named():
+    rows = "| ARC-C | 64.93 | 65.96 | 98.4 |\n| BoolQ | 79.02 | 80.00 | 98.8 |\n| MuSR | 57.0 | 60.0 | 95.0 |\n"
+    causes = {one.cause for one in audit(card(RECOVERY + rows)).findings}
+    assert causes == {"it is the inverse ratio, as in every row: the two columns changed places"}
+
+
 def test_two_scores_that_changed_places_are_named():
     rows = "| MuSR | 57.00 | 60.00 | 95.00 |\n| DROP | 70.00 | 69.00 | 98.57 |\n| Average | 65.00 | 63.00 | 96.92 |\n"
     (repair,) = audit(card(RECOVERY + rows)).repairs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evalkit.cards.causes.mistakes import mistake
+from evalkit.cards.causes.mistakes import INVERSE, mistake
 from evalkit.cards.causes.repair import Repair, repair
 
-__all__ = ["Repair", "mistake", "repair"]
+__all__ = ["INVERSE", "Repair", "mistake", "repair"]

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from evalkit.cards.checks.figure import Figure
 
 
+INVERSE = "it is the inverse ratio"
+
+
 def mistake(figure: Figure) -> str:
     """What most likely happened to a figure that does not follow; empty where nothing fits."""
     tried = (_truncated, _another_formula, _copied, _stale, _digits_swapped, _point_moved, _drop)

@@ -18,16 +18,19 @@ if TYPE_CHECKING:
     from evalkit.cards.nouns import AccuracyRow, AccuracyTable
 
 _Key: TypeAlias = tuple[str, str, str]
-_MOST_CELLS = 40
-_MOST_ROWS = 60
-_MOST_VALUES = 12
+_MOST_FINDINGS = 8
+_MOST_CELLS = 12
+"""Scores that are tried."""
+_MOST_SCORES = 400
+"""Scores of a table in which one is looked for."""
+_MOST_VALUES = 6
 _MOST_STEPS = 200
 """Values that are looked at for one that is a count of right answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """A score that explains several findings."""
+    """A score that explains findings."""
 
     table: str
     row: str
@@ -45,18 +48,24 @@ class Repair:
 
 
 def repair(table: AccuracyTable, wrong: Sequence[Figure]) -> Repair | None:
-    """The only score whose change makes all of several wrong figures follow; None where there is none, or several."""
-    if len(wrong) < 2 or len(table.rows) > _MOST_ROWS:
+    """The only score whose change makes all wrong figures follow; None where there is none, or several.
+
+    Where one figure alone is wrong, the score is one that no count of right answers gives, and the new one is.
+    """
+    if not 1 <= len(wrong) <= _MOST_FINDINGS or len(table.rows) * len(table.models) > _MOST_SCORES:
         return None
     spots = list(dict.fromkeys(spot for figure in wrong for one in figure.expected for spot in one.uses))
     spots += [figure.own for figure in wrong if figure.own is not None and figure.own not in spots]
     # A score that explains them all takes part in all of them, as itself or as what they rest on.
     shared = [spot for spot in spots if all(_takes_part(spot, figure) for figure in wrong)]
+    if len(wrong) == 1:
+        # One figure follows if any of several scores is changed: only a score that cannot be is worth a word.
+        shared = [spot for spot in shared if _cannot_be(table, spot)]
     before = _failing(table)
     found = [one for spot in shared[:_MOST_CELLS] if (one := _changed(table, spot, wrong, before)) is not None]
     if len(found) == 1:
         return found[0]
-    return _swapped(table, wrong, before) if not found else None
+    return _swapped(table, wrong, before) if not found and len(wrong) > 1 else None
 
 
 def _takes_part(spot: Spot, figure: Figure) -> bool:
@@ -69,6 +78,8 @@ def _changed(table: AccuracyTable, spot: Spot, wrong: Sequence[Figure], before: 
     if printed is None:
         return None
     for value in _values(table, spot, printed, wrong):
+        if len(wrong) == 1 and not _is_count(row, spot.model, value):
+            continue
         after = _failing(_with(table, spot, value))
         if after < before and len(after) == len(before) - len(wrong):
             tally = counts(row, spot.model, value)
@@ -110,6 +121,14 @@ def _values(table: AccuracyTable, spot: Spot, printed: Printed, wrong: Sequence[
     row = table.rows[spot.row]
     ranked = sorted(values, key=lambda one: (not _is_count(row, spot.model, one), abs(one.value - middle)))
     yield from ranked[:_MOST_VALUES]
+
+
+def _cannot_be(table: AccuracyTable, spot: Spot) -> bool:
+    """Whether no count of right answers gives a score."""
+    row = table.rows[spot.row]
+    score = row.scores[spot.model]
+    found = counts(row, spot.model, score) if score is not None else None
+    return found is not None and not found.seeds
 
 
 def _is_count(row: AccuracyRow, model: int, value: Printed) -> bool:

@@ -147,7 +147,8 @@ def _recoveries(table: AccuracyTable, at: int, target: _Average | None) -> Itera
         expected, remark = _expected(table, at, one, target, formulas)
         some.append((one, [_scaled(each, unit) for each in expected], remark))
     fits = sum(any(each.range.overlaps(one.printed.range) for each in expected) for one, expected, _ in some)
-    unclear = target is None and row.kind == "recovery" and fits < 2 < len(some)
+    few = (len(some) > 2 and not fits) or (len(some) > 3 and 4 * fits < len(some))
+    unclear = (few and table.turned) or (target is None and row.kind == "recovery" and fits < 2 < len(some))
     for one, expected, remark in some:
         place = (row.name, one.place) if not table.turned else (table.models[one.model], _column(table, at, one))
         kept = tuple(expected) if not unclear else ()

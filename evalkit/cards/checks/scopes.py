@@ -16,10 +16,15 @@ from evalkit.cards.roles.averages import average_in, is_overall
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from evalkit.cards.figures import Printed
     from evalkit.cards.nouns import AccuracyRow, AccuracyTable
 
 _OVERALL = re.compile(r"\b(?:overall|total|all|grand|macro)\b", re.IGNORECASE)
 _AVERAGE_WORDS = re.compile(r"\b(?:average|avg|mean|score|scores|accuracy)\b\.?|[^\w]", re.IGNORECASE)
+_MOST_VARIED = 60
+"""Rows of an average of which readings without some are tried."""
+_MOST_AVERAGES = 40
+"""Averages of one table that are looked at."""
 _MOST_MEMBERS = 14
 """Rows of an average of which subsets are looked at."""
 
@@ -56,8 +61,23 @@ class Scope:
 
     def fits(self, table: AccuracyTable, at: int, model: int) -> bool:
         """Whether a model's printed average follows from these rows."""
-        printed, expected = table.rows[at].scores[model], self.expected(table, model)
-        return printed is not None and expected is not None and expected.range.overlaps(printed.range)
+        printed = table.rows[at].scores[model]
+        if printed is None or self._is_far(table, model, printed):
+            return False
+        expected = self.expected(table, model)
+        return expected is not None and expected.range.overlaps(printed.range)
+
+    def _is_far(self, table: AccuracyTable, model: int, printed: Printed) -> bool:
+        """Whether floats are enough to see that a mean is another number: most readings are, of a large table."""
+        scores = [table.rows[at].scores[model] for at in self.members]
+        weights = self.weights or (1,) * len(scores)
+        total, coarse = 0.0, printed.decimals
+        for score, weight in zip(scores, weights, strict=True):
+            if score is None:
+                return True
+            total += score.near * weight
+            coarse = min(coarse, score.decimals)
+        return bool(abs(total / sum(weights) - printed.near) > 2.0 * 10.0**-coarse)
 
     def explains(self, table: AccuracyTable, at: int) -> int:
         """How many models' averages follow."""
@@ -92,6 +112,8 @@ def scopes(table: AccuracyTable, at: int) -> list[Scope]:
 def _variants(table: AccuracyTable, found: Sequence[Scope]) -> Iterator[Scope]:
     """Readings without the rows of another kind, and weighted ones where the table has weights."""
     for scope in found:
+        if len(scope.members) > _MOST_VARIED:
+            continue
         rows = [table.rows[at] for at in scope.members]
         alike = [row.better != "lower" and not _on_another_scale(row) for row in rows]
         stated = [bool(row.stated) for row in rows]
@@ -160,8 +182,14 @@ def _part(table: AccuracyTable, at: int, found: Sequence[Scope], least: int) -> 
 
 
 def settled(table: AccuracyTable) -> AccuracyTable:
-    """The table with each doubtful average decided: an average where it follows from other rows, else a task."""
+    """The table with each doubtful average decided: an average where it follows from other rows, else a task.
+
+    Of very many averages the last are not looked at.
+    """
     rows = list(table.rows)
+    averages = [at for at, row in enumerate(rows) if row.kind == "average"]
+    for at in averages[_MOST_AVERAGES:]:
+        rows[at] = replace(rows[at], kind="other")
     for at, row in enumerate(rows):
         if row.kind != "average" or row.sure:
             continue

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from evalkit.cards.checks.figure import Kind
     from evalkit.cards.nouns import AccuracyRow, AccuracyTable, Stated
 
+_MOST_MODELS = 8
+"""Columns of which every pair is tried where a recovery follows from none."""
+_MOST_TASKS = 40
 UNCLEAR = "no reading of the column gives its figures"
 NO_SCORE = "a score is missing, or the baseline rounds to 0"
 _QUANTITY = "a quantity that is no score, and no usual formula gives the figure"
@@ -143,10 +146,10 @@ def _rebased(table: AccuracyTable, entries: Sequence[_Entry], unit: int) -> Sequ
     if not entries or any(max(tally([item], 3)) for item in items):
         return entries
     tries: list[list[_Entry]] = []
-    if table.turned:
+    if table.turned and len(table.rows) <= _MOST_TASKS:
         tasks = [(at, row) for at, row in enumerate(table.rows) if row.kind == "task"]
         tries = [[replace(entry, at=at, row=row) for entry in entries] for at, row in tasks]
-    elif len(entries) > 1 and len(table.models) > 2:
+    elif len(entries) > 1 and 2 < len(table.models) <= _MOST_MODELS:
         for base, model in permutations(range(len(table.models)), 2):
             place = f"recovery of {table.models[model]}"
             tries.append([replace(one, one=replace(one.one, base=base, model=model, place=place)) for one in entries])

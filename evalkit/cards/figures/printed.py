@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 
@@ -41,6 +41,11 @@ class Printed:
     """Whether a percent sign stands beside it."""
     signed: bool = False
     """Whether a plus, a minus or an arrow says in which direction."""
+    near: float = field(init=False, repr=False, compare=False)
+    """``value`` as nearly as a float has it, for what need not be exact."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "near", float(self.value))
 
     @classmethod
     def parse(cls, text: str, *, commas: bool = False) -> Printed:

@@ -83,9 +83,10 @@ def repaired(one: Repair) -> str:
             f"other's place all {one.explains} follow"
         )
     count = "" if one.count is None or one.n is None else f" ({one.count:,} of {one.n:,})"
+    what, follow = ("it", "it follows") if one.explains == 1 else (f"{one.explains} of them", "all follow")
     return (
-        f"one score explains {one.explains} of them: {one.table}, {one.row}, {one.column} is printed {one.printed}; "
-        f"with {one.value}{count} all follow"
+        f"one score explains {what}: {one.table}, {one.row}, {one.column} is printed {one.printed}; "
+        f"with {one.value}{count} {follow}"
     )
 
 
