@@ -247,7 +247,7 @@ class Answer:
     completion_tokens: int | None
     latency_s: float
     tries: int = 1
-    verdict: Mapping[str, Json] | None = None
+    judgement: Mapping[str, Json] | None = None
     """What a checker said of an answer that is a program; None when it was not judged, or needs no checker."""
     elsewhere: Elsewhere | None = None
 

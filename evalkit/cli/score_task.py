@@ -42,8 +42,8 @@ def score_task(file: Path, name: str, *, data: Path | None, sanitize: bool, unsa
     judgements = []
     for sample, answer in answered:
         tally.add(sample, answer)
-        if answer.verdict is not None:
-            judgements.append({"id": sample.id, **answer.verdict})
+        if answer.judgement is not None:
+            judgements.append({"id": sample.id, **answer.judgement})
     _show(found.task, tally, judgements, as_json=as_json)
 
 
@@ -65,7 +65,7 @@ def _judged(
                 for key, judgement in checker.ready(_LOOK_EVERY_S):
                     sample, answer = waiting.pop(key)
                     progress.advance(bar)
-                    judged[key] = (sample, replace(answer, verdict=judgement))
+                    judged[key] = (sample, replace(answer, judgement=judgement))
     finally:
         checker.close()
     # In the order of the file: they come as they are finished.

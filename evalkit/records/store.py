@@ -181,7 +181,7 @@ class Store:
     def records(self, listing: str, fingerprint: Callable[[str], str], checker: str = "") -> Iterator[Record]:
         """Every planned sample of a listing in order, with its outcome under ``fingerprint(request digest)``.
 
-        Answers carry the verdict of the checker of that identity, where it has judged them.
+        Answers carry the judgement of the checker of that identity, where it has judged them.
         """
         # All of it before the first sample is handed out: whoever takes them counts on their number and order.
         listed = self._rows("SELECT sample, request FROM listing WHERE listing = ? ORDER BY position", listing)
@@ -195,7 +195,7 @@ class Store:
             sample = storefile.read_sample(self.path, key, body)
             outcome = self.outcome(fingerprint(request)) if request else bad_row(sample)
             if checker and isinstance(outcome, Answer):
-                outcome = replace(outcome, verdict=self.verdict(verdict_key(checker, sample, outcome)))
+                outcome = replace(outcome, judgement=self.judgement(judgement_key(checker, sample, outcome)))
             yield Record(sample, outcome)
 
     def _check_listing(self, listing: str, read: list[tuple[object, object]]) -> None:
@@ -303,17 +303,17 @@ class Store:
                 (*whole, storefile.seal(*whole)),
             )
 
-    # --- verdicts ---
+    # --- judgements ---
 
-    def verdict(self, key: str) -> Mapping[str, Json] | None:
-        """What a checker said of an answer, by ``verdict_key``; None when it was not judged."""
+    def judgement(self, key: str) -> Mapping[str, Json] | None:
+        """What a checker said of an answer, by ``judgement_key``; None when it was not judged."""
         row = self._sealed("verdict", "key = ?", key)
         return json.loads(row[1]) if row else None
 
-    def put_verdict(self, key: str, verdict: Mapping[str, Json]) -> None:
-        """Commit one verdict."""
+    def put_judgement(self, key: str, judgement: Mapping[str, Json]) -> None:
+        """Commit one judgement."""
         with storefile.errors(self.path):
-            row = (key, json.dumps(dict(verdict)))
+            row = (key, json.dumps(dict(judgement)))
             self._connection.execute("INSERT OR REPLACE INTO verdict VALUES (?, ?, ?)", (*row, storefile.seal(*row)))
 
     # --- runs and epochs ---
@@ -376,8 +376,8 @@ def _marks(values: Sequence[str]) -> str:
     return ", ".join("?" * len(values))
 
 
-def verdict_key(checker: str, sample: Sample, answer: Answer) -> str:
-    """Key of a verdict: the checker with its problems and limits, the problem, and the answer's text."""
+def judgement_key(checker: str, sample: Sample, answer: Answer) -> str:
+    """Key of a judgement: the checker with its problems and limits, the problem, and the answer's text."""
     return digest([checker, sample.references, answer.text])
 
 

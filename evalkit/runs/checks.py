@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 from evalkit.base.events import Stage
 from evalkit.base.printable import counted
 from evalkit.base.types import Answer
-from evalkit.records.store import settled, verdict_key
+from evalkit.records.store import judgement_key, settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -53,45 +53,45 @@ class Checks:
         """Start the checkers that will have something to judge, when these models are asked these tasks.
 
         One that cannot work here is to say so before a model is served. One that is not needed is not started: where
-        every verdict is in the store, a machine without a sandbox will do.
+        every judgement is in the store, a machine without a sandbox will do.
         """
         for one, part in asked:
             if part.checker and part.task.name not in self._checkers and self._owes(one, part):
                 self._checker(part)
 
     def _owes(self, one: Contender, part: PlannedTask) -> bool:
-        """Whether a model lacks an answer, or an answer its verdict."""
+        """Whether a model lacks an answer, or an answer its judgement."""
         return any(
-            record.outcome.verdict is None if isinstance(record.outcome, Answer) else not settled(record.outcome)
+            record.outcome.judgement is None if isinstance(record.outcome, Answer) else not settled(record.outcome)
             for record in self.store.records(part.listing, one.fingerprint(), part.checker)
         )
 
     def judge(self, part: PlannedTask, sample: Sample, answer: Answer, then: Then) -> None:
-        """Have an answer judged; ``then`` is called with it once its verdict is in the store, from ``collect``."""
-        key, harness = verdict_key(part.checker, sample, answer), self._source(part.task.name).harness
+        """Have an answer judged; ``then`` is called with it once its judgement is in the store, from ``collect``."""
+        key, harness = judgement_key(part.checker, sample, answer), self._source(part.task.name).harness
 
         def judged(answer: Answer) -> None:
-            self._timeouts[part.task.name] += harness.timed_out(answer.verdict or {})
+            self._timeouts[part.task.name] += harness.timed_out(answer.judgement or {})
             then(answer)
 
         if key in self._waiting:
             self._waiting[key].append((answer, judged))
-        elif (known := self.store.verdict(key)) is not None:
-            judged(replace(answer, verdict=known))
+        elif (known := self.store.judgement(key)) is not None:
+            judged(replace(answer, judgement=known))
         else:
             self._waiting[key] = [(answer, judged)]
             self._checker(part).submit(key, sample, answer.text or "")
 
     def collect(self, wait_s: float = 0.0) -> None:
-        """Commit the verdicts that have come."""
+        """Commit the judgements that have come."""
         for checker in self._checkers.values():
-            for key, verdict in checker.ready(wait_s):
-                self.store.put_verdict(key, verdict)
+            for key, judgement in checker.ready(wait_s):
+                self.store.put_judgement(key, judgement)
                 for answer, then in self._waiting.pop(key, ()):
-                    then(replace(answer, verdict=verdict))
+                    then(replace(answer, judgement=judgement))
 
     def finish(self) -> None:
-        """Wait for every verdict."""
+        """Wait for every judgement."""
         if self._waiting:
             self.say(Stage(f"judging {counted(len(self._waiting), 'more program')}"))
         while self._waiting:

@@ -142,7 +142,7 @@ def _line(part: PlannedTask, label: str, record: Record, scoring: Scoring) -> di
             "score": None if headline.left_out else headline.value,
             "parsed": _text(headline.parsed),
             "scores": json.dumps({name: asdict(score) for name, score in found.items()}),
-            "verdict": None if outcome.verdict is None else json.dumps(dict(outcome.verdict)),
+            "verdict": None if outcome.judgement is None else json.dumps(dict(outcome.judgement)),
             "finish_reason": _text(outcome.finish_reason),
             "prompt_tokens": outcome.prompt_tokens,
             "completion_tokens": outcome.completion_tokens,

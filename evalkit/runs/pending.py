@@ -133,7 +133,7 @@ class Ledger:
         self.deferred, self._last, self.failed_before = {}, True, True
 
     def _count(self, number: int, sample: Sample, outcome: Outcome) -> None:
-        """Add an outcome to its task's tally; an answer that needs a judge is added when it has its verdict."""
+        """Add an outcome to its task's tally; an answer that needs a judge is added when it has its judgement."""
         self.answered = self.answered or isinstance(outcome, Answer)
         part, tally = self.sources[number].part, self._tallies[number]
         if not part.checker or not isinstance(outcome, Answer):

@@ -302,7 +302,7 @@ def _line(part: PlannedTask, record: Record, scoring: Scoring) -> dict[str, Json
             "completion_tokens": outcome.completion_tokens,
             "latency_s": outcome.latency_s,
             "tries": outcome.tries,
-            **({"verdict": dict(outcome.verdict)} if outcome.verdict is not None else {}),
+            **({"verdict": dict(outcome.judgement)} if outcome.judgement is not None else {}),
             **({"elsewhere": asdict(outcome.elsewhere)} if outcome.elsewhere is not None else {}),
         }
     outcome = outcome or _NOT_ASKED

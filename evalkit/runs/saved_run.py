@@ -127,7 +127,7 @@ def check(row: RunRow, store: Store) -> None:
             continue
         settled = 0
         for record in store.records(part.listing, one.fingerprint(), part.checker):
-            unjudged = part.checker and isinstance(record.outcome, Answer) and record.outcome.verdict is None
+            unjudged = part.checker and isinstance(record.outcome, Answer) and record.outcome.judgement is None
             settled += record.outcome is not None and not unjudged
         planned += part.planned
         missing += part.planned - settled

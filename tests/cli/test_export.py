@@ -10,7 +10,7 @@ import pytest
 
 from evalkit.base.types import Answer, Dataset, Decoding, Engine, Failure, FailureKind, Model, Sample, Task, Text
 from evalkit.records.plan import Contender, Plan, PlannedTask
-from evalkit.records.store import Store, verdict_key
+from evalkit.records.store import Store, judgement_key
 from evalkit.runs import export
 from support.commands import evalkit
 
@@ -137,7 +137,7 @@ def test_a_checkers_verdict_is_one_column_of_json(tmp_path, kind):
             answer = Answer(f"answer {sample.id}", "stop", 1, 1, 0.5)
             store.put(one.fingerprint()(request), answer, "run")
             if verdict is not None:
-                store.put_verdict(verdict_key("judge", sample, answer), verdict)
+                store.put_judgement(judgement_key("judge", sample, answer), verdict)
         part = PlannedTask(task, listing, 4, 4, "v0.1", "judge")
         export.export(Plan(one, (), (part,)), store, tmp_path / f"out.{kind}", kind)
     found = rows(tmp_path / f"out.{kind}", kind)

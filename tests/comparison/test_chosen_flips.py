@@ -94,7 +94,7 @@ def test_the_choice_depends_on_the_pairs_alone_and_counts_all(drawn, most, shuff
 
 def attempt(number, passed):
     sample = Sample(f"HumanEval/0#{number}", (Text("q"),), {})
-    return Record(sample, said(f"code {number}", verdict={"base": "pass" if passed else "fail"}))
+    return Record(sample, said(f"code {number}", judgement={"base": "pass" if passed else "fail"}))
 
 
 def test_attempts_at_one_problem_are_one_flip_that_shows_the_one_that_changed():

@@ -4,7 +4,7 @@ import pytest
 
 from evalkit.harnesses.evalplus import runs
 from evalkit.harnesses.evalplus.harness import EvalPlus
-from support.evalplus_tasks import questions, row, verdicts
+from support.evalplus_tasks import judgements, questions, row
 
 PROMPT = 'def add_up(xs):\n    """Return the sum of xs, as HumanEval would ask for it."""\n'
 SOLUTION = "    return sum(xs)\n"
@@ -68,12 +68,12 @@ def add_up(xs):
     os._exit(0)
     return 0
 """,
-    "writes a verdict": """
+    "writes a judgement": """
 import os
 def add_up(xs):
     for number in range(1, 64):
         try:
-            os.write(number, b'{"verdict": "pass"}\\npass\\n["pass"]\\n')
+            os.write(number, b'{"judgement": "pass"}\\npass\\n["pass"]\\n')
         except OSError:
             pass
     os._exit(0)
@@ -155,7 +155,7 @@ def add_up(xs):
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory):
-    """The verdicts of all attacks, judged side by side with an honest program before and after them."""
+    """The judgements of all attacks, judged side by side with an honest program before and after them."""
     path = tmp_path_factory.mktemp("attacks") / "problems.jsonl"
     problem = row(0, PROMPT, "add_up", SOLUTION, CALLS, plus=CALLS)
     # What never ends takes its whole time, four times over.
@@ -167,7 +167,7 @@ def judged(tmp_path_factory):
     texts = [honest[0], *ATTACKS.values(), honest[1]]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "_START_S", 1.0)
-        found, facts = verdicts(chosen, asked, [("HumanEval/0", text) for text in texts])
+        found, facts = judgements(chosen, asked, [("HumanEval/0", text) for text in texts])
     return dict(zip(["honest", *ATTACKS, "honest too"], found, strict=True)), facts
 
 

@@ -66,13 +66,13 @@ def written(length):
 )
 def test_what_is_long_only_when_it_is_compared_takes_no_memory(process, said):
     numbers = ["l", [["f", (1.5).hex()]]]
-    assert process.ask(order([numbers], [numbers])) == {"verdict": "pass"}
+    assert process.ask(order([numbers], [numbers])) == {"judgement": "pass"}
     same = ["l", [["l", [["f", (0.5).hex()]]]] * len(said[1])]
     found, most = peak(lambda: process.ask(order([said], [same])))
-    assert found == {"verdict": "fail"}
+    assert found == {"judgement": "fail"}
     assert most < 1200
     # The same process goes on.
-    assert process.ask(order([written(1000)], [written(1000)])) == {"verdict": "pass"}
+    assert process.ask(order([written(1000)], [written(1000)])) == {"judgement": "pass"}
 
 
 def test_lines_of_very_many_small_values_are_not_read(tmp_path):

@@ -14,7 +14,7 @@ from evalkit import stats
 from evalkit.base.errors import SandboxError
 from evalkit.harnesses.evalplus.harness import EvalPlus
 from evalkit.harnesses.evalplus.samples import attempts
-from support.evalplus_tasks import questions, row, rows, task, verdicts, write
+from support.evalplus_tasks import judgements, questions, row, rows, task, write
 
 FIND_ZERO = row(
     90,
@@ -189,16 +189,16 @@ def evaluated(folder, samples):
     return results["eval"], json.loads((folder / "kept.json").read_text())
 
 
-def test_every_verdict_is_evalplus_s(compared):
+def test_every_judgement_is_evalplus_s(compared):
     (theirs, _), found, _, _ = compared
     assert sum(map(len, theirs.values())) == len(found)
     differing = [
-        f"{task_id}#{number} {kind}: {attempt[f'{kind}_status']} there: {attempt['solution']} {verdict['note']}"
+        f"{task_id}#{number} {kind}: {attempt[f'{kind}_status']} there: {attempt['solution']} {judgement['note']}"
         for task_id, tries in theirs.items()
         for number, attempt in enumerate(tries)
-        for verdict in [found[f"{task_id}#{number}"]]
+        for judgement in [found[f"{task_id}#{number}"]]
         for kind in ("base", "plus")
-        if (attempt[f"{kind}_status"] == "pass") != (verdict[kind] == "pass")
+        if (attempt[f"{kind}_status"] == "pass") != (judgement[kind] == "pass")
     ]
     assert differing == []
 
@@ -227,7 +227,7 @@ def test_same_programs_are_judged_once(compared):
 def test_a_timeout_is_tried_again_and_counted(compared):
     _, found, facts, _ = compared
     assert facts["retried"] == 1
-    assert [verdict["base"] for verdict in found.values()].count("timeout") == 1
+    assert [judgement["base"] for judgement in found.values()].count("timeout") == 1
     assert sum(map(EvalPlus().timed_out, found.values())) == 1
 
 
@@ -235,8 +235,8 @@ def test_the_problem_that_evalplus_fails_for_everyone_can_be_judged_as_meant(tmp
     texts = WRITTEN["HumanEval/90"]
     for find_zero, wanted in [("published", ["fail"] * 3), ("mended", ["pass", "fail", "fail"])]:
         chosen, asked = questions(tmp_path / "problems.jsonl", [FIND_ZERO], workers=1, find_zero=find_zero)
-        found, facts = verdicts(chosen, asked, [("HumanEval/90", text) for text in texts])
-        assert [verdict["plus"] for verdict in found] == wanted
+        found, facts = judgements(chosen, asked, [("HumanEval/90", text) for text in texts])
+        assert [judgement["plus"] for judgement in found] == wanted
         assert facts["find_zero"] == find_zero
 
 
@@ -254,8 +254,8 @@ def test_answers_are_sanitized_before_they_run(tmp_path):
     good = "def share(xs, n):\n    return [x / n for x in xs]"
     texts = [good, f"{good}\n```\nThis divides: each x by n.\n", f"Sure!\n{good}", f"{good}\0", f"{good}\ud800"]
     texts.append("\n".join(["Here is the answer:"] * 700))
-    found, facts = verdicts(chosen, asked, [("HumanEval/91", text) for text in texts])
-    assert [verdict["base"] for verdict in found] == ["pass", "pass", "pass", "fail", "fail", "fail"]
+    found, facts = judgements(chosen, asked, [("HumanEval/91", text) for text in texts])
+    assert [judgement["base"] for judgement in found] == ["pass", "pass", "pass", "fail", "fail", "fail"]
     assert "null byte" in found[3]["note"]
     assert "surrogate" in found[4]["note"]
     assert facts["programs"] == 2  # the three good ones are one program
@@ -265,15 +265,15 @@ def test_a_data_set_whose_own_solution_fails_is_not_scored_with(tmp_path):
     wrong = {**SHARE, "canonical_solution": "    import random\n    return random.random()\n"}
     chosen, asked = questions(tmp_path / "problems.jsonl", [KINDS, wrong], workers=1)
     with pytest.raises(SandboxError, match="HumanEval/91: the data set's own solution does not pass"):
-        verdicts(chosen, asked, [("HumanEval/92", "def kinds(x):\n    return 1")])
+        judgements(chosen, asked, [("HumanEval/92", "def kinds(x):\n    return 1")])
 
 
 def test_without_plus_only_the_base_tests_are_run(tmp_path):
     plain = {key: value for key, value in SHARE.items() if key not in {"plus_input", "contract", "atol"}}
     chosen, asked = questions(tmp_path / "problems.jsonl.gz", [plain], plus=False, workers=1)
     good = "def share(xs, n):\n    return [x / n for x in xs]"
-    found, _ = verdicts(chosen, asked, [("HumanEval/91", good), ("HumanEval/91", "def share(xs, n):\n    return 1")])
-    assert [dict(verdict) for verdict in found] == [
+    found, _ = judgements(chosen, asked, [("HumanEval/91", good), ("HumanEval/91", "def share(xs, n):\n    return 1")])
+    assert [dict(judgement) for judgement in found] == [
         {"base": "pass", "note": ""},
         {"base": "fail", "note": "base: wrong output"},
     ]

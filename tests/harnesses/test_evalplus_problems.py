@@ -46,7 +46,7 @@ def test_what_moves_an_answer_moves_its_digest_and_what_does_not_does_not(tmp_pa
     assert len({digest(), digest(instruction="Write it."), digest(response="Write it.")}) == 3
 
 
-def test_the_checker_s_identity_names_what_moves_a_verdict(tmp_path):
+def test_the_checker_s_identity_names_what_moves_a_judgement(tmp_path):
     made = rows(2)
     path = write(tmp_path / "x.jsonl", made)
     assert load(path).checker == load(path, n=3, workers=1, bos="published").checker

@@ -31,7 +31,7 @@ def written(folder):
         listing, _ = store.write_listing([(one, request(at)) for at, one in enumerate(SAMPLES)], note="t")
         for at in range(len(SAMPLES)):
             store.put(request(at), outcome(at), "run")
-            store.put_verdict(f"verdict-{at}", {"base": "pass", "note": f"{at}"})
+            store.put_judgement(f"verdict-{at}", {"base": "pass", "note": f"{at}"})
         store.keep_run(RUN)
         for _ in range(3):
             store.next_epoch("model")
@@ -46,7 +46,7 @@ def look(folder, listing, *, write):
         for at, record in enumerate(records):
             assert record.outcome in (None, outcome(at))
         for at in range(len(SAMPLES)):
-            assert store.verdict(f"verdict-{at}") in (None, {"base": "pass", "note": f"{at}"})
+            assert store.judgement(f"verdict-{at}") in (None, {"base": "pass", "note": f"{at}"})
         assert store.latest_run("plan") in (None, RUN)
         assert store.run(RUN.id) in (None, RUN)
         # One that is not found is a model whose answers were never set aside: they are under other fingerprints.

@@ -213,7 +213,7 @@ def test_an_undefined_recovery_is_a_dash_without_a_plot():
         return (
             record
             if isinstance(outcome, Failure)
-            else replace(record, outcome=replace(outcome, text="?", verdict=None))
+            else replace(record, outcome=replace(outcome, text="?", judgement=None))
         )
 
     spoilt, evidence = rich(12, change=wrong)

@@ -67,14 +67,14 @@ def answer(text):
     return Answer(text, "stop", 1, 1, 0.1)
 
 
-def test_equal_answers_are_judged_once_and_every_one_gets_its_verdict(store):
+def test_equal_answers_are_judged_once_and_every_one_gets_its_judgement(store):
     judge, got = Judge(), []
     with checks(store, judge) as found:
         for text in ("pass", "pass", "timeout"):
             found.judge(PART, SAMPLE, answer(text), got.append)
         assert got == []
         found.finish()
-        assert sorted(one.verdict["base"] for one in got) == ["pass", "pass", "timeout"]
+        assert sorted(one.judgement["base"] for one in got) == ["pass", "pass", "timeout"]
         assert judge.given == ["pass", "timeout"]
         assert found.facts["programs"].stored() == {"answers": 2, "timeouts": 1}
     assert judge.closed
@@ -90,7 +90,7 @@ def test_a_later_run_judges_nothing_again_and_still_knows_of_the_timeouts(store)
             found.judge(PART, SAMPLE, answer("timeout"), got.append)
         found.finish()
         assert found.facts["programs"].stored() == {"verdicts": "from the store", "timeouts": 2}
-    assert [one.verdict for one in got] == [{"base": "timeout", "plus": "timeout"}] * 2
+    assert [one.judgement for one in got] == [{"base": "timeout", "plus": "timeout"}] * 2
     assert judge.given == []
 
 

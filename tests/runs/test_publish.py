@@ -4,7 +4,7 @@ import json
 
 from evalkit.base.types import Answer, Engine, Model, Sample, Text
 from evalkit.records.plan import Contender, Plan, PlannedTask
-from evalkit.records.store import Store, verdict_key
+from evalkit.records.store import Store, judgement_key
 from evalkit.records.terms import Terms
 from evalkit.runs import publish
 from evalkit.view.answers import panes
@@ -23,7 +23,7 @@ def test_what_a_checker_said_of_an_answer_stands_with_its_sample_and_in_the_view
         listing, _ = store.write_listing([(sample, "r")], note="programs")
         for one in models:
             store.put(one.fingerprint()("r"), answer, "run")
-        store.put_verdict(verdict_key("judge", sample, answer), verdict)
+        store.put_judgement(judgement_key("judge", sample, answer), verdict)
         plan = Plan(models[0], (models[1],), (PlannedTask(PROGRAMS, listing, 1, 1, "x", "judge"),))
         built = publish.build(plan, store, Terms())
         publish.write(tmp_path / "run", built, store)

@@ -51,7 +51,7 @@ def questions(path, found, **settings):
     return chosen, EvalPlus().questions(chosen, path, lambda _: None)
 
 
-def verdicts(chosen, asked, answers):
+def judgements(chosen, asked, answers):
     """Verdicts of (task_id, text) in order, and what the checker says of its work."""
     samples = {sample.cluster: sample for sample, _ in asked.samples(None)}
     checker = EvalPlus().checker(chosen, asked, unsafe=False)

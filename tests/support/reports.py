@@ -58,7 +58,7 @@ def tally(part, label, outcomes):
         name = str(number) if several == 1 else f"{number // several}#{number % several}"
         sample = Sample(name, (Text("q"),), ["right"])
         judged = {"base": "pass" if outcome else "fail"} if part.checker else None
-        answer = Answer("right" if outcome else "#####", "stop", 1, 3, 0.1, verdict=judged)
+        answer = Answer("right" if outcome else "#####", "stop", 1, 3, 0.1, judgement=judged)
         total.add(sample, Failure(FailureKind.DEADLINE, "slow") if outcome is None else answer)
     return total
 

@@ -170,7 +170,7 @@ def answer(task, at, model):
     if task.benchmark == "humaneval":
         code = f"def solve(values):\n    return sorted(values)[{0 if right else 1}:]\n"
         passed = "pass" if right else "fail"
-        return Answer(code, "stop", 180, 60, latency, verdict={"base": passed, "plus": passed})
+        return Answer(code, "stop", 180, 60, latency, judgement={"base": passed, "plus": passed})
     value = str(at % 17 if right else at % 17 + 23)
     said = text_of(f"{task.name} {at}", value, moved=moved)
     if task.name == "mathvista" and model == 2 and one.random() < 0.06:

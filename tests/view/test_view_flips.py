@@ -9,7 +9,7 @@ import pytest
 from evalkit.base.types import Answer, Dataset, Decoding, Engine, Failure, FailureKind, Model, Sample, Task, Text
 from evalkit.records import history, run_record
 from evalkit.records.plan import Contender, Plan, PlannedTask
-from evalkit.records.store import RunRow, Store, verdict_key
+from evalkit.records.store import RunRow, Store, judgement_key
 from evalkit.records.terms import Terms
 from evalkit.runs import publish
 from evalkit.view.samples import Filter
@@ -48,7 +48,7 @@ def write_attempts(output, seed=3):
                 answer = Answer(f"{request} {one.model.label}", "stop", 1, 3, 0.1)
                 lost = draw.random() < 0.05 or (one.model.label == "cand" and asked.references == 0)
                 verdict = {"base": "pass" if draw.random() < share else "fail"}
-                store.put_verdict(verdict_key("judge", asked, answer), verdict)
+                store.put_judgement(judgement_key("judge", asked, answer), verdict)
                 store.put(one.fingerprint()(request), Failure(FailureKind.DEADLINE, "slow") if lost else answer, RUN)
         part = PlannedTask(TASK, listing, len(planned), len(planned), "v0.1", "judge")
         plan = Plan(models[0], tuple(models[1:]), (part,))

@@ -1,7 +1,7 @@
 """Judges answers while others are generated: threads that wait for sandboxes, each with a process that compares.
 
-Before the first verdict the data set's own solutions must pass. Answers that are the same text, and texts that are the
-same program, are judged once. A program that ran out of time is run once more at the end, with nothing beside it.
+Before the first judgement the data set's own solutions must pass. Answers that are the same text, and texts that are
+the same program, are judged once. A program that ran out of time is run once more at the end, with nothing beside it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ DIFFERS: Final = (
     f"time limits are CPU seconds, so that load fails no program; what only waits has {WALL_FACTOR:g} times as long",
     "a call that runs out of time is a timeout; evalplus calls it a failure",
 )
-"""Where a verdict is reached otherwise than in evalplus."""
+"""Where a judgement is reached otherwise than in evalplus."""
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class _Unit:
 
     task_id: str
     keys: list[str] = field(default_factory=list)
-    verdict: Mapping[str, Json] | None = None
+    judgement: Mapping[str, Json] | None = None
 
 
 class ProgramChecker:
@@ -89,14 +89,14 @@ class ProgramChecker:
                 self._require(self._problems.problems[task_id])
             unit = self._texts.setdefault(digest([task_id, as_written, text]), _Unit(task_id))
             unit.keys.append(key)
-            if unit.verdict is not None:
-                self._settle(unit, unit.verdict)
+            if unit.judgement is not None:
+                self._settle(unit, unit.judgement)
             elif len(unit.keys) == 1:
                 self._next.append(lambda process: self._read(unit, text, process, as_written=as_written))
             self._changed.notify_all()
 
     def ready(self, wait_s: float = 0.0) -> list[tuple[str, Mapping[str, Json]]]:
-        """Verdicts that have come since.
+        """Judgements that have come since.
 
         Raises:
             SandboxError: A problem's own solution does not pass here, or programs cannot be run.
@@ -161,7 +161,7 @@ class ProgramChecker:
                     step(process)
                 finally:
                     self._release()
-        except BaseException as error:  # noqa: BLE001 - raised again where verdicts are awaited
+        except BaseException as error:  # noqa: BLE001 - raised again where judgements are awaited
             with self._changed:
                 self._error = self._error or error
                 self._changed.notify_all()
@@ -214,7 +214,7 @@ class ProgramChecker:
         program = str(said["program"])
         with self._changed:
             unit = self._programs.setdefault(digest([task_id, program]), _Unit(task_id))
-            known = unit.verdict
+            known = unit.judgement
             if known is not None:
                 self._settle(text_unit, known)
                 return
@@ -241,15 +241,15 @@ class ProgramChecker:
 
     def _conclude(self, unit: _Unit, judged: Judged) -> None:
         """Tell everyone who waits for a program."""
-        unit.verdict = judged.verdict
+        unit.judgement = judged.judgement
         for text in unit.keys:
             waiting = self._texts[text]
-            self._settle(waiting, judged.verdict)
+            self._settle(waiting, judged.judgement)
         unit.keys.clear()
 
-    def _settle(self, unit: _Unit, verdict: Mapping[str, Json]) -> None:
+    def _settle(self, unit: _Unit, judgement: Mapping[str, Json]) -> None:
         """Tell everyone who waits for a text."""
-        unit.verdict = verdict
-        self._done.extend((key, verdict) for key in unit.keys)
+        unit.judgement = judgement
+        self._done.extend((key, judgement) for key in unit.keys)
         unit.keys.clear()
         self._changed.notify_all()

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _EVALPLUS_FILE = "HumanEvalPlus.jsonl.gz"
 _RULES = 2
-"""Goes up when verdicts of this code may differ from those of the code before."""
+"""Goes up when judgements of this code may differ from those of the code before."""
 
 
 class EvalPlus(ByTests):

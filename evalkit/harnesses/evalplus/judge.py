@@ -9,7 +9,7 @@ forks for every check, with limits on the memory of the fork.
 order     with                                                            answer
 ========  ==============================================================  =======================================
 sanitize  ``text``, ``entry_point``                                       ``{"program": ...}`` or ``{"none": why}``
-check     ``entry_point``, ``inputs``, ``expected``, ``outputs``,      ``{"verdict": "pass" or "fail"}``
+check     ``entry_point``, ``inputs``, ``expected``, ``outputs``,      ``{"judgement": "pass" or "fail"}``
           ``atol``, ``mended`` (find_zero)
 ========  ==============================================================  =======================================
 """
@@ -40,7 +40,7 @@ _PATIENCE_S: Final = 60.0
 
 
 def check(order: dict[str, Json]) -> str:
-    """The verdict of evalplus on outputs that were recorded elsewhere: ``pass`` or ``fail``."""
+    """The judgement of evalplus on outputs that were recorded elsewhere: ``pass`` or ``fail``."""
     from evalplus.eval import untrusted_check  # noqa: PLC0415 - after ``_prepare``
 
     try:
@@ -50,7 +50,7 @@ def check(order: dict[str, Json]) -> str:
     if order["mended"] and order["entry_point"] == "find_zero":
         return "pass" if _are_roots(order["inputs"], outputs, order["atol"]) else "fail"
     values.record(outputs)
-    verdict, _ = untrusted_check(
+    judgement, _ = untrusted_check(
         dataset="humaneval",
         code=_STUB.format(order["entry_point"]),
         inputs=order["inputs"],
@@ -61,7 +61,7 @@ def check(order: dict[str, Json]) -> str:
         fast_check=True,
         min_time_limit=_PATIENCE_S,
     )
-    return str(verdict)
+    return str(judgement)
 
 
 def _are_roots(inputs: list[Json], outputs: list[Json], atol: float) -> bool:
@@ -77,7 +77,7 @@ def _are_roots(inputs: list[Json], outputs: list[Json], atol: float) -> bool:
 def answer(order: dict[str, Json]) -> dict[str, Json]:
     """What is said to one order."""
     if order["do"] == "check":
-        return {"verdict": check(order)}
+        return {"judgement": check(order)}
     try:
         return {"program": sanitize(order["text"], order["entry_point"])}
     except SanitizeError as error:

@@ -1,4 +1,4 @@
-"""One program's verdict: its calls run in the sandbox, their outputs compared by evalplus's own checker."""
+"""One program's judgement: its calls run in the sandbox, their outputs compared by evalplus's own checker."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A verdict, as far as one run of the program can tell."""
+    """A judgement, as far as one run of the program can tell."""
 
     statuses: Mapping[str, str]
     """``pass``, ``fail`` or ``timeout``, by ``base`` and ``plus``."""
@@ -48,7 +48,7 @@ class Judged:
         return "timeout" in self.statuses.values()
 
     @property
-    def verdict(self) -> dict[str, Json]:
+    def judgement(self) -> dict[str, Json]:
         """As it is stored with the answer."""
         return {**self.statuses, "note": self.note}
 
@@ -67,7 +67,7 @@ class Rules:
         """What the problem's own solution returns; it must then pass as any program has to.
 
         Raises:
-            SandboxError: It does not, so that no verdict of this machine could be believed.
+            SandboxError: It does not, so that no judgement of this machine could be believed.
         """
         program = problem.prompt + problem.solution
         outputs, limits = {}, {}
@@ -86,7 +86,7 @@ class Rules:
         return reference
 
     def judge(self, reference: Reference, program: str, process: JudgeProcess, *, mended: bool = False) -> Judged:
-        """The verdict on a program; ``mended`` judges HumanEval/32 as it was meant, whatever the settings say.
+        """The judgement on a program; ``mended`` judges HumanEval/32 as it was meant, whatever the settings say.
 
         Raises:
             SandboxError: The sandbox does not work.
@@ -109,7 +109,7 @@ class Rules:
     def _compare(
         self, reference: Reference, kind: str, outputs: Sequence[Json], process: JudgeProcess, *, mended: bool
     ) -> str:
-        """The verdict of evalplus on outputs; many programs of a problem return the same."""
+        """The judgement of evalplus on outputs; many programs of a problem return the same."""
         problem = reference.problem
         key = digest([problem.digest, kind, mended, digest(list(outputs))])
         with self._lock:
@@ -125,7 +125,7 @@ class Rules:
                 "mended": mended,
             }
             try:
-                known = "pass" if process.ask(order)["verdict"] == "pass" else "fail"
+                known = "pass" if process.ask(order)["judgement"] == "pass" else "fail"
             except JudgeDiedError:
                 # Values that cannot even be compared: nothing that a solution returns does that.
                 known = "fail"

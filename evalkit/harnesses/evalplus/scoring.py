@@ -34,7 +34,7 @@ class ByTests(ByMetrics):
         ``pass@k`` of one answer is whether it passed; k matters when attempts come together.
         """
         return {
-            name: _passed(answer.verdict, "plus" if found["plus"] else "base")
+            name: _passed(answer.judgement, "plus" if found["plus"] else "base")
             if (found := _PASS.fullmatch(name))
             else self.metric(name, task, sample, answer)
             for name in task.metrics
