@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from evalkit.base.types import SampleScore
 
 Range: TypeAlias = tuple[float, float]
 """A score, 0-1, if all that is lost were wrong, and if all of it were right."""
+Answered: TypeAlias = "tuple[Mapping[str, SampleScore], int]"
+"""One model's scores by sample id, and how often each sample was to be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,21 @@ class Attempts:
     def share(self) -> float:
         """Failed of planned, 0-1."""
         return self.failed / self.planned if self.planned else 0.0
+
+
+def with_missing(told: Attempts | None, own: Answered, other: Answered) -> Attempts | None:
+    """The same, with the attempts that a source does not mention: at what the other side answered in full.
+
+    Where both sides have fewer at the same sample, it was to be asked no oftener.
+    """
+    if told is None:
+        return None
+    (scores, several), (others, most) = own, other
+    lacking = sum(
+        several - score.attempts for key, score in scores.items() if key in others and others[key].attempts == most
+    )
+    silent = max(0, lacking - told.failed)
+    return replace(told, failed=told.failed + silent, planned=told.planned + silent)
 
 
 def worst(*found: Attempts | None) -> Attempts | None:

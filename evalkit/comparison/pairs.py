@@ -192,11 +192,10 @@ def compare(task: str, baseline: Side, candidate: Side, accepted: Collection[str
     open_ones = tuple(one for one in found if one.key not in accepted or one.key == SAMPLES)
     left_out = baseline.left_out | candidate.left_out
     cautions = [*_cautions(baseline, candidate, [one for one in found if one not in open_ones], left_out)]
-    baseline, candidate = _without(baseline, left_out), _without(candidate, left_out)
+    baseline, candidate = _without(baseline, left_out, candidate), _without(candidate, left_out, baseline)
     known = baseline.known | candidate.known
-    sizes = (len(known), baseline.planned, candidate.planned)
     pairs = _Pairs.of(baseline, candidate)
-    planned, n = max(sizes), len(pairs.ids)
+    planned, n = max(len(known), baseline.planned, candidate.planned), len(pairs.ids)
     missing = planned - len(baseline.known & candidate.known)
     mean = _mean(baseline.scores.values()), _mean(candidate.scores.values())
     totals = pairs.totals() if n and not open_ones else None
@@ -244,8 +243,8 @@ def _cautions(
         yield f"{some} left out on both sides, with references at fault: {_some(left_out)}"
 
 
-def _without(side: Side, left_out: frozenset[str]) -> Side:
-    """The side as if these samples were no part of the task."""
+def _without(side: Side, left_out: frozenset[str], other: Side) -> Side:
+    """The side as if these samples were no part of the task; what it lacks of attempts that the other has is lost."""
     return replace(
         side,
         scores={key: score for key, score in side.scores.items() if key not in left_out},
@@ -254,6 +253,7 @@ def _without(side: Side, left_out: frozenset[str]) -> Side:
         left_out=frozenset(),
         planned=max(0, side.planned - len(left_out)),
         available=None if side.available is None else max(0, side.available - len(left_out)),
+        attempts=losses.with_missing(side.attempts, (side.scores, side.several), (other.scores, other.several)),
     )
 
 

@@ -537,3 +537,33 @@ def test_each_task_of_a_folder_has_its_metric(tmp_path):
     words = ["compare", tmp_path, tmp_path, "--metric", "one=acc", "--metric", "two=other", "--json"]
     found = {row["task"]: row["baseline"] for row in evalkit(*words).json["tasks"]}
     assert found == {"one": 1.0, "two": 0.0}
+
+
+def attempts(tmp_path, name, counts):
+    """A file of problems, each solved in all of its attempts."""
+    lines = [
+        {"id": f"p{at}#{no}", "problem": f"p{at}", "score": 1} for at, count in enumerate(counts) for no in range(count)
+    ]
+    return write_lines(tmp_path / f"{name}.jsonl", lines)
+
+
+@pytest.mark.parametrize(
+    ("base", "cand", "kind"),
+    [
+        # Attempts that crashed and left no line are lost all the same, whichever side lacks them.
+        ([10] * 200, [10, *[6] * 199], "incomplete"),
+        ([10, *[6] * 199], [10] * 200, "incomplete"),
+        ([10] * 200, [*[10] * 190, *[9] * 10], "undecided"),
+        # Fewer at the same problems on both sides, or an even number of fewer, is how it was asked.
+        ([10, *[6] * 199], [10, *[6] * 199], "recovered"),
+        ([10] * 200, [5] * 200, "recovered"),
+    ],
+)
+def test_attempts_that_a_file_does_not_mention_are_lost(tmp_path, base, cand, kind):
+    ended = evalkit(
+        "compare", attempts(tmp_path, "b", base), attempts(tmp_path, "c", cand), "--min-recovery", 98, "--json"
+    )
+    assert ended.json["verdict"] == kind
+    assert (ended.json["bounds"] is None) == (kind == "recovered")
+    if kind == "undecided":
+        assert ended.json["reasons"][0] == "the 10 lost attempts could decide: ask them again"
