@@ -81,8 +81,10 @@ def read(table, page):
         groups = {f"evalkit.{kinds}" for kinds in extensions.KINDS.values()}
         return {*table["project"].get("entry-points", {})} <= groups or pytest.fail(f"{page}: {table}")
     if "benchmark" in table:
+        files = ROOT.glob("examples/*/*.toml")
+        beside = next((path.parent for path in files if f'name = "{table["name"]}"' in path.read_text()), None)
         with extensions.allowing():
-            return task_file.task(table, page, ROOT / "examples/own-benchmark")
+            return task_file.task(table, page, beside)
     if "title" in table:
         return task_file.suite(table, page)
     return codec.read(Config, {"baseline": "base", **table}, page)
