@@ -12,6 +12,7 @@ odd corners are kept. Dialects differ in what they compare and in the credit tha
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from evalkit.base.types import Score
@@ -25,6 +26,8 @@ _COMMA_IN_NUMBER: Final = re.compile(r"(\d),(\d)")
 _LONE_PERIOD: Final = re.compile(r"(?<!\d)\.(?!\d)")
 _PERIOD_BEFORE_NO_DIGIT: Final = re.compile(r"\.(?!\d)")
 
+_SHORT: Final = 64
+"""Characters of a text whose cleaned form is kept; longer ones hardly repeat, and would take the memory."""
 _ARTICLES: Final = frozenset({"a", "an", "the"})
 _NUMBERS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _DIGITS: Final = {"none": "0"} | {word: str(number) for number, word in enumerate(_NUMBERS)}
@@ -93,10 +96,19 @@ def _one_line(text: str) -> str:
 
 def _cleaned(text: str) -> str:
     """``text`` as dialect ``neuralmagic`` compares it: each mark is judged on what the earlier ones left."""
+    return _kept(text) if len(text) <= _SHORT else _cleaned_anew(text)
+
+
+def _cleaned_anew(text: str) -> str:
     text = _COMMA_IN_NUMBER.sub(r"\1\2", _one_line(text).lower())
     for mark in _PUNCTUATION:
-        text = text.replace(mark, _stand_in(mark, text))
+        if mark in text:
+            text = text.replace(mark, _stand_in(mark, text))
     return _respelt(_LONE_PERIOD.sub("", text).split())
+
+
+_kept = lru_cache(maxsize=32_768)(_cleaned_anew)
+"""What people answer repeats itself: ten of them answer each question, and most say yes, no or a number."""
 
 
 def _official_forms(answer: str, references: list[str]) -> tuple[str, list[str]]:
@@ -110,7 +122,8 @@ def _officially_cleaned(text: str) -> str:
     """``text`` as dialect ``official`` compares it: each mark is judged on the whole text."""
     left = text
     for mark in _PUNCTUATION:
-        left = left.replace(mark, _stand_in(mark, text))
+        if mark in left:
+            left = left.replace(mark, _stand_in(mark, text))
     # The program passes a flag where a count belongs (re.UNICODE is 32), and its test for a digit before the
     # period can never apply.
     left = _PERIOD_BEFORE_NO_DIGIT.sub("", left, count=32)
