@@ -16,6 +16,7 @@ from evalkit.base.printable import agreeing, counted
 from evalkit.base.types import Failure, FailureKind
 from evalkit.client import Client, control
 from evalkit.harnesses import Served
+from evalkit.runs import prepare
 from evalkit.runs.deaths import Death, Deaths
 from evalkit.serve import Server
 
@@ -181,6 +182,8 @@ class _Talk:
                 self._remember()
         if self.ledger.waiting:
             gone = len(self.ledger.waiting)
+            for source in self.ledger.owing():
+                prepare.refuse_unrepeatable(source)
             raise DataError(
                 f"{counted(gone, 'planned sample')} {agreeing(gone, 'is', 'are')} no longer in the data",
                 fix="the data changed during the run; run the same command again",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,6 +141,22 @@ def _source(task: Task, config: Config, store: Store, say: Say) -> Source:
     drawn = planned < questions.available and questions.drawn(config.limit)
     part = PlannedTask(task, listing, planned, questions.available, questions.revision, questions.checker, drawn)
     return Source(part, held, questions, config.limit, tuple(entries), scan.heaviest)
+
+
+def refuse_unrepeatable(source: Source) -> None:
+    """Read a task's samples twice, for the reason that samples which were listed are not found any more.
+
+    Raises:
+        DataError: The two readings differ: it is the task that changes, not its data.
+    """
+    for one, other in zip_longest(source.samples(), source.samples()):
+        if one != other:
+            sample, _ = one or other or (None, "")
+            raise DataError(
+                f"{source.part.task.name}: not repeatable: sample '{sample.id if sample else ''}' is another each time "
+                "the samples are read",
+                fix="let its benchmark or harness give the same samples in the same order (evalkit.testing.check)",
+            )
 
 
 def shortened(source: Source, count: int, store: Store) -> Source:

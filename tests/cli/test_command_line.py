@@ -176,7 +176,7 @@ def test_no_baseline(workplace):
 
 
 def test_an_endpoint_that_serves_another_model(workplace):
-    from support.servers import ModelServer
+    from evalkit.testing import ModelServer
 
     with ModelServer("someone-else") as server:
         done = workplace.evalkit(*workplace.comparison("--endpoint", f"base={server.url}"))
@@ -185,7 +185,7 @@ def test_an_endpoint_that_serves_another_model(workplace):
 
 
 def test_endpoints_are_used_and_said(workplace):
-    from support.servers import ModelServer
+    from evalkit.testing import ModelServer
 
     with ModelServer("base") as base, ModelServer("cand") as cand:
         words = workplace.comparison("--endpoint", f"base={base.url}", "--endpoint", f"cand={cand.url}/v1")

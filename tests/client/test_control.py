@@ -21,7 +21,7 @@ from evalkit.client.control import (
     session,
     version,
 )
-from support.servers import ModelServer, Reply
+from evalkit.testing import ModelServer, Reply
 
 
 class Says(ModelServer):

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from evalkit.testing import ModelServer, as_json, chat, error, part_named
 from support.commands import evalkit
 from support.earlierstores import to_format_1
-from support.servers import ModelServer, as_json, chat, error, part_named
 from support.workplaces import fitted_out
 
 ROWS = 40

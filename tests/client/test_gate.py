@@ -12,7 +12,7 @@ import pytest
 from evalkit.base.errors import InfrastructureError
 from evalkit.base.types import Answer, FailureKind
 from evalkit.client import Client, Request, SendingPolicy
-from support.servers import ModelServer, Reply, chat, error
+from evalkit.testing import ModelServer, Reply, chat, error
 
 COUNT = 60
 POLICY = SendingPolicy(

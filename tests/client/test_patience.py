@@ -8,7 +8,7 @@ import pytest
 
 from evalkit.base.types import Answer, Failure, FailureKind
 from evalkit.client import Client, Request, SendingPolicy
-from support.servers import ModelServer, Reply, chat
+from evalkit.testing import ModelServer, Reply, chat
 
 POLICY = SendingPolicy(window=2, tries=3, first_wait_s=0, deadline_s=0.5, slowest_tokens_per_s=1000)
 MORE = 250

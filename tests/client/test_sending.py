@@ -21,8 +21,8 @@ from evalkit.base.types import Answer, Failure, FailureKind
 from evalkit.client import AHEAD, Asks, Client, Request, SendingPolicy, read_chat
 from evalkit.client.control import retry_after_s
 from evalkit.client.tries import wait_before_try
+from evalkit.testing import Asked, ModelServer, Reply, chat, part_named
 from support.fake_client import AnswersAtOnce
-from support.servers import Asked, ModelServer, Reply, chat, part_named
 
 QUICK = SendingPolicy(window=4, tries=3, patience_s=0, first_wait_s=0.002, longest_wait_s=0.01, deadline_s=10)
 

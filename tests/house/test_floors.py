@@ -15,7 +15,7 @@ FLOORS = [
     {"comparison", "client"},
     {"answers", "sandbox", "serve"},
     {"harnesses", "report"},
-    {"runs", "demo"},
+    {"runs", "demo", "testing"},
     {"public"},
     {"view"},
     {"cli"},

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from evalkit.testing import PARTS, ModelServer, replies
 from support import servers
-from support.servers import PARTS, ModelServer
 
 PROGRAM = Path(servers.__file__)
 
@@ -46,7 +46,7 @@ def ask(url, number, model="tiny"):
 
 
 def test_every_part_is_explained():
-    assert set(re.findall(r"^``([a-z0-9-]+)(?::\w+)?`` +", servers.__doc__, re.MULTILINE)) == set(PARTS)
+    assert set(re.findall(r"^``([a-z0-9-]+)(?::\w+)?`` +", replies.__doc__, re.MULTILINE)) == set(PARTS)
 
 
 def test_answers_are_the_same_in_every_run_and_different_for_every_request():

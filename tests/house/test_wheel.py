@@ -17,7 +17,7 @@ import pytest
 from markdown_it import MarkdownIt
 from uv import find_uv_bin
 
-from support.servers import ModelServer
+from evalkit.testing import ModelServer
 from support.workplaces import fitted_out
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -29,6 +29,7 @@ from typing import Any
 import jinja2
 from tokenizers import Tokenizer
 
+from evalkit import testing
 from support import servers
 
 
@@ -51,7 +52,7 @@ def is_one_in(count: int, ids: list[int]) -> bool:
     return count > 0 and int(prompt_digest(ids), 16) % count == 0
 
 
-class TextServer(servers.ModelServer):
+class TextServer(testing.ModelServer):
     """The server; ``options`` are those of ``arguments``."""
 
     options: argparse.Namespace
@@ -70,7 +71,7 @@ class TextServer(servers.ModelServer):
         self.batches = 0
         """Requests for chosen ids so far that may read the prefix cache: the first is the rehearsal's."""
 
-    async def other(self, path: str, body: bytes) -> servers.Reply:
+    async def other(self, path: str, body: bytes) -> testing.Reply:
         answer = {"/tokenize": self._tokenize, "/detokenize": self._detokenize}.get(path)
         if answer:
             return answer(json.loads(body))
@@ -78,23 +79,23 @@ class TextServer(servers.ModelServer):
             return await self._complete(json.loads(body))
         return await super().other(path, body)
 
-    def _tokenize(self, said: dict[str, Any]) -> servers.Reply:
+    def _tokenize(self, said: dict[str, Any]) -> testing.Reply:
         if "messages" not in said:
             ids = self.tokenizer.encode(said["prompt"], add_special_tokens=said["add_special_tokens"]).ids
-            return servers.as_json({"tokens": ids})
+            return testing.as_json({"tokens": ids})
         text = self.template.render(messages=said["messages"], bos_token="<s>", eos_token="</s>")
         if said["continue_final_message"]:
             last = said["messages"][-1]["content"]
             text = text[: text.rindex(last) + len(last)]
-        return servers.as_json({"tokens": self.tokenizer.encode(text, add_special_tokens=False).ids})
+        return testing.as_json({"tokens": self.tokenizer.encode(text, add_special_tokens=False).ids})
 
-    def _detokenize(self, said: dict[str, Any]) -> servers.Reply:
-        return servers.as_json({"prompt": self._text(said["tokens"])})
+    def _detokenize(self, said: dict[str, Any]) -> testing.Reply:
+        return testing.as_json({"prompt": self._text(said["tokens"])})
 
     def _text(self, ids: list[int]) -> str:
         return self.tokenizer.decode(ids, skip_special_tokens=False)
 
-    async def _complete(self, said: dict[str, Any]) -> servers.Reply:
+    async def _complete(self, said: dict[str, Any]) -> testing.Reply:
         kind = "fast" if "logprob_token_ids" in said else "echo" if said.get("echo") else "program"
         answer = {"fast": self._fast, "echo": self._echo, "program": self._program}[kind]
         salted = "cache_salt" in said
@@ -109,8 +110,8 @@ class TextServer(servers.ModelServer):
             if self.options.mute:
                 await asyncio.Event().wait()
             if self.batches > 1 and any(is_one_in(self.options.refuse, ids) for ids in self._contexts(kind, said)):
-                return servers.error(400, "this prompt cannot be taken")
-            return servers.as_json({"model": self.model, "choices": answer(said), "usage": {"prompt_tokens": 9}})
+                return testing.error(400, "this prompt cannot be taken")
+            return testing.as_json({"model": self.model, "choices": answer(said), "usage": {"prompt_tokens": 9}})
         finally:
             self.under_way[kind] -= 1
 

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from evalkit import stats
+from evalkit.testing import ModelServer, chat, error
 from support.commands import evalkit, scored, write_lines
-from support.servers import ModelServer, chat, error
 from support.workplaces import pages, picture, write_parquet
 
 
