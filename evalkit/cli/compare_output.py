@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _METHODS = {
     "fieller": "Fieller's, on the pairs",
-    "score": "score interval, on the pairs: few samples differ",
+    "score": "score interval, on the pairs, of which few differ",
     "clusters": "on the sums of the clusters",
     "combined": "combined from the tasks' intervals",
 }
@@ -95,7 +95,7 @@ def _details(row: Judgement) -> Iterator[str]:
         yield f"flips      {flips.regressed:,} regressed, {flips.improved:,} improved{chance}"
     if found.method is not None:
         clusters = f", {counted(found.clusters, 'cluster')}" if found.clusters < found.n else ""
-        yield f"interval   95 %, {_METHODS[found.method]}{clusters}"
+        yield f"interval   95 %, {found.question}: {_METHODS[found.method]}{clusters}"
     yield from (f"- {reason}" for reason in row.reasons)
 
 

@@ -68,7 +68,7 @@ def test_the_words_lead_with_the_answer(tmp_path):
     text = "\n".join(rest)
     assert "baseline   55.56 %" in text
     assert "flips      20 regressed, 10 improved (McNemar's exact p = 0.0987)" in text
-    assert "interval   95 %" in text
+    assert "interval   95 %, for questions like these: " in text
 
 
 def test_a_zero_baseline_is_reported_and_compared(tmp_path):
