@@ -41,10 +41,10 @@ class Additions:
         """Each question with the digest of its request, which is the name of its answer in the store."""
         top = 10 ** self.task.settings["digits"]
         for number in range(self.planned(limit)):
-            draw = random.Random(f"{number} of {top}")  # noqa: S311 - drawing questions, not keys
+            draw = random.Random(f"{number} of {top}")
             one, other = draw.randrange(top), draw.randrange(top)
-            question = Text(f"What is {one} + {other}? {self.task.prompt}")
-            sample = Sample(id=f"{number:03d}: {one}+{other}", content=(question,), references=[str(one + other)])
+            content = (Text(f"What is {one} + {other}? {self.task.prompt}"),)
+            sample = Sample(f"{number:03d}: {one}+{other}", content, references=[str(one + other)])
             yield sample, chat.request_digest(sample, self.task)
 
 

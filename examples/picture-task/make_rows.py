@@ -33,7 +33,7 @@ def money(cents: int) -> str:
 
 def rows(count: int) -> list[dict[str, object]]:
     """Two questions about each of ``count`` receipts, in the columns that the benchmark docvqa reads."""
-    draw, found = random.Random(1), []  # noqa: S311 - drawing receipts, not keys
+    draw, found = random.Random(1), []
     for number in range(count):
         picture, prices = receipt(draw)
         dearest = max(prices, key=lambda name: prices[name])

@@ -17,7 +17,7 @@ UNITS = (
 
 def rows(count: int) -> list[dict[str, object]]:
     """Questions with an id, the subject that each belongs to, and the number that is right."""
-    draw = random.Random(1)  # noqa: S311 - drawing questions, not keys
+    draw = random.Random(1)
     found = []
     for number in range(count):
         subject, given, wanted, factor = UNITS[number % len(UNITS)]
