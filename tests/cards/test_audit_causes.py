@@ -1,5 +1,7 @@
 """Every cause of a false alarm and of silence that published cards showed, each as a small table."""
 
+import time
+
 import pytest
 
 from evalkit.cards import audit, card
@@ -318,3 +320,20 @@ def test_a_column_that_is_compared_with_none_does_not_alarm():
     found = audit(card(head + rows + "| Average | 65.0 | 63.0 | 96.9 | 71.0 |\n"))
     assert found.findings == ()
     assert "71.0" in {one.printed for one in found.unchecked}
+
+
+def test_a_verdict_is_no_recovery():
+    text = written("word | exit | when", "RECOVERED | 0 | it kept its threshold", "DEGRADED | 1 | it did not")
+    assert audit(card(text)).findings == ()
+    text = written("Task | BF16 | FP8", "MuSR | 60.0 | 57.0", "Recovery | 3 | 95.0%")
+    assert [one.printed for one in audit(card(text)).unchecked] == ["3"]
+
+
+def test_a_very_large_table_is_audited_in_time():
+    head = "| Task | " + " | ".join(f"model {at}" for at in range(30)) + " |\n|" + "---|" * 31 + "\n"
+    rows = [
+        f"| {'Average' if at % 2 else f'task {at}'} |" + f" {at / 7:.2f} | 56.78 |" * 30 + "\n" for at in range(500)
+    ]
+    began = time.process_time()
+    audit(card(head + "".join(rows)))
+    assert time.process_time() - began < 20  # three seconds; minutes, were every reading of every average tried exactly

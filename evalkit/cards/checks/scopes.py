@@ -155,7 +155,11 @@ def chosen(table: AccuracyTable, at: int) -> tuple[Scope | None, bool]:
     count = sum(score is not None for score in table.rows[at].scores)
     if not found:
         return None, False
-    explained = [scope.explains(table, at) for scope in found]
+    explained: list[int] = []
+    for scope in found:
+        explained.append(scope.explains(table, at))
+        if explained[-1] == count:
+            break  # no other reading explains more
     most = max(explained)
     if most == 0 and count > 1:
         # A definition that no heading tells has to be shown by most rows; a stale average by every column.

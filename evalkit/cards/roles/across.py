@@ -156,7 +156,9 @@ class _Rows:
                 continue
             kind = "recovery" if words.RECOVERY.search(label) else "difference"
             own = model if base is None else base
-            if base is None and kind == "difference":
+            if base is None and (kind == "difference" or figure.value not in {1, 100}):
+                # A baseline recovers all of itself, and anything else that stands in its column says something else.
+                self.leftovers.add(label, name, figure.text, beside_cells.STRAY)
                 continue
             stated.append(
                 Stated(

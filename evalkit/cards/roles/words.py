@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from evalkit.cards.nouns import Better
 
 RECOVERY = re.compile(
-    r"\brecover|\bretention\b|\bretain|\bpreserv|% of (?:the )?(?:base|bf16|fp16|original|full)"
+    r"\brecover(?:y|ies)\b|\brecovered (?:accuracy|score|performance|\(?%)|% recovered"
+    r"|\bretention\b|\bretain|\bpreserv|% of (?:the )?(?:base|bf16|fp16|original|full)"
     r"|\brelative (?:to|accuracy|performance|score)|^rec\.?(?: \(?%\)?)?$",
     re.IGNORECASE,
 )
