@@ -40,7 +40,11 @@ KINDS: Final = {"benchmark": "benchmarks", "metric": "metrics", "harness": "harn
 """Kind to its plural: the end of an entry points' group, and in capitals the name of the dictionary in a file."""
 _NAME = re.compile(r"[A-Za-z_][\w.-]{0,99}")
 _DECLARATION = re.compile(rb"^(BENCHMARKS|METRICS|HARNESSES)\b", re.MULTILINE)
-_HARNESS = ("questions", "fetch", "session", "checker")
+_HARNESS = (
+    *("questions", "fetch", "session", "checker", "answers", "pictures", "score", "mean", "groups", "parts"),
+    *("asked_before", "asked_words", "timed_out", "judged_before", "judged_words"),
+)
+"""The methods of ``evalkit.harnesses.harness.Harness``, which stands on a higher floor."""
 _OPTION = "--allow-task-code"
 
 

@@ -8,6 +8,8 @@ from hashlib import sha256
 import pytest
 
 from evalkit.base.errors import ConfigError
+from evalkit.comparison.score import Scoring
+from evalkit.harnesses import Harness
 from evalkit.tasks import extensions, registry
 from support import tinywheels
 
@@ -111,7 +113,7 @@ def test_a_bad_file_spoils_itself_alone(folder):
         ("METRICS = {'pass@3': len}\n", "METRICS: 'pass@3' cannot be a name"),
         ("METRICS = {'half': 1}\n", "METRICS: 'half' is no function"),
         ("BENCHMARKS = {'half': 1}\n", "BENCHMARKS: 'half' is no Benchmark"),
-        ("HARNESSES = {'half': 1}\n", "HARNESSES: 'half' is no harness: it lacks questions, fetch, session, checker"),
+        ("HARNESSES = {'half': 1}\n", "HARNESSES: 'half' is no harness: it lacks questions, fetch, session, checker, "),
         ("METRICS = [1]\n", "METRICS is no dictionary of names"),
         ("METRICS = {\n", "SyntaxError"),
         ("METRICS = exit(3)\n", "SystemExit: 3"),
@@ -158,6 +160,11 @@ def test_what_is_no_score_is_an_error_and_never_counts_as_wrong(folder, body, sa
     task = found(folder)
     told = complaint(lambda: extensions.score("half", task, "a", ["b"], "neuralmagic"))
     assert told.startswith(f"metric 'half' ({folder / 'own.py'}) {said}")
+
+
+def test_every_method_of_the_protocol_is_asked_for():
+    wanted = {name for kind in (Harness, Scoring) for name, one in vars(kind).items() if callable(one)}
+    assert {name for name in wanted if not name.startswith("_")} == set(extensions._HARNESS)
 
 
 # --- installed packages ---
