@@ -12,6 +12,7 @@ import click
 
 from evalkit.base.printable import counted, one_line
 from evalkit.cli.ending import notice
+from evalkit.cli.stored import task_code_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,6 +38,7 @@ _WIDE = 160
     metavar="FOLDER",
     help="Where the runs are.",
 )
+@task_code_option
 @click.option("--all", "everything", is_flag=True, help="Smoke runs and unfinished ones as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(task: str | None, output: str, *, everything: bool, as_json: bool) -> None:

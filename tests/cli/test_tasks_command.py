@@ -1,0 +1,36 @@
+"""`evalkit tasks`: a wrong file is told and left out, and code beside the files runs on the user's word alone."""
+
+import pytest
+
+from support.commands import evalkit
+from support.workplaces import CHARTQA, DOCVQA
+
+CODE = "def near(answer, references, dialect):\n    return 1.0\n\nMETRICS = {'near': near}\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "pages.toml").write_text(DOCVQA)
+    (tmp_path / "charts.toml").write_text(CHARTQA.replace("max_tokens", "max_token"))
+    return tmp_path
+
+
+def test_a_wrong_file_is_told_and_its_neighbours_are_listed(folder):
+    done = evalkit("tasks", "--tasks-dir", folder)
+    assert (done.code, "  pages " in done.out, "  charts " in done.out) == (0, True, False)
+    assert f"left out: {folder / 'charts.toml'}: decoding.max_token: unknown key; did you mean" in done.err
+    shown = evalkit("tasks", "--tasks-dir", folder, "show", "pages")
+    assert (shown.code, shown.err) == (0, "")
+    wrong = evalkit("tasks", "--tasks-dir", folder, "show", "charts")
+    assert (wrong.code, "decoding.max_token: unknown key" in wrong.err) == (2, True)
+
+
+def test_code_runs_while_a_command_with_the_word_lasts_and_no_longer(folder):
+    (folder / "pages.toml").write_text(DOCVQA.replace('"anls"', '"near"'))
+    (folder / "near.py").write_text(f"{CODE}# {folder}\n")
+    without = evalkit("tasks", "--tasks-dir", folder)
+    assert f"{folder} has code of its own (near.py): --allow-task-code runs it" in without.err
+    assert "  pages " not in without.out
+    assert "  pages " in evalkit("tasks", "--tasks-dir", folder, "--allow-task-code").out
+    (folder / "near.py").write_text(f"{CODE}# another\n# {folder}\n")
+    assert "has code of its own" in evalkit("tasks", "--tasks-dir", folder).err
