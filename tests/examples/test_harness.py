@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from evalkit.tasks import extensions, registry
+from evalkit.testing import check
 from support.workplaces import fitted_out
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,3 +61,9 @@ def test_the_page_shows_the_example_as_it_is():
     assert all(block in code for block in blocks)
     (shown,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     assert tomllib.loads(shown) == tomllib.loads((EXAMPLE / "sums.toml").read_text(encoding="utf-8"))
+
+
+def test_it_keeps_the_contract_of_harnesses():
+    with extensions.allowing():
+        (task,) = registry.find(["sums"], [EXAMPLE])
+        check(task, limit=40)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from evalkit.tasks import extensions, registry
+from evalkit.testing import check
 from support.workplaces import fitted_out
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,3 +67,9 @@ def test_the_pages_show_the_code_as_it_is():
             assert block in code, block
         for shown in re.findall(r"```toml\n(.*?)```", text, re.DOTALL):
             assert tomllib.loads(shown) == tomllib.loads((EXAMPLE / "conversions.toml").read_text(encoding="utf-8"))
+
+
+def test_it_keeps_the_contract_of_harnesses(workplace):
+    with extensions.allowing():
+        (task,) = registry.find(["conversions"], [workplace.folder / "own"])
+        check(task)
