@@ -38,7 +38,7 @@ def whole_units(units: Sequence[str], limit: int) -> list[int]:
 
 
 def shares(strata: Mapping[str, Sequence[str]], limit: int) -> dict[str, list[int]]:
-    """Places of ``limit`` samples by stratum, in ascending order, each stratum giving its share of all, within one.
+    """Places of ``limit`` samples by stratum, in ascending order, each stratum giving its share, to about one.
 
     The r-th of a stratum's N in drawn order (r from 0) has the place (r + u) / N among all samples, u being uniform
     by the stratum's name: of any part each stratum expects exactly its share, so the mean over samples is unbiased,
