@@ -162,7 +162,7 @@ class Claim:
 
     line: int
     sentence: str
-    kind: Literal["recovery", "speedup"]
+    kind: Literal["recovery", "average", "speedup"]
     bound: Literal["", "at least", "up to"]
     printed: Printed
 

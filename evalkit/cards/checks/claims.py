@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.cards.checks.costs import cost_ratios
 from evalkit.cards.checks.figure import Expected, Figure, Ref
+from evalkit.cards.checks.scopes import settled
 from evalkit.cards.checks.speedups import ratio, with_baselines
 from evalkit.cards.figures import Printed, Range
 from evalkit.cards.sizes import is_benchmark
@@ -23,7 +24,7 @@ _FAR = Fraction(1000)
 def claim_figures(card: Card) -> Iterator[Figure]:
     """Every claim of a card that a table confirms or contradicts, and the others as unchecked."""
     for claim in card.claims:
-        expected = _recovery(card, claim) if claim.kind == "recovery" else _speedup(card, claim)
+        expected = _EXPECTED[claim.kind](card, claim)
         place = f"line {claim.line}"
         lacks = "" if expected else UNMATCHED
         yield Figure("claim", place, f'"{_short(claim.sentence)}"', claim.kind, claim.printed, expected, lacks)
@@ -69,6 +70,22 @@ def _printed_recoveries(card: Card, kinds: set[str]) -> list[tuple[Ref, Printed]
     ]
 
 
+def _average(card: Card, claim: Claim) -> tuple[Expected, ...]:
+    """The printed averages: a claim has to be one of them, and it is clear which where one model has one."""
+    found = [
+        (Ref(row.name, table.models[model], score.text), score, model in dict(table.pairs).values())
+        for table in card.accuracy
+        for row in settled(table).rows
+        if row.kind == "average"
+        for model, score in enumerate(row.scores)
+        if score is not None
+    ]
+    fits = [(ref, score) for ref, score, _ in found if score.range.overlaps(claim.printed.range)]
+    candidates = [(ref, score) for ref, score, is_candidate in found if is_candidate]
+    clear = len(candidates) == 1 and not is_benchmark(claim.sentence)
+    return tuple(_as_expected(*one) for one in (fits[:1] or (candidates if clear else [])))
+
+
 def _speedup(card: Card, claim: Claim) -> tuple[Expected, ...]:
     """The largest ratios of the tables: "up to" has to be reached, and may be the largest of any one of them."""
     ratios = [found for found in _ratios(card) if found[0] > 0]
@@ -90,3 +107,6 @@ def _ratios(card: Card) -> Iterator[tuple[Fraction, Range]]:
             yield from (one for one in found if one is not None)
     for cost in card.costs:
         yield from cost_ratios(cost)
+
+
+_EXPECTED = {"recovery": _recovery, "average": _average, "speedup": _speedup}

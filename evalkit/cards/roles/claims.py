@@ -26,6 +26,7 @@ _SPEEDUP = re.compile(
     re.IGNORECASE,
 )
 _OF_THE_BASELINE = r"(?!the (?:base|original|unquantized|bf16|fp16))"
+_AVERAGE = re.compile(r"\baverage score of\s+(?P<figure>\d{1,3}\.\d{1,4})%?(?!\.?\d)", re.IGNORECASE)
 _VAGUE = re.compile(
     r"~|≈|\b(?:about|around|approx\w*|roughly|nearly|almost|close to|near|theoretical\w*|expected?|could|should|would"
     rf"|matrix|kernels?|FLOPS?|memory|disk|size|compared (?:to|with) {_OF_THE_BASELINE}|than {_OF_THE_BASELINE})\b",
@@ -50,6 +51,9 @@ def claims(sentences: Sequence[tuple[int, str]]) -> Iterator[Claim]:
                 yield Claim(
                     line, sentence, "recovery", "at least" if kind else "", Printed.parse(found["figure"] + "%")
                 )
+        average = _AVERAGE.search(sentence)
+        if average is not None and not _VAGUE.search(_before(average)):
+            yield Claim(line, sentence, "average", "", Printed.parse(average["figure"]))
         speed = _SPEEDUP.search(sentence)
         if speed is not None and not _VAGUE.search(sentence):
             yield Claim(line, sentence, "speedup", "up to", Printed.parse(speed["figure"]))
