@@ -43,6 +43,7 @@ def ran(tmp_path):
     def running(require=None, text=LEAVING, code=0, more=()):
         (tmp_path / "test_leaving.py").write_text(text)
         env = {name: value for name, value in os.environ.items() if name != "EVALKIT_REQUIRE"}
+        env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # none is needed, and they take most of the time
         env |= {"PYTHONPATH": str(TESTS), **({} if require is None else {"EVALKIT_REQUIRE": require})}
         words = [sys.executable, "-m", "pytest", "-p", "support.wants", "-p", "no:cacheprovider", "-rfE", "--no-header"]
         done = subprocess.run([*words, *more, tmp_path], env=env, capture_output=True, text=True, check=False)
@@ -52,7 +53,7 @@ def ran(tmp_path):
     return running
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+@pytest.mark.parametrize("workers", [(), ("-p", "xdist.plugin", "-n", "1")])
 def test_what_is_left_out_is_counted_by_what_it_wants(ran, workers):
     found = ran(more=workers)
     assert [line for line in found if line.startswith("left out")] == [
