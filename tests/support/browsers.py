@@ -38,8 +38,16 @@ FLAGS = [
     "--disable-sync",
     # In place of Playwright's own list, so what keeps Chromium from asking Google is named here: what the fields of a
     # form mean, whether its search has an AI mode, a connection to it ahead of time, the time, and hints for pages.
-    "--disable-features=AutofillServerCommunication,AimEnabled,PreconnectToSearch,NetworkTimeServiceQuerying,"
-    "OptimizationHints",
+    "--disable-features="
+    + ",".join(
+        (
+            "AutofillServerCommunication",
+            "AimEnabled",
+            "PreconnectToSearch",
+            "NetworkTimeServiceQuerying",
+            "OptimizationHints",
+        )
+    ),
 ]
 
 
