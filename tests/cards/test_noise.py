@@ -34,7 +34,7 @@ def test_an_average_has_an_interval_when_every_row_has():
     )
     expected = unpaired_recovery([PublishedScore(900, 0.48, 0.4622), PublishedScore(5349, 0.8947, 0.8935)])
     assert rows(text.format(""))["Average"].low == pytest.approx(expected.low)
-    assert "Average" not in rows(text.format("mine | 5 | 4 | 80\n"))
+    assert "Average" not in rows(text.format("mine | 55 | 54 | 98.18\n"))
 
 
 def test_scores_that_are_no_shares_have_no_interval():
