@@ -28,6 +28,9 @@ ROOT = Path("/")
 PLACES = ("opt/google/chrome/chrome", "snap/bin/chromium", "usr/lib/chromium/chromium", "usr/lib64/chromium/chromium")
 FETCHED = ("chromium-*/chrome-linux*/chrome", "chromium-*/chrome-mac*/*.app/Contents/MacOS/*")
 """Where ``playwright install chromium`` puts it, in its own cache."""
+_ASKING = "AutofillServerCommunication,AimEnabled,PreconnectToSearch,NetworkTimeServiceQuerying,OptimizationHints"
+"""What asks Google: what the fields of a form mean, whether its search has an AI mode, a connection to it ahead of time,
+the time, and hints for pages. The flag takes the place of Playwright's own list."""
 FLAGS = [
     "--no-sandbox",  # the tests may run as root
     "--disable-gpu",
@@ -36,18 +39,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # In place of Playwright's own list, so what keeps Chromium from asking Google is named here: what the fields of a
-    # form mean, whether its search has an AI mode, a connection to it ahead of time, the time, and hints for pages.
-    "--disable-features="
-    + ",".join(
-        (
-            "AutofillServerCommunication",
-            "AimEnabled",
-            "PreconnectToSearch",
-            "NetworkTimeServiceQuerying",
-            "OptimizationHints",
-        )
-    ),
+    f"--disable-features={_ASKING}",
 ]
 
 
