@@ -34,8 +34,8 @@ class Request:
     more_tokens: int = 0
     """Tokens that may be generated for it beyond one answer, as for a request for 50 attempts. They buy it time."""
     separable: bool = False
-    """Whether its samples can also be asked without each other (``Exam.alone``), so that one of them which the server
-    refuses or stumbles over need not fail the others."""
+    """Whether its samples can also be asked without each other (``Session.alone``), so that one of them that the
+    server refuses or stumbles over need not fail the others."""
 
 
 @dataclass(frozen=True, slots=True)

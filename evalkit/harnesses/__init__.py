@@ -1,6 +1,6 @@
 """Harnesses: how each kind of task is held.
 
-The vision tasks are asked as chat by rules of our own (``evalkit.tasks.benchmarks``); MMLU and HumanEval through the
+The vision tasks are asked as chat by rules of our own (``evalkit.tasks.benchmarks``); two of text through the
 libraries whose scores are published, lm-eval and evalplus. Neither library is imported before a run needs it.
 """
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.harnesses.harness import Checker, Facts, ForeignAnswers, Harness, Questions, Reading, Served, Session
 from evalkit.tasks import extensions
+from evalkit.tasks.benchmarks import HARNESSED
 
 if TYPE_CHECKING:
     from evalkit.base.types import Groups, Task
@@ -33,12 +34,13 @@ def harness(task: Task) -> Harness:
     own: Harness | None = extensions.harness(task)
     if own is not None:
         return own
+    room = HARNESSED.get(task.benchmark)
     # Imported here: each is needed by its own tasks alone.
-    if task.benchmark == "mmlu":
+    if room == "lm_eval":
         from evalkit.harnesses.lm_eval.harness import LmEval  # noqa: PLC0415
 
         return LmEval()
-    if task.benchmark == "humaneval":
+    if room == "evalplus":
         from evalkit.harnesses.evalplus.harness import EvalPlus  # noqa: PLC0415
 
         return EvalPlus()

@@ -14,7 +14,6 @@ from evalkit.base.types import Failure, FailureKind, PublishedPrompt, Sample, Te
 from evalkit.client import Request, chat
 from evalkit.harnesses.scoring import ByMetrics
 from evalkit.tasks import draw, extensions, prompts
-from evalkit.tasks.rows import Rows, open_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from evalkit.base.types import Answer, Groups, Task
     from evalkit.client import Asks
     from evalkit.harnesses.harness import Questions, Served
+    from evalkit.tasks.rows import Rows
 
 
 _FETCHED_TO_DRAW = 1 << 30
@@ -162,6 +162,9 @@ class Chat(ByMetrics):
         self, task: Task, data: Path | None, tell: Callable[[str], None], models: Sequence[str] = ()
     ) -> ChatQuestions:
         """The rows of the task's split, from the hub or from ``data``."""
+        # A report asks a harness as well, and reads no rows.
+        from evalkit.tasks.rows import open_rows  # noqa: PLC0415
+
         del models
         prompt = prompts.read(task.prompt)
         benchmark = extensions.benchmark(task)

@@ -14,7 +14,7 @@ from evalkit.harnesses import chat
 from evalkit.harnesses.chat import Chat
 from evalkit.tasks import registry
 from evalkit.tasks.benchmarks import BENCHMARKS
-from evalkit.tasks.rows import local
+from evalkit.tasks.rows import Rows, local
 
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
@@ -125,7 +125,7 @@ def test_what_would_have_to_be_fetched_whole_is_taken_in_stored_order_and_says_s
     paths = [write(tmp_path / f"{number}.parquet", rows(12)[start:][:6]) for number, start in enumerate((0, 6))]
     parts = [local.part(path, BENCHMARKS["vqav2"]) for path in paths]
     parts[1] = replace(parts[1], missing=lambda: 2000)
-    found = chat.Rows("commit", 12, parts, [6, 6])
+    found = Rows("commit", 12, parts, [6, 6])
     asked = chat.ChatQuestions(task, found, "Answer.", chat.Portion(task, found, told.append))
     assert ids(asked, 4) == ["0", "1", "2", "3"]
     assert not asked.drawn(4)
@@ -139,6 +139,6 @@ def test_what_would_have_to_be_fetched_whole_is_taken_in_stored_order_and_says_s
 def test_a_run_that_reaches_every_file_anyway_draws(tmp_path):
     task = replace(registry.tasks()["vqav2"], prompt="Answer.", images="original")
     part = local.part(write(tmp_path / "x.parquet", rows(12)), BENCHMARKS["vqav2"])
-    found = chat.Rows("commit", 12, [replace(part, missing=lambda: 1 << 40)], [12])
+    found = Rows("commit", 12, [replace(part, missing=lambda: 1 << 40)], [12])
     asked = chat.ChatQuestions(task, found, "Answer.", chat.Portion(task, found, print))
     assert asked.drawn(4)

@@ -12,7 +12,7 @@ import pytest
 from evalkit.base.errors import DataError
 from evalkit.base.types import Answer, Failure, Sample, Text
 from evalkit.client import Client, SendingPolicy
-from evalkit.harnesses.lm_eval.session import LikelihoodExam
+from evalkit.harnesses.lm_eval.session import LikelihoodSession
 from evalkit.harnesses.lm_eval.tokens import Tokenizer
 from evalkit.harnesses.lm_eval.wire import parsed
 
@@ -132,7 +132,7 @@ def serving(completions):
 def hold(completions, asked, *, method="fast", longest=4095, rehearse=True, told=None):
     """The exam as a run holds it: what came of each sample, and its facts."""
     tell = ([] if told is None else told).append
-    session = LikelihoodExam("mmlu", "m", Tokenizer(encode, origin="here", bos=1), longest, tell, method=method)
+    session = LikelihoodSession("mmlu", "m", Tokenizer(encode, origin="here", bos=1), longest, tell, method=method)
     found, ways = {}, {"requests": 0, "alone": 0}
 
     async def take(client, way, requests):
@@ -340,14 +340,14 @@ def test_a_prompt_that_is_too_long_names_its_sample_before_anything_is_asked():
     asked = samples(300)
     asked[250] = Sample("virology/250", (Text("x" * 60 + "\nAnswer:"),), asked[0].references)
     completions = Completions()
-    session = LikelihoodExam("mmlu", "m", Tokenizer(encode, origin=""), 69, print)
+    session = LikelihoodSession("mmlu", "m", Tokenizer(encode, origin=""), 69, print)
     session._fast = True
     for way in (session.requests, session.alone):
         with pytest.raises(
             DataError, match="mmlu: virology/250 has 70 tokens, 69 are allowed: it would have to be cut"
         ):
             next(way((one.id, one) for one in asked))
-    fits = LikelihoodExam("mmlu", "m", Tokenizer(encode, origin=""), 70, print)
+    fits = LikelihoodSession("mmlu", "m", Tokenizer(encode, origin=""), 70, print)
     assert len(list(fits.alone((one.id, one) for one in asked))) == 300
     assert not completions.asked
 

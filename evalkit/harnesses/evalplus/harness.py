@@ -18,11 +18,10 @@ from evalkit.harnesses.evalplus.prompts import texts
 from evalkit.harnesses.evalplus.render import Renderer
 from evalkit.harnesses.evalplus.samples import attempts
 from evalkit.harnesses.evalplus.scoring import ByTests
-from evalkit.harnesses.evalplus.session import EvalPlusExam, request_facts
+from evalkit.harnesses.evalplus.session import EvalPlusSession, request_facts
 from evalkit.harnesses.evalplus.settings import settings_of
 from evalkit.harnesses.facts import FROM_STORE
 from evalkit.harnesses.harness import ForeignAnswers
-from evalkit.tasks.rows import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -65,13 +64,13 @@ class EvalPlus(ByTests):
         questions = self.questions(task, None, tell)
         return f"{counted(questions.available // task.decoding.n, 'problem')} ready"
 
-    def session(self, task: Task, served: Served, tell: Callable[[str], None]) -> EvalPlusExam:
+    def session(self, task: Task, served: Served, tell: Callable[[str], None]) -> EvalPlusSession:
         """The problems for one model on its server."""
         del tell
         settings = settings_of(task)
         words = _words(settings)
         renderer = Renderer(served, words, settings.bos)
-        return EvalPlusExam(task.decoding, words, settings.bos, renderer, served.name)
+        return EvalPlusSession(task.decoding, words, settings.bos, renderer, served.name)
 
     def checker(self, task: Task, questions: Questions, *, unsafe: bool) -> ProgramChecker:
         """Runs the answers in a sandbox and has evalplus compare what they return.
@@ -120,6 +119,8 @@ def _beside(task: Task) -> Path | None:
     """The file beside the task file that it names; None for evalplus's own, which evalplus finds or downloads."""
     if task.dataset.files == (_EVALPLUS_FILE,):
         return None
+    from evalkit.tasks.rows import local  # noqa: PLC0415 - a report asks a harness as well, and reads no rows
+
     return local.matching(Path(task.source).parent, task.dataset.files)[0]
 
 

@@ -36,8 +36,8 @@ def request_facts(decoding: Decoding, words: Texts, bos: str) -> dict[str, Json]
     return {"path": PATH, "texts": words.sha256, "bos": bos, "stops": list(decoding.stop), **fields}
 
 
-class EvalPlusExam:
-    """The problems for one model. A `harness.Exam`."""
+class EvalPlusSession:
+    """The problems for one model. A `harness.Session`."""
 
     def __init__(self, decoding: Decoding, words: Texts, bos: str, renderer: Renderer, model: str) -> None:
         """Prepare; nothing is asked yet."""

@@ -9,13 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from evalkit.base.printable import counted
 from evalkit.harnesses.harness import ForeignAnswers
-from evalkit.harnesses.lm_eval.answers import recorded
-from evalkit.harnesses.lm_eval.data import mirror
 from evalkit.harnesses.lm_eval.facts import ASKED_BEFORE, LikelihoodFacts
-from evalkit.harnesses.lm_eval.questions import GroupQuestions
-from evalkit.harnesses.lm_eval.session import LikelihoodExam
+from evalkit.harnesses.lm_eval.session import LikelihoodSession
 from evalkit.harnesses.lm_eval.settings import settings_of
-from evalkit.harnesses.lm_eval.tasks import LoadedGroup
 from evalkit.harnesses.lm_eval.tokens import begins_by_itself, tokenizer_for
 from evalkit.harnesses.scoring import ByMetrics
 
@@ -45,6 +41,11 @@ class LmEval(ByMetrics):
             DataError: The files lack a subject's split, a column or shots.
             InfrastructureError: The hub cannot be reached, or lm-eval is not installed.
         """
+        # A report asks a harness as well, and reads no data.
+        from evalkit.harnesses.lm_eval.data import mirror  # noqa: PLC0415
+        from evalkit.harnesses.lm_eval.questions import GroupQuestions  # noqa: PLC0415
+        from evalkit.harnesses.lm_eval.tasks import LoadedGroup  # noqa: PLC0415
+
         chosen = settings_of(task)
         files = mirror(task, data, chosen.shots, tell)
         forced = chosen.add_bos and chosen.forced_bos and not all(map(begins_by_itself, models))
@@ -66,10 +67,12 @@ class LmEval(ByMetrics):
         chosen = settings_of(task)
         longest = min(chosen.max_length, served.max_model_len or chosen.max_length) - _EXTRA_TOKENS
         tokenizer = tokenizer_for(served, tell, add_bos=chosen.add_bos, forced=chosen.forced_bos)
-        return LikelihoodExam(task.name, served.name, tokenizer, longest, tell, method=chosen.method)
+        return LikelihoodSession(task.name, served.name, tokenizer, longest, tell, method=chosen.method)
 
     def answers(self, file: Path, task: Task, reading: Reading) -> ForeignAnswers:
         """The questions in lm-eval's own ``samples_mmlu_*.jsonl``, or in a folder of them."""
+        from evalkit.harnesses.lm_eval.answers import recorded  # noqa: PLC0415
+
         del reading
         return ForeignAnswers(task, recorded(file))
 

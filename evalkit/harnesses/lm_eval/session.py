@@ -44,7 +44,7 @@ class _NoComparisonError(Exception):
     """The rehearsal came to no end, and why."""
 
 
-class LikelihoodExam:
+class LikelihoodSession:
     """Asks multiple-choice questions of one model on one server."""
 
     def __init__(

@@ -6,7 +6,7 @@ it has them; a cluster is the sha256 of the image wherever several questions can
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from evalkit.tasks.benchmarks.chartqa import CHARTQA
 from evalkit.tasks.benchmarks.docvqa import DOCVQA
@@ -24,5 +24,5 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "mmmu": MMMU,
     "vqav2": VQAV2,
 }
-HARNESSED: Final = ("humaneval", "mmlu")
-"""Benchmarks whose questions come from a harness of their own (``evalkit.harnesses``), rules included."""
+HARNESSED: Final[dict[str, Literal["evalplus", "lm_eval"]]] = {"humaneval": "evalplus", "mmlu": "lm_eval"}
+"""Benchmarks whose questions come from a harness of their own, rules included, to its room in ``evalkit.harnesses``."""
