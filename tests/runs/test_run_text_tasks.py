@@ -67,12 +67,10 @@ def test_both_tasks_get_the_scores_that_their_answers_deserve(folder):
     assert first["mmlu"]["recovery"]["cand"]["clusters"] == QUESTIONS
     groups = {(line["cluster"], line["stratum"]) for line in textwork.samples(folder, "cand", "mmlu")}
     assert groups == {(None, subject) for subject in textwork.SUBJECTS}
-    # Beside the interval for problems like these stands what the same attempts would give again.
+    # Beside the interval for problems like these stands what the same attempts would give again, or why not.
     programs = first["humaneval"]["recovery"]["cand"]
-    assert (programs["question"], programs["if_repeated"]["interval_method"]) == (
-        "for questions like these",
-        "attempts",
-    )
+    assert (programs["question"], programs["if_repeated"]["question"]) == ("for questions like these", "if repeated")
+    assert programs["if_repeated"]["reason"].startswith("all attempts at a problem came out alike")
     # Twelve rehearsed questions, the longest one, and the others sixteen at a time.
     assert [len(prompts) for prompts in asked(folder, "fast")] == 2 * [12, 1, 16, QUESTIONS - 17]
     # Before that the twelve without the prefix cache, those of a subject apart from each other.
