@@ -29,8 +29,8 @@ PLACES = ("opt/google/chrome/chrome", "snap/bin/chromium", "usr/lib/chromium/chr
 FETCHED = ("chromium-*/chrome-linux*/chrome", "chromium-*/chrome-mac*/*.app/Contents/MacOS/*")
 """Where ``playwright install chromium`` puts it, in its own cache."""
 _ASKING = "AutofillServerCommunication,AimEnabled,PreconnectToSearch,NetworkTimeServiceQuerying,OptimizationHints"
-"""What asks Google: what the fields of a form mean, whether its search has an AI mode, a connection to it ahead of time,
-the time, and hints for pages. The flag takes the place of Playwright's own list."""
+"""What asks Google: for the meaning of fields, whether its search has an AI mode, to be connected ahead of time,
+for the time, for hints on pages. The flag takes the place of Playwright's own list."""
 FLAGS = [
     "--no-sandbox",  # the tests may run as root
     "--disable-gpu",
