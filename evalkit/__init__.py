@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from evalkit.base.errors import EvalkitError
     from evalkit.base.types import Task
     from evalkit.public.saved import Run, read_run, run
-    from evalkit.public.scores import Comparison, compare, recovery
+    from evalkit.public.scores import PairedScores, compare, recovery
     from evalkit.stats import RecoveryInterval
 
 __version__ = "0.1.0"
 __all__ = [
-    "Comparison",
     "EvalkitError",
+    "PairedScores",
     "RecoveryInterval",
     "Run",
     "Task",
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "Comparison": "evalkit.public.scores",
+    "PairedScores": "evalkit.public.scores",
     "EvalkitError": "evalkit.base.errors",
     "RecoveryInterval": "evalkit.stats",
     "Run": "evalkit.public.saved",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from evalkit.cards.audit import Audit, audit
 from evalkit.cards.checks.costs import Saving
-from evalkit.cards.checks.figure import Finding
+from evalkit.cards.checks.figure import AuditFinding
 from evalkit.cards.checks.noise import Noise
 from evalkit.cards.checks.prices import Price
 from evalkit.cards.nouns import Card
-from evalkit.cards.output import Report, as_lines, as_markdown, as_object
+from evalkit.cards.output import AuditReport, as_lines, as_markdown, as_object
 from evalkit.cards.reading import card
 from evalkit.cards.shipped import (
     Beside,
@@ -28,14 +28,14 @@ __all__ = [
     "MOST_CHARACTERS",
     "Across",
     "Audit",
+    "AuditFinding",
+    "AuditReport",
     "Beside",
     "Card",
-    "Finding",
     "Noise",
     "Price",
     "PublishedRow",
     "PublishedTable",
-    "Report",
     "Saving",
     "Standing",
     "as_lines",

@@ -11,7 +11,7 @@ from evalkit.cards.causes import INVERSE, Repair, mistake, repair
 from evalkit.cards.checks.claims import claim_figures
 from evalkit.cards.checks.costs import Saving, reductions, savings
 from evalkit.cards.checks.counts import Count, impossible, possible
-from evalkit.cards.checks.figure import Figure, Finding, Ref, Spot, doubt, judge
+from evalkit.cards.checks.figure import AuditFinding, Figure, FigureSpot, Ref, doubt, judge
 from evalkit.cards.checks.noise import Noise, noise
 from evalkit.cards.checks.prices import Price, pricing
 from evalkit.cards.checks.scopes import settled
@@ -35,9 +35,9 @@ class Audit:
 
     checked: int
     """How many figures others determine."""
-    findings: tuple[Finding, ...]
+    findings: tuple[AuditFinding, ...]
     """What does not follow: what is wrong first, then what is off in its last digit; the largest first."""
-    doubts: tuple[Finding, ...]
+    doubts: tuple[AuditFinding, ...]
     """What is no error of arithmetic and should be asked after."""
     unchecked: tuple[Unchecked, ...]
     """Every other figure of a comparison, with the reason."""
@@ -78,7 +78,7 @@ def _cause(figure: Figure) -> str:
     return "" if not figure.expected or figure.follows else mistake(figure)
 
 
-def _swapped(wrong: Sequence[Finding], figures: Sequence[Figure]) -> list[Finding]:
+def _swapped(wrong: Sequence[AuditFinding], figures: Sequence[Figure]) -> list[AuditFinding]:
     """The findings; where every recovery of a column is the inverse ratio, the two columns changed places."""
     columns = Counter((one.table, one.column) for one in figures if one.kind == "recovery")
     inverse = Counter((one.table, one.column) for one in wrong if one.cause == INVERSE)
@@ -91,10 +91,10 @@ def _swapped(wrong: Sequence[Finding], figures: Sequence[Figure]) -> list[Findin
     ]
 
 
-def _by_size(findings: Sequence[Finding]) -> list[Finding]:
+def _by_size(findings: Sequence[AuditFinding]) -> list[AuditFinding]:
     """The largest first, by how far the printed figure lies outside of what rounding allows."""
 
-    def beyond(one: Finding) -> float:
+    def beyond(one: AuditFinding) -> float:
         try:
             gap = abs(float(one.printed.rstrip("%x").replace(",", "")) - float(one.right.rstrip("%x").replace(",", "")))
         except ValueError:
@@ -117,7 +117,7 @@ def _alone(tables: Sequence[AccuracyTable], by_table: Sequence[Sequence[Figure]]
         seen = used | {figure.own for figure in figures if figure.own is not None}
         for at, row in enumerate(table.rows):
             for model, score in enumerate(row.scores):
-                if score is None or Spot(at, model) in seen:
+                if score is None or FigureSpot(at, model) in seen:
                     continue
                 name = (row.name, table.models[model]) if not table.turned else (table.models[model], row.label)
                 yield Unchecked(table.place, *name, score.text, ALONE)
@@ -134,7 +134,7 @@ def _untimed(tables: Sequence[SpeedTable]) -> Iterator[Unchecked]:
                     yield Unchecked(table.place, row.name, measure, figure.text, ALONE)
 
 
-def _doubts(tables: Sequence[AccuracyTable], figures: Sequence[Figure]) -> Iterator[Finding]:
+def _doubts(tables: Sequence[AccuracyTable], figures: Sequence[Figure]) -> Iterator[AuditFinding]:
     """What is no error of arithmetic: columns that follow from nothing, impossible counts, identical columns."""
     unclear = Counter((one.table, one.column) for one in figures if one.lacks == UNCLEAR)
     for (table, column), count in unclear.items():
@@ -146,7 +146,7 @@ def _doubts(tables: Sequence[AccuracyTable], figures: Sequence[Figure]) -> Itera
         yield from _identical(one)
 
 
-def _identical(table: AccuracyTable) -> Iterator[Finding]:
+def _identical(table: AccuracyTable) -> Iterator[AuditFinding]:
     """Two candidates of one table whose scores are the same to the last digit."""
     pairs_of = table.pairs
     tasks = [row for row in table.rows if row.kind == "task"]

@@ -34,7 +34,7 @@ class Stated:
 
 
 @dataclass(frozen=True, slots=True)
-class AccuracyRow:
+class CardScores:
     """One line of an accuracy table."""
 
     label: str
@@ -71,7 +71,7 @@ class AccuracyTable:
     models: tuple[str, ...]
     bases: tuple[int | None, ...]
     """By model, the index of its baseline; None for a baseline, and for a model that is compared with none."""
-    rows: tuple[AccuracyRow, ...]
+    rows: tuple[CardScores, ...]
     turned: bool = False
     """Whether models were rows and tasks columns."""
     metrics: bool = False
@@ -157,7 +157,7 @@ class Unchecked:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class PrintedClaim:
     """A sentence with a figure that tables can confirm."""
 
     line: int
@@ -176,6 +176,6 @@ class Card:
     notices: tuple[str, ...] = ()
     speeds: tuple[SpeedTable, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()
-    claims: tuple[Claim, ...] = ()
+    claims: tuple[PrintedClaim, ...] = ()
     base_model: str = ""
     """The baseline by the card's own head, where the columns have none but "BF16" or "base"."""

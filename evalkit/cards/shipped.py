@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.base import codec
 from evalkit.base.codec import Fault
 from evalkit.cards.figures import Printed, Range  # noqa: TC001 - the schema reads the annotations
-from evalkit.cards.nouns import AccuracyRow, AccuracyTable, Card, CostRow, CostTable, Stated, Stream
+from evalkit.cards.nouns import AccuracyTable, Card, CardScores, CostRow, CostTable, Stated, Stream
 from evalkit.cards.roles import words
 from evalkit.cards.sizes import size_of
 
@@ -160,9 +160,9 @@ def outside(printed: Printed, low: float | None, high: float | None) -> bool:
     return printed.range.high < Fraction(low) * unit or printed.range.low > Fraction(high) * unit
 
 
-def _accuracy_row(row: PublishedRow, group: int, kind: RowKind) -> AccuracyRow:
+def _accuracy_row(row: PublishedRow, group: int, kind: RowKind) -> CardScores:
     stated = (Stated("recovery", 1, 0, row.recovery, "recovery", "recovery of the candidate"),) if row.recovery else ()
-    return AccuracyRow(
+    return CardScores(
         row.title,
         row.category,
         group,

@@ -45,7 +45,7 @@ def command(paths: tuple[Path, ...], *, as_json: bool, as_comment: bool, allow_u
         raise UsageError("--json and --markdown are two forms of one output", fix="give one of them")
     read = {str(path): _read(path) for path in _files(paths)}
     across = cards.together(read) if len(read) > 1 else None
-    report = cards.Report(tuple((name, cards.audit(card)) for name, card in read.items()), across)
+    report = cards.AuditReport(tuple((name, cards.audit(card)) for name, card in read.items()), across)
     if as_json:
         click.echo(json.dumps(cards.as_object(report), ensure_ascii=False))
     elif as_comment:

@@ -42,7 +42,7 @@ MOST = 25
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class FlipReply:
     """One model's answer to a sample that flipped."""
 
     answer: Answer
@@ -59,8 +59,8 @@ class Flip:
     direction: Direction
     sample: Sample
     """Its images carry their digest only."""
-    baseline: Reply
-    candidate: Reply
+    baseline: FlipReply
+    candidate: FlipReply
     attempts: int = 1
     """Attempts that both models answered; ``sample`` is the one that shows the change best."""
 
@@ -161,14 +161,14 @@ def _flip(attempts: Sequence[Pair], task: Task, scoring: Scoring) -> Flip | None
         return None
     sign = 1.0 if after > before else -1.0
     both = [
-        (base.sample, Reply(*one, before), Reply(*two, after))
+        (base.sample, FlipReply(*one, before), FlipReply(*two, after))
         for (base, _), one, two in zip(attempts, first, second, strict=True)
         if one is not None and two is not None
     ]
     if not both:
         return None
 
-    def shows(found: tuple[Sample, Reply, Reply]) -> float:
+    def shows(found: tuple[Sample, FlipReply, FlipReply]) -> float:
         return sign * (found[2].scores[task.headline].value - found[1].scores[task.headline].value)
 
     return Flip("improved" if sign > 0 else "regressed", *max(both, key=shows), len(both))

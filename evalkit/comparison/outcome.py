@@ -141,11 +141,11 @@ def outcome(
     found = []
     for label, own in rows.items():
         if gone := (missing or {}).get(label, ()):
-            found.append(RowFinding(label, Kind.NOT_SERVED, _Line(own).not_served(gone)))
+            found.append(RowFinding(label, Kind.NOT_SERVED, _OutcomeLine(own).not_served(gone)))
         elif judged:
-            found.append(_Line(own).judged(label))
+            found.append(_OutcomeLine(own).judged(label))
         else:
-            found.append(_Line(own).unjudged(label, (unanswered or {}).get(label, ()), any_pair=any_pair))
+            found.append(_OutcomeLine(own).unjudged(label, (unanswered or {}).get(label, ()), any_pair=any_pair))
     order = list(Kind)
     return RunOutcome(tuple(sorted(found, key=lambda one: order.index(one.kind))))
 
@@ -177,7 +177,7 @@ def _kind(one: Judgement) -> Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _OutcomeLine:
     """The words about one candidate's rows.
 
     Where its tasks are parts of one kind, the end of the line says so; where they are not, each row says it itself.

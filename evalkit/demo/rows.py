@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from evalkit.base.types import Json
-    from evalkit.demo.questions.heldout import Asked
+    from evalkit.demo.questions.heldout import HeldOut
 
 TASKS: Final = ("mmmu", "vqav2", "docvqa", "chartqa", "mathvista")
 
@@ -86,7 +86,7 @@ def rows(task: str) -> Iterator[dict[str, Json]]:
         yield {**asked.question.row, **_pictures(task, asked), **_names(task, number, asked.page)}
 
 
-def _pictures(task: str, asked: Asked) -> dict[str, Json]:
+def _pictures(task: str, asked: HeldOut) -> dict[str, Json]:
     if task == "mmmu":
         return {f"image_{place}": _stored(image, "PNG") for place, image in enumerate(asked.scene.images, start=1)}
     column = "decoded_image" if task == "mathvista" else "image"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class PairedScores:
     """Two models on the same samples."""
 
     compared: Compared = field(repr=False)
@@ -61,7 +61,7 @@ def compare(
     min_recovery: float | None = None,
     metric: str | None = None,
     accept_differences: Sequence[str] = (),
-) -> Comparison:
+) -> PairedScores:
     """Recovery and verdict from scores that exist already, sample by sample, as ``evalkit compare`` finds them.
 
     Args:
@@ -81,7 +81,7 @@ def compare(
     found = _read(baseline, choice), _read(candidate, replace(choice, role="candidate"))
     sides = matched((_name(baseline, "baseline"), _name(candidate, "candidate")), found)
     rules = Policy(min_recovery=min_recovery)
-    return Comparison(judged(sides, found[0].averages or found[1].averages, rules, accept_differences))
+    return PairedScores(judged(sides, found[0].averages or found[1].averages, rules, accept_differences))
 
 
 def recovery(

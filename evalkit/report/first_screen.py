@@ -92,7 +92,7 @@ class ScreenLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class FirstClaim:
     """What is said first of a candidate: one average, or a task where there is none."""
 
     name: str
@@ -108,7 +108,7 @@ class Candidate:
     stamp: Stamp
     """What the candidate comes to as a whole, whatever its average says."""
     outcome: str
-    claims: tuple[Claim, ...]
+    claims: tuple[FirstClaim, ...]
     counts: str
 
 
@@ -156,7 +156,7 @@ def candidates(report: Report, table: Sequence[ScreenLine]) -> list[Candidate]:
     found = []
     for at, label in enumerate(report.candidates):
         claims = tuple(
-            Claim(
+            FirstClaim(
                 f"{line.category} average" if line.average else line.title,
                 line.cells[at],
                 verdict.sentence(row.judgements[label]),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from evalkit.base.types import Json, Sample, Task
-    from evalkit.comparison.flips import Flip, FlipList, Reply
+    from evalkit.comparison.flips import Flip, FlipList, FlipReply
     from evalkit.report.facts import Report
 
 PICTURES: Final = 5_000_000
@@ -161,7 +161,7 @@ class _Dealer:
                     yield data
 
 
-def _answered(label: str, task: Task, reply: Reply, text: tuple[Sequence[Piece], str], attempts: int) -> Answered:
+def _answered(label: str, task: Task, reply: FlipReply, text: tuple[Sequence[Piece], str], attempts: int) -> Answered:
     marked, note = text
     answer, headline = reply.answer, reply.scores[task.headline]
     if note:

@@ -18,7 +18,7 @@ from evalkit.comparison.score import tally
 from evalkit.records.history import AVERAGE
 from evalkit.records.store import Store
 from evalkit.runs import saved_run
-from evalkit.stats import Noise, Occasions, Shift
+from evalkit.stats import NightNoise, Occasions, Shift
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -268,7 +268,7 @@ class _Past:
             noise_from=", ".join(dict.fromkeys(sources)) if len(sources) == len(noises) else None,
         )
 
-    def _task(self, old: _Side, new: _Side, floor: Noise | None) -> _Task:
+    def _task(self, old: _Side, new: _Side, floor: NightNoise | None) -> _Task:
         then, now = ([self._scored(one, side.part) for one in side.models] for side in (old, new))
         ids = sorted(set.intersection(*(set(one.scores) for one in (*then, *now))))
         base, cand = (
@@ -284,7 +284,7 @@ class _Past:
         return _Task((base, cand), (lost[0], lost[1]))
 
     def _drifts(
-        self, line: RunLine, keys: Sequence[str], floors: Sequence[Noise | None]
+        self, line: RunLine, keys: Sequence[str], floors: Sequence[NightNoise | None]
     ) -> Iterator[tuple[str, ModelSince]]:
         """The newest baseline beside the run before and beside the oldest: a slow drift shows on no single night."""
         for key in dict.fromkeys((keys[-2], keys[0])):
@@ -342,7 +342,7 @@ class _Past:
             self._told[key] = _Told(scores, answered, frozenset(found.failures))
         return self._told[key]
 
-    def _noise(self, line: RunLine, keys: Sequence[str], now: PlannedTask) -> tuple[str | None, Noise | None]:
+    def _noise(self, line: RunLine, keys: Sequence[str], now: PlannedTask) -> tuple[str | None, NightNoise | None]:
         """The newest run that asked the baseline this task twice, and what chance did there."""
         name = now.task.name
         for key in reversed(keys):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from evalkit.stats.attempts import pass_at_k, repeated_askings, repeated_attempts, repeated_average, within_sample
 from evalkit.stats.flips import SAME_WITHIN, Flips, flips
 from evalkit.stats.mean import Estimate, difference, mean, proportion_interval, unbounded_difference
-from evalkit.stats.nights import Noise, Occasions, Shift, noise, recovery_shift, score_shift
+from evalkit.stats.nights import NightNoise, Occasions, Shift, noise, recovery_shift, score_shift
 from evalkit.stats.population import GUESS_COUNTS_AS, Population, guessed, informed, seen
 from evalkit.stats.power import (
     MoreSamples,
@@ -39,7 +39,7 @@ __all__ = [
     "Grouping",
     "IntervalQuestion",
     "MoreSamples",
-    "Noise",
+    "NightNoise",
     "Occasions",
     "PairTotals",
     "Population",

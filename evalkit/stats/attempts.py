@@ -16,7 +16,7 @@ from evalkit.stats.totals import Covariance
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from evalkit.stats.nights import Noise
+    from evalkit.stats.nights import NightNoise
 
 
 def within_sample(attempts: Iterable[tuple[str, float]]) -> dict[str, float]:
@@ -82,7 +82,7 @@ def repeated_attempts(
     return replace(_repeated(percent, ends, n, None), chance=spread)
 
 
-def repeated_askings(recovery: RecoveryInterval, baseline: float, noise: Noise) -> RecoveryInterval:
+def repeated_askings(recovery: RecoveryInterval, baseline: float, noise: NightNoise) -> RecoveryInterval:
     """The recovery if both models were asked the same samples again, from the baseline's two askings: "if repeated".
 
     With f the mean squared change of a score between two askings (of 0/1 scores the share that flips), one asking has

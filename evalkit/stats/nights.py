@@ -37,7 +37,7 @@ class Shift:
 
 
 @dataclass(frozen=True, slots=True)
-class Noise:
+class NightNoise:
     """What the baseline's two askings of the same samples say of chance."""
 
     f: float
@@ -54,7 +54,7 @@ class Occasions:
 
     before: Sequence[float]
     after: Sequence[float]
-    noise: Noise | None = None
+    noise: NightNoise | None = None
     """Of the task; None where it is not known."""
     afresh: bool = True
     """Whether it was asked again: answers that are reused have no chance of their own."""
@@ -98,7 +98,7 @@ class Occasions:
         return None if self.noise is None else self.noise.f / len(self.before)
 
 
-def noise(changes: Sequence[float], attempts: int = 1) -> Noise:
+def noise(changes: Sequence[float], attempts: int = 1) -> NightNoise:
     """The mean squared change of a score between two askings, f, with two whole changes added to those seen.
 
     Of 0/1 scores it is the share that flips. Without the addition a small noise floor that happens to see few flips
@@ -114,7 +114,7 @@ def noise(changes: Sequence[float], attempts: int = 1) -> Noise:
     if not changes:
         raise DataError("no sample was asked twice", fix="measure noise with --noise-floor")
     f = (math.fsum(change * change for change in changes) + _PSEUDO / attempts) / len(changes)
-    return Noise(f, sum(abs(change) > SAME_WITHIN for change in changes), len(changes))
+    return NightNoise(f, sum(abs(change) > SAME_WITHIN for change in changes), len(changes))
 
 
 def score_shift(tasks: Sequence[Occasions]) -> Shift:

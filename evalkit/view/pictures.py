@@ -55,7 +55,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class PictureSpot:
     """Where the images of one row are."""
 
     path: Path
@@ -79,7 +79,7 @@ class Pictures:
         self._kept: OrderedDict[str, Picture] = OrderedDict()
         self._spots: dict[str, list[tuple[Path, list[tuple[int, int]]]]] = {}
 
-    def spot(self, task: str, position: int) -> Spot:
+    def spot(self, task: str, position: int) -> PictureSpot:
         """Where the images of a sample should be.
 
         Raises:
@@ -91,11 +91,11 @@ class Pictures:
             for group, (rows, size) in enumerate(groups):
                 if position < before + rows:
                     is_parquet = path.suffix.lower() == ".parquet"
-                    return Spot(path, columns, group if is_parquet else None, position - before, size)
+                    return PictureSpot(path, columns, group if is_parquet else None, position - before, size)
                 before += rows
         raise DataError(f"{task}: the data on this machine end before row {position}", fix="fetch the data again")
 
-    def load(self, spot: Spot, digest: str) -> Picture:
+    def load(self, spot: PictureSpot, digest: str) -> Picture:
         """The image with this sha256.
 
         Raises:
@@ -207,7 +207,7 @@ def _sizes(path: Path, columns: Sequence[str]) -> list[tuple[int, int]]:
     return found
 
 
-def _images(spot: Spot) -> Iterator[bytes]:
+def _images(spot: PictureSpot) -> Iterator[bytes]:
     """The images of the row."""
     row = _line(spot) if spot.group is None else _record(spot)
     for column in spot.columns:
@@ -216,7 +216,7 @@ def _images(spot: Spot) -> Iterator[bytes]:
             yield found["bytes"]
 
 
-def _record(spot: Spot) -> dict[str, Json]:
+def _record(spot: PictureSpot) -> dict[str, Json]:
     with pq.ParquetFile(spot.path, buffer_size=1 << 20, pre_buffer=False) as file:
         columns = [name for name in file.schema_arrow.names if name in spot.columns]
         batches = file.iter_batches(16, row_groups=[spot.group], columns=columns, use_threads=False)
@@ -225,7 +225,7 @@ def _record(spot: Spot) -> dict[str, Json]:
         return found
 
 
-def _line(spot: Spot) -> dict[str, Json]:
+def _line(spot: PictureSpot) -> dict[str, Json]:
     return next(islice((row for _, row in textfile.objects(spot.path)), spot.row, None))
 
 

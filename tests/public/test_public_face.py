@@ -24,8 +24,8 @@ def names_of_a_fresh_import(code):
 
 def test_what_is_exported():
     assert set(evalkit.__all__) == {
-        "Comparison",
         "EvalkitError",
+        "PairedScores",
         "RecoveryInterval",
         "Run",
         "Task",

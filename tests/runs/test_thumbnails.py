@@ -7,7 +7,7 @@ from PIL import Image as Pillow
 
 from evalkit.base.errors import DataError, OutputError
 from evalkit.base.types import Answer, Image, Sample, Text
-from evalkit.comparison.flips import Flip, FlipList, Reply
+from evalkit.comparison.flips import Flip, FlipList, FlipReply
 from evalkit.runs import thumbnails
 from support.rich_report import drawing
 
@@ -43,7 +43,7 @@ def sample(key, *pictures):
 
 def flip(one):
     stored = Sample(one.id, tuple(Image(b"", p.sha256) if isinstance(p, Image) else p for p in one.content), ["a"])
-    reply = Reply(Answer("a", "stop", 1, 1, 0.1), {}, 1.0)
+    reply = FlipReply(Answer("a", "stop", 1, 1, 0.1), {}, 1.0)
     return Flip("regressed", stored, reply, reply)
 
 

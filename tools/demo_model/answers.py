@@ -15,7 +15,7 @@ def scores(written: dict[str, list[str]]) -> dict[str, float]:
     return found
 
 
-def score(task: str, answer: str, asked: heldout.Asked) -> float:
+def score(task: str, answer: str, asked: heldout.HeldOut) -> float:
     """One answer's score: agreement with people, closeness to the text, or the last line's correctness."""
     row = asked.question.row
     if task == "vqav2":

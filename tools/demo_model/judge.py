@@ -14,7 +14,7 @@ from evalkit.demo.questions.tokens import EOS
 if TYPE_CHECKING:
     from demo_model.model import Network
     from evalkit.demo.questions.programs import Program
-    from evalkit.demo.questions.rows import Row, Rows
+    from evalkit.demo.questions.rows import PackedRows, TrainingRow
     from evalkit.demo.questions.tokens import Coder
 
 BATCH = 256
@@ -25,11 +25,11 @@ class Judge:
 
     def __init__(self, coder: Coder, device: torch.device) -> None:
         self.coder, self.device = coder, device
-        self.sets: dict[str, list[Rows]] = {"mmlu": [pack(list(heldout.exam_rows(coder)), 0)]}
+        self.sets: dict[str, list[PackedRows]] = {"mmlu": [pack(list(heldout.exam_rows(coder)), 0)]}
         self.problems = heldout.problems()
         self.sets["humaneval"] = [pack([heldout.program_row(coder, made) for made in self.problems], 0)]
         for task in VISION:
-            made: list[list[Row]] = [list(heldout.vision_rows(coder, task, count)) for count in (1, 2)]
+            made: list[list[TrainingRow]] = [list(heldout.vision_rows(coder, task, count)) for count in (1, 2)]
             self.sets[task] = [pack(some, count) for count, some in zip((1, 2), made, strict=True) if some]
 
     def exact(self, network: Network) -> dict[str, float]:
@@ -40,7 +40,7 @@ class Judge:
             found[task] = round(float(torch.cat(right).float().mean()), 4)
         return found
 
-    def _exact(self, network: Network, some: Rows) -> Tensor:
+    def _exact(self, network: Network, some: PackedRows) -> Tensor:
         right = []
         for start in range(0, len(some.ids), BATCH):
             ids, pixels, offsets = self._batch(some, start)
@@ -49,7 +49,7 @@ class Judge:
             right.append(((said[:, :-1] == ids[:, 1:]) | (weights[:, 1:] == 0)).all(1))
         return torch.cat(right)
 
-    def _batch(self, some: Rows, start: int) -> tuple[Tensor, Tensor, Tensor]:
+    def _batch(self, some: PackedRows, start: int) -> tuple[Tensor, Tensor, Tensor]:
         ids = torch.from_numpy(some.ids[start : start + BATCH]).to(self.device).long()
         pixels = torch.from_numpy(some.images[start : start + BATCH]).to(self.device)
         offsets = torch.arange(len(ids), device=self.device) * pixels.shape[1]

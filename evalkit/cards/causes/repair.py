@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, TypeAlias
 
 from evalkit.cards.checks.counts import counts
-from evalkit.cards.checks.figure import Ref, Spot
+from evalkit.cards.checks.figure import FigureSpot, Ref
 from evalkit.cards.checks.tables import table_figures
 from evalkit.cards.figures import Printed, Range
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from evalkit.cards.checks.figure import Figure
-    from evalkit.cards.nouns import AccuracyRow, AccuracyTable
+    from evalkit.cards.nouns import AccuracyTable, CardScores
 
 _Key: TypeAlias = tuple[str, str, str]
 _MOST_FINDINGS = 8
@@ -68,11 +68,11 @@ def repair(table: AccuracyTable, wrong: Sequence[Figure]) -> Repair | None:
     return _swapped(table, wrong, before) if not found and len(wrong) > 1 else None
 
 
-def _takes_part(spot: Spot, figure: Figure) -> bool:
+def _takes_part(spot: FigureSpot, figure: Figure) -> bool:
     return figure.own == spot or any(spot in one.uses for one in figure.expected)
 
 
-def _changed(table: AccuracyTable, spot: Spot, wrong: Sequence[Figure], before: frozenset[_Key]) -> Repair | None:
+def _changed(table: AccuracyTable, spot: FigureSpot, wrong: Sequence[Figure], before: frozenset[_Key]) -> Repair | None:
     row = table.rows[spot.row]
     printed = row.scores[spot.model]
     if printed is None:
@@ -97,14 +97,14 @@ def _failing(table: AccuracyTable) -> frozenset[_Key]:
     )
 
 
-def _with(table: AccuracyTable, spot: Spot, value: Printed) -> AccuracyTable:
+def _with(table: AccuracyTable, spot: FigureSpot, value: Printed) -> AccuracyTable:
     row = table.rows[spot.row]
     scores = (*row.scores[: spot.model], value, *row.scores[spot.model + 1 :])
     rows = (*table.rows[: spot.row], replace(row, scores=scores), *table.rows[spot.row + 1 :])
     return replace(table, rows=rows)
 
 
-def _values(table: AccuracyTable, spot: Spot, printed: Printed, wrong: Sequence[Figure]) -> Iterator[Printed]:
+def _values(table: AccuracyTable, spot: FigureSpot, printed: Printed, wrong: Sequence[Figure]) -> Iterator[Printed]:
     """Values by which the wrong figures would follow, those that are counts of right answers first."""
     ranges = [bounds for figure in wrong if (bounds := _needed(table, spot, figure)) is not None]
     if not ranges:
@@ -123,7 +123,7 @@ def _values(table: AccuracyTable, spot: Spot, printed: Printed, wrong: Sequence[
     yield from ranked[:_MOST_VALUES]
 
 
-def _cannot_be(table: AccuracyTable, spot: Spot) -> bool:
+def _cannot_be(table: AccuracyTable, spot: FigureSpot) -> bool:
     """Whether no count of right answers gives a score."""
     row = table.rows[spot.row]
     score = row.scores[spot.model]
@@ -131,12 +131,12 @@ def _cannot_be(table: AccuracyTable, spot: Spot) -> bool:
     return found is not None and not found.seeds
 
 
-def _is_count(row: AccuracyRow, model: int, value: Printed) -> bool:
+def _is_count(row: CardScores, model: int, value: Printed) -> bool:
     found = counts(row, model, value)
     return found is not None and bool(found.possible)
 
 
-def _needed(table: AccuracyTable, spot: Spot, figure: Figure) -> Range | None:
+def _needed(table: AccuracyTable, spot: FigureSpot, figure: Figure) -> Range | None:
     """Between which values a score has to lie for one wrong figure to follow; None where that is not simple.
 
     Every expectation is a ratio or a mean, so that it is monotonous in each score: two probes tell in which direction
@@ -159,7 +159,7 @@ def _needed(table: AccuracyTable, spot: Spot, figure: Figure) -> Range | None:
     return _by_ratio(table, spot, figure, printed)
 
 
-def _by_ratio(table: AccuracyTable, spot: Spot, figure: Figure, printed: Printed) -> Range | None:
+def _by_ratio(table: AccuracyTable, spot: FigureSpot, figure: Figure, printed: Printed) -> Range | None:
     """For a ratio of two scores, or of two means in which the score is one of several."""
     usual = figure.expected[0]
     if usual.value <= 0 or not usual.uses:
@@ -190,7 +190,7 @@ def _swapped(table: AccuracyTable, wrong: Sequence[Figure], before: frozenset[_K
             one, other = row.scores[base], row.scores[model]
             if one is None or other is None or one.value == other.value:
                 continue
-            moved = _with(_with(table, Spot(at, base), other), Spot(at, model), one)
+            moved = _with(_with(table, FigureSpot(at, base), other), FigureSpot(at, model), one)
             after = _failing(moved)
             if after < before and len(after) == len(before) - len(wrong):
                 refs = (Ref(row.name, table.models[base], one.text), Ref(row.name, table.models[model], other.text))

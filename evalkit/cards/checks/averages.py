@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.base.printable import counted
 from evalkit.cards.checks.conventions import DIFFERENCES, INVERSE, LEFT, PLAIN, Convention
-from evalkit.cards.checks.figure import Expected, Figure, Ref, Spot
+from evalkit.cards.checks.figure import Expected, Figure, FigureSpot, Ref
 from evalkit.cards.checks.scopes import Scope, chosen, mean_of, scopes
 from evalkit.cards.checks.stated import NO_SCORE, UNCLEAR, recovery_unit
 from evalkit.cards.figures import Range
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from evalkit.cards.checks.conventions import Number
     from evalkit.cards.figures import Printed
-    from evalkit.cards.nouns import AccuracyRow, AccuracyTable, Stated
+    from evalkit.cards.nouns import AccuracyTable, CardScores, Stated
 
 INCOMPLETE = "a row of the average has no score"
 OF_NOTHING = "no row is there that it could be an average of"
@@ -57,7 +57,7 @@ def average_figures(table: AccuracyTable) -> Iterator[Figure]:
             yield from _recoveries(table, at, target)
 
 
-def members(table: AccuracyTable, at: int) -> list[AccuracyRow]:
+def members(table: AccuracyTable, at: int) -> list[CardScores]:
     """The rows that an average stands for; none where that is not clear."""
     scope, clear = chosen(table, at)
     if scope is None or not clear or (scope.left_out and not table.turned):
@@ -71,7 +71,7 @@ def _average(table: AccuracyTable, at: int, model: int, scope: Scope | None, *, 
     if printed is None:
         return None
     place = (row.name, table.models[model]) if not table.turned else (table.models[model], row.label)
-    spot = Spot(at, model)
+    spot = FigureSpot(at, model)
     if scope is None or not clear:
         return Figure(
             "average", table.place, *place, printed, (), OF_NOTHING if scope is None else UNKNOWN_ROWS, own=spot
@@ -218,7 +218,7 @@ def _of_printed(
     if base is None or cand is None:
         return []
     rests = tuple(Ref(table.rows[at].name, table.models[m], s.text) for m, s in ((one.base, base), (one.model, cand)))
-    uses = (Spot(at, one.base), Spot(at, one.model))
+    uses = (FigureSpot(at, one.base), FigureSpot(at, one.model))
     words = f"{cand.text} / {base.text}"
     return _by(formulas, (base.value, base.range), (cand.value, cand.range), words, (rests, uses))
 
@@ -278,7 +278,7 @@ def _of_no_average(table: AccuracyTable, at: int, one: Stated, formulas: Sequenc
     return found
 
 
-def _ratio(row: AccuracyRow, one: Stated, formula: Convention) -> Number | None:
+def _ratio(row: CardScores, one: Stated, formula: Convention) -> Number | None:
     base, cand = row.scores[one.base], row.scores[one.model]
     if base is None or cand is None:
         return None
@@ -286,7 +286,7 @@ def _ratio(row: AccuracyRow, one: Stated, formula: Convention) -> Number | None:
     return formula.compute((base.value, base.range), (cand.value, cand.range), whole)
 
 
-def _narrowed(row: AccuracyRow, one: Stated, formula: Convention) -> Number | None:
+def _narrowed(row: CardScores, one: Stated, formula: Convention) -> Number | None:
     """A row's recovery by its scores, narrowed by the one that is printed for it where that follows."""
     found, printed = _ratio(row, one, formula), _stated_of(row, one)
     if found is None or printed is None:
@@ -294,7 +294,7 @@ def _narrowed(row: AccuracyRow, one: Stated, formula: Convention) -> Number | No
     return found[0], found[1].within(printed.range.times(100 // recovery_unit([printed])))
 
 
-def _stated_of(row: AccuracyRow, one: Stated) -> Printed | None:
+def _stated_of(row: CardScores, one: Stated) -> Printed | None:
     return next((other.printed for other in row.stated if other.kind == "recovery" and other.model == one.model), None)
 
 
@@ -303,7 +303,7 @@ def _by(
     base: Number,
     cand: Number,
     words: str,
-    basis: tuple[tuple[Ref, ...], tuple[Spot, ...]],
+    basis: tuple[tuple[Ref, ...], tuple[FigureSpot, ...]],
 ) -> list[Expected]:
     found = []
     whole = 100 if max(base[0], cand[0]) > 1.5 else 1

@@ -15,7 +15,7 @@ from evalkit.cards.sizes import is_benchmark
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalkit.cards.nouns import Card, Claim
+    from evalkit.cards.nouns import Card, PrintedClaim
 
 UNMATCHED = "the tables do not say with certainty what it means"
 _FAR = Fraction(1000)
@@ -34,7 +34,7 @@ def _short(sentence: str) -> str:
     return sentence if len(sentence) <= 100 else sentence[:97] + "..."
 
 
-def _recovery(card: Card, claim: Claim) -> tuple[Expected, ...]:
+def _recovery(card: Card, claim: PrintedClaim) -> tuple[Expected, ...]:
     """The average recoveries: a claim has to be one of them, and it is clear which where there is only one."""
     averages = _printed_recoveries(card, {"average", "recovery"})
     everything = averages + _printed_recoveries(card, {"task"})
@@ -70,7 +70,7 @@ def _printed_recoveries(card: Card, kinds: set[str]) -> list[tuple[Ref, Printed]
     ]
 
 
-def _average(card: Card, claim: Claim) -> tuple[Expected, ...]:
+def _average(card: Card, claim: PrintedClaim) -> tuple[Expected, ...]:
     """The printed averages: a claim has to be one of them, and it is clear which where one model has one."""
     found = [
         (Ref(row.name, table.models[model], score.text), score, model in dict(table.pairs).values())
@@ -86,7 +86,7 @@ def _average(card: Card, claim: Claim) -> tuple[Expected, ...]:
     return tuple(_as_expected(*one) for one in (fits[:1] or (candidates if clear else [])))
 
 
-def _speedup(card: Card, claim: Claim) -> tuple[Expected, ...]:
+def _speedup(card: Card, claim: PrintedClaim) -> tuple[Expected, ...]:
     """The largest ratios of the tables: "up to" has to be reached, and may be the largest of any one of them."""
     ratios = [found for found in _ratios(card) if found[0] > 0]
     if not ratios:

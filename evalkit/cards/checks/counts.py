@@ -8,7 +8,7 @@ from functools import lru_cache
 from math import ceil, floor
 from typing import TYPE_CHECKING
 
-from evalkit.cards.checks.figure import Finding, doubt
+from evalkit.cards.checks.figure import AuditFinding, doubt
 from evalkit.cards.figures import Range
 from evalkit.cards.sizes import size_of
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from evalkit.cards.figures import Printed
-    from evalkit.cards.nouns import AccuracyRow, AccuracyTable
+    from evalkit.cards.nouns import AccuracyTable, CardScores
 
 _REPEATS = {"accuracy": (1,), "seeds": tuple(range(1, 17))}
 """Runs of all items of which a score may be the mean, by kind of metric."""
@@ -45,7 +45,7 @@ class Counts:
         return f"the nearest that do are {near}{cut}"
 
 
-def counts(row: AccuracyRow, model: int, printed: Printed) -> Counts | None:
+def counts(row: CardScores, model: int, printed: Printed) -> Counts | None:
     """What counts give a score; None where the metric is no count, or its number of samples is not known."""
     size = size_of(row.label, row.category)
     repeats = _REPEATS.get(size.kind) if size is not None else None
@@ -75,7 +75,7 @@ def _among(bounds: Range, n: int, whole: int) -> range:
     return range(max(ceil(low), 0), min(floor(high), n) + 1)
 
 
-def impossible(table: AccuracyTable) -> Iterator[Finding]:
+def impossible(table: AccuracyTable) -> Iterator[AuditFinding]:
     """Every score that no count can give, with the nearest ones that can; one finding where no score of a row can."""
     for row in table.rows:
         found = [

@@ -49,7 +49,7 @@ class Ref:
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class FigureSpot:
     """A score's place in a table: index of row and model."""
 
     row: int
@@ -66,7 +66,7 @@ class Expected:
     """From all unrounded inputs that round to them."""
     because: str
     rests: tuple[Ref, ...] = ()
-    uses: tuple[Spot, ...] = ()
+    uses: tuple[FigureSpot, ...] = ()
     """The scores that it is computed of."""
 
 
@@ -86,7 +86,7 @@ class Figure:
     remark: str = ""
     others: tuple[Expected, ...] = ()
     """What it would be by a mistake that has a name; ``because`` names it."""
-    own: Spot | None = None
+    own: FigureSpot | None = None
     """Its own place, where it is a score of the table."""
     neighbours: tuple[Ref, ...] = ()
     """Figures from which it may have been copied."""
@@ -100,7 +100,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class AuditFinding:
     """A figure that does not follow from the others, or that should be asked after.
 
     ``low`` to ``high`` is what the unrounded inputs allow; without them where nothing can be computed.
@@ -125,14 +125,14 @@ class Finding:
     """The card's name where several are audited together."""
 
 
-def judge(figure: Figure, cause: str = "") -> Finding | None:
+def judge(figure: Figure, cause: str = "") -> AuditFinding | None:
     """The finding, or None when some unrounded inputs give the figure (or when an input is missing)."""
     if not figure.expected or figure.follows:
         return None
     usual = figure.expected[0]
     reach = max(usual.value - usual.range.low, usual.range.high - usual.value) + figure.printed.half_unit
     near = any(one.range.overlaps(_within_a_unit(figure.printed)) for one in figure.expected)
-    return Finding(
+    return AuditFinding(
         kind=figure.kind,
         severity="last digit" if near else "wrong",
         table=figure.table,
@@ -159,6 +159,8 @@ def written(value: Fraction, like: Printed) -> str:
     return f"{float(value):.{like.decimals}f}{'%' if like.percent else ''}"
 
 
-def doubt(kind: Kind, place: tuple[str, str, str], printed: str, because: str, rests: Sequence[Ref] = ()) -> Finding:
+def doubt(
+    kind: Kind, place: tuple[str, str, str], printed: str, because: str, rests: Sequence[Ref] = ()
+) -> AuditFinding:
     """A finding that is no error of arithmetic; ``place`` is table, row and column."""
-    return Finding(kind, "doubtful", *place, printed, "", None, None, None, because, tuple(rests))
+    return AuditFinding(kind, "doubtful", *place, printed, "", None, None, None, because, tuple(rests))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from evalkit.cards.figures import Printed
-    from evalkit.cards.nouns import AccuracyRow, AccuracyTable
+    from evalkit.cards.nouns import AccuracyTable, CardScores
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def noise(table: AccuracyTable) -> Iterator[Noise]:
             )
 
 
-def _samples(row: AccuracyRow, model: int) -> tuple[int, str] | None:
+def _samples(row: CardScores, model: int) -> tuple[int, str] | None:
     """How many samples a row's scores come from, and who says so; None for a score that is no share of them."""
     if row.better == "lower":
         return None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from evalkit.cards.checks.figure import Expected, Figure, Finding, Ref
+from evalkit.cards.checks.figure import AuditFinding, Expected, Figure, Ref
 from evalkit.cards.figures import Range
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Pricing:
 
     figures: tuple[Figure, ...]
     prices: tuple[Price, ...]
-    clashes: tuple[Finding, ...]
+    clashes: tuple[AuditFinding, ...]
     """Tables that agree within themselves, but on different prices of the same hardware."""
 
 
@@ -62,7 +62,7 @@ def pricing(tables: Sequence[CostTable]) -> Pricing:
     """Every queries-per-dollar figure that stands beside a latency or a rate, and the price of each hardware."""
     figures: list[Figure] = []
     found: list[Price] = []
-    clashes: list[Finding] = []
+    clashes: list[AuditFinding] = []
     by_hardware: defaultdict[str, defaultdict[str, list[_Cell]]] = defaultdict(lambda: defaultdict(list))
     for table in tables:
         for cell in _priced(table):
@@ -80,7 +80,7 @@ def pricing(tables: Sequence[CostTable]) -> Pricing:
     return Pricing(tuple(figures), tuple(found), tuple(clashes))
 
 
-def _clashes(hardware: str, by_table: Mapping[str, Sequence[_Cell]]) -> list[Finding]:
+def _clashes(hardware: str, by_table: Mapping[str, Sequence[_Cell]]) -> list[AuditFinding]:
     """The tables whose price of the hardware cannot be the first table's."""
     sure: list[tuple[str, Range]] = []
     for place, cells in by_table.items():
@@ -88,7 +88,7 @@ def _clashes(hardware: str, by_table: Mapping[str, Sequence[_Cell]]) -> list[Fin
         if len(cells) > 1 and len(set(agreed)) == 1:
             sure.append((place, agreed[0]))
     return [
-        Finding(
+        AuditFinding(
             kind="price",
             severity="wrong",
             table=place,

@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from evalkit.base.printable import counted
-from evalkit.cards.checks.figure import Expected, Ref, Spot
+from evalkit.cards.checks.figure import Expected, FigureSpot, Ref
 from evalkit.cards.figures import Range, mean, mean_range
 from evalkit.cards.roles.averages import average_in, is_overall
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from evalkit.cards.figures import Printed
-    from evalkit.cards.nouns import AccuracyRow, AccuracyTable
+    from evalkit.cards.nouns import AccuracyTable, CardScores
 
 _OVERALL = re.compile(r"\b(?:overall|total|all|grand|macro)\b", re.IGNORECASE)
 _AVERAGE_WORDS = re.compile(r"\b(?:average|avg|mean|score|scores|accuracy)\b\.?|[^\w]", re.IGNORECASE)
@@ -55,7 +55,7 @@ class Scope:
         rests = tuple(
             Ref(table.rows[at].name, table.models[model], one.text) for at, one in zip(self.members, found, strict=True)
         )
-        uses = tuple(Spot(at, model) for at in self.members)
+        uses = tuple(FigureSpot(at, model) for at in self.members)
         words = f"{'weighted ' if self.weights else ''}mean of {counted(len(found), 'row')}"
         return Expected(value, Range(ends[0], ends[1]), words, rests, uses)
 
@@ -127,7 +127,7 @@ def _variants(table: AccuracyTable, found: Sequence[Scope]) -> Iterator[Scope]:
                 yield Scope(scope.members, tuple(whole))
 
 
-def _on_another_scale(row: AccuracyRow) -> bool:
+def _on_another_scale(row: CardScores) -> bool:
     """Whether a row has ratings: scores above 100, or between 1 and 10 throughout, as judges give them."""
     scores = [one.value for one in row.scores if one is not None]
     return any(value > 100 for value in scores) or all(1 < value <= 10 for value in scores)

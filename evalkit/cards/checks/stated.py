@@ -21,14 +21,14 @@ from evalkit.cards.checks.conventions import (
     best,
     tally,
 )
-from evalkit.cards.checks.figure import Expected, Figure, Ref, Spot
+from evalkit.cards.checks.figure import Expected, Figure, FigureSpot, Ref
 from evalkit.cards.figures import Printed, Range, mean, mean_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from evalkit.cards.checks.figure import Kind
-    from evalkit.cards.nouns import AccuracyRow, AccuracyTable, Stated
+    from evalkit.cards.nouns import AccuracyTable, CardScores, Stated
 
 _MOST_MODELS = 8
 """Columns of which every pair is tried where a recovery follows from none."""
@@ -45,7 +45,7 @@ class _Entry:
     """A stated figure with its row."""
 
     at: int
-    row: AccuracyRow
+    row: CardScores
     one: Stated
 
     @property
@@ -250,7 +250,7 @@ def _expected(table: AccuracyTable, entry: _Entry, formula: Convention, unit: in
         Ref(entry.row.name, table.models[entry.one.base], base.text),
         Ref(entry.row.name, table.models[entry.one.model], cand.text),
     )
-    uses = (Spot(entry.at, entry.one.base), Spot(entry.at, entry.one.model))
+    uses = (FigureSpot(entry.at, entry.one.base), FigureSpot(entry.at, entry.one.model))
     because = words.get(formula.name, f"{formula.name} of {base.text} and {cand.text}")
     return Expected(found[0] * factor, found[1].times(factor), because, rests, uses)
 
@@ -272,7 +272,7 @@ def _figure(
 
 def _placed(kind: Kind, table: AccuracyTable, entry: _Entry, column: str, printed: Printed) -> Figure:
     """A figure with its place, of which nothing is expected yet."""
-    own = Spot(entry.at, entry.one.model) if kind == "runs" else None
+    own = FigureSpot(entry.at, entry.one.model) if kind == "runs" else None
     row, place = (entry.row.name, column) if not table.turned else (table.models[entry.one.model], _turned(entry))
     return Figure(kind, table.place, row, place, printed, (), own=own)
 

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from evalkit.cards.audit import Audit
     from evalkit.cards.causes import Repair
-    from evalkit.cards.checks.figure import Finding, Severity
+    from evalkit.cards.checks.figure import AuditFinding, Severity
     from evalkit.cards.checks.noise import Noise
-    from evalkit.cards.output.report import Report
+    from evalkit.cards.output.report import AuditReport
     from evalkit.cards.siblings import Across
 
 _TITLES: dict[Severity, str] = {
@@ -25,7 +25,7 @@ _TITLES: dict[Severity, str] = {
 _MOST_REFS = 8
 
 
-def as_lines(report: Report) -> Iterator[str]:
+def as_lines(report: AuditReport) -> Iterator[str]:
     """The lines of a report; of several cards each has its name as a title."""
     several = len(report.audits) > 1
     for name, audit in report.audits:
@@ -53,7 +53,7 @@ def _card(audit: Audit) -> Iterator[str]:
     yield from _noise(audit.noise)
 
 
-def _findings(findings: Sequence[Finding]) -> Iterator[str]:
+def _findings(findings: Sequence[AuditFinding]) -> Iterator[str]:
     for severity, title in _TITLES.items():
         some = [one for one in findings if one.severity == severity]
         if some:
@@ -67,7 +67,7 @@ def _findings(findings: Sequence[Finding]) -> Iterator[str]:
                 yield f"    rests on {'; '.join(str(ref) for ref in one.rests[:_MOST_REFS])}{more}"
 
 
-def _finding(one: Finding) -> str:
+def _finding(one: AuditFinding) -> str:
     if one.severity == "doubtful":
         return f"{place(one)}: {one.printed + ': ' if one.printed else ''}{one.because}"
     allowed = f" ({tolerance(one)})" if one.tolerance is not None else ""

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from evalkit.cards.audit import Audit
-    from evalkit.cards.checks.figure import Finding
-    from evalkit.cards.output.report import Report
+    from evalkit.cards.checks.figure import AuditFinding
+    from evalkit.cards.output.report import AuditReport
     from evalkit.cards.siblings import Across
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#|~&!$])")
@@ -24,7 +24,7 @@ _MOST_ROWS = 50
 """Findings and intervals of one card that a comment lists; a comment is limited to 65,536 characters."""
 
 
-def as_markdown(report: Report) -> str:
+def as_markdown(report: AuditReport) -> str:
     """The report as one comment: counts first, then what does not follow, the rest folded."""
     lines = [f"**{report.summary}**", ""]
     for name, audit in report.audits:
@@ -65,11 +65,11 @@ def _card(audit: Audit) -> Iterator[str]:
         yield from _folded("What chance alone could do", [*head, *rows])
 
 
-def _cut(findings: Sequence[Finding]) -> Sequence[Finding]:
+def _cut(findings: Sequence[AuditFinding]) -> Sequence[AuditFinding]:
     return findings[:_MOST_ROWS]
 
 
-def _findings(findings: Sequence[Finding]) -> Iterator[str]:
+def _findings(findings: Sequence[AuditFinding]) -> Iterator[str]:
     if not findings:
         return
     yield "| Severity | Where | Printed | Follows | From | Likely |"

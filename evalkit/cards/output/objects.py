@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evalkit.cards.audit import Audit
-    from evalkit.cards.output.report import Report
+    from evalkit.cards.output.report import AuditReport
     from evalkit.cards.siblings import Across
 
 
-def as_object(report: Report) -> dict[str, Any]:
+def as_object(report: AuditReport) -> dict[str, Any]:
     """One object: that of the card where there is one, else the counts of all and a list of theirs.
 
     ``findings`` are figures that do not follow, ``doubts`` what is no error of arithmetic, ``unchecked`` every other

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalkit.cards.audit import Audit
-    from evalkit.cards.checks.figure import Finding
+    from evalkit.cards.checks.figure import AuditFinding
     from evalkit.cards.nouns import Unchecked
     from evalkit.cards.siblings import Across
 
@@ -20,7 +20,7 @@ _EXAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class AuditReport:
     """The audits of one or several cards, by name, and what the cards say together."""
 
     audits: tuple[tuple[str, Audit], ...]
@@ -54,7 +54,7 @@ def told(checked: int, wrong: int, unchecked: int) -> str:
     return f"{counted(checked, 'figure')} checked, {follow}, {not_so}, {unchecked:,} not checked"
 
 
-def tolerance(one: Finding) -> str:
+def tolerance(one: AuditFinding) -> str:
     """What rounding allows, with one decimal more than the figure has; empty where nothing was computed."""
     if one.low is None or one.high is None or one.tolerance is None:
         return ""
@@ -76,6 +76,6 @@ def by_reason(unchecked: Sequence[Unchecked]) -> list[tuple[str, int, str]]:
     return lines
 
 
-def place(one: Finding) -> str:
+def place(one: AuditFinding) -> str:
     """Where a figure stands."""
     return ", ".join(part for part in (one.table, one.row, one.column) if part)

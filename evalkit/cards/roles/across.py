@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from evalkit.cards.nouns import AccuracyRow, AccuracyTable, Stated
+from evalkit.cards.nouns import AccuracyTable, CardScores, Stated
 from evalkit.cards.roles import cells as beside_cells
 from evalkit.cards.roles import words
 from evalkit.cards.roles.averages import average_in
-from evalkit.cards.roles.cells import Leftovers, Spot, beside
+from evalkit.cards.roles.cells import CellSpot, Leftovers, beside
 from evalkit.cards.roles.columns import Pairing, pairing, roles
 from evalkit.cards.sizes import is_benchmark
 
@@ -47,11 +47,11 @@ class _Rows:
     sections: int = 0
     groups: dict[tuple[int, str], int] = field(default_factory=dict)
 
-    def read(self) -> list[AccuracyRow]:
+    def read(self) -> list[CardScores]:
         """The rows that hold figures."""
         return [row for line in self.sheet.lines if (row := self._row(line)) is not None]
 
-    def _row(self, line: Line) -> AccuracyRow | None:
+    def _row(self, line: Line) -> CardScores | None:
         if line.sections != self.sections:
             self.sections, self.category = line.sections, ""
         label, kind, sure = self._label(line)
@@ -70,7 +70,7 @@ class _Rows:
         kind = "other" if measured and kind == "task" else kind
         better = measured or words.better(label, f"{self.category} {line.section}", self.sheet.caption)
         sizes = self._sizes(line)
-        return AccuracyRow(label, section, group, kind, scores, tuple(stated), sizes, better, sure)
+        return CardScores(label, section, group, kind, scores, tuple(stated), sizes, better, sure)
 
     def _label(self, line: Line) -> tuple[str, RowKind, bool]:
         """What a row is called, what it is, and whether its name leaves no doubt; moves the category on."""
@@ -143,10 +143,10 @@ class _Rows:
             found = [Stated(kind, model, base, cell.figure, name, place)] if cell.figure else []
         else:
             model, base_or_none = self.pairs.scores.index(at), self.pairs.bases[self.pairs.scores.index(at)]
-            return list(beside(cell, Spot(model, base_or_none, row, name), self.leftovers))
-        return found + list(beside(cell, Spot(model, base, row, name), self.leftovers))
+            return list(beside(cell, CellSpot(model, base_or_none, row, name), self.leftovers))
+        return found + list(beside(cell, CellSpot(model, base, row, name), self.leftovers))
 
-    def _recoveries(self, line: Line, label: str, section: str) -> AccuracyRow:
+    def _recoveries(self, line: Line, label: str, section: str) -> CardScores:
         """A row of nothing but recoveries or differences of what stands above it."""
         stated: list[Stated] = []
         for model, at in enumerate(self.pairs.scores):
@@ -167,7 +167,7 @@ class _Rows:
             )
         group = self.groups.setdefault((self.sections, self.category), len(self.groups))
         nothing = (None,) * len(self.pairs.scores)
-        return AccuracyRow(label, section, group, "recovery", nothing, tuple(stated))
+        return CardScores(label, section, group, "recovery", nothing, tuple(stated))
 
     def _left(self, line: Line, name: str) -> None:
         """Count what no check can use."""

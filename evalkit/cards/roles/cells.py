@@ -32,7 +32,7 @@ class Leftovers:
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class CellSpot:
     """Whose cell it is: model, its baseline, and the names of row and column."""
 
     model: int
@@ -41,7 +41,7 @@ class Spot:
     column: str
 
 
-def beside(cell: Cell, spot: Spot, leftovers: Leftovers) -> tuple[Stated, ...]:
+def beside(cell: Cell, spot: CellSpot, leftovers: Leftovers) -> tuple[Stated, ...]:
     """The figures beside a score or a recovery, as something stated of the model."""
     if not cell.beside:
         return ()

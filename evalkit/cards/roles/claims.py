@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from evalkit.cards.figures import Printed
-from evalkit.cards.nouns import Claim
+from evalkit.cards.nouns import PrintedClaim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,7 +38,7 @@ _MOST = re.compile(r"\bup to\b", re.IGNORECASE)
 _PLAIN_BOUND = re.compile(r"(?:an?|of|average|the|on|its|accuracy|[\s])*", re.IGNORECASE)
 
 
-def claims(sentences: Sequence[tuple[int, str]]) -> Iterator[Claim]:
+def claims(sentences: Sequence[tuple[int, str]]) -> Iterator[PrintedClaim]:
     """Every claim of a text's sentences, given with their lines."""
     for line, sentence in sentences:
         found = next((match for pattern in _RECOVERIES if (match := pattern.search(sentence))), None)
@@ -48,15 +48,15 @@ def claims(sentences: Sequence[tuple[int, str]]) -> Iterator[Claim]:
                 continue
             if _LEAST.search(bound) or _PLAIN_BOUND.fullmatch(bound):
                 kind = "at least" if _LEAST.search(bound) else ""
-                yield Claim(
+                yield PrintedClaim(
                     line, sentence, "recovery", "at least" if kind else "", Printed.parse(found["figure"] + "%")
                 )
         average = _AVERAGE.search(sentence)
         if average is not None and not _VAGUE.search(_before(average)):
-            yield Claim(line, sentence, "average", "", Printed.parse(average["figure"]))
+            yield PrintedClaim(line, sentence, "average", "", Printed.parse(average["figure"]))
         speed = _SPEEDUP.search(sentence)
         if speed is not None and not _VAGUE.search(sentence):
-            yield Claim(line, sentence, "speedup", "up to", Printed.parse(speed["figure"]))
+            yield PrintedClaim(line, sentence, "speedup", "up to", Printed.parse(speed["figure"]))
 
 
 def _before(found: re.Match[str]) -> str:

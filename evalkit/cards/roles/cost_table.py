@@ -24,7 +24,7 @@ _HARDWARE = re.compile(r"\b(?:hardware|gpus?|device|machine)\b", re.IGNORECASE)
 _MODEL = re.compile(r"\bmodels?\b", re.IGNORECASE)
 
 
-class _Columns(NamedTuple):
+class _CostColumns(NamedTuple):
     hardware: int | None
     model: int | None
     ratio: int | None
@@ -68,7 +68,7 @@ def cost_table(sheet: Sheet, notices: list[str]) -> CostTable:
     return CostTable(sheet.place, _stream(head, columns), uses, tuple(rows))
 
 
-def _columns(head: Sequence[str]) -> _Columns:
+def _columns(head: Sequence[str]) -> _CostColumns:
     def first(pattern: re.Pattern[str]) -> int | None:
         return next((column for column, name in enumerate(head) if pattern.search(name)), None)
 
@@ -80,10 +80,10 @@ def _columns(head: Sequence[str]) -> _Columns:
             measured = None
         elif _LATENCY.search(name) or _RATE.search(name):
             measured = column
-    return _Columns(first(_HARDWARE), first(_MODEL), first(_RATIO), pairs)
+    return _CostColumns(first(_HARDWARE), first(_MODEL), first(_RATIO), pairs)
 
 
-def _stream(head: Sequence[str], columns: _Columns) -> Stream | None:
+def _stream(head: Sequence[str], columns: _CostColumns) -> Stream | None:
     names = [head[at] for at, _ in columns.pairs if at is not None]
     if names and all(_LATENCY.search(name) for name in names):
         return "single-stream"
@@ -102,7 +102,7 @@ def _seconds(cell: Cell, name: str) -> Printed | None:
     return Printed(found.text, found.value / 1000, found.decimals + 3)
 
 
-def _is_moved(cells: Sequence[Cell], columns: _Columns) -> bool:
+def _is_moved(cells: Sequence[Cell], columns: _CostColumns) -> bool:
     """Whether a row's empty cost reduction stands at its end.
 
     As they stand, its queries per dollar would all be below the latency or rate beside them; moved by one place
@@ -119,12 +119,12 @@ def _is_moved(cells: Sequence[Cell], columns: _Columns) -> bool:
     return _dearer(cells, columns) is True or whole
 
 
-def _put_right(cells: Sequence[Cell], columns: _Columns) -> tuple[Cell, ...]:
+def _put_right(cells: Sequence[Cell], columns: _CostColumns) -> tuple[Cell, ...]:
     at = columns.ratio or 0
     return (*cells[:at], Cell(""), *cells[at:-1])
 
 
-def _dearer(cells: Sequence[Cell], columns: _Columns) -> bool | None:
+def _dearer(cells: Sequence[Cell], columns: _CostColumns) -> bool | None:
     """Whether every "queries per dollar" is below what stands before it; None where they disagree."""
     pairs = [(cells[at].figure, cells[dollar].figure) for at, dollar in columns.pairs if at is not None]
     below = {dollar.value < found.value for found, dollar in pairs if found and dollar}

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from evalkit.cards.figures import Cell, is_missing
-from evalkit.cards.nouns import AccuracyRow, AccuracyTable, Stated
+from evalkit.cards.nouns import AccuracyTable, CardScores, Stated
 from evalkit.cards.roles import cells as beside_cells
 from evalkit.cards.roles import models, words
 from evalkit.cards.roles.averages import average_in, weight_in
-from evalkit.cards.roles.cells import Leftovers, Spot, beside
+from evalkit.cards.roles.cells import CellSpot, Leftovers, beside
 from evalkit.cards.roles.columns import STATED, roles
 from evalkit.cards.roles.sheet import Line, Sheet
 from evalkit.cards.sizes import is_benchmark
@@ -166,9 +166,9 @@ class _Columns:
     bases: Sequence[int | None]
     leftovers: Leftovers
 
-    def read(self) -> list[AccuracyRow]:
+    def read(self) -> list[CardScores]:
         """One row for each column of scores, and one for a recovery that belongs to no single column."""
-        rows: list[AccuracyRow] = []
+        rows: list[CardScores] = []
         groups: dict[str, int] = {}
         stated = [at for at, role in enumerate(self.kinds) if role in STATED]
         tasks = sum(role == "score" for role in self.kinds)
@@ -187,19 +187,19 @@ class _Columns:
                     rows[-1] = replace(rows[-1], stated=(*rows[-1].stated, *found))
                 else:
                     nothing = (None,) * len(self.names)
-                    rows.append(AccuracyRow(self.sheet.head[at], top, group, "recovery", nothing, found))
+                    rows.append(CardScores(self.sheet.head[at], top, group, "recovery", nothing, found))
         return rows
 
-    def _row(self, at: int, group: int) -> AccuracyRow:
+    def _row(self, at: int, group: int) -> CardScores:
         name = self.sheet.head[at] or f"column {at + 1}"
         sureness = average_in(name, self.sheet.tops[at])
         kind: RowKind = "task" if sureness == "no" else "average"
         cells = self.sheet.column(at)
         stated: list[Stated] = []
         for model, cell in enumerate(cells):
-            stated += beside(cell, Spot(model, self.bases[model], self.names[model], name), self.leftovers)
+            stated += beside(cell, CellSpot(model, self.bases[model], self.names[model], name), self.leftovers)
         better = words.better(name, self.sheet.tops[at], self.sheet.caption)
-        return AccuracyRow(
+        return CardScores(
             name,
             "",
             group,
@@ -225,7 +225,7 @@ class _Columns:
                 continue
             own = model if base is None else base
             found.append(Stated(kind, model, own, cell.figure, name, f"{kind} of {self.names[model]}"))
-            found += beside(cell, Spot(model, own, self.names[model], name), self.leftovers)
+            found += beside(cell, CellSpot(model, own, self.names[model], name), self.leftovers)
         return tuple(found)
 
     def _left(self, at: int) -> None:

@@ -11,7 +11,7 @@ from evalkit.cards.roles import words
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from evalkit.cards.text import Row, Table
+    from evalkit.cards.text import Table, TextRow
 
 _MOST_HEADINGS = 4
 
@@ -56,7 +56,7 @@ def sheets(table: Table, place: str) -> Iterator[Sheet]:
     rows = list(table.rows)
     while rows:
         heads, rows = _headed(rows, cells)
-        body: list[Row] = []
+        body: list[TextRow] = []
         while rows and not (body and _is_heading_again(rows[0], heads, cells)):
             body.append(rows.pop(0))
         if not body:
@@ -72,7 +72,7 @@ def sheets(table: Table, place: str) -> Iterator[Sheet]:
             yield Sheet(place, tuple(joined or [""] * width), tuple(tops), lines, table.caption, table.loose)
 
 
-def _headed(rows: list[Row], cells: Callable[[str], Cell]) -> tuple[list[tuple[str, ...]], list[Row]]:
+def _headed(rows: list[TextRow], cells: Callable[[str], Cell]) -> tuple[list[tuple[str, ...]], list[TextRow]]:
     """The heading rows, and what stands under them.
 
     A title over the headings is left out; one under them belongs to the rows.
@@ -88,12 +88,12 @@ def _headed(rows: list[Row], cells: Callable[[str], Cell]) -> tuple[list[tuple[s
     return heads, []
 
 
-def _has_gaps(row: Row, heads: list[tuple[str, ...]]) -> bool:
+def _has_gaps(row: TextRow, heads: list[tuple[str, ...]]) -> bool:
     """Whether a row without figures says that they are missing, so that it is no heading."""
     return bool(heads) and any(is_missing(cell) for cell in row.cells)
 
 
-def _is_heading_again(row: Row, heads: list[tuple[str, ...]], cells: Callable[[str], Cell]) -> bool:
+def _is_heading_again(row: TextRow, heads: list[tuple[str, ...]], cells: Callable[[str], Cell]) -> bool:
     if any(cells(cell).figure or cells(cell).unread for cell in row.cells):
         return False
     filled = {cell for cell in row.cells if cell and not is_missing(cell)}
@@ -104,7 +104,7 @@ def _is_heading_again(row: Row, heads: list[tuple[str, ...]], cells: Callable[[s
     return row.head or speaks or 2 * len(filled & above) >= len(filled)
 
 
-def _shift(head: Sequence[str], body: Sequence[Row], cells: Callable[[str], Cell]) -> bool:
+def _shift(head: Sequence[str], body: Sequence[TextRow], cells: Callable[[str], Cell]) -> bool:
     """Whether the headings begin one column too far left: the last column has figures and no heading.
 
     The rows then have a category that the heading row has no cell for.
@@ -125,7 +125,7 @@ def is_title(cells: Sequence[str]) -> bool:
     return bool(cells[0]) and len(filled) == 1 and not any(is_missing(cell) for cell in filled)
 
 
-def _lines(body: Sequence[Row], cells: Callable[[str], Cell]) -> Iterator[Line]:
+def _lines(body: Sequence[TextRow], cells: Callable[[str], Cell]) -> Iterator[Line]:
     section, sections = "", 0
     for row in body:
         read = tuple(cells(cell) for cell in row.cells)

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from evalkit.cards.checks.figure import Finding, Ref, doubt
+from evalkit.cards.checks.figure import AuditFinding, Ref, doubt
 from evalkit.cards.checks.scopes import settled
 from evalkit.cards.roles.models import whole
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from evalkit.cards.figures import Printed
-    from evalkit.cards.nouns import AccuracyRow, AccuracyTable, Card
+    from evalkit.cards.nouns import AccuracyTable, Card, CardScores
 
 _SAME_AT_LEAST = 3
 """Scores of two models that have to be equal to the last digit before it is pointed out."""
@@ -45,9 +45,9 @@ class Across:
 
     checked: int
     """Figures of a baseline that more than one card has."""
-    findings: tuple[Finding, ...]
+    findings: tuple[AuditFinding, ...]
     """Figures of one baseline that differ."""
-    doubts: tuple[Finding, ...]
+    doubts: tuple[AuditFinding, ...]
     """Scores of two models that are the same to the last digit."""
     tables: tuple[tuple[str, tuple[str, ...], tuple[AcrossRow, ...]], ...]
     """Baseline, candidates with the name of their card, rows; of each baseline that more than one card has."""
@@ -113,7 +113,7 @@ def _model(column: str, card: Card) -> str:
     return _WORDS.sub("-", name.rpartition("/")[2].lower()).strip("-")
 
 
-def _key(row: AccuracyRow) -> str:
+def _key(row: CardScores) -> str:
     """A row's name with its category and settings: other shots or another harness are another row."""
     return _WORDS.sub(" ", row.name.lower()).strip()
 
@@ -122,7 +122,7 @@ def _cards(said: Sequence[_Said]) -> int:
     return len({one.card for one in said})
 
 
-def _apart(said: Sequence[_Said]) -> Finding | None:
+def _apart(said: Sequence[_Said]) -> AuditFinding | None:
     """A row for which cards print different figures of one baseline; what one card prints twice is left alone."""
     by_card: dict[str, list[_Said]] = {}
     for one in said:
@@ -152,7 +152,7 @@ def _same_unit(one: _Said, other: _Said) -> bool:
     return (one.printed.value > 1) == (other.printed.value > 1)
 
 
-def _identical(candidates: Mapping[tuple[str, str], Mapping[str, list[_Said]]]) -> Iterator[Finding]:
+def _identical(candidates: Mapping[tuple[str, str], Mapping[str, list[_Said]]]) -> Iterator[AuditFinding]:
     """Two candidates of one baseline, or of none that is named, whose scores are the same to the last digit."""
     entries = list(candidates.items())
     for at, ((model, name), rows) in enumerate(entries):

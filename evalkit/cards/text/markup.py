@@ -7,14 +7,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
-from evalkit.cards.text.table import MOST_COLUMNS, MOST_ROWS, MOST_TABLES, TAG, Row, Table, plain
+from evalkit.cards.text.table import MOST_COLUMNS, MOST_ROWS, MOST_TABLES, TAG, Table, TextRow, plain
 
 _SPAN = re.compile(r"\b(colspan|rowspan)\s{0,3}=\s{0,3}[\"']?\s{0,3}(\d{1,4})", re.IGNORECASE)
 _STRUCTURE = frozenset({"thead", "tbody", "tfoot", "tr", "td", "th"})
 
 
 @dataclass(slots=True)
-class _Cell:
+class _MarkupCell:
     """One cell while it is read."""
 
     across: int
@@ -63,11 +63,11 @@ def _end_of_open(text: str, begun: int) -> int:
     return len(text) if end < 0 else end
 
 
-def _cells(element: str) -> list[list[_Cell]]:
+def _cells(element: str) -> list[list[_MarkupCell]]:
     """Rows of cells with their spans; closing tags may be left out, as HTML allows, and the tag of a row as well."""
-    rows: list[list[_Cell]] = []
+    rows: list[list[_MarkupCell]] = []
     heading, in_row, depth, last = False, False, 0, 0
-    cell: _Cell | None = None
+    cell: _MarkupCell | None = None
     for tag in TAG.finditer(element):
         name, closing = tag[2].lower(), bool(tag[1])
         if cell is not None:
@@ -89,7 +89,7 @@ def _cells(element: str) -> list[list[_Cell]]:
             if in_row:
                 rows.append([])
         if begins and in_row:
-            cell = _Cell(*_spans(tag[3]), heading or name == "th", left_open and bool(rows[-1]))
+            cell = _MarkupCell(*_spans(tag[3]), heading or name == "th", left_open and bool(rows[-1]))
             rows[-1].append(cell)
     return rows
 
@@ -100,7 +100,7 @@ def _spans(attributes: str) -> tuple[int, int]:
     return min(max(told.get("colspan", 1), 1), MOST_COLUMNS), min(max(told.get("rowspan", 1), 1), MOST_ROWS)
 
 
-def _mended(rows: list[list[_Cell]]) -> list[list[_Cell]]:
+def _mended(rows: list[list[_MarkupCell]]) -> list[list[_MarkupCell]]:
     """Rows without the empty cells that a ``<td>`` written for ``</td>`` makes.
 
     They are told by the width: only in a row that is wider than most, and only after a cell that was never closed.
@@ -119,7 +119,7 @@ def _mended(rows: list[list[_Cell]]) -> list[list[_Cell]]:
     return mended
 
 
-def _reaches(rows: list[list[_Cell]]) -> list[int]:
+def _reaches(rows: list[list[_MarkupCell]]) -> list[int]:
     """How many columns each row fills, with what hangs into it from above."""
     found: list[int] = []
     hanging: list[tuple[int, int]] = []  # rows still to fill, columns
@@ -130,7 +130,7 @@ def _reaches(rows: list[list[_Cell]]) -> list[int]:
     return found
 
 
-def _grid(rows: list[list[_Cell]]) -> tuple[Row, ...]:
+def _grid(rows: list[list[_MarkupCell]]) -> tuple[TextRow, ...]:
     """A rectangle in which every spanned place repeats its cell."""
     hanging: dict[int, tuple[int, str]] = {}  # column -> rows still to fill, text
     filled: list[tuple[list[str], bool]] = []
@@ -151,4 +151,4 @@ def _grid(rows: list[list[_Cell]]) -> tuple[Row, ...]:
             cells = [texts.get(place, "") for place in range(max(texts, default=-1) + 1)]
             filled.append((cells, all(cell.head for cell in row)))
     columns = list(zip_longest(*(cells for cells, _ in filled), fillvalue=""))
-    return tuple(Row(cells, head) for cells, (_, head) in zip(zip(*columns, strict=True), filled, strict=True))
+    return tuple(TextRow(cells, head) for cells, (_, head) in zip(zip(*columns, strict=True), filled, strict=True))

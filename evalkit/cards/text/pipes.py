@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from evalkit.cards import figures
-from evalkit.cards.text.table import MOST_COLUMNS, MOST_MARKUP, MOST_ROWS, MOST_TABLES, Row, Table, plain
+from evalkit.cards.text.table import MOST_COLUMNS, MOST_MARKUP, MOST_ROWS, MOST_TABLES, Table, TextRow, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,8 +41,8 @@ def pipe_tables(text: str) -> list[Table]:
 
 def _table(start: int, end: int, header: Sequence[str], body: Sequence[Sequence[str]]) -> Table:
     width = max(len(header), max(map(len, body), default=0))
-    rows = [Row(tuple(_fit(header, width)[:MOST_COLUMNS]), head=True)]
-    rows += [Row(tuple(_fit(cells, width)[:MOST_COLUMNS])) for cells in body]
+    rows = [TextRow(tuple(_fit(header, width)[:MOST_COLUMNS]), head=True)]
+    rows += [TextRow(tuple(_fit(cells, width)[:MOST_COLUMNS])) for cells in body]
     return Table(start + 1, tuple(rows), loose=True, end=end)
 
 

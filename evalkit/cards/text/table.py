@@ -37,7 +37,7 @@ _EMPHASIS = re.compile(r"\*\*|__|~~|`")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TextRow:
     """The cells of one row as plain text, spans filled in."""
 
     cells: tuple[str, ...]
@@ -51,7 +51,7 @@ class Table:
 
     line: int
     """Where it begins in the text, counted from 1."""
-    rows: tuple[Row, ...]
+    rows: tuple[TextRow, ...]
     loose: bool = False
     """Read from pipes, where an empty cell may have been lost or moved to the end of its row."""
     caption: str = ""

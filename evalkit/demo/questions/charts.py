@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalkit.demo.questions.draw import COLORS, INK, canvas, write
-from evalkit.demo.questions.scenes import Question, Scene
+from evalkit.demo.questions.scenes import Puzzle, Scene
 
 if TYPE_CHECKING:
     import random
@@ -57,6 +57,6 @@ def _questions(rng: random.Random, values: dict[str, int]) -> list[tuple[str, st
     ]
 
 
-def _question(rng: random.Random, content: str, text: str, reason: str, answer: str) -> Question:
+def _question(rng: random.Random, content: str, text: str, reason: str, answer: str) -> Puzzle:
     row = {"question": text, "answer": answer, "type": rng.choice(("human_test", "augmented_test"))}
-    return Question(f"chartqa|{content}|{text}", (0, f"{text}\n{PROMPT}"), f"{reason}\nFinal Answer: {answer}", row)
+    return Puzzle(f"chartqa|{content}|{text}", (0, f"{text}\n{PROMPT}"), f"{reason}\nFinal Answer: {answer}", row)

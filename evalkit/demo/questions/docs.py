@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from evalkit.demo.questions.draw import INK, SIDE, canvas, typeface, write
-from evalkit.demo.questions.scenes import Question, Scene
+from evalkit.demo.questions.scenes import Puzzle, Scene
 
 if TYPE_CHECKING:
     import random
@@ -67,6 +67,6 @@ def scene(rng: random.Random, level: int) -> Scene:
     return Scene((image,), tuple(_question(content, text, answer) for text, answer in asked))
 
 
-def _question(content: str, text: str, answer: str) -> Question:
+def _question(content: str, text: str, answer: str) -> Puzzle:
     row = {"question": text, "answers": sorted({answer, answer.lstrip("$")})}
-    return Question(f"docvqa|{content}|{text}", (0, f"{text}\n{PROMPT}"), answer, row)
+    return Puzzle(f"docvqa|{content}|{text}", (0, f"{text}\n{PROMPT}"), answer, row)

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from evalkit.demo.questions.draw import COLORS, INK, SHAPES, SIDE, canvas, corners, shape, turned, write
-from evalkit.demo.questions.scenes import LETTERS, Question, Scene, lettered
+from evalkit.demo.questions.scenes import LETTERS, Puzzle, Scene, lettered
 
 if TYPE_CHECKING:
     import random
@@ -58,7 +58,7 @@ def parts(row: Mapping[str, Json]) -> tuple[Part, ...]:
     return tuple(pieces)
 
 
-def _ask(content: str, subject: str, question: str, reason: str, choices: list[str] | None, answer: str) -> Question:
+def _ask(content: str, subject: str, question: str, reason: str, choices: list[str] | None, answer: str) -> Puzzle:
     row = {
         "question": question,
         "options": repr(choices or []),
@@ -67,7 +67,7 @@ def _ask(content: str, subject: str, question: str, reason: str, choices: list[s
         "subfield": subject,
     }
     key = f"mmmu|{content}|{question}|{sorted(choices or [])}"
-    return Question(key, parts(row), f"{reason}\nFinal Answer: {answer}", row)
+    return Puzzle(key, parts(row), f"{reason}\nFinal Answer: {answer}", row)
 
 
 def _dots(rng: random.Random, spots: list[int]) -> Image.Image:
@@ -96,7 +96,7 @@ def _dish(rng: random.Random, level: int) -> Scene:
 
 def _number(
     rng: random.Random, content: str, asked: tuple[str, str], reason: str, number: int, step: int = 1
-) -> Question:
+) -> Puzzle:
     if rng.random() < 0.15:
         return _ask(content, *asked, reason, None, str(number))
     near = [str(other) for other in range(max(0, number - 4 * step), number + 5 * step, step) if other != number]

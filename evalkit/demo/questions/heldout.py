@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalkit.demo.questions import mmlu, programs
-from evalkit.demo.questions.rows import LETTER, VISION, WIDTH, Row, answered, program_prompt
+from evalkit.demo.questions.rows import LETTER, VISION, WIDTH, TrainingRow, answered, program_prompt
 from evalkit.demo.questions.scenes import LETTERS, split_of, stream
 from evalkit.demo.questions.tokens import BOS, EOS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalkit.demo.questions.scenes import Question, Scene
+    from evalkit.demo.questions.scenes import Puzzle, Scene
     from evalkit.demo.questions.tokens import Coder
 
 SEED = "heldout-1"
@@ -38,19 +38,19 @@ LEVELS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HeldOut:
     """A held-out question of a vision task with the scene it belongs to."""
 
     scene: Scene
-    question: Question
+    question: Puzzle
     page: int
     """Number of the scene; several questions may share it."""
 
 
-def vision(task: str) -> list[Asked]:
+def vision(task: str) -> list[HeldOut]:
     """The held-out questions of a vision task, always the same."""
     rng = stream(SEED, task)
-    found: list[Asked] = []
+    found: list[HeldOut] = []
     keys: set[str] = set()
     page = 0
     while len(found) < COUNTS[task]:
@@ -58,7 +58,7 @@ def vision(task: str) -> list[Asked]:
         kept = [asked for asked in scene.questions if split_of(asked.key) == "heldout" and asked.key not in keys]
         kept = kept[: min(3, COUNTS[task] - len(found))]
         keys.update(asked.key for asked in kept)
-        found += [Asked(scene, asked, page) for asked in kept]
+        found += [HeldOut(scene, asked, page) for asked in kept]
         page += bool(kept)
     return found
 
@@ -88,30 +88,30 @@ def problems(count: int = PROBLEMS) -> list[programs.Program]:
     return list(found.values())
 
 
-def exam_rows(coder: Coder) -> Iterator[Row]:
+def exam_rows(coder: Coder) -> Iterator[TrainingRow]:
     """One row a held-out MMLU question: heading, shots, question; the letter alone counts."""
     for name, (shots, asked) in quizzes().items():
         above = mmlu.heading(name) + "".join(f"{shot.text(answered=True)}\n\n" for shot in shots)
         for quiz in asked:
-            row = Row([BOS], [0], [])
+            row = TrainingRow([BOS], [0], [])
             letter = coder.ids(f" {LETTERS[quiz.answer]}")
             if not row.add(coder.ids(above + quiz.text(answered=False)), letter, [LETTER]):
                 raise ValueError(f"{name}: a question with {SHOTS} shots is longer than {WIDTH} tokens")
             yield row
 
 
-def vision_rows(coder: Coder, task: str, pictures: int) -> Iterator[Row]:
+def vision_rows(coder: Coder, task: str, pictures: int) -> Iterator[TrainingRow]:
     """One row a held-out question with that many pictures."""
     for asked in vision(task):
         if len(asked.scene.images) == pictures:
-            row = Row([BOS], [0], list(asked.scene.images))
+            row = TrainingRow([BOS], [0], list(asked.scene.images))
             row.add(*answered(coder, asked.question))
             yield row
 
 
-def program_row(coder: Coder, made: programs.Program) -> Row:
+def program_row(coder: Coder, made: programs.Program) -> TrainingRow:
     """A problem with its code block open, as a row whose solution counts."""
-    row = Row([BOS], [0], [])
+    row = TrainingRow([BOS], [0], [])
     prompt = program_prompt(coder, made.prompt, (programs.INSTRUCTION, programs.RESPONSE))
     answer = [*coder.ids(made.prompt + made.body + "```\n"), EOS]
     row.add(prompt, answer, [1] * len(answer))

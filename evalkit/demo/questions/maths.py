@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalkit.demo.questions.draw import COLORS, INK, SIDE, canvas, die, write
-from evalkit.demo.questions.scenes import Question, Scene, lettered
+from evalkit.demo.questions.scenes import Puzzle, Scene, lettered
 
 if TYPE_CHECKING:
     import random
@@ -94,11 +94,11 @@ def _scene(rng: random.Random, image: object, content: str, asked: list[tuple[st
     return Scene((image,), tuple(_question(rng, content, *triple) for triple in asked))  # type: ignore[arg-type]
 
 
-def _question(rng: random.Random, content: str, text: str, reason: str, number: int) -> Question:
+def _question(rng: random.Random, content: str, text: str, reason: str, number: int) -> Puzzle:
     if rng.random() < 0.5:
         query = f"Hint: Give the number.\nQuestion: {text}"
         row = {"query": query, "choices": None, "answer": str(number), "question_type": "free_form"}
-        return Question(
+        return Puzzle(
             f"mathvista|{content}|{text}", (0, f"{query}\n{PROMPT}"), f"{reason}\nFinal Answer: {number}", row
         )
     near = [str(other) for other in range(max(0, number - 4), number + 5) if other != number]
@@ -107,4 +107,4 @@ def _question(rng: random.Random, content: str, text: str, reason: str, number: 
     query = f"Hint: Give the letter.\nQuestion: {text}\nChoices:\n{listed}"
     row = {"query": query, "choices": choices, "answer": str(number), "question_type": "multi_choice"}
     key = f"mathvista|{content}|{text}|{sorted(choices)}"
-    return Question(key, (0, f"{query}\n{PROMPT}"), f"{reason}\nFinal Answer: {letter}", row)
+    return Puzzle(key, (0, f"{query}\n{PROMPT}"), f"{reason}\nFinal Answer: {letter}", row)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class QuizSubject:
     """A subject's facts: what may be asked about, and the one right answer to each."""
 
     category: str
@@ -46,7 +46,7 @@ class Quiz:
 
 
 @cache
-def subjects() -> tuple[Subject, ...]:
+def subjects() -> tuple[QuizSubject, ...]:
     """The 57 subjects, read from the table beside this module."""
     table = files("evalkit.demo.questions").joinpath("subjects.txt").read_text(encoding="utf-8")
     found = []
@@ -55,7 +55,7 @@ def subjects() -> tuple[Subject, ...]:
             continue
         category, name, one, two, facts = line.split("|")
         pairs = (fact.split("=") for fact in facts.split(","))
-        found.append(Subject(category, name, (one, two), tuple((key, value) for key, value in pairs)))
+        found.append(QuizSubject(category, name, (one, two), tuple((key, value) for key, value in pairs)))
     return tuple(found)
 
 
@@ -69,7 +69,7 @@ TAIL = 0.25
 Held-out questions ask about all facts alike, so the last ones are hardly known."""
 
 
-def quiz(rng: random.Random, subject: Subject, split: Split) -> Quiz:
+def quiz(rng: random.Random, subject: QuizSubject, split: Split) -> Quiz:
     """A random question of one subject on one side of the train/held-out line."""
     shown = [TAIL**rank if split == "train" else 1.0 for rank in range(len(subject.facts))]
     while True:
@@ -82,7 +82,7 @@ def quiz(rng: random.Random, subject: Subject, split: Split) -> Quiz:
             return found
 
 
-def easy_quiz(rng: random.Random, subject: Subject) -> Quiz:
+def easy_quiz(rng: random.Random, subject: QuizSubject) -> Quiz:
     """A question that names its own answer: what a model can learn before it knows any fact."""
     values = [value for _, value in subject.facts]
     choices, letter = lettered(rng, values[0], values[1:])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-    from evalkit.demo.questions.scenes import Question, Scene
+    from evalkit.demo.questions.scenes import Puzzle, Scene
     from evalkit.demo.questions.tokens import Coder
 
 WIDTH = 256
@@ -36,7 +36,7 @@ PLAIN, SHORT, LETTER = 2, 5, 8
 
 
 @dataclass(slots=True)
-class Row:
+class TrainingRow:
     """One row under construction."""
 
     ids: list[int]
@@ -53,7 +53,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class PackedRows:
     """Many rows of one kind: ``ids`` int16 and ``weights`` uint8 [n, WIDTH], ``images`` uint8 [n, k, SIDE, SIDE, 3]."""
 
     ids: np.ndarray
@@ -61,7 +61,7 @@ class Rows:
     images: np.ndarray
 
 
-def rows(coder: Coder, kind: Kind, count: int, seed: str, progress: float) -> Rows:
+def rows(coder: Coder, kind: Kind, count: int, seed: str, progress: float) -> PackedRows:
     """Draw rows from the training side.
 
     Args:
@@ -76,7 +76,7 @@ def rows(coder: Coder, kind: Kind, count: int, seed: str, progress: float) -> Ro
     return pack([make(coder, rng, progress) for _ in range(count)], PICTURES[kind])
 
 
-def pack(made: list[Row], pictures: int) -> Rows:
+def pack(made: list[TrainingRow], pictures: int) -> PackedRows:
     """Pad rows to arrays."""
     ids = np.zeros((len(made), WIDTH), np.int16)
     weights = np.zeros((len(made), WIDTH), np.uint8)
@@ -86,7 +86,7 @@ def pack(made: list[Row], pictures: int) -> Rows:
         weights[place, : len(row.weights)] = row.weights
         for slot, image in enumerate(row.images):
             images[place, slot] = np.asarray(image)
-    return Rows(ids, weights, images)
+    return PackedRows(ids, weights, images)
 
 
 def scenes_of(rng: random.Random, task: str, pictures: int) -> Scene:
@@ -97,7 +97,7 @@ def scenes_of(rng: random.Random, task: str, pictures: int) -> Scene:
             return scene
 
 
-def answered(coder: Coder, question: Question) -> tuple[list[int], list[int], list[int]]:
+def answered(coder: Coder, question: Puzzle) -> tuple[list[int], list[int], list[int]]:
     """Prompt ids, answer ids with the end, and the weights of the answer."""
     prompt, answer = coder.user(question.parts), coder.ids(question.answer)
     head, mark, last = question.answer.rpartition("Final Answer:")
@@ -110,11 +110,11 @@ def answered(coder: Coder, question: Question) -> tuple[list[int], list[int], li
     return prompt, [*answer, EOS], [*weights, 1]
 
 
-def _one(coder: Coder, rng: random.Random, progress: float) -> Row:
+def _one(coder: Coder, rng: random.Random, progress: float) -> TrainingRow:
     del progress
     (task,) = rng.choices(list(SHARES), list(SHARES.values()))
     scene = scenes_of(rng, task, 1)
-    row = Row([BOS], [0], [_photographed(image) if rng.random() < 0.3 else image for image in scene.images])
+    row = TrainingRow([BOS], [0], [_photographed(image) if rng.random() < 0.3 else image for image in scene.images])
     _turns(coder, row, scene)
     return row
 
@@ -126,7 +126,7 @@ def _photographed(image: Image.Image) -> Image.Image:
     return open_image(held)
 
 
-def _turns(coder: Coder, row: Row, scene: Scene) -> None:
+def _turns(coder: Coder, row: TrainingRow, scene: Scene) -> None:
     """Every question on the training side, as far as they fit; the first turn alone shows the pictures."""
     first = True
     for question in scene.questions:
@@ -140,14 +140,14 @@ def _turns(coder: Coder, row: Row, scene: Scene) -> None:
         first = False
 
 
-def _two(coder: Coder, rng: random.Random, progress: float) -> Row:
+def _two(coder: Coder, rng: random.Random, progress: float) -> TrainingRow:
     del progress
     if rng.random() < 0.5:
         scene = scenes_of(rng, "mmmu", 2)
-        row = Row([BOS], [0], list(scene.images))
+        row = TrainingRow([BOS], [0], list(scene.images))
         _turns(coder, row, scene)
         return row
-    row = Row([BOS], [0], [])
+    row = TrainingRow([BOS], [0], [])
     while len(row.images) < 2:
         scene = scenes_of(rng, rng.choice(("mmmu", "mmmu", "mathvista")), 1)
         question = next(asked for asked in scene.questions if split_of(asked.key) == "train")
@@ -157,7 +157,7 @@ def _two(coder: Coder, rng: random.Random, progress: float) -> Row:
     return row
 
 
-def _text(coder: Coder, rng: random.Random, progress: float) -> Row:
+def _text(coder: Coder, rng: random.Random, progress: float) -> TrainingRow:
     drilled = max(0.15, 0.6 - 1.2 * progress)
     if rng.random() < drilled:
         return _plain(coder, drills.drill(rng))
@@ -166,8 +166,8 @@ def _text(coder: Coder, rng: random.Random, progress: float) -> Row:
     return _plain(coder, drills.exam(rng, max(0.05, 0.7 - 1.5 * progress)))
 
 
-def _plain(coder: Coder, drill: drills.Drill) -> Row:
-    row = Row([BOS], [0], [])
+def _plain(coder: Coder, drill: drills.Drill) -> TrainingRow:
+    row = TrainingRow([BOS], [0], [])
     for text, learned in drill:
         ids = coder.ids(text)
         weight = LETTER if text.strip() in "ABCD" else SHORT
@@ -176,12 +176,12 @@ def _plain(coder: Coder, drill: drills.Drill) -> Row:
     return row
 
 
-def _program(coder: Coder, rng: random.Random) -> Row:
+def _program(coder: Coder, rng: random.Random) -> TrainingRow:
     while True:
         made = programs.program(rng, rng.randint(0, 3))
         if split_of(made.key) == "train":
             break
-    row = Row([BOS] * rng.choice((1, 1, 1, 2)), [], [])
+    row = TrainingRow([BOS] * rng.choice((1, 1, 1, 2)), [], [])
     row.weights = [0] * len(row.ids)
     usual = rng.random() < 0.5
     words = (programs.INSTRUCTION, programs.RESPONSE) if usual else (_any_words(rng), _any_words(rng))

@@ -23,7 +23,7 @@ HELDOUT_SHARE = 1 / 5
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Puzzle:
     """One question about a scene, with the answer to learn and the row that the benchmark's data set would hold."""
 
     key: str
@@ -41,7 +41,7 @@ class Scene:
     """Pictures and the questions one can ask about them."""
 
     images: tuple[Image.Image, ...]
-    questions: tuple[Question, ...]
+    questions: tuple[Puzzle, ...]
 
 
 def stream(*parts: object) -> random.Random:

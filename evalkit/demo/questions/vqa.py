@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalkit.demo.questions.draw import COLORS, SHAPES, SIDE, canvas, shape
-from evalkit.demo.questions.scenes import Question, Scene
+from evalkit.demo.questions.scenes import Puzzle, Scene
 
 if TYPE_CHECKING:
     import random
@@ -83,9 +83,9 @@ def _beside(rng: random.Random, things: dict[int, tuple[str, str]]) -> list[tupl
     return [(f"What is right of the {things[one][1]} {things[one][0]}?", things[two][0])]
 
 
-def _question(rng: random.Random, content: str, text: str, answer: str) -> Question:
+def _question(rng: random.Random, content: str, text: str, answer: str) -> Puzzle:
     row = {"question": text, "answers": human_answers(rng, answer), "multiple_choice_answer": answer}
-    return Question(f"vqav2|{content}|{text}", (0, f"{text}\n{PROMPT}"), answer, row)
+    return Puzzle(f"vqav2|{content}|{text}", (0, f"{text}\n{PROMPT}"), answer, row)
 
 
 def human_answers(rng: random.Random, answer: str) -> list[dict[str, object]]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from evalkit.base.identity import digest
-from evalkit.harnesses.evalplus.facts import JudgingFacts, Limits
+from evalkit.harnesses.evalplus.facts import JudgingFacts, JudgingLimits
 from evalkit.harnesses.evalplus.judge_process import JudgeDiedError, JudgeProcess
 from evalkit.harnesses.evalplus.rules import Rules
 from evalkit.harnesses.evalplus.runs import WALL_FACTOR, Runner
@@ -116,7 +116,7 @@ class ProgramChecker:
         return JudgingFacts(
             sandbox=self._place.name,
             find_zero=self._settings.find_zero,
-            limits=Limits(
+            limits=JudgingLimits(
                 min_time_limit_s=self._settings.min_time_limit_s,
                 gt_time_factor=self._settings.gt_time_factor,
                 memory_mib=self._settings.memory_mib,

@@ -68,7 +68,7 @@ class AskingFacts(StoredFacts):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class JudgingLimits:
     """What a program may take."""
 
     min_time_limit_s: float
@@ -84,7 +84,7 @@ class JudgingFacts(StoredFacts):
     """Its name."""
     find_zero: str | None = fact()
     """``published`` or ``mended``: how HumanEval/32 is judged."""
-    limits: Limits | None = fact()  # noqa: RUF009 - it makes a field
+    limits: JudgingLimits | None = fact()  # noqa: RUF009 - it makes a field
     answers: int | None = fact(counted=True)
     """Different ones that were judged."""
     programs: int | None = fact(counted=True)
