@@ -83,6 +83,8 @@ def workflows(session: nox.Session) -> None:
     session.run("zizmor", "--offline", "--quiet", ".github")
     forms = sorted(str(path) for path in Path(".github/ISSUE_TEMPLATE").glob("*.yml") if path.stem != "config")
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-issue-forms", *forms)
+    actions = sorted(str(path) for path in Path(".github/actions").glob("*/action.yml"))
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-actions", *actions)
     session.run("check-jsonschema", "--builtin-schema", "vendor.dependabot", ".github/dependabot.yml")
 
 

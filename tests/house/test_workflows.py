@@ -13,6 +13,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".github/workflows"
 FILES = sorted(FOLDER.glob("*.yml"))
+ACTIONS = sorted((ROOT / ".github/actions").glob("*/action.yml"))
 WORKFLOWS = {file.stem: yaml.safe_load(file.read_text(encoding="utf-8")) for file in FILES}
 JOBS = [(name, job) for name, workflow in WORKFLOWS.items() for job in workflow["jobs"].values()]
 STEPS = [(name, step) for name, job in JOBS for step in job.get("steps", ())]
@@ -105,7 +106,7 @@ def test_a_tag_that_is_not_the_version_releases_nothing(tmp_path, tag, changes, 
     assert ("::error::" in done.stdout) == bool(code)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [*FILES, *ACTIONS], ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_actions_are_pinned_by_hash_with_their_release(file):
     used = [line for line in file.read_text(encoding="utf-8").splitlines() if re.match(r" *(- )?uses: (?!\./)", line)]
     assert used
