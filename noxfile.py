@@ -37,7 +37,7 @@ def tests(session: nox.Session) -> None:
         # Chosen tests are run as they were chosen.
         session.run("pytest", *_TWO_AT_A_TIME, *session.posargs, env=_KEEP_BYTECODE)
     else:
-        session.run("python", "-m", "support.secondtry", *_TWO_AT_A_TIME, env={**_KEEP_BYTECODE, **_TESTS})
+        session.run("python", "tests/support/secondtry.py", *_TWO_AT_A_TIME, env=_KEEP_BYTECODE)
 
 
 @nox.session

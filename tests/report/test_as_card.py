@@ -125,8 +125,8 @@ def test_the_commands_are_told_without_the_folders_of_the_machine():
     text = report.model_card(whole(), "b")
     assert (
         "evalkit run --baseline org/base --candidate org/a --candidate b=b-w4 --task docvqa --task chartqa "
-        "--data docvqa=pages.parquet --noise-floor 2 --accept-difference chat_template --min-recovery 99 "
-        "--max-failed 0.5 --profile published --serve-arg max-model-len=4096"
+        "--data docvqa=pages.parquet --profile published --serve-arg max-model-len=4096 --min-recovery 99 "
+        "--max-failed 0.5 --accept-difference chat_template --noise-floor 2"
     ) in text
     assert "python -m vllm.entrypoints.openai.api_server --model b-w4" in text
     assert "somebody" not in text
