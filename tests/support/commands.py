@@ -7,7 +7,9 @@ import sys
 from dataclasses import dataclass
 from unittest import mock
 
+from evalkit import serve
 from evalkit.cli import main
+from evalkit.serve.known_flags import known_flags
 
 
 @dataclass
@@ -28,12 +30,23 @@ def evalkit(*args):
     out, err = io.StringIO(), io.StringIO()
     code = 0
     typed = mock.patch.object(sys, "argv", ["evalkit", *map(str, args)])
-    with typed, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with typed, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), knowing_nothing():
         try:
             main()
         except SystemExit as end:
             code = end.code
     return Ended(code, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def knowing_nothing():
+    """A process of its own knows nothing yet of the interpreter that serves; what stands for vLLM may be another."""
+    known = serve.installed, serve.processor, known_flags
+    for one in known:
+        one.cache_clear()
+    yield
+    for one in known:
+        one.cache_clear()
 
 
 def write_lines(path, lines):
