@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from evalkit.base.errors import DataError
+from evalkit.base.printable import unguarded
 from evalkit.files import textfile
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ COLUMNS: Final = (
 """Those that are read."""
 _MAGIC: Final = b"PAR1"
 _BATCH: Final = 8192
-_GUARDED: Final = ("'=", "'+", "'-", "'@", "'\t", "'\r", "'\n", "'\uff1d", "'\uff0b", "'\uff0d", "'\uff20")
-"""What `evalkit export` makes of a text that a spreadsheet would take for a formula."""
 _WORDS: Final = {"true": True, "false": False}
 
 
@@ -113,17 +112,13 @@ def _has_needed(place: str, names: Collection[str]) -> None:
 
 def _line(cells: dict[str, str], place: str) -> dict[str, Json]:
     """A line of CSV with what its columns mean: everything is text but scores and counts."""
-    found: dict[str, Json] = {name: _text(cells[name]) for name in COLUMNS if cells.get(name)}
+    found: dict[str, Json] = {name: unguarded(cells[name]) for name in COLUMNS if cells.get(name)}
     # A cell does not hold a text to the letter: line ends are read as one, and a guarded formula as what it was.
     found.pop("answer", None)
     found["score"] = _number(cells["score"], place, "score")
     if "available" in found:
         found["available"] = _number(cells["available"], place, "available")
     return found
-
-
-def _text(cell: str) -> str:
-    return cell[1:] if cell.startswith(_GUARDED) else cell
 
 
 def _number(cell: str, place: str, name: str) -> float | bool | None:

@@ -13,6 +13,9 @@ _SEQUENCE: Final = re.compile(
 )
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters but tab and line feed, what breaks a line or turns it around, and half characters."""
+_ACTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a spreadsheet takes for the beginning of a formula, in both widths."""
+_GUARD: Final = "'"
 _SECRET: Final = re.compile(r"(^|_)(TOKEN|SECRET|PASSWORD|CREDENTIALS?|KEY)$", re.IGNORECASE)
 
 
@@ -46,6 +49,16 @@ def part_of(count: int, whole: int, noun: str, verbs: tuple[str, str] | None = N
 def agreeing(count: int, one: str, several: str) -> str:
     """The word that goes with ``count`` things: 1 sample *has*, 2 samples *have*."""
     return one if count == 1 else several
+
+
+def guarded(text: str) -> str:
+    """The text as a cell that no spreadsheet takes for a formula: with an apostrophe before what would be one."""
+    return f"{_GUARD}{text}" if text.startswith(_ACTS) else text
+
+
+def unguarded(cell: str) -> str:
+    """The text that `guarded` made a cell of."""
+    return cell[len(_GUARD) :] if cell.startswith(tuple(_GUARD + one for one in _ACTS)) else cell
 
 
 def is_secret(variable: str) -> bool:

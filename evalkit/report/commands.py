@@ -12,7 +12,7 @@ from evalkit.config.options import OPTIONS
 from evalkit.config.run_config import Config, ModelChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from evalkit.base.types import Json
     from evalkit.config.options import Option
@@ -75,16 +75,17 @@ def _words(command: str) -> list[str]:
 
 def _options(config: Mapping[str, Json], *, shared: bool) -> Iterator[str]:
     """Every declared option that is told, as it was used."""
+    usual = asdict(Config(ModelChoice("", "")))
     for one in OPTIONS:
         if one.quiet or one.flag == "--serve-env":  # variables: as the engine's identity has them
             continue
-        for word in _told(one, config, shared=shared):
+        for word in _told(one, config, usual, shared=shared):
             yield from (one.flag, word) if word else (one.flag,)
 
 
-def _told(one: Option, config: Mapping[str, Json], *, shared: bool) -> Iterator[str]:
+def _told(one: Option, config: Mapping[str, Json], usual: Mapping[str, Json], *, shared: bool) -> Iterator[str]:
     """The values of an option, each as a word; an empty word for one that is only switched on."""
-    value, usual = _at(config, one.place), _at(asdict(Config(ModelChoice("", ""))), one.place)
+    value = _at(config, one.place)
     if one.flag in {"--baseline", "--candidate"}:
         yield from (_model(each, shared=shared) for each in (value if one.several else [value]))
     elif one.kind == "releases":
@@ -100,7 +101,7 @@ def _told(one: Option, config: Mapping[str, Json], *, shared: bool) -> Iterator[
         yield from value or ()
     elif one.kind == "switch":
         yield from [""] if value else []
-    elif value != usual and value is not None:
+    elif value != _at(usual, one.place) and value is not None:
         yield f"{value:g}" if one.kind == "number" else str(value)
 
 
@@ -111,11 +112,6 @@ def _at(config: Mapping[str, Json], place: str) -> Json:
     return found
 
 
-def _each(option: str, values: Iterable[str]) -> Iterator[str]:
-    for value in values:
-        yield from (option, value)
-
-
 def _variables(report: Report) -> Iterator[str]:
     """The server's variables that can move an answer, those inherited from the user's own environment too."""
     found = {
@@ -124,7 +120,8 @@ def _variables(report: Report) -> Iterator[str]:
         for name, value in one.engine.numerics.items()
         if name.startswith(_VARIABLE)
     }
-    yield from _each("--serve-env", (f"{name}={value}" for name, value in sorted(found.items())))
+    for name, value in sorted(found.items()):
+        yield from ("--serve-env", f"{name}={value}")
 
 
 def _model(one: Mapping[str, Json], *, shared: bool) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from evalkit import harnesses
 from evalkit.base.errors import OutputError, unwritable
+from evalkit.base.printable import guarded
 from evalkit.base.types import Answer
 from evalkit.comparison.score import grouped, unit
 from evalkit.files import private
@@ -62,8 +63,6 @@ field (``place``), where the content was blank. ``part`` says whether ``all`` of
 compare`` reads such a table."""
 _CHUNK = 20_000
 """Lines that are in memory at once."""
-_ACTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What a spreadsheet takes for the beginning of a formula, in both widths."""
 
 
 def export(plan: Plan, store: Store, path: Path, kind: Format, chunk: int = _CHUNK) -> int:
@@ -198,7 +197,7 @@ class _Csv:
 
     def add(self, frame: DataFrame) -> None:
         texts = [name for name, kind in COLUMNS.items() if kind == "string"]
-        safe = frame.assign(**{name: frame[name].map(_harmless, na_action="ignore") for name in texts})
+        safe = frame.assign(**{name: frame[name].map(guarded, na_action="ignore") for name in texts})
         # As RFC 4180 has it; with another line end a carriage return inside an answer would not be quoted.
         safe.to_csv(self._stream, index=False, header=self._first, lineterminator="\r\n")
         self._first = False
@@ -218,10 +217,6 @@ class _JsonLines:
 
     def close(self) -> None:
         self._stream.close()
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(_ACTS) else text
 
 
 _SINKS: dict[Format, type[_Parquet | _Csv | _JsonLines]] = {"parquet": _Parquet, "csv": _Csv, "jsonl": _JsonLines}

@@ -72,12 +72,6 @@ class PairTotals:
         """Whether some samples share a cluster."""
         return self.clusters < self.n
 
-    def plain_variance(self, ratio: float) -> float:
-        """Variance of mean(y) - ``ratio`` * mean(x) if samples were independent, with n (not n - 1) as divisor."""
-        mean = self.y - ratio * self.x
-        squares = math.fsum(count * (y - ratio * x - mean) ** 2 for x, y, count in self.cells)
-        return squares / self.n**2
-
 
 @dataclass(frozen=True, slots=True)
 class Grouping:

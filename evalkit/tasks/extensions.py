@@ -322,7 +322,9 @@ def _package(point: EntryPoint) -> str:
     return point.dist.name if point.dist else point.module
 
 
+@cache
 def _version(point: EntryPoint) -> str:
+    """Read once: the package's metadata lie in a file, and a metric is asked for every answer."""
     return point.dist.version if point.dist else ""
 
 

@@ -3,9 +3,8 @@
 import asyncio
 import json
 import threading
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -15,6 +14,7 @@ from evalkit.client import Client, SendingPolicy
 from evalkit.harnesses.lm_eval.session import LikelihoodSession
 from evalkit.harnesses.lm_eval.tokens import Tokenizer
 from evalkit.harnesses.lm_eval.wire import parsed
+from support.answering import answering
 
 LETTERS = [" A", " B", " C", " D"]
 LETTER_IDS = [101, 102, 103, 104]
@@ -103,30 +103,14 @@ class Completions:
         return {"token_logprobs": [-0.9], "top_logprobs": [top]}
 
 
-@contextmanager
 def serving(completions):
-    class Answering(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    """The address of a server that answers so."""
 
-        def do_POST(self):
-            status, said = completions.answer(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-            sent = json.dumps(said if status == 200 else {"error": {"message": "unknown field"}}).encode()
-            self.send_response(status)
-            self.send_header("content-length", str(len(sent)))
-            self.end_headers()
-            self.wfile.write(sent)
+    def answer(_path, said):
+        status, told = completions.answer(said)
+        return status, json.dumps(told if status == 200 else {"error": {"message": "unknown field"}}).encode()
 
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    return answering(answer)
 
 
 def hold(completions, asked, *, method="fast", longest=4095, rehearse=True, told=None):

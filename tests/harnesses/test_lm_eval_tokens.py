@@ -1,8 +1,6 @@
 import importlib.metadata
 import json
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 
 import pytest
@@ -18,6 +16,7 @@ from evalkit.demo.questions.tokens import learn
 from evalkit.harnesses.harness import Served
 from evalkit.harnesses.lm_eval.tokens import Tokenizer, begins_by_itself, tokenizer_for
 from support import wants
+from support.answering import answering
 
 
 @pytest.fixture(autouse=True)
@@ -235,30 +234,13 @@ def tokenizing(status=200, body=None):
     """A server whose ``/tokenize`` gives a text's characters, after BOS when it is asked for."""
     asked = []
 
-    class Answering(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def answer(path, said):
+        asked.append((path, said))
+        ids = [1] * said["add_special_tokens"] + [ord(letter) for letter in said["prompt"]]
+        return status, json.dumps({"tokens": ids, "count": len(ids)}).encode() if body is None else body
 
-        def do_POST(self):
-            said = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            asked.append((self.path, said))
-            ids = [1] * said["add_special_tokens"] + [ord(letter) for letter in said["prompt"]]
-            sent = json.dumps({"tokens": ids, "count": len(ids)}).encode() if body is None else body
-            self.send_response(status)
-            self.send_header("content-length", str(len(sent)))
-            self.end_headers()
-            self.wfile.write(sent)
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        server.server_close()
+    with answering(answer) as url:
+        yield url, asked
 
 
 def remote(url, *, add_bos=True):

@@ -44,9 +44,11 @@ def knowing_nothing():
     known = serve.installed, serve.processor, known_flags
     for one in known:
         one.cache_clear()
-    yield
-    for one in known:
-        one.cache_clear()
+    try:
+        yield
+    finally:
+        for one in known:
+            one.cache_clear()
 
 
 def write_lines(path, lines):

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 INTERVAL = "the ends of an interval, which only the samples can give"
 SEVERAL = "more than one figure in the cell, or words among them"
 NOBODY = "a figure beside a score that is compared with none"
-QUANTITY = "a quantity that is no score"
 STRAY = "it is not clear which columns it compares"
 ERROR = "an error or a deviation, which only the samples can give"
 
