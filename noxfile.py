@@ -14,6 +14,8 @@ nox.options.reuse_existing_virtualenvs = True
 
 _KEEP_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
 """Where this variable is set, every process of the tests that imports torch or transformers compiles them anew."""
+_SAME_EXAMPLES = {"CI": "true"}
+"""Hypothesis draws what it draws in CI: a verdict on a checkout is no search for new cases, which plain pytest is."""
 _TESTS = {"PYTHONPATH": "tests"}
 """Programs among what the tests share are modules of it."""
 _TWO_AT_A_TIME = ("--numprocesses", "2", "--dist", "loadfile")
@@ -37,7 +39,8 @@ def tests(session: nox.Session) -> None:
         # Chosen tests are run as they were chosen.
         session.run("pytest", *_TWO_AT_A_TIME, *session.posargs, env=_KEEP_BYTECODE)
     else:
-        session.run("python", "tests/support/secondtry.py", *_TWO_AT_A_TIME, env=_KEEP_BYTECODE)
+        env = {**_KEEP_BYTECODE, **_SAME_EXAMPLES}
+        session.run("python", "tests/support/secondtry.py", *_TWO_AT_A_TIME, env=env)
 
 
 @nox.session
