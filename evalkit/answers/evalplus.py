@@ -13,7 +13,7 @@ from evalkit import stats
 from evalkit.answers.reading import MetricChoice, ReadAnswers, no_metric
 from evalkit.base.errors import DataError
 from evalkit.base.printable import part_of
-from evalkit.base.types import SampleScore
+from evalkit.base.scores import SampleScore
 from evalkit.comparison.losses import Attempts
 from evalkit.comparison.pairs import Side
 from evalkit.files.textfile import shown

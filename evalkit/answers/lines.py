@@ -22,7 +22,7 @@ from evalkit.answers import folders
 from evalkit.answers.reading import MetricChoice, ReadAnswers, identity, no_metric, score
 from evalkit.base.errors import DataError, near_miss
 from evalkit.base.identity import digest, own_id, said
-from evalkit.base.types import SampleScore
+from evalkit.base.scores import SampleScore
 from evalkit.comparison.comparability import CONTENT
 from evalkit.comparison.losses import Attempts
 from evalkit.comparison.pairs import Side

@@ -13,7 +13,7 @@ from evalkit.answers import folders
 from evalkit.answers.reading import MetricChoice, ReadAnswers, identity, no_metric, score
 from evalkit.base.errors import DataError
 from evalkit.base.identity import digest
-from evalkit.base.types import SampleScore
+from evalkit.base.scores import SampleScore
 from evalkit.comparison.pairs import Side
 from evalkit.files.textfile import objects
 

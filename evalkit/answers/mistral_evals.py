@@ -12,7 +12,7 @@ from evalkit import stats
 from evalkit.answers.reading import MetricChoice, ReadAnswers
 from evalkit.base.errors import DataError
 from evalkit.base.identity import digest
-from evalkit.base.types import SampleScore
+from evalkit.base.scores import SampleScore
 from evalkit.comparison.pairs import Side
 from evalkit.files.textfile import shown
 from evalkit.tasks import metrics

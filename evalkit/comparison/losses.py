@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from evalkit.base.types import SampleScore
+    from evalkit.base.scores import SampleScore
 
 Range: TypeAlias = tuple[float, float]
 """A score, 0-1, if all that is lost were wrong, and if all of it were right."""

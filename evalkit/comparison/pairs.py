@@ -23,7 +23,8 @@ from evalkit.stats import IntervalQuestion
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from evalkit.base.types import Json, SampleScore
+    from evalkit.base.scores import SampleScore
+    from evalkit.base.types import Json
     from evalkit.comparison.losses import Attempts, Range
     from evalkit.stats import Flips, PairTotals, RecoveryInterval
 

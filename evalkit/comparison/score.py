@@ -9,7 +9,8 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Protocol
 
 from evalkit.base.identity import digest, said
-from evalkit.base.types import Failure, SampleScore, TaskScore
+from evalkit.base.scores import SampleScore, TaskScore
+from evalkit.base.types import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -14,7 +14,8 @@ from evalkit.stats import IntervalQuestion
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evalkit.base.types import Json, TaskScore
+    from evalkit.base.scores import TaskScore
+    from evalkit.base.types import Json
     from evalkit.comparison.drift import Change
     from evalkit.comparison.outcome import RunOutcome
     from evalkit.comparison.pairs import Comparison

@@ -14,7 +14,7 @@ from evalkit.report.facts import OwnCard
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from evalkit.base.types import SampleScore
+    from evalkit.base.scores import SampleScore
     from evalkit.cards import PublishedTable
     from evalkit.comparison.verdict import Judgement
     from evalkit.report.facts import Report

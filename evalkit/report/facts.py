@@ -15,8 +15,9 @@ from evalkit.config.policy import Policy
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from evalkit.base.scores import TaskScore
     from evalkit.base.told import AskedWords
-    from evalkit.base.types import Json, Task, TaskScore
+    from evalkit.base.types import Json, Task
     from evalkit.cards import Beside
     from evalkit.comparison.drift import Change
     from evalkit.comparison.outcome import RunOutcome

@@ -5,7 +5,7 @@ import pytest
 from evalkit import answers, harnesses
 from evalkit.answers import MetricChoice
 from evalkit.base.errors import DataError, EvalkitError
-from evalkit.base.types import SampleScore
+from evalkit.base.scores import SampleScore
 from support.commands import scored, write_json, write_lines
 from support.reports import kept
 

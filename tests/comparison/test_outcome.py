@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from evalkit import report
 from evalkit.base.errors import ExitCode
-from evalkit.base.types import SampleScore
+from evalkit.base.scores import SampleScore
 from evalkit.comparison import verdict
 from evalkit.comparison.averages import average
 from evalkit.comparison.outcome import Kind, exit_code, outcome, without_report

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit import stats
-from evalkit.base.types import SampleScore
+from evalkit.base.scores import SampleScore
 from evalkit.comparison import averages, pairs
 from evalkit.comparison.losses import Attempts
 from evalkit.comparison.pairs import Side

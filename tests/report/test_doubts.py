@@ -8,7 +8,7 @@ import pytest
 
 from evalkit import cards, report
 from evalkit.base.errors import ConfigError, DataError
-from evalkit.base.types import SampleScore
+from evalkit.base.scores import SampleScore
 from evalkit.records.terms import Terms
 from evalkit.tasks import registry
 from support.commands import evalkit

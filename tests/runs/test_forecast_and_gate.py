@@ -7,7 +7,8 @@ import random
 import numpy as np
 import pytest
 
-from evalkit.base.types import Dataset, Decoding, SampleScore, Task
+from evalkit.base.scores import SampleScore
+from evalkit.base.types import Dataset, Decoding, Task
 from evalkit.comparison import averages, pairs, verdict
 from evalkit.comparison.pairs import Side
 from evalkit.comparison.verdict import Verdict
