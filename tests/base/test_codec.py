@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping  # noqa: TC003 - the annotations are read at run time
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given
@@ -185,3 +187,125 @@ def test_any_mapping_becomes_a_dataclass_or_lines_that_name_the_file(mapping):
         lines = str(error).splitlines()
     assert isinstance(found, Whole) != bool(lines)
     assert all(line.startswith("x.toml: ") for line in lines)
+
+
+# --- what an evalkit kept ---
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    n: int
+    share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    label: str
+    parts: tuple[Part, ...] = ()
+    by_name: Mapping[str, Part | None] = field(default_factory=dict)
+    ends: tuple[float, float] | None = None
+    colour: Colour | None = None
+    tier: Literal["high", "low"] = "high"
+    total: Annotated[int, codec.Numbers("count", 0)] | None = field(default=None, metadata=codec.LATER)
+    notes: Mapping[str, int] = field(default_factory=dict, metadata=codec.UNSAID)
+    about: int | None = field(default=None, metadata={**codec.LENIENT, "key": "the number"})
+    more: Mapping[str, Any] = field(default_factory=dict, metadata=codec.OTHERS)
+
+
+WHOLE = Kept(
+    label="a",
+    parts=(Part(1), Part(2, 0.5)),
+    by_name={"x": Part(3), "y": None},
+    ends=(1.0, 2),
+    colour=Colour.RED,
+    tier="low",
+    total=7,
+    notes={"n": 1},
+    about=5,
+    more={"new": [1]},
+)
+
+
+def test_what_is_written_is_read_again():
+    found = codec.written(WHOLE)
+    assert found["the number"] == 5
+    assert found["new"] == [1]
+    assert codec.kept(Kept, json.loads(json.dumps(found))) == WHOLE
+
+
+def test_what_is_not_known_is_left_out_or_null_as_the_field_says():
+    assert codec.written(Kept(label="a")) == {
+        "label": "a",
+        "parts": [],
+        "by_name": {},
+        "ends": None,
+        "colour": None,
+        "tier": "high",
+    }
+    assert codec.kept(Kept, {"label": "a"}) == Kept(label="a")
+
+
+def test_keys_and_words_of_another_evalkit_are_taken_as_they_are():
+    found = codec.kept(Kept, {"label": "a", "colour": "green", "tier": "middle", "parts": [{"n": 1, "new": 2}]})
+    assert (found.colour, found.tier, found.parts) == ("green", "middle", (Part(1),))
+    assert codec.written(found)["colour"] == "green"
+
+
+def test_a_lenient_value_that_does_not_fit_stands_among_the_others():
+    found = codec.kept(Kept, {"label": "a", "the number": "five"})
+    assert (found.about, found.more) == (None, {"the number": "five"})
+    assert codec.written(found)["the number"] == "five"
+
+
+def test_numbers_are_kept_as_they_were_written():
+    found = codec.kept(Part, {"n": 1, "share": 1})
+    assert json.dumps(codec.written(found)) == '{"n": 1, "share": 1}'
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"label": None}, "label: is null (nothing); must be text"),
+        ({"parts": [{"n": 1}, {"n": "2"}]}, 'parts[1].n: is "2" (text); must be a whole number'),
+        ({"by_name": {"a b": {}}}, 'by_name."a b".n: missing; must be a whole number'),
+        ({"ends": [1.0]}, "ends: is [1.0] (a list); must be a list of 2, each a number"),
+        ({"colour": 3}, 'colour: is 3 (a whole number); must be one of "red", "blue"'),
+        ({"total": -0.5, "notes": []}, "total: is -0.5 (a number); must be a whole number | notes: is [] (a list)"),
+    ],
+)
+def test_what_was_damaged_is_told_with_its_place_and_all_at_once(change, said):
+    with pytest.raises(codec.MisfitError) as caught:
+        codec.kept(Kept, {"label": "a", **change})
+    assert str(caught.value).startswith(said)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_word_of_an_enum_that_a_user_mistypes_has_its_near_miss():
+    @dataclass(frozen=True, slots=True)
+    class Painted:
+        colour: Colour
+
+    assert codec.read(Painted, {"colour": "red"}, "x.toml").colour is Colour.RED
+    with pytest.raises(ConfigError, match="colour: unknown choice 'bleu'; did you mean 'blue'"):
+        codec.read(Painted, {"colour": "bleu"}, "x.toml")
+
+
+@given(st.dictionaries(st.sampled_from([*Kept.__slots__, "the number", "new"]), values))
+def test_any_json_becomes_the_dataclass_and_itself_again_or_one_line(mapping):
+    found, said = None, ""
+    try:
+        found = codec.kept(Kept, mapping)
+    except codec.MisfitError as error:
+        said = str(error)
+    assert "\n" not in said
+    assert (found is None) == bool(said)
+    if found is None:
+        return
+    again = codec.written(found)
+    assert codec.kept(Kept, again) == found
+    assert all(again[key] == value for key, value in mapping.items() if key not in Kept.__slots__)
