@@ -5,13 +5,12 @@ Each becomes the lines that a JSON lines file would have, with the same names; w
 
 from __future__ import annotations
 
-import csv
-import sys
 from typing import TYPE_CHECKING, Final
 
 from evalkit.base.errors import DataError
 from evalkit.base.printable import unguarded
 from evalkit.files import textfile
+from evalkit.files.delimited import rows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -82,25 +81,8 @@ def delimited(path: Path) -> Iterator[tuple[str, dict[str, Json]]]:
     Raises:
         DataError: With the place: a line has another number of cells, or a number is none.
     """
-    before = csv.field_size_limit(sys.maxsize)  # an answer may be longer than the 128 KiB that a cell may have
-    reader = csv.reader((text for _, text in textfile.lines(path)), strict=True)
-    try:
-        header = [name.strip() for name in next(reader)]
-        _has_needed(f"{path}:1", header)
-        if len({*header}) < len(header):
-            raise DataError(f"{path}:1: two columns have one name", fix="give each its own")
-        for cells in reader:
-            place = f"{path}:{reader.line_num}"
-            if len(cells) not in {0, len(header)}:
-                raise DataError(
-                    f"{place}: {len(cells)} cells under {len(header)} columns", fix="quote cells that hold commas"
-                )
-            if cells:
-                yield place, _line(dict(zip(header, cells, strict=True)), place)
-    except csv.Error as error:
-        raise DataError(f"{path}:{reader.line_num}: not CSV ({error})", fix="write it as RFC 4180 says") from error
-    finally:
-        csv.field_size_limit(before)
+    for place, cells in rows(path, check=_has_needed):
+        yield place, _line(cells, place)
 
 
 def _has_needed(place: str, names: Collection[str]) -> None:

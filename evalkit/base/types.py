@@ -57,6 +57,26 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns of the data hold what: the ``[columns]`` table, for a benchmark that has no columns of its own."""
+
+    question: str = ""
+    """The question's text; may be left out where a ``template`` writes the whole of it."""
+    answer: tuple[str, ...] | str = ""
+    """What answers are compared with: a column with a text, a number or a list of them, or several columns."""
+    image: tuple[str, ...] | str = ()
+    """Pictures: bytes, paths beside the data, or ``data:`` addresses."""
+    options: tuple[str, ...] | str = ()
+    """What can be chosen: one column with a list, or a column for each option."""
+    id: str = ""
+    """A name of the row that stays with it; left out, its place and a digest of the question."""
+    cluster: str = ""
+    """What rows are drawn together with, such as a document; left out, rows that share a picture go together."""
+    category: str = ""
+    """The part of the task that the row is in; each part gets a row of its own in the report."""
+
+
+@dataclass(frozen=True, slots=True)
 class Decoding:
     """The sampling part of every request of a task."""
 
@@ -110,6 +130,12 @@ class Task:
     """The row of the published table, such as ``MMMU (val, CoT)``."""
     prompt: PublishedPrompt | str = ""
     """Empty where a harness brings its own."""
+    columns: Columns | None = None
+    """Which columns of the data hold what, for a benchmark that has none of its own."""
+    template: str = ""
+    """How such a benchmark's row reads as a question, in Jinja: its columns by name, ``question``, ``options``,
+    ``letters``, ``prompt``, and ``image`` or ``images[1]`` where a picture goes; left out, pictures first, then the
+    question, the lettered options and the prompt."""
     dialect: Dialect = "neuralmagic"
     """Whose reading of the metrics."""
     images: ImageHandling = "reencode"

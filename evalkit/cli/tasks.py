@@ -1,4 +1,4 @@
-"""``evalkit tasks``: what can be run."""
+"""``evalkit tasks``: what can be run, and a task of one's own tried."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 from evalkit.base.errors import UsageError
 from evalkit.cli.ending import notice
 from evalkit.cli.stored import task_code_option
+from evalkit.cli.try_task import check, new
 from evalkit.files import textfile
 from evalkit.tasks import registry
 
@@ -48,6 +49,10 @@ def show(tasks_dir: tuple[Path, ...], name: str) -> None:
     found = suites[name] if name in suites else registry.find([name], tasks_dir)[0]
     click.echo(f"# {found.source}")
     click.echo(textfile.text(Path(found.source)).rstrip())
+
+
+command.add_command(new)
+command.add_command(check)
 
 
 def _list(tasks_dir: tuple[Path, ...], *, as_json: bool) -> None:

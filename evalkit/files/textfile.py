@@ -27,15 +27,19 @@ ONE_A_LINE: Final = "write one JSON object a line"
 _SIXTEEN = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def lines(path: Path) -> Iterator[tuple[int, str]]:
+def lines(path: Path, newline: str | None = None) -> Iterator[tuple[int, str]]:
     """The lines of a file with their numbers, counted from 1.
+
+    Args:
+        path: The file.
+        newline: As for ``open``: empty to leave line ends as they are.
 
     Raises:
         DataError: The file cannot be read, or is not UTF-8.
     """
     number = 0
     try:
-        with _opened(path) as stream:
+        with _opened(path, newline) as stream:
             for line in stream:
                 number += 1
                 yield number, line
@@ -113,7 +117,7 @@ def short(path: Path) -> str:
         return str(path)
 
 
-def _opened(path: Path) -> IO[str]:
+def _opened(path: Path, newline: str | None) -> IO[str]:
     if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig")
-    return path.open(encoding="utf-8-sig")
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline=newline)
+    return path.open(encoding="utf-8-sig", newline=newline)

@@ -190,6 +190,11 @@ class Chat(ByMetrics):
         known = extensions.known_benchmark(task)
         return known.image_columns if known else ()
 
+    def parts(self, sample: Sample) -> tuple[str, ...]:
+        """The category of a question, where its row has one."""
+        told = sample.references
+        return (told["category"],) if isinstance(told, dict) and "category" in told else ()
+
     def groups(self, task: Task) -> Groups:
         """What the benchmark says; of one that is not known, groups are fixed."""
         known = extensions.known_benchmark(task)

@@ -130,6 +130,8 @@ class Plan:
                         part.checker,
                         # Another state of the code that judges is another comparison.
                         *([one.kind, one.name, one.state] for one in part.task.extensions),
+                        # Where a task file maps columns, its settings say what counts of an answer.
+                        *([dict(part.task.settings)] if part.task.columns else []),
                     ]
                     for part in self.tasks
                 ],

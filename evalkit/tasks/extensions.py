@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from evalkit.base.errors import ConfigError
 from evalkit.base.types import Extension, Score
 from evalkit.files.textfile import short
-from evalkit.tasks import metrics
-from evalkit.tasks.benchmarks import BENCHMARKS, HARNESSED, Benchmark
+from evalkit.tasks import benchmarks, metrics
+from evalkit.tasks.benchmarks import BENCHMARKS, HARNESSED, MAPPED, Benchmark
 from evalkit.tasks.metrics.text import as_list
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def is_built_in(kind: str, name: str) -> bool:
     """Whether evalkit itself has something of this name."""
     if kind == "metric":
         return name in metrics.METRICS or re.fullmatch(metrics.PASS_AT_K, name) is not None
-    return name in BENCHMARKS or name in HARNESSED
+    return name in BENCHMARKS or name in MAPPED or name in HARNESSED
 
 
 def find(kind: str, name: str, folder: Path | None) -> Extension | None:
@@ -153,7 +153,7 @@ def benchmark(task: Task) -> Benchmark:
 def known_benchmark(task: Task) -> Benchmark | None:
     """The same; None where a harness has its own rules, or nobody knows the benchmark any more."""
     own = _own(task, "benchmark", task.benchmark)
-    return BENCHMARKS.get(task.benchmark) if own is None else cast("Benchmark", _thing(own))
+    return benchmarks.known(task) if own is None else cast("Benchmark", _thing(own))
 
 
 def harness(task: Task) -> Any | None:
@@ -168,11 +168,19 @@ def score(name: str, task: Task, answer: str | None, references: Json, dialect: 
     Raises:
         ConfigError: A metric of a file or a package is gone, raises, or says what is no score.
     """
+    if answer is None:
+        return Score(0.0, note=metrics.NO_CONTENT)
+    rules = known_benchmark(task)
+    if rules is not None and rules.score is not None:
+        return rules.score(name, answer, references, lambda said, compared: _by(name, task, said, compared, dialect))
+    return _by(name, task, answer, references, dialect)
+
+
+def _by(name: str, task: Task, answer: str, references: Json, dialect: Dialect) -> Score:
+    """What a metric says of a text beside what it is compared with."""
     own = _own(task, "metric", name)
     if own is None:
         return metrics.score(name, answer, references, dialect)
-    if answer is None:
-        return Score(0.0, note=metrics.NO_CONTENT)
     function = cast("metrics.Metric", _thing(own))
     try:
         found: Any = function(answer, as_list(references), dialect)

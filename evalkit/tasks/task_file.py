@@ -14,7 +14,7 @@ from evalkit.base.codec import Fault
 from evalkit.base.errors import ConfigError, near_miss
 from evalkit.base.types import PublishedPrompt, Task
 from evalkit.tasks import extensions
-from evalkit.tasks.benchmarks import BENCHMARKS, HARNESSED
+from evalkit.tasks.benchmarks import BENCHMARKS, HARNESSED, MAPPED
 from evalkit.tasks.metrics import DIALECTS, MEANT, METRICS, PASS_AT_K
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def suite(mapping: Mapping[str, Any], source: str) -> Suite:
 def _extensions(task: Task, folder: Path | None, problems: list[Fault]) -> Iterator[Extension]:
     """What a task names that evalkit does not bring; who offers nothing, or twice, is a problem."""
     named: list[tuple[str, str, tuple[str, ...], list[str]]]
-    named = [("benchmark", task.benchmark, ("benchmark", "harness"), [*BENCHMARKS, *HARNESSED])]
+    named = [("benchmark", task.benchmark, ("benchmark", "harness"), [*BENCHMARKS, *MAPPED, *HARNESSED])]
     for number, metric in enumerate(task.metrics):
         named.append((f"metrics[{number}]", extensions.plain(metric)[0], ("metric",), [*METRICS]))
     seen = set()
@@ -128,6 +128,7 @@ def _problems(task: Task) -> Iterator[Fault]:
         yield from _prompt(task.prompt)
     if not harnessed:
         yield from _chat(task)
+    yield from _mapped(task)
     yield from codec.at_least(
         1,
         {"decoding.max_tokens": task.decoding.max_tokens, "decoding.n": task.decoding.n},
@@ -140,12 +141,23 @@ def _problems(task: Task) -> Iterator[Fault]:
 
 def _chat(task: Task) -> Iterator[Fault]:
     """What a task that is asked as chat cannot have."""
-    if not task.prompt:
+    if not task.prompt and task.benchmark not in MAPPED:
         yield Fault("prompt", "is missing", "write the text that follows the question, or name a published one")
     if task.decoding.n > 1:
         yield Fault("decoding.n", f"is {task.decoding.n}", "chat benchmarks are asked once: leave it out")
-    for key in task.settings:
+    for key in task.settings if task.benchmark not in MAPPED else ():
         yield Fault(f"settings.{key}", "unknown key", f"{task.benchmark} has no settings of its own")
+
+
+def _mapped(task: Task) -> Iterator[Fault]:
+    """What is wrong with the columns that a task file names."""
+    if task.benchmark in MAPPED:
+        yield from MAPPED[task.benchmark].faults(task)
+        return
+    for key, value in {"columns": task.columns, "template": task.template}.items():
+        if value:
+            able = " or ".join(f"benchmark = '{name}'" for name in MAPPED)
+            yield Fault(key, f"means nothing to {task.benchmark}", f"choose {able}, or leave it out")
 
 
 def _name(name: str) -> Iterator[Fault]:

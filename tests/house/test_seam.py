@@ -22,7 +22,15 @@ OWN_ROOMS = (
 READS_OTHERS = ("answers/evalplus.py", "answers/lm_eval.py", "cards/")
 """What reads files and tables that others made, whose rows are called by these names."""
 NAMES = re.compile(
-    "|".join([*benchmarks.BENCHMARKS, *benchmarks.HARNESSED, "find_zero", "exact way", "fast way"]), re.IGNORECASE
+    "|".join(
+        [
+            *benchmarks.BENCHMARKS,
+            *benchmarks.HARNESSED,
+            *(rf"(?<![a-z]){name}(?![a-z])" for name in benchmarks.MAPPED),
+            *("find_zero", "exact way", "fast way"),
+        ]
+    ),
+    re.IGNORECASE,
 )
 COLUMNS = {"subject", "task_id", "doc_hash", "prompt_hash", "questionId", "image_id", "as_written"}
 HARNESSES = ("chat", "lm_eval", "evalplus")

@@ -177,18 +177,22 @@ def _unknown(name: str, known_names: list[str], place: _Place, problems: list[Fa
 
 
 def _either(hint: Any, rules: _Rules) -> _Reader:
-    """A union: the table for a table, otherwise the plain one."""
+    """A union: the table for a table, the list for a list where there is one, otherwise the plain one."""
     options = [option for option in get_args(hint) if option is not NoneType]
     tables = [option for option in options if _is_table(option)]
-    plain = [option for option in options if not _is_table(option)]
+    lists = [option for option in options if _origin(option) is tuple]
+    plain = [option for option in options if option not in (*tables, *lists)] or lists
     of_table = _reader((tables or options)[0], rules)
+    of_list = _reader((lists or plain or options)[0], rules)
     of_other = _reader((plain or options)[0], rules)
     empty = NoneType in get_args(hint) and not rules.closed
 
     def find(value: Any, place: _Place, problems: list[Fault]) -> Any:
         if value is None and empty:
             return None
-        return (of_table if isinstance(value, Mapping) else of_other)(value, place, problems)
+        if isinstance(value, Mapping):
+            return of_table(value, place, problems)
+        return (of_list if isinstance(value, list) else of_other)(value, place, problems)
 
     return find
 

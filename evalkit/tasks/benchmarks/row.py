@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from evalkit.base.errors import DataError
 from evalkit.base.identity import own_id
-from evalkit.base.types import Groups, Image, Json, Sample, Text
+from evalkit.base.types import Groups, Image, Json, Sample, Score, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,9 @@ class Benchmark:
     """The image column whose bytes name it where those columns are missing; empty where rows share no picture."""
     groups: Groups = "sampled"
     """What its clusters are: some of many, such as pages, or all that there are, such as subjects."""
+    score: Callable[[str, str, Json, Callable[[str, Json], Score]], Score] | None = None
+    """``(name, answer, references, metric) -> Score``, where not all of an answer counts, or its references hold more
+    than metrics compare; left out, metrics are given both as they are."""
 
     def unit(self, cells: Mapping[str, Json], position: int) -> str | None:
         """What the row is drawn together with, by its ``unit_columns``; None where only its picture can tell."""

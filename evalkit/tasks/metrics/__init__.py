@@ -13,7 +13,7 @@ from typing import Final, TypeAlias, get_args
 
 from evalkit.base.errors import UsageError, near_miss
 from evalkit.base.types import Dialect, Json, Score
-from evalkit.tasks.metrics import generic, relaxed
+from evalkit.tasks.metrics import generic, options, pattern, relaxed
 from evalkit.tasks.metrics.anls import anls
 from evalkit.tasks.metrics.choice import acc
 from evalkit.tasks.metrics.text import as_list
@@ -26,10 +26,14 @@ METRICS: Final[dict[str, Metric]] = {
     "acc": acc,
     "anls": anls,
     "anywhere_in_answer_relaxed_correctness": relaxed.anywhere,
+    "choice": options.choice,
     "contains": generic.contains,
     "exact_match": generic.exact_match,
     "explicit_prompt_relaxed_correctness": relaxed.explicit,
     "number": generic.number,
+    "one_of": options.one_of,
+    "regex": pattern.regex,
+    "relaxed_correctness": relaxed.correctness,
     "vqa_match": vqa_match,
 }
 MEANT: Final = {
@@ -44,8 +48,13 @@ MEANT: Final = {
     "acc_norm": "acc",
     "multiple_choice": "acc",
     "numeric": "number",
-    "relaxed_accuracy": "anywhere_in_answer_relaxed_correctness",
-    "relaxed_overall": "anywhere_in_answer_relaxed_correctness",
+    "relaxed_accuracy": "relaxed_correctness",
+    "relaxed_overall": "relaxed_correctness",
+    "choice_letter": "choice",
+    "letter": "choice",
+    "pattern": "regex",
+    "regexp": "regex",
+    "classification": "one_of",
     "vqa_accuracy": "vqa_match",
     "vqa_score": "vqa_match",
 }

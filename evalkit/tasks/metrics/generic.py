@@ -51,16 +51,21 @@ def contains(answer: str, references: list[Json], dialect: Dialect) -> Score:
     return Score(float(held is not None), held or answer.strip() or None)
 
 
-def number(answer: str, references: list[Json], dialect: Dialect) -> Score:
+def number(
+    answer: str, references: list[Json], dialect: Dialect, *, tolerance: float = 0.0, relative: float = 0.0
+) -> Score:
     """1 if the last number in the answer equals a reference, otherwise 0.
 
     Commas between thousands are passed over; units, signs of currency and of per cent count for nothing. Numbers are
-    equal to twelve digits.
+    equal to twelve digits; with `benchmark = "qa"` a task may allow a larger distance (`settings.tolerance`,
+    `settings.relative_tolerance`).
 
     Args:
         answer: a text with a number in it.
         references: numbers, or texts whose last number counts.
         dialect: not used.
+        tolerance: the distance from a reference that is allowed.
+        relative: the same as a share of the reference; the larger of the two counts.
     """
     del dialect
     wanted = _texts(references)
@@ -72,8 +77,14 @@ def number(answer: str, references: list[Json], dialect: Dialect) -> Score:
     found = _last_number(answer)
     if found is None:
         return Score(0.0)
-    right = any(math.isclose(found, value, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE) for value in values)
+    right = any(_is_near(found, value, tolerance, relative) for value in values)
     return Score(float(right), f"{found:.12g}")
+
+
+def _is_near(found: float, value: float, tolerance: float, relative: float) -> bool:
+    # A distance that is just allowed in decimals must not fail by how floats are stored.
+    allowed = max(tolerance, relative * abs(value)) * (1 + _TOLERANCE)
+    return abs(found - value) <= allowed or math.isclose(found, value, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
 
 
 def _texts(references: list[Json]) -> list[str] | Score:

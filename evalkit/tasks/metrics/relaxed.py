@@ -24,6 +24,20 @@ _MARKUP: Final = str.maketrans("", "", "*_[]()")
 _SEPARATORS: Final = str.maketrans("", "", ",$")
 
 
+def correctness(answer: str, references: list[Json], _dialect: Dialect) -> Score:
+    """1 if the whole answer is a reference, within 5 % where both are numbers, otherwise 0; the same in every dialect.
+
+    Masry et al.'s measure as it stands, for tasks whose prompt asks for the answer alone.
+    """
+    said = answer.strip()
+    if not references:
+        return Score(0.0, said or None, NO_REFERENCES, left_out=True)
+    if not all(isinstance(reference, str) for reference in references):
+        return Score(0.0, said or None, NOT_TEXT, left_out=True)
+    right = any(_agrees(_readable(said), _readable(reference.strip())) for reference in references)
+    return Score(float(right), said or None)
+
+
 def explicit(answer: str, references: list[Json], _dialect: Dialect) -> Score:
     """1 if the text after the last ``answer:`` is right, otherwise 0; the same in every dialect."""
     final = _final_answer(answer)

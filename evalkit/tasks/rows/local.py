@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from hashlib import file_digest, sha256
+from itertools import islice
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalkit.base.errors import DataError
-from evalkit.files import textfile
+from evalkit.files import delimited, textfile
 from evalkit.tasks.rows import cells
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ _BUFFER = 1 << 20
 
 PARQUET = ".parquet"
 JSON_LINES = (".jsonl", ".ndjson")
+DELIMITED = {".csv": ",", ".tsv": "\t"}
 
 
 class FilePart(Protocol):
@@ -99,12 +102,20 @@ def part(path: Path, benchmark: Benchmark) -> FilePart:
     Raises:
         DataError: The suffix is none that evalkit reads.
     """
-    suffix = path.suffix.lower()
-    if suffix == PARQUET:
+    if path.suffix.lower() == PARQUET:
         return Parquet(str(path), benchmark, lambda: path, lambda: footer(path))
+    return Lines(path, benchmark, _objects(path))
+
+
+def _objects(path: Path) -> Callable[[], Iterator[tuple[str, dict[str, Json]]]]:
+    """What reads the rows of a text file, each with its place."""
+    suffix = path.suffix.lower()
     if suffix in JSON_LINES:
-        return JsonLines(path, benchmark)
-    raise DataError(f"{path}: unknown kind of file", fix=f"use {PARQUET} or {' or '.join(JSON_LINES)}")
+        return partial(textfile.objects, path)
+    if suffix in DELIMITED:
+        return partial(delimited.objects, path, DELIMITED[suffix])
+    known = ", ".join([PARQUET, *JSON_LINES, *DELIMITED])
+    raise DataError(f"{path}: unknown kind of file", fix=f"use one of {known}")
 
 
 def footer(source: Path | pa.NativeFile) -> pq.FileMetaData:
@@ -200,25 +211,27 @@ class Parquet:
 
 
 @dataclass(frozen=True, slots=True)
-class JsonLines:
-    """A file with one JSON object in each line; images as ``cells`` reads them."""
+class Lines:
+    """A text file with a row a line: JSON objects, or cells under a header; images as ``cells`` reads them."""
 
     path: Path
     benchmark: Benchmark
+    objects: Callable[[], Iterator[tuple[str, dict[str, Json]]]]
+    """Each row with its place in the file."""
 
     def count(self) -> int:
         """Objects in the file, each of them looked at, so that a fault in the last line shows before a run."""
-        return sum(1 for place, row in textfile.objects(self.path) if self._looks_right(place, row))
+        return sum(1 for place, row in self.objects() if self._looks_right(place, row))
 
     def rows(self, wanted: Container[int] | None = None) -> Iterator[tuple[int, dict[str, Json]]]:
         """The objects in stored order, images of the wanted ones read."""
-        for position, (place, row) in enumerate(textfile.objects(self.path)):
+        for position, (place, row) in enumerate(self.objects()):
             if wanted is None or position in wanted:
                 yield position, self._with_images(place, row)
 
     def cells(self, columns: Collection[str]) -> Iterator[dict[str, Json]]:
         """Every object, with the keys alone that are asked for."""
-        for place, row in textfile.objects(self.path):
+        for place, row in self.objects():
             yield self._with_images(place, {name: value for name, value in row.items() if name in columns})
 
     def absent(self) -> int:
@@ -280,3 +293,26 @@ def _damage(name: str) -> Iterator[None]:
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise DataError(f"{name}: not a readable parquet file: {reason[0]}", fix="fetch or make it again") from error
+
+
+def peek(path: Path, most: int) -> tuple[list[str], list[dict[str, Json]]]:
+    """The columns of a file, and its first rows as they are stored; of columns with bytes only the first few cells.
+
+    Raises:
+        DataError: It cannot be read, or is of no kind that evalkit reads.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file", fix="name a file with rows")
+    if path.suffix.lower() != PARQUET:
+        found = [row for _, row in islice(_objects(path)(), most)]
+        return list(dict.fromkeys(name for row in found for name in row)), found
+    with _damage(str(path)), pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as file:
+        light = [field.name for field in file.schema_arrow if not _is_binary(field.type)]
+        heavy = [name for name in file.schema_arrow.names if name not in light]
+        rows: list[dict[str, Json]] = [{} for _ in range(min(most, file.metadata.num_rows))]
+        for columns, size, count in ((heavy, _BATCH, _BATCH), (light, _LIGHT_BATCH, most)):
+            batches = file.iter_batches(size, columns=columns, use_threads=False) if columns else ()
+            cells_ = (row for batch in batches for row in batch.to_pylist())
+            for row, more in zip(rows, islice(cells_, count), strict=False):
+                row.update({name: cells.text(cell) for name, cell in more.items()})
+        return list(file.schema_arrow.names), rows

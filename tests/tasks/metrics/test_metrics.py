@@ -11,7 +11,7 @@ from evalkit.base.errors import UsageError
 from evalkit.base.types import Score
 from evalkit.tasks.metrics import DIALECTS, METRICS, score
 
-GENERIC = {"contains", "exact_match", "number"}
+GENERIC = {"choice", "contains", "exact_match", "number", "one_of", "regex", "relaxed_correctness"}
 OF_TEXT = sorted(set(METRICS) - {"acc"} - GENERIC)
 """The metrics that read a response's words; ``acc`` reads likelihoods."""
 OURS = Path(__file__).with_name("cases.json")

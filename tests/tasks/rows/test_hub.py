@@ -131,7 +131,7 @@ def test_a_pattern_without_a_match_lists_the_data_files(hub):
 
 
 def test_a_program_in_place_of_data_is_refused(hub):
-    assert "docs.py: unknown kind of file; use .parquet or .jsonl" in complaint(files=("docs.py",))
+    assert "docs.py: unknown kind of file; use one of .parquet, .jsonl" in complaint(files=("docs.py",))
 
 
 def test_a_missing_column_is_told_before_a_file_is_fetched(hub, tmp_path):

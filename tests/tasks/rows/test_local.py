@@ -241,12 +241,12 @@ def test_no_rows_are_an_error(tmp_path):
 
 def test_what_is_no_data_is_told(tmp_path):
     (tmp_path / "empty").mkdir()
-    (tmp_path / "x.csv").write_text("a,b")
+    (tmp_path / "x.xls").write_text("a,b")
     (tmp_path / "text.parquet").write_text("not parquet at all")
     (tmp_path / "latin.jsonl").write_bytes(json.dumps(line()).encode() + b"\n\xff\n")
     assert "absent.parquet: no such file or folder; check the path" in complaint(tmp_path / "absent.parquet")
     assert "empty: no parquet file in this folder" in complaint(tmp_path / "empty")
-    assert "x.csv: unknown kind of file; use .parquet or .jsonl or .ndjson" in complaint(tmp_path / "x.csv")
+    assert "x.xls: unknown kind of file; use one of .parquet, .jsonl, .ndjson, .csv" in complaint(tmp_path / "x.xls")
     assert "text.parquet: not a readable parquet file: " in complaint(tmp_path / "text.parquet")
     assert "latin.jsonl: not UTF-8 text after line " in complaint(tmp_path / "latin.jsonl")
 
