@@ -116,9 +116,9 @@ def _show(sample: Sample, task: Task, held: Harness, answers: tuple[str, ...]) -
         words = ", ".join(f"{name} {score.value:g}" for name, score in scores.items())
         click.echo(f"  answer {printable(shown(said))}: {words}")
         value = scores[task.headline].value
-        if said == right and value < 1:
+        if said is right and value < 1:
             yield f"a right answer does not score 1 by {task.headline}, but {value:g}"
-        if said == wrong and said != right and right is not None and value >= 1:
+        if said is wrong and right is not None and value >= 1:
             yield f"a wrong answer scores 1 by {task.headline}"
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from evalkit.tasks import extensions
+from evalkit.tasks.metrics import pattern
 from evalkit.tasks.metrics.options import LETTERS
 from evalkit.tasks.metrics.text import as_list
 
@@ -34,8 +36,8 @@ def _said(task: Task, references: Json, *, right: bool) -> str | None:
         said = _text(metric, as_list(told), right=right)
     if said is not None and metric in _MARKED:
         said = f"Final Answer: {said}"
-    pattern = task.settings.get("extract")
-    return said if said is None or not isinstance(pattern, str) or not pattern else _within(pattern, said)
+    extract = task.settings.get("extract")
+    return _within(extract, said) if said is not None and isinstance(extract, str) and extract else said
 
 
 def _option(metric: str, told: dict[str, Json], *, right: bool) -> str | None:
@@ -60,8 +62,9 @@ def _text(metric: str, references: list[Json], *, right: bool) -> str | None:
         return "qqq"
 
 
-def _within(pattern: str, said: str) -> str | None:
-    """The answer where a pattern finds it: what stands before its first group is written as it is, if it is plain."""
-    before, group, _ = pattern.partition("(")
-    plain = before.replace("\\s*", " ").replace("\\s+", " ").replace("\\", "").replace("^", "")
-    return f"{plain}{said}" if group and not set(plain) & set("[]{}.*+?|)$") else None
+def _within(extract: str, said: str) -> str | None:
+    """The answer where a pattern finds it: what stands before its first group as it is; None where that fails."""
+    flags = re.match(r"\(\?[a-z]+\)", extract)
+    before, _, _ = extract[flags.end() if flags else 0 :].partition("(")
+    text = re.sub(r"\\s[*+?]?| [*+?]", " ", before).replace("\\", "") + said
+    return text if pattern.last(extract, text) == said else None

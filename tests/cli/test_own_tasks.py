@@ -95,17 +95,26 @@ def test_rows_that_cannot_be_asked_are_told(shop):
     )
 
 
-def test_a_right_answer_that_scores_nothing_is_doubted(shop):
+def test_what_is_extracted_stands_in_the_answers_that_are_tried(shop):
     write_lines(shop / "shop.jsonl", [{"question": f"q{at}", "answer": f"a{at}"} for at in range(9)])
     new("shop.jsonl")
     text = (shop / "shop.toml").read_text()
-    (shop / "shop.toml").write_text(text + '\n[settings]\nextract = "(?i)answer: *([0-9]+)"\n')
-    shown = check("--answer", "answer: a0")
+    (shop / "shop.toml").write_text(text + "\n[settings]\nextract = '(?i)answer:\\s*(\\w+)'\n")
+    shown = check("--rows", "1")
     assert shown.code == 0
-    assert "no right answer can be made of this by itself" in shown.out
-    (shop / "shop.toml").write_text(text + '\n[settings]\nextract = "Answer: ([0-9]+)"\n')
+    assert 'answer "answer: a0": exact_match 1' in shown.out
+    (shop / "shop.toml").write_text(text + "\n[settings]\nextract = 'answer ([0-9]+)'\n")
+    assert "no right answer can be made of this by itself" in check().out
+
+
+def test_a_wrong_answer_that_scores_is_doubted(shop):
+    rows = [{"question": f"q{at}", "options": ["same", "same"], "answer": "same"} for at in range(3)]
+    write_lines(shop / "shop.jsonl", rows)
+    new("shop.jsonl")
+    text = (shop / "shop.toml").read_text().replace('"choice"', '"one_of"')
+    (shop / "shop.toml").write_text(text)
     shown = check()
-    assert (shown.code, "a right answer does not score 1 by exact_match, but 0" in shown.err) == (2, True)
+    assert (shown.code, "a wrong answer scores 1 by one_of" in shown.err) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from evalkit.base.types import Task
 from evalkit.harnesses.evalplus.settings import EvalPlusSettings
 from evalkit.harnesses.lm_eval.settings import LmEvalSettings
-from evalkit.tasks.benchmarks import BENCHMARKS
+from evalkit.tasks.benchmarks import BENCHMARKS, MAPPED
 from evalkit.tasks.task_file import Suite
 from reference.declared import keys
 from reference.markdown import code, table
@@ -16,7 +16,11 @@ from reference.markdown import code, table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SETTINGS = {"mmlu": LmEvalSettings, "humaneval": EvalPlusSettings}
+SETTINGS = {
+    **{name: mapped.settings for name, mapped in MAPPED.items()},
+    "mmlu": LmEvalSettings,
+    "humaneval": EvalPlusSettings,
+}
 """By benchmark, what its ``[settings]`` table holds."""
 _HEAD = ["key", "value", "default", "meaning"]
 
@@ -54,5 +58,8 @@ def _benchmarks() -> Iterator[list[str]]:
         more = [*benchmark.more_columns, *benchmark.image_columns, *benchmark.unit_columns]
         further = [column for column in dict.fromkeys(more) if column not in benchmark.columns]
         yield [code(name), what, ", ".join(map(code, benchmark.columns)), ", ".join(map(code, further))]
-    for name in SETTINGS:
+    for name, mapped in MAPPED.items():
+        what = " ".join((sys.modules[mapped.made.__module__].__doc__ or "").split("\n\n")[0].split())
+        yield [code(name), what, "those that `[columns]` names", ""]
+    for name in [one for one in SETTINGS if one not in MAPPED]:
         yield [code(name), "its questions come from a harness of its own", "", ""]

@@ -1,0 +1,28 @@
+"""A run of a task that `evalkit tasks new` wrote: asked, scored and compared with a row for each category."""
+
+import json
+
+from support.commands import write_lines
+
+
+def test_a_guessed_task_is_run_like_any_other(workplace):
+    rows = [
+        {"q": f"What is {at}?", "options": ["one", "two"], "gold": at % 2, "topic": ("birds", "trees")[at % 2]}
+        for at in range(12)
+    ]
+    write_lines(workplace.folder / "shop.jsonl", rows)
+    workplace.evalkit("tasks", "new", "shop", "--from", "shop.jsonl", check=0)
+    words = ["run", "--baseline", "base", "--candidate", "cand", "--task", "shop.toml", "--json"]
+    done = workplace.evalkit(*words, check=0)
+    (row,) = json.loads(done.stdout)["tasks"]
+    for model in ("base", "cand"):
+        assert (row["scores"][model]["planned"], row["scores"][model]["scored"]) == (12, 12)
+    assert set(row["groups"]["cand"]) == {"birds", "trees"}
+    # Another reading of the same answers is another comparison, and asks nothing.
+    asked = len(workplace.journal())
+    text = (workplace.folder / "shop.toml").read_text()
+    (workplace.folder / "shop.toml").write_text(text.replace("[settings]", "[settings]\nextract = 'x(.)'"))
+    again = json.loads(workplace.evalkit(*words, check=0).stdout)["tasks"][0]
+    assert again["scores"]["base"]["unparsed"] == 12
+    assert len(workplace.journal()) == asked
+    assert len(workplace.runs()) == 2
