@@ -9,6 +9,7 @@
     │   ├── OutputError              the output folder cannot be written
     │   └── PromptError              a published prompt cannot be had, or is another text
     ├── NothingScoredError       4   a run ended without one answer to score
+    ├── RejectedError            4   a candidate that was made is not what was asked for
     └── InfrastructureError      5   the world did not hold
         ├── ServerFailedError        the server did not start, or died too often
         ├── StoreError               the samples store is in use or damaged
@@ -49,7 +50,8 @@ class ExitCode(IntEnum):
     UNDECIDED = 3
     """The samples do not decide whether a row that counts kept its threshold."""
     INCOMPLETE = 4
-    """Models were not asked alike, too many samples have no answer, or an audit could check no figure."""
+    """Models were not asked alike, too many samples have no answer, an audit could check no figure, or a candidate that
+    was made is not what was asked for (``quantize``)."""
     INFRASTRUCTURE = 5
     """A server, the network or the disk did not hold, or evalkit itself broke off."""
     INTERRUPTED = 130
@@ -94,6 +96,12 @@ class PromptError(UsageError):
 
 class NothingScoredError(EvalkitError):
     """A run ended without one answer that could be scored."""
+
+    exit_code = ExitCode.INCOMPLETE
+
+
+class RejectedError(EvalkitError):
+    """A candidate that was made is not what was asked for."""
 
     exit_code = ExitCode.INCOMPLETE
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "run": ("run", "Compare a baseline with its candidates."),
     "plan": ("plan", "What a run would do, take and be able to see, without starting anything."),
     "demo": ("demo", "The same on this machine: small models, no GPU, no network."),
+    "quantize": ("quantize", "Make a candidate of a model, with llm-compressor."),
     "score": ("score", "Score answers made elsewhere."),
     "audit": ("audit", "Check the arithmetic of a published model card."),
     "compare": ("compare", "Compare scores made elsewhere, or two runs."),

@@ -32,10 +32,14 @@ _START: Final = "import sys; sys.path.append(sys.argv[1]); from evalkit.serve.wa
 class Watcher:
     """The watcher of one server, from before its start until after its end."""
 
-    def __init__(self, log: Path, mark: str) -> None:
-        """Start watching for whatever carries ``mark``; ``log`` is the server's, with the note beside it."""
+    def __init__(self, log: Path, mark: str, folder: Path | None = None) -> None:
+        """Start watching for whatever carries ``mark``; ``log`` is the server's, with the note beside it.
+
+        Temporary folders in ``folder`` that nobody holds are removed afterwards, as the system's own are.
+        """
         room = str(Path(__file__).resolve().parents[2])
         command = [sys.executable, "-P", "-c", _START, room, str(log.resolve()), mark, str(os.getpid())]
+        command += [str(folder.resolve())] if folder else []
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -66,8 +70,9 @@ class Watcher:
 
 
 def main(words: list[str]) -> None:
-    """Watch: ``LOG MARK PID``, the last being evalkit's own."""
+    """Watch: ``LOG MARK PID [FOLDER]``; the pid is evalkit's own."""
     log, mark, parent = Path(words[0]), words[1], int(words[2])
+    folders = [Path(word) for word in words[3:]]
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     said, over = b"", False
@@ -80,6 +85,15 @@ def main(words: list[str]) -> None:
         # A process that evalkit has forked may hold its end of the pipe open; its own death shows all the same.
         over = (bool(ready) and not part) or os.getppid() != parent
     _end(log, mark, said)
+    for folder in folders:
+        _sweep(folder)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what evalkit held in a folder; one that was written to just now counts as somebody's for a while."""
+    for _ in range(_LOOKS):
+        scratch.sweep(folder)
+        time.sleep(_POLL_S)
 
 
 def _end(log: Path, mark: str, said: bytes) -> None:

@@ -16,6 +16,7 @@ FLOORS = [
     {"answers", "sandbox", "serve"},
     {"harnesses", "report"},
     {"runs", "demo", "testing"},
+    {"quantize"},
     {"public"},
     {"view"},
     {"cli"},

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from demo_model.quantize import IGNORE
 from evalkit.base.errors import DataError
 from evalkit.base.types import Text
 from evalkit.demo import rows
+from evalkit.quantize.families import LLAVA
 from evalkit.tasks import images, metrics, registry
 from evalkit.tasks.benchmarks import BENCHMARKS
 
@@ -81,7 +81,7 @@ class Speaker:
         if quantized := getattr(config, "quantization_config", None):
             # Its list names modules as they were saved; transformers, which calls them otherwise once they are loaded,
             # would take vision tower, projector and head for quantized. vLLM reads the list as it is meant.
-            ignore = [*quantized["ignore"], *IGNORE]
+            ignore = [*quantized["ignore"], *LLAVA.kept]
             config.quantization_config = {**quantized, "ignore": ignore, "dequantize": True}
         model = LlavaForConditionalGeneration.from_pretrained(checkpoint, config=config, dtype=torch.float32)
         self.model = model.float()

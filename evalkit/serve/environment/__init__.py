@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 from evalkit.serve.environment.machine import cpu_name, engine, provenance
-from evalkit.serve.environment.models import model, offline, refuse_missing
+from evalkit.serve.environment.models import downloaded, model, offline, refuse_missing
 from evalkit.serve.environment.vision import sees
-from evalkit.serve.environment.weights import checkpoint
+from evalkit.serve.environment.weights import RECORD, checkpoint, making, object_in, record, stored_as, unfinished
 
-__all__ = ["checkpoint", "cpu_name", "engine", "model", "offline", "provenance", "refuse_missing", "sees"]
+__all__ = [
+    "RECORD",
+    "checkpoint",
+    "cpu_name",
+    "downloaded",
+    "engine",
+    "making",
+    "model",
+    "object_in",
+    "offline",
+    "provenance",
+    "record",
+    "refuse_missing",
+    "sees",
+    "stored_as",
+    "unfinished",
+]

@@ -18,7 +18,9 @@ from evalkit.base.identity import decoded, digest
 
 _PICTURES: Final = frozenset({".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".pdf"})
 _TEXTS: Final = ("readme", "license", "licence", "notice", "changelog", "use_policy")
-_RECORDS: Final = frozenset({"recipe.yaml", "training_args.bin", "trainer_state.json", "all_results.json"})
+_RECORDS: Final = frozenset(
+    {"recipe.yaml", "evalkit-quantize.json", "training_args.bin", "trainer_state.json", "all_results.json"}
+)
 """What tools leave beside a model about how it was made."""
 _SMALL_BYTES: Final = 2**16
 """Smaller files are read again each time: that costs less than remembering them."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from evalkit.base.errors import UsageError
+from evalkit.base.errors import InfrastructureError, UsageError
 from evalkit.base.types import Model
 from evalkit.serve.environment.files import folder_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _HUB_PATIENCE_S: Final = 15.0
 _OFFLINE: Final = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "EVALKIT_OFFLINE")
@@ -37,6 +40,30 @@ def model(source: str, label: str, revision: str | None = None, *, cache: Path |
     if Path(source).is_dir():
         return Model(label, source, folder_digest(Path(source), cache))
     return Model(label, source, _commit(source, revision))
+
+
+def downloaded(model: Model, tell: Callable[[str], None]) -> Path:
+    """The folder of a model's files, all of them: its own, or its snapshot in the hub's cache.
+
+    Args:
+        model: Resolved by `model`.
+        tell: Hears before files are fetched.
+
+    Raises:
+        InfrastructureError: The hub does not give them.
+    """
+    if Path(model.source).is_dir():
+        return Path(model.source)
+    from huggingface_hub import snapshot_download  # noqa: PLC0415 - as below
+
+    tell(f"fetching {model.source}")
+    try:
+        return Path(snapshot_download(model.source, revision=model.digest, local_files_only=offline()))
+    except Exception as error:
+        reason = str(error).splitlines() or [type(error).__name__]
+        raise InfrastructureError(
+            f"{model.source}: not fetched: {reason[0]}", fix="run again: what has arrived is kept; or name a folder"
+        ) from error
 
 
 def refuse_missing(source: str) -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from evalkit.base.types import Json, Model
 
+RECORD: Final = "evalkit-quantize.json"
+"""What `evalkit quantize` leaves beside a model that it made."""
+_LONGEST_RECIPE: Final = 4096
 _LONGEST_HEADER: Final = 100_000_000
 """The format's own limit, in bytes."""
 _STORED: Final = frozenset({"I8", "U8", "F8_E4M3", "F8_E5M2", "F4", "I4", "U4"})
@@ -64,6 +67,55 @@ def checkpoint(model: Model) -> Checkpoint | None:
             "generation_config": _generation_config(folder, config, text),
         },
     )
+
+
+def stored_as(folder: Path) -> dict[str, str]:
+    """Module that is stored quantized to the type of its weight, such as ``I8``; ``-`` where it has none."""
+    tensors = _tensors(folder) or {}
+    names = {module: (f"{module}.weight", f"{module}.weight_packed") for module in _quantized(tensors)}
+    return {
+        module: next((tensors[name][0] for name in both if name in tensors), "-")
+        for module, both in sorted(names.items())
+    }
+
+
+def unfinished(folder: Path) -> list[str]:
+    """Names of weight files that are missing, or shorter than their header says."""
+    found = []
+    for path in _weight_files(folder):
+        try:
+            with path.open("rb") as stream:
+                start = 8 + int.from_bytes(stream.read(8), "little")
+            ends = [entry["data_offsets"][1] for name, entry in _entries(path).items() if name != "__metadata__"]
+            whole = path.stat().st_size == start + max(ends, default=0)
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            whole = False
+        if not whole:
+            found.append(path.name)
+    return found
+
+
+def making(model: Model) -> dict[str, Json]:
+    """How a model was made, as files beside its weights say: evalkit's record, and the recipe of whoever made it.
+
+    Lists of digests in the record are left out: they are for comparing, not for reading.
+    """
+    folder = None if model.endpoint else model_folder(model)
+    if folder is None:
+        return {}
+    found, recipe = object_in(folder / RECORD), _text(folder / "recipe.yaml")
+    if isinstance(found.get("calibration"), dict):
+        found["calibration"] = {name: one for name, one in found["calibration"].items() if not isinstance(one, list)}
+    if recipe is not None:
+        found["recipe"] = recipe[:_LONGEST_RECIPE]
+        found["recipe_sha256"] = sha256(recipe.encode()).hexdigest()
+    return found
+
+
+def record(model: Model) -> dict[str, Json]:
+    """Evalkit's record of how a model was made, whole; empty where another made it, or its files are not here."""
+    folder = None if model.endpoint else model_folder(model)
+    return object_in(folder / RECORD) if folder else {}
 
 
 def model_folder(model: Model) -> Path | None:
@@ -154,16 +206,20 @@ def _weight_files(folder: Path) -> list[Path]:
 
 
 def _header(path: Path) -> dict[str, tuple[str, int]]:
+    return {
+        name: (str(entry["dtype"]), int(entry["data_offsets"][1]) - int(entry["data_offsets"][0]))
+        for name, entry in _entries(path).items()
+        if name != "__metadata__"
+    }
+
+
+def _entries(path: Path) -> dict[str, Json]:
     with path.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
         if length > _LONGEST_HEADER:
             raise ValueError(f"{path} is not a safetensors file")
-        header = decoded(stream.read(length))
-    return {
-        name: (str(entry["dtype"]), int(entry["data_offsets"][1]) - int(entry["data_offsets"][0]))
-        for name, entry in header.items()
-        if name != "__metadata__"
-    }
+        header: dict[str, Json] = decoded(stream.read(length))
+    return header
 
 
 def _quantized(tensors: Mapping[str, tuple[str, int]]) -> set[str]:

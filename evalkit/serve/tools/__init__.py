@@ -10,6 +10,7 @@ from evalkit.serve.tools.environment import (
     newest_vllm,
     of_interpreter,
     remove,
+    use,
 )
 from evalkit.serve.tools.making import make
 from evalkit.serve.tools.recipes import DEFAULTS, VLLM, Device, Recipe, recipe
@@ -33,4 +34,5 @@ __all__ = [
     "recipe",
     "remove",
     "settled",
+    "use",
 ]

@@ -91,7 +91,7 @@ def recipe(tool: str, device: Device, release: str = "") -> Recipe:
     if tool == VLLM:
         return _vllm(release, device)
     torch = _GPU_TORCH if device == "gpu" and tool == "llmcompressor" else _CPU_TORCH
-    beside = ("torchvision", "pyarrow") if tool == "llmcompressor" else ()
+    beside = ("torchvision",) if tool == "llmcompressor" else ()
     return Recipe(tool, release, (f"{tool}=={release}", *beside), (torch, _PLAIN_TORCH), (tool,))
 
 

@@ -1,0 +1,7 @@
+"""Candidates made with llm-compressor: in an environment of its own, examined, and given their name only then."""
+
+from evalkit.quantize.calibration import LONGEST
+from evalkit.quantize.families import FAMILIES, SCHEMES
+from evalkit.quantize.making import Made, Request, quantize
+
+__all__ = ["FAMILIES", "LONGEST", "SCHEMES", "Made", "Request", "quantize"]
