@@ -35,6 +35,7 @@ def tests(session: nox.Session) -> None:
     """Run every test, those that start a real vLLM included."""
     session.install("-e", ".[cpu,test]")
     session.run("python", "-m", "support.browsers", env=_TESTS)
+    session.run("evalkit", "tools", "make", "llmcompressor")
     if session.posargs:
         # Chosen tests are run as they were chosen.
         session.run("pytest", *_TWO_AT_A_TIME, *session.posargs, env=_KEEP_BYTECODE)
@@ -146,11 +147,10 @@ def example(session: nox.Session) -> None:
 
 @nox.session(name="demo-candidate")
 def demo_candidate(session: nox.Session) -> None:
-    """Quantize the demonstration's baseline anew, into build/demo-candidate; ``-- --scheme W4A16`` for 4 bits."""
-    # An environment without vLLM: llm-compressor pins another release of compressed-tensors.
-    session.install("llmcompressor==0.14.*", "torchvision", "pyarrow")
-    session.run(
-        *("python", "-m", "demo_model.quantize"),
-        *("evalkit/demo/models/baseline", "build/demo-candidate", *session.posargs),
-        env={"PYTHONPATH": "tools"},
-    )
+    """Quantize the demonstration's baseline anew, into build/demo-candidate; ``-- --scheme w4a16`` for 4 bits."""
+    session.install("-e", ".")
+    data = "build/demo-calibration.parquet"
+    session.run("python", "-m", "demo_model.calibration", data, env={"PYTHONPATH": "tools"})
+    # What is given after `--` wins: the last of an option counts.
+    words = ("--scheme", "w8a8", "-o", "build/demo-candidate", "--calibration", data, "--samples", "128")
+    session.run("evalkit", "quantize", "evalkit/demo/models/baseline", *words, *session.posargs)

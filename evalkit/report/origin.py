@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     Grid = tuple[list[str], list[list[str]]]
 
+_MAKERS = ("llmcompressor", "compressed-tensors", "transformers", "torch")
+"""Whose releases decide what a quantized checkpoint holds."""
 _DIGEST = 19
 """Signs of a digest that are shown: enough to tell two apart, ``sha256:`` included."""
 
@@ -97,6 +99,7 @@ def versions(provenance: Mapping[str, Json]) -> Grid:
         [f"{own['kind']} {own['name']}", f"{own['source']}, {own['state'][:_DIGEST]}"]
         for own in provenance.get("extensions") or ()
     ]
+    body += [[f"{label} was made as", _made_with(one)] for label, one in _making(provenance)]
     gpus = provenance.get("gpus")
     for gpu in gpus if isinstance(gpus, list) else []:
         memory = f"{gpu.get('memory_mib') or 0:,} MiB"
@@ -120,8 +123,27 @@ def commands(report: Report) -> list[tuple[str, str]]:
     return [
         *([("The comparison", compared)] if compared else []),
         *([(SETTINGS, chosen)] if (chosen := settings_file(report, shared=False)) else []),
+        *((f"How {label} was made", str(one["command"])) for label, one in _making(report.provenance)),
         *((f"The server of {label}", str(text)) for label, text in sorted(served.items())),
     ]
+
+
+def _making(provenance: Mapping[str, Json]) -> list[tuple[str, Mapping[str, Json]]]:
+    """Models that evalkit made, with its records of them."""
+    made = provenance.get("making")
+    found = made.items() if isinstance(made, Mapping) else ()
+    return sorted((label, one) for label, one in found if isinstance(one, Mapping) and one.get("command"))
+
+
+def _made_with(one: Mapping[str, Json]) -> str:
+    """Such as ``w8a8 by GPTQ, 512 samples of flickr30k (seed 0), llmcompressor 0.14.0.1, torch 2.14.0``."""
+    data, releases = one.get("calibration"), one.get("releases")
+    said = [f"{one.get('scheme')} by {one.get('method')}"]
+    if isinstance(data, Mapping):
+        said.append(f"{data.get('samples')} samples of {data.get('data')} (seed {one.get('seed')})")
+    if isinstance(releases, Mapping):
+        said += [f"{name} {releases[name]}" for name in _MAKERS if name in releases]
+    return ", ".join(said)
 
 
 def rest(provenance: Mapping[str, Json]) -> str:

@@ -29,7 +29,7 @@ from evalkit.records import run_record
 from evalkit.records.plan import Plan
 from evalkit.records.store import RunRow, Store
 from evalkit.report import words
-from evalkit.runs import asking, invalidation, prepare, publish, refusals, saved_run, vouching
+from evalkit.runs import asking, invalidation, leaks, prepare, publish, refusals, saved_run, vouching
 from evalkit.runs.checks import Checks
 from evalkit.runs.pending import Ledger, outset
 from evalkit.serve import environment, tools
@@ -121,6 +121,8 @@ class _Run:
         plan, sources, repeated = self._plan()
         for text in publish.forewarnings(plan, self._config.accept_differences, self._serving.python):
             self.say(Stage(f"warning: {text}"))
+        for text in leaks.told(plan, self._store):
+            self.say(Notice(text))
         row, finished_before = self._begin(plan)
         folder = self._output / row.id
         publish.own_folder(folder)
@@ -351,6 +353,7 @@ class _Run:
             **environment.provenance(self._serving),
             "endpoints": self._standings,
             **({"extensions": [asdict(one) for one in own]} if own else {}),
+            **({"making": made} if (made := _making(served)) else {}),
             "environments": {one.model.label: tools.provenance(config.serving(one.model.label)) for one in served},
             "config": {**asdict(config), "serve": {**asdict(config.serve), "env": serve.shown(config.serve)}},
             "commands": {
@@ -371,6 +374,12 @@ class _Run:
             **row.body,
         }
         publish.write_text(folder / "run.json", [json.dumps(facts, indent=2, sort_keys=True) + "\n"])
+
+
+def _making(contenders: Iterable[Contender]) -> dict[str, Json]:
+    """How models were made, by label, as far as files beside their weights tell."""
+    found = {one.model.label: environment.making(one.model) for one in contenders}
+    return {label: made for label, made in found.items() if made}
 
 
 def _numbered(contenders: Iterable[Contender]) -> list[Contender]:

@@ -24,7 +24,6 @@ _POLL_S: Final = 0.5
 _PATIENCE_S: Final = 2.0
 """Between SIGTERM and SIGKILL: nobody waits for the answers of such a server any more."""
 _LOOKS: Final = 6
-_DONE: Final = b"done\n"
 _START: Final = "import sys; sys.path.append(sys.argv[1]); from evalkit.serve.watcher import main; main(sys.argv[2:])"
 """``-m`` would look into the working folder first."""
 
@@ -55,8 +54,8 @@ class Watcher:
         self._say(json.dumps({"pid": pid, "created": created}).encode() + b"\n")
 
     def close(self) -> None:
-        """Stop watching: the server has ended."""
-        self._say(_DONE)
+        """Stop watching: the server has ended. One that is only starting itself is not waited for."""
+        self._process.kill()
         if self._process.stdin is not None:
             self._process.stdin.close()
         self._process.wait()
@@ -80,8 +79,6 @@ def main(words: list[str]) -> None:
         ready, _, _ = select.select([0], [], [], _POLL_S)
         part = os.read(0, 4096) if ready else b""
         said += part
-        if said.endswith(_DONE):
-            return
         # A process that evalkit has forked may hold its end of the pipe open; its own death shows all the same.
         over = (bool(ready) and not part) or os.getppid() != parent
     _end(log, mark, said)

@@ -71,9 +71,10 @@ _QUANTIZED = """
 
 llm-compressor, GPTQ, scheme W8A8: 8-bit weights with one scale a channel, 8-bit activations with one scale a token.
 Only the language model's layers are quantized; vision tower, projector and output head stay in bf16. It was
-calibrated on drawn training questions. In an environment with `llmcompressor==0.14.*`:
+calibrated on drawn training questions (`nox -s demo-candidate`):
 
-    python -m demo_model.quantize BASELINE W8A8
+    python -m demo_model.calibration CHATS.parquet
+    evalkit quantize BASELINE --scheme w8a8 -o W8A8 --calibration CHATS.parquet --samples 128
 
 vLLM serves it from `quantization_config` in `config.json` alone.
 """
