@@ -67,7 +67,7 @@ def command(output: Path, data: tuple[str, ...], *, as_json: bool, **given: Any)
     from evalkit.cli.display import display  # noqa: PLC0415
     from evalkit.cli.run import interruptible  # noqa: PLC0415
 
-    request = quantize.Request(output=output, data=_pairs(data), command=_command(output, given), **given)
+    request = quantize.Making(output=output, data=_pairs(data), command=_command(output, given), **given)
     interruptible()
     try:
         with display(as_json=as_json) as say:

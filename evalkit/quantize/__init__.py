@@ -2,6 +2,6 @@
 
 from evalkit.quantize.calibration import LONGEST
 from evalkit.quantize.families import FAMILIES, SCHEMES
-from evalkit.quantize.making import Made, Request, quantize
+from evalkit.quantize.making import Made, Making, quantize
 
-__all__ = ["FAMILIES", "LONGEST", "SCHEMES", "Made", "Request", "quantize"]
+__all__ = ["FAMILIES", "LONGEST", "SCHEMES", "Made", "Making", "quantize"]

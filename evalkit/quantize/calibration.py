@@ -49,7 +49,7 @@ _COLUMNS: Final = Benchmark((), _IMAGES, _never, ("messages", "caption", "text")
 
 
 @dataclass(frozen=True, slots=True)
-class Chat:
+class Conversation:
     """One row of calibration."""
 
     row: int
@@ -72,7 +72,7 @@ class Calibration:
     name: str
     revision: str
     """A commit of the hub, or ``sha256:...`` of the local files."""
-    chats: tuple[Chat, ...]
+    chats: tuple[Conversation, ...]
 
     @property
     def sees(self) -> bool:
@@ -151,7 +151,7 @@ def _named(given: str) -> Dataset:
     return Dataset(name, "calibration", files=(files or "data/train-*.parquet",))
 
 
-def _refuse_mixed(chats: Sequence[Chat], name: str, *, sees: bool) -> None:
+def _refuse_mixed(chats: Sequence[Conversation], name: str, *, sees: bool) -> None:
     shown = [one for one in chats if one.pictures]
     if shown and not sees:
         raise UsageError(f"{name}: row {shown[0].row} has a picture, and the model cannot see", fix="give rows of text")
@@ -166,18 +166,20 @@ def _refuse_mixed(chats: Sequence[Chat], name: str, *, sees: bool) -> None:
 # --- rows ---
 
 
-def _chat(row: Mapping[str, Json], place: int, name: str) -> Chat:
+def _chat(row: Mapping[str, Json], place: int, name: str) -> Conversation:
     where = f"{name}: row {place}"
     pictures = tuple(cell["bytes"] for column in _IMAGES if (cell := row.get(column)) is not None)
     messages, captions, text = row.get("messages"), row.get("caption"), row.get("text")
     if isinstance(messages, list) and messages:
-        return Chat(place, pictures, tuple(_messages(messages, len(pictures), where)))
+        return Conversation(place, pictures, tuple(_messages(messages, len(pictures), where)))
     if pictures and captions and (isinstance(captions, str) or all(isinstance(one, str) for one in captions)):
         said = captions if isinstance(captions, str) else " ".join(captions)
         asked = [*({"type": "image"} for _ in pictures), {"type": "text", "text": _QUESTION}]
-        return Chat(place, pictures, ({"role": "user", "content": asked}, {"role": "assistant", "content": said}))
+        return Conversation(
+            place, pictures, ({"role": "user", "content": asked}, {"role": "assistant", "content": said})
+        )
     if isinstance(text, str) and text.strip() and not pictures:
-        return Chat(place, (), text=text)
+        return Conversation(place, (), text=text)
     has = ", ".join(name for name, value in row.items() if value is not None)
     raise DataError(f"{where}: of no form that a model can be calibrated on (it has {has or 'nothing'})", fix=_FORMS)
 

@@ -35,7 +35,7 @@ _REJECTED: Final = ".rejected"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Making:
     """What a user wants."""
 
     source: str
@@ -80,7 +80,7 @@ class _Sources:
     files: Checkpoint
 
 
-def quantize(request: Request, say: Say) -> Made:
+def quantize(request: Making, say: Say) -> Made:
     """Make the candidate; nothing stands at its place unless it passed.
 
     Raises:
@@ -102,7 +102,7 @@ def quantize(request: Request, say: Say) -> Made:
             done = work.carry_out(job, events, work.Place(python, room, log), say)
         except InfrastructureError as error:
             raise _with_log(error, log, output) from error
-        facts = record.Facts(
+        facts = record.Decided(
             *(of.model, wanted, [*of.family.kept, *request.ignore], request.command, request.seed),
             *(data, calibration.LONGEST if data else 0, checked),
         )
@@ -121,7 +121,7 @@ def _rejected(output: Path) -> Path:
     return output.with_name(output.name + _REJECTED)
 
 
-def _source(request: Request, wanted: Scheme, say: Say) -> _Sources:
+def _source(request: Making, wanted: Scheme, say: Say) -> _Sources:
     """The model with its family, once it is known to be one that can be quantized so."""
     label = Path(request.source).name if Path(request.source).is_dir() else request.source
     model = environment.model(request.source, label)
@@ -135,7 +135,7 @@ def _source(request: Request, wanted: Scheme, say: Say) -> _Sources:
     return _Sources(model, folder, of, files)
 
 
-def _calibration(request: Request, wanted: Scheme, of: _Sources, say: Say) -> tuple[Calibration | None, list[str]]:
+def _calibration(request: Making, wanted: Scheme, of: _Sources, say: Say) -> tuple[Calibration | None, list[str]]:
     """The calibration data, and what they were held against; no data where none are needed."""
     if not wanted.calibrated:
         if request.calibration:
@@ -177,7 +177,7 @@ def _refuse_full(room: Path, files: Checkpoint, wanted: Scheme) -> None:
         )
 
 
-def _job(request: Request, wanted: Scheme, of: _Sources, data: Calibration | None, room: Path) -> tuple[Path, Path]:
+def _job(request: Making, wanted: Scheme, of: _Sources, data: Calibration | None, room: Path) -> tuple[Path, Path]:
     """The files that tell the worker what to do, and where it tells how far it is."""
     events = room / "events.jsonl"
     try:

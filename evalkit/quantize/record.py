@@ -24,7 +24,7 @@ _MORE: Final = ("gpu_memory_gib",)
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Decided:
     """What was decided before the worker started."""
 
     source: Model
@@ -39,7 +39,7 @@ class Facts:
     """Tasks that the calibration data were held against."""
 
 
-def record(facts: Facts, done: Mapping[str, Json]) -> dict[str, Json]:
+def record(facts: Decided, done: Mapping[str, Json]) -> dict[str, Json]:
     """The record, of what was decided and of what the worker said in the end."""
     found: dict[str, Json] = {
         "schema_version": _SCHEMA,
