@@ -86,7 +86,7 @@ def command(output: Path, data: tuple[str, ...], *, as_json: bool, **given: Any)
 def _pairs(given: Iterable[str]) -> dict[str, str]:
     wrong = [one for one in given if not all(one.partition("=")[::2])]
     if wrong:
-        raise UsageError(f"--data {wrong[0]}: not TASK=FILE", fix="write it like docvqa=rows.parquet")
+        raise UsageError(f"--data {wrong[0]}: not TASK=FILE", fix="write it like charts=rows.parquet")
     return dict(one.split("=", 1) for one in given)
 
 
