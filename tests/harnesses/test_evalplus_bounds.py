@@ -10,9 +10,12 @@ import pytest
 from evalkit import sandbox
 from evalkit.harnesses.evalplus import runs
 from evalkit.harnesses.evalplus.judge_process import JudgeProcess
+from evalkit.harnesses.evalplus.problems import Problem
 
 MIB = 2**20
 JUDGE = "evalkit.harnesses.evalplus.judge"
+
+F = Problem("HumanEval/0", "", "f", "", 0, {}, "")
 
 
 @pytest.fixture
@@ -24,7 +27,8 @@ def process():
 
 def order(outputs, expected):
     return {
-        "do": "check", "entry_point": "f", "inputs": [[1]] * len(outputs), "expected": expected, "outputs": outputs,
+        "do": "check", "dataset": "humaneval", "task_id": "HumanEval/0",
+        "entry_point": "f", "inputs": [[1]] * len(outputs), "expected": expected, "outputs": outputs,
         "atol": 1e-6, "mended": False,
     }  # fmt: skip
 
@@ -79,7 +83,7 @@ def test_lines_of_very_many_small_values_are_not_read(tmp_path):
     del tmp_path
     program = "import os\nfor fd in range(3, 20):\n    try:\n        os.write(fd, b'[\"ok\", [' + b'[],' * 3_000_000)\n"
     program += "    except OSError:\n        pass\ndef f(x):\n    return 1"
-    found = runs.Runner(sandbox.find(), 1024).run(program, "f", [[1]], [1.0])
+    found = runs.Runner(sandbox.find(), 1024).run(program, F, [[1]], [1.0])
     assert found.outputs is None
 
 
@@ -97,7 +101,7 @@ while True:
 def test_loading_is_bounded_by_itself(monkeypatch, program):
     monkeypatch.setattr(runs, "_LOADING_S", (0.5, 1.0))
     began = time.monotonic()
-    found = runs.Runner(sandbox.find(), 1024).run(f"{program}\ndef f(x):\n    return 1", "f", [[1]] * 50, [1.0] * 50)
+    found = runs.Runner(sandbox.find(), 1024).run(f"{program}\ndef f(x):\n    return 1", F, [[1]] * 50, [1.0] * 50)
     assert (found.timed_out, found.note) == (True, "out of time before it was loaded")
     assert time.monotonic() - began < 20
 
@@ -106,7 +110,7 @@ def test_loading_is_bounded_whatever_a_program_does_to_its_timers(monkeypatch):
     monkeypatch.setattr(runs, "_SILENT_S", 3.0)
     program = "import signal, time\nsignal.setitimer(signal.ITIMER_REAL, 0)\ntime.sleep(1000)"
     began = time.monotonic()
-    found = runs.Runner(sandbox.find(), 1024).run(f"{program}\ndef f(x):\n    return 1", "f", [[1]] * 50, [1.0] * 50)
+    found = runs.Runner(sandbox.find(), 1024).run(f"{program}\ndef f(x):\n    return 1", F, [[1]] * 50, [1.0] * 50)
     assert (found.timed_out, found.note) == (True, "out of time before it was loaded")
     assert time.monotonic() - began < 20
 
@@ -114,5 +118,5 @@ def test_loading_is_bounded_whatever_a_program_does_to_its_timers(monkeypatch):
 def test_what_waits_in_its_calls_still_has_their_time(monkeypatch):
     monkeypatch.setattr(runs, "_SILENT_S", 5.0)
     program = "import time\ndef f(x):\n    time.sleep(3.5)\n    return x"
-    found = runs.Runner(sandbox.find(), 1024).run(program, "f", [[1], [2]], [1.0, 1.0])
+    found = runs.Runner(sandbox.find(), 1024).run(program, F, [[1], [2]], [1.0, 1.0])
     assert found.outputs == (1, 2)

@@ -20,6 +20,7 @@ SETTINGS = {
     **{name: mapped.settings for name, mapped in MAPPED.items()},
     "mmlu": LmEvalSettings,
     "humaneval": EvalPlusSettings,
+    "mbpp": EvalPlusSettings,
 }
 """By benchmark, what its ``[settings]`` table holds."""
 _HEAD = ["key", "value", "default", "meaning"]

@@ -5,10 +5,13 @@ process with the code it runs, so nothing it says is believed but as data: it ne
 reads its lines compares them elsewhere. What it takes from standard input, one JSON object::
 
     {"guard": source of evalplus/eval/utils.py, "program": source, "entry_point": name,
-     "inputs": [[...], ...], "limits_s": [...], "wall_factor": number, "loading_s": [CPU seconds, seconds on the wall]}
+     "inputs": [[...], ...], "limits_s": [...], "wall_factor": number, "loading_s": [CPU seconds, seconds on the wall],
+     "reader": [source, name, task id], or []}
 
-What it writes, one JSON array a line: ``["loaded"]`` when the program is defined, ``["ok", value, CPU seconds]`` for
-each call, then ``["end"]``; or the reason why it stopped, ``["broken", type]``, ``["raised", type]``, ``["timeout"]``.
+A reader is a function of evalplus's own that makes of JSON what a data set's arguments are (tuples, sets, complex
+numbers). What is written, one JSON array a line: ``["loaded"]`` when the program is defined, ``["ok", value, CPU
+seconds]`` for each call, then ``["end"]``; or the reason why it stopped, ``["broken", type]``, ``["raised", type]``,
+``["timeout"]``.
 """
 
 from __future__ import annotations
@@ -229,6 +232,16 @@ def _imported(program: str) -> set[str]:
     return set(re.findall(r"\w+", "\n".join(lines)))
 
 
+def _arguments(order: dict[str, Any]) -> Any:
+    """The calls' arguments, in the types that the data set means."""
+    if not order.get("reader"):
+        return order["inputs"]
+    source, name, task_id = order["reader"]
+    space: dict[str, Any] = {}
+    exec(source, space)  # noqa: S102 - evalplus's own function, sent by evalkit
+    return space[name](task_id, order["inputs"])
+
+
 def perform(order: dict[str, Any], tell: Callable[[list[Any]], None]) -> None:
     """Run the program and its calls, telling each; the first call that fails is the last."""
     clock, leave = time.process_time, os._exit
@@ -243,6 +256,7 @@ def perform(order: dict[str, Any], tell: Callable[[list[Any]], None]) -> None:
     for name in sorted(_LIBRARIES & _imported(order["program"])):
         with suppress(Exception):
             import_module(name)
+    inputs = _arguments(order)
     # As there, the folder comes before the guard: finding one is among what the guard takes away.
     folder = guard["create_tempdir"]()
     folder.__enter__()
@@ -261,7 +275,7 @@ def perform(order: dict[str, Any], tell: Callable[[list[Any]], None]) -> None:
         return
     tell(["loaded"])
     writer = ValueWriter()
-    for arguments, limit in zip(order["inputs"], order["limits_s"], strict=True):
+    for arguments, limit in zip(inputs, order["limits_s"], strict=True):
         started = clock()
         try:
             with _limited(limit, limit * order["wall_factor"], give_up), swallow():

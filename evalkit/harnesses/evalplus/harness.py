@@ -1,4 +1,4 @@
-"""HumanEval as evalplus holds it: its problems, prompts, sanitizer, checker and estimator."""
+"""HumanEval and MBPP as evalplus holds it: its problems, prompts, sanitizer, checker and estimator."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from evalkit.base.printable import counted
 from evalkit.base.types import Answer
 from evalkit.harnesses.evalplus import installed
 from evalkit.harnesses.evalplus.checker import ProgramChecker
+from evalkit.harnesses.evalplus.datasets import SETS
 from evalkit.harnesses.evalplus.facts import ASKED_BEFORE, AskingFacts, JudgingFacts
 from evalkit.harnesses.evalplus.problems import Problems, load_problems
 from evalkit.harnesses.evalplus.prompts import texts
@@ -32,13 +33,12 @@ if TYPE_CHECKING:
     from evalkit.harnesses.evalplus.settings import EvalPlusSettings
     from evalkit.harnesses.harness import Questions, Reading, Served
 
-_EVALPLUS_FILE = "HumanEvalPlus.jsonl.gz"
 _RULES = 2
 """Goes up when judgements of this code may differ from those of the code before."""
 
 
 class EvalPlus(ByTests):
-    """The harness of HumanEval."""
+    """The harness of HumanEval and MBPP."""
 
     def questions(
         self, task: Task, data: Path | None, tell: Callable[[str], None], models: Sequence[str] = ()
@@ -52,8 +52,8 @@ class EvalPlus(ByTests):
         """
         del models
         settings = settings_of(task)
-        words = _words(settings)
-        problems = load_problems(data or _beside(task), plus=settings.plus, tell=tell)
+        words = _words(task, settings)
+        problems = load_problems(data or _beside(task), task.benchmark, plus=settings.plus, tell=tell)
         request = request_facts(task.decoding, words, settings.bos)
         return Problems(problems, task.decoding.n, request, _identity(settings))
 
@@ -68,7 +68,7 @@ class EvalPlus(ByTests):
         """The problems for one model on its server."""
         del tell
         settings = settings_of(task)
-        words = _words(settings)
+        words = _words(task, settings)
         renderer = Renderer(served, words, settings.bos)
         return EvalPlusSession(task.decoding, words, settings.bos, renderer, served.name)
 
@@ -117,16 +117,16 @@ class EvalPlus(ByTests):
 
 def _beside(task: Task) -> Path | None:
     """The file beside the task file that it names; None for evalplus's own, which evalplus finds or downloads."""
-    if task.dataset.files == (_EVALPLUS_FILE,):
+    if task.dataset.files == (SETS[task.benchmark].file,):
         return None
     from evalkit.tasks.rows import local  # noqa: PLC0415 - a report asks a harness as well, and reads no rows
 
     return local.matching(Path(task.source).parent, task.dataset.files)[0]
 
 
-def _words(settings: EvalPlusSettings) -> Texts:
+def _words(task: Task, settings: EvalPlusSettings) -> Texts:
     """Evalplus's texts, with the task's own sentences in the places of those that it replaces."""
-    words = texts()
+    words = texts(task.benchmark)
     return replace(
         words,
         instruction=settings.instruction or words.instruction,

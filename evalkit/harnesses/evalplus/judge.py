@@ -9,8 +9,8 @@ forks for every check, with limits on the memory of the fork.
 order     with                                                            answer
 ========  ==============================================================  =======================================
 sanitize  ``text``, ``entry_point``                                       ``{"program": ...}`` or ``{"none": why}``
-check     ``entry_point``, ``inputs``, ``expected``, ``outputs``,      ``{"judgement": "pass" or "fail"}``
-          ``atol``, ``mended`` (find_zero)
+check     ``dataset``, ``task_id``, ``entry_point``, ``inputs``,      ``{"judgement": "pass" or "fail"}``
+          ``expected``, ``outputs``, ``atol``, ``mended`` (find_zero)
 ========  ==============================================================  =======================================
 """
 
@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Final
 
 import psutil
 
-from evalkit.harnesses.evalplus import values
+from evalkit.harnesses.evalplus import datasets, values
 from evalkit.harnesses.evalplus.extract import SanitizeError, sanitize
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ def check(order: dict[str, Json]) -> str:
         return "pass" if _are_roots(order["inputs"], outputs, order["atol"]) else "fail"
     values.record(outputs)
     judgement, _ = untrusted_check(
-        dataset="humaneval",
+        dataset=order["dataset"],
         code=_STUB.format(order["entry_point"]),
-        inputs=order["inputs"],
+        inputs=_arguments(order),
         entry_point=order["entry_point"],
         expected=expected,
         atol=order["atol"],
@@ -62,6 +62,15 @@ def check(order: dict[str, Json]) -> str:
         min_time_limit=_PATIENCE_S,
     )
     return str(judgement)
+
+
+def _arguments(order: dict[str, Json]) -> Json:
+    """The calls' arguments in the types that the data set means: some answers are compared with them."""
+    if not (restore := datasets.reader(order["dataset"], order["task_id"])):
+        return order["inputs"]
+    space: dict[str, Json] = {}
+    exec(restore[0], space)  # noqa: S102 - evalplus's own function
+    return space[restore[1]](order["task_id"], order["inputs"])
 
 
 def _are_roots(inputs: list[Json], outputs: list[Json], atol: float) -> bool:

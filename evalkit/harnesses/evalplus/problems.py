@@ -1,4 +1,4 @@
-"""HumanEval's problems, from evalplus's own loader or from a file, and the samples that they make."""
+"""HumanEval's or MBPP's problems, from evalplus's own loader or from a file, and the samples that they make."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit.base.errors import DataError, InfrastructureError
@@ -13,11 +14,11 @@ from evalkit.base.identity import digest
 from evalkit.base.types import Sample, Text
 from evalkit.files import textfile
 from evalkit.harnesses.evalplus import installed
+from evalkit.harnesses.evalplus.datasets import SETS
 from evalkit.tasks import draw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from evalkit.base.types import Json
 
@@ -41,9 +42,11 @@ class Problem:
     """Arguments of the calls, by ``base`` and ``plus``; ``plus`` is missing where it is not asked for."""
     digest: str
     """Of all of the above."""
+    dataset: str = "humaneval"
+    """Whose problem it is, as evalplus calls it."""
 
     @classmethod
-    def of(cls, row: Mapping[str, Json], place: str, *, plus: bool) -> Problem:
+    def of(cls, row: Mapping[str, Json], place: str, dataset: str = "humaneval", *, plus: bool) -> Problem:
         """The problem of one line of a data file.
 
         Raises:
@@ -65,8 +68,9 @@ class Problem:
         if type(atol) not in {int, float}:
             raise DataError(f"{place}: atol is {atol!r}", fix="it is a number")
         task_id, prompt, entry_point, body = texts
-        whole = digest([*texts, repr(atol), json.dumps(tests)])
-        return cls(task_id, prompt, entry_point, body, atol, tests, whole)
+        typed = [dataset] if SETS[dataset].typed else []
+        whole = digest([*texts, repr(atol), json.dumps(tests), *typed])
+        return cls(task_id, prompt, entry_point, body, atol, tests, whole, dataset)
 
 
 class Problems:
@@ -131,15 +135,18 @@ def sample(problem: Problem, attempt: int) -> Sample:
     return Sample(f"{problem.task_id}#{attempt}", (Text(problem.prompt),), references, problem.task_id)
 
 
-def load_problems(data: Path | None, *, plus: bool, tell: Callable[[str], None]) -> list[Problem]:
+def load_problems(
+    data: Path | None, dataset: str = "humaneval", *, plus: bool, tell: Callable[[str], None]
+) -> list[Problem]:
     """The problems of ``data`` (``.jsonl`` or ``.jsonl.gz``), or those that evalplus downloads and keeps.
 
     Raises:
         DataError: The file cannot be read, or is no such file.
         InfrastructureError: evalplus is not installed, or cannot download its data.
     """
-    name, rows = ("HumanEval+", _downloaded(tell)) if data is None else (str(data), textfile.objects(data))
-    problems = [Problem.of(row, place, plus=plus) for place, row in rows]
+    title = SETS[dataset].title
+    name, rows = (title, _downloaded(dataset, tell)) if data is None else (str(data), textfile.objects(data))
+    problems = [Problem.of(row, place, dataset, plus=plus) for place, row in rows]
     if not problems:
         raise DataError(f"{name}: no problems", fix=_SCHEMA)
     ids = [problem.task_id for problem in problems]
@@ -148,20 +155,24 @@ def load_problems(data: Path | None, *, plus: bool, tell: Callable[[str], None])
     return problems
 
 
-def _downloaded(tell: Callable[[str], None]) -> list[tuple[str, Mapping[str, Json]]]:
-    """The problems as evalplus itself loads them (``HUMANEVAL_OVERRIDE_PATH`` counts)."""
-    tell("HumanEval+ is loaded by evalplus, which downloads it from GitHub the first time")
+def _downloaded(dataset: str, tell: Callable[[str], None]) -> Iterable[tuple[str, Mapping[str, Json]]]:
+    """The problems as evalplus itself loads them (``HUMANEVAL_OVERRIDE_PATH`` and ``MBPP_OVERRIDE_PATH`` count)."""
+    known = SETS[dataset]
+    tell(f"{known.title} is loaded by evalplus, which downloads it from GitHub the first time")
     try:
         # Imports a data set library for a benchmark that is not asked, so only where there is no file.
         from evalplus.data import get_human_eval_plus  # noqa: PLC0415
+        from evalplus.data.mbpp import _ready_mbpp_plus_path, get_mbpp_plus  # noqa: PLC0415
     except ImportError as error:
         raise installed.unusable(error) from error
     try:
         with redirect_stdout(StringIO()):  # a progress bar, where results are printed
-            found = get_human_eval_plus()
+            if not known.typed:
+                return [(str(task_id), row) for task_id, row in get_human_eval_plus().items()]
+            get_mbpp_plus()  # that the file is whole; its arguments are restored where they are used
+            return list(textfile.objects(Path(_ready_mbpp_plus_path())))
     except (OSError, ValueError, AssertionError, AttributeError) as error:
         raise InfrastructureError(
-            f"evalplus cannot load HumanEval+ ({error})",
-            fix="download HumanEvalPlus.jsonl.gz from evalplus's releases and name it: --data humaneval=FILE",
+            f"evalplus cannot load {known.title} ({error})",
+            fix=f"download {known.file} from evalplus's releases and name it: --data {dataset}=FILE",
         ) from error
-    return [(str(task_id), row) for task_id, row in found.items()]

@@ -17,8 +17,11 @@ from evalkit.harnesses.evalplus import installed
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-TEXTS_SHA256: Final = "e5fb550bdf79dcf18cbf732fa7c7d73ebaca3315bb92591e536aecbef99f7dab"
-"""Digest of the instruction, the response, the splitter and the stop strings, as evalplus 0.3.1 has them."""
+TEXTS_SHA256: Final = {
+    "humaneval": "e5fb550bdf79dcf18cbf732fa7c7d73ebaca3315bb92591e536aecbef99f7dab",
+    "mbpp": "119b54a9c563b8c5b52d7294e2c9a9e75de7e1c546470bd79211bbb0f8d7ddea",
+}
+"""By data set, the digest of instruction, response, splitter and stop strings, as evalplus 0.3.1 has them."""
 _FENCE: Final = "\n```\n"
 _FORK_STOPS: Final = ("<|end_of_text|>", "<|eot_id|>")
 """What the published commands' copy of evalplus has among its stop strings, and evalplus 0.3.1 has not."""
@@ -26,14 +29,14 @@ MOST_STOPS: Final = 4
 """Stop strings that vLLM 0.32 takes in a request (``VLLM_MAX_STOP_STRINGS``)."""
 _LIKELY: Final = {
     "chat": (_FENCE, "\nif __name__", "\nprint(", "\ndef main("),
-    "base": ("\ndef ", "\nclass ", "\nif __name__", "\nprint("),
+    "base": ("\ndef ", "\nclass ", '\n"""', "\nassert", "\nif __name__", "\nprint("),
 }
 """Stop strings that end most answers: sent, so that the server does not go on generating what is cut off."""
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """evalplus's texts for HumanEval."""
+    """evalplus's texts for one of its data sets."""
 
     instruction: str
     response: str
@@ -48,8 +51,8 @@ class Texts:
         return digest([self.instruction, self.response, self.splitter, {k: list(v) for k, v in self.stops.items()}])
 
 
-def texts() -> Texts:
-    """The texts of the installed evalplus.
+def texts(dataset: str = "humaneval") -> Texts:
+    """The texts of the installed evalplus for one of its data sets.
 
     Raises:
         InfrastructureError: evalplus is not installed.
@@ -61,13 +64,13 @@ def texts() -> Texts:
         raise installed.unusable(error) from error
     instruction, response = _prefixes()
     eos = (*utility.EOS, *_FORK_STOPS)
-    stops = {"chat": (*eos, _FENCE), "base": (*eos, *utility.extra_eos_for_direct_completion("humaneval"), _FENCE)}
+    stops = {"chat": (*eos, _FENCE), "base": (*eos, *utility.extra_eos_for_direct_completion(dataset), _FENCE)}
     found = Texts(instruction, response, utility._MAGIC_SPLITTER_, stops)
-    if found.sha256 != TEXTS_SHA256:
+    if found.sha256 != TEXTS_SHA256[dataset]:
         raise PromptError(
             "the installed evalplus has other prompts or stop strings than the published commands",
             fix=installed.INSTALL,
-            evidence=f"sha256 {found.sha256}, not {TEXTS_SHA256}",
+            evidence=f"sha256 {found.sha256}, not {TEXTS_SHA256[dataset]}",
         )
     return found
 

@@ -9,13 +9,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from evalkit.harnesses.evalplus import installed
+from evalkit.harnesses.evalplus import datasets, installed
 from evalkit.sandbox import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalkit.base.types import Json
+    from evalkit.harnesses.evalplus.problems import Problem
     from evalkit.sandbox import Ended, Sandbox
 
 _CHILD: Final = Path(__file__).with_name("child.py")
@@ -71,9 +72,9 @@ class Runner:
         self._memory = memory_mib * 2**20
 
     def run(
-        self, program: str, entry_point: str, calls: Sequence[Sequence[Json]], limits_s: Sequence[float]
+        self, program: str, problem: Problem, calls: Sequence[Sequence[Json]], limits_s: Sequence[float]
     ) -> Recorded:
-        """Call the function ``entry_point`` of ``program`` with each arguments; the first call that fails is the last.
+        """Call the problem's function in ``program`` with each arguments; the first call that fails is the last.
 
         Raises:
             SandboxError: The sandbox does not work.
@@ -81,7 +82,8 @@ class Runner:
         order = {
             "guard": guard(),
             "program": program,
-            "entry_point": entry_point,
+            "entry_point": problem.entry_point,
+            "reader": datasets.reader(problem.dataset, problem.task_id),
             "inputs": calls,
             "limits_s": list(limits_s),
             "wall_factor": WALL_FACTOR,

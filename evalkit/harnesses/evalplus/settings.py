@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EvalPlusSettings:
-    """How HumanEval is asked and judged; the defaults are those of the published commands, except ``bos``."""
+    """How HumanEval or MBPP is asked and judged; the defaults are those of the published commands, except ``bos``."""
 
     bos: Literal["one", "published"] = "one"
     """How a prompt begins: with one BOS token, or as the published commands sent it, with what the tokenizer adds in
@@ -23,7 +23,7 @@ class EvalPlusSettings:
     response: str = ""
     """How a chat model's answer begins, above its code block; empty for evalplus's own sentence."""
     plus: bool = True
-    """Whether HumanEval+'s further tests are run as well."""
+    """Whether the further tests of HumanEval+ or MBPP+ are run as well."""
     find_zero: Literal["published", "mended"] = "published"
     """HumanEval/32, which every program fails in evalplus 0.3.1 (its check of a root does not note that it held):
     counted so, as published, or by the same check with the note."""

@@ -47,7 +47,11 @@ class Mapped:
 
 
 MAPPED: Final[dict[str, Mapped]] = {"qa": Mapped(qa.benchmark, qa.faults, qa.QaSettings)}
-HARNESSED: Final[dict[str, Literal["evalplus", "lm_eval"]]] = {"humaneval": "evalplus", "mmlu": "lm_eval"}
+HARNESSED: Final[dict[str, Literal["evalplus", "lm_eval"]]] = {
+    "humaneval": "evalplus",
+    "mbpp": "evalplus",
+    "mmlu": "lm_eval",
+}
 """Benchmarks whose questions come from a harness of their own, rules included, to its room in ``evalkit.harnesses``."""
 
 
