@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING
 
 from evalkit.base.errors import DataError
 from evalkit.base.printable import counted
-from evalkit.base.types import Failure, FailureKind, PublishedPrompt, Sample, Text
+from evalkit.base.types import Failure, FailureKind, PublishedPrompt, Sample, Score, Text
 from evalkit.client import Request, chat
+from evalkit.harnesses.mathematics import checker
 from evalkit.harnesses.scoring import ByMetrics
-from evalkit.tasks import draw, extensions, prompts
+from evalkit.tasks import draw, extensions, metrics, prompts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from evalkit.base.types import Answer, Groups, Task
+    from evalkit.base.types import Answer, Groups, Json, Task
     from evalkit.client import Asks
-    from evalkit.harnesses.harness import Questions, Served
+    from evalkit.harnesses.harness import Checker, Facts, Questions, Served
     from evalkit.tasks.rows import Rows
 
 
@@ -168,8 +169,9 @@ class Chat(ByMetrics):
         del models
         prompt = prompts.read(task.prompt)
         benchmark = extensions.benchmark(task)
+        judge = checker.identity() if _judged(task) else ""
         rows = open_rows(task.dataset, benchmark=benchmark, data=data, base=Path(task.source).parent, tell=tell)
-        return ChatQuestions(task, rows, prompt, Portion(task, rows, tell))
+        return ChatQuestions(task, rows, prompt, Portion(task, rows, tell), judge)
 
     def fetch(self, task: Task, tell: Callable[[str], None], *, rows: bool) -> str:
         """The published prompt, and with ``rows`` every row."""
@@ -200,9 +202,39 @@ class Chat(ByMetrics):
         known = extensions.known_benchmark(task)
         return known.groups if known else super().groups(task)
 
-    def checker(self, task: Task, questions: Questions, *, unsafe: bool) -> None:
-        """None: the metrics judge the answers."""
-        del task, questions, unsafe
+    def metric(self, name: str, task: Task, sample: Sample, answer: Answer) -> Score:
+        """What one metric says; of those that a checker decides, what it said."""
+        if name not in metrics.JUDGED:
+            return super().metric(name, task, sample, answer)
+        if answer.text is None:
+            return Score(0.0, note=metrics.NO_CONTENT)
+        if answer.judgement is None:
+            return Score(0.0, note="not judged")
+        word, parsed, note = (answer.judgement.get(key) for key in (name, "parsed", "note"))
+        if word == "no reference":
+            return Score(0.0, note="reference cannot be read", left_out=True)
+        return Score(float(word == "pass"), parsed, note)
+
+    def checker(self, task: Task, questions: Questions, *, unsafe: bool) -> Checker | None:
+        """Who compares mathematics, where a metric asks for that; None where the metrics judge the answers alone."""
+        del questions, unsafe
+        return checker.MathChecker() if _judged(task) else None
+
+    def timed_out(self, judgement: Mapping[str, Json]) -> bool:
+        """Whether comparing an answer took too long."""
+        return "timeout" in judgement.values()
+
+    def judged_before(self, timeouts: int) -> Facts:
+        """That this run judged nothing."""
+        return checker.judged_before(timeouts)
+
+    def judged_words(self, facts: Mapping[str, Json]) -> tuple[str, ...]:
+        """How many answers were compared."""
+        return checker.MathFacts.read(facts).words()
+
+
+def _judged(task: Task) -> bool:
+    return any(name in metrics.JUDGED for name in task.metrics)
 
 
 def _payload(sample: Sample, task: Task, model: str) -> bytes | Failure:

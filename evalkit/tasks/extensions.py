@@ -89,7 +89,7 @@ def plain(metric: str) -> tuple[str, str | None]:
 def is_built_in(kind: str, name: str) -> bool:
     """Whether evalkit itself has something of this name."""
     if kind == "metric":
-        return name in metrics.METRICS or re.fullmatch(metrics.PASS_AT_K, name) is not None
+        return name in metrics.METRICS or name in metrics.JUDGED or re.fullmatch(metrics.PASS_AT_K, name) is not None
     return name in BENCHMARKS or name in MAPPED or name in HARNESSED
 
 

@@ -15,7 +15,7 @@ from evalkit.base.errors import ConfigError, near_miss
 from evalkit.base.types import PublishedPrompt, Task
 from evalkit.tasks import extensions
 from evalkit.tasks.benchmarks import BENCHMARKS, HARNESSED, MAPPED
-from evalkit.tasks.metrics import DIALECTS, MEANT, METRICS, PASS_AT_K
+from evalkit.tasks.metrics import DIALECTS, JUDGED, MEANT, METRICS, PASS_AT_K
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -83,7 +83,7 @@ def _extensions(task: Task, folder: Path | None, problems: list[Fault]) -> Itera
     named: list[tuple[str, str, tuple[str, ...], list[str]]]
     named = [("benchmark", task.benchmark, ("benchmark", "harness"), [*BENCHMARKS, *MAPPED, *HARNESSED])]
     for number, metric in enumerate(task.metrics):
-        named.append((f"metrics[{number}]", extensions.plain(metric)[0], ("metric",), [*METRICS]))
+        named.append((f"metrics[{number}]", extensions.plain(metric)[0], ("metric",), [*METRICS, *JUDGED]))
     seen = set()
     for place, name, kinds, known in named:
         if extensions.is_built_in(kinds[0], name):

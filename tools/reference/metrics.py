@@ -12,4 +12,6 @@ def text() -> str:
     Raises:
         UndocumentedError: A metric has no docstring.
     """
-    return "\n\n".join(f"## {name}\n\n{markdown(one, f'metric {name}')}" for name, one in metrics.METRICS.items())
+    judged = {name: f"{text} Needs `pip install 'evalkit[{name}]'`." for name, text in metrics.JUDGED.items()}
+    told = {name: markdown(one, f"metric {name}") for name, one in metrics.METRICS.items()}
+    return "\n\n".join(f"## {name}\n\n{text}" for name, text in sorted({**told, **judged}.items()))

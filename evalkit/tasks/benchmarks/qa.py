@@ -7,6 +7,7 @@ import json
 import math
 from dataclasses import dataclass
 from functools import cache, partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Literal
 
 from evalkit.base import codec
@@ -45,6 +46,9 @@ class QaSettings:
     """What can be chosen in every row, such as labels, where no column has it."""
     answer_is: AnswerIs = "text"
     """How the answer names an option: by its text, its letter, its index (from 0) or its position (from 1)."""
+    shuffle: bool = False
+    """List the options in an order that is drawn for each row from all of them together, the same one everywhere:
+    for data that have the right one first."""
     extract: str = ""
     """A regular expression (RE2): what its first group finds last in an answer is scored, and nothing else. An answer
     without it is wrong, and counted as unparsed."""
@@ -82,6 +86,10 @@ def faults(task: Task) -> Iterator[Fault]:
     if chosen.options and columns.options:
         yield Fault("settings.options", "stands beside columns.options", "keep one of them")
     has_options = bool(chosen.options or columns.options)
+    if chosen.shuffle and chosen.answer_is != "text":
+        yield Fault(
+            "settings.shuffle", f"with answer_is = '{chosen.answer_is}'", "let answers name options by their text"
+        )
     if chosen.answer_is != "text" and not has_options:
         yield Fault("settings.answer_is", f"is '{chosen.answer_is}' without options", "name columns.options")
     for number, name in enumerate(task.metrics):
@@ -132,6 +140,8 @@ class _Maker:
         row = DataRow(cells, position)
         images = [row.image(name) for name in _listed(self.columns.image)]
         options = self._options(row)
+        if self.chosen.shuffle:
+            options = _drawn(options)
         text = self._text(row, prompt, options, len(images))
         category = _name(row, self.columns.category)
         return Sample(
@@ -207,6 +217,13 @@ class _Maker:
         if self.columns.cluster:
             return _name(row, self.columns.cluster)
         return images[0].sha256 if images else category
+
+
+def _drawn(options: list[str]) -> list[str]:
+    """The options in an order that depends on all of them together, and on nothing else."""
+    salt = "\0".join(sorted(options))
+    digests = [sha256(f"{salt}\0{option}".encode("utf-8", "surrogatepass")).digest() for option in options]
+    return [options[place] for place in sorted(range(len(options)), key=lambda place: (digests[place], place))]
 
 
 def _score(chosen: QaSettings, name: str, answer: str, references: Json, metric: Callable[[str, Json], Score]) -> Score:

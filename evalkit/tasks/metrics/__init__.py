@@ -64,6 +64,11 @@ PASS_AT_K: Final = r"pass@(?P<k>[1-9]\d*)(?P<plus>\+?)"  # noqa: S105 - a metric
 
 A ``+`` counts the checker's further tests as well.
 """
+JUDGED: Final = {
+    "math": "1 if the answer equals a reference as mathematics, otherwise 0: `math-verify` reads both (LaTeX, "
+    "fractions, sets, intervals, units) and compares them, in a process of its own.",
+}
+"""Metrics of texts that a checker decides, with what they say: they may take long, and are judged once."""
 DIALECTS: Final[tuple[str, ...]] = get_args(Dialect)
 
 NO_CONTENT: Final = "no content"

@@ -1,0 +1,1 @@
+"""Answers that are mathematics, compared by ``math-verify`` in a process of its own."""
