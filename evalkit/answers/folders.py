@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from evalkit.answers import lighteval
 from evalkit.base.errors import DataError, near_miss
 from evalkit.base.identity import file_name
 from evalkit.comparison.pairs import SAMPLES
@@ -54,7 +55,7 @@ class RunOf:
 
 
 def files(folder: Path, choice: MetricChoice) -> list[FolderPart]:
-    """The files in a folder that hold scores, one for each task.
+    """The files in a folder that hold scores; a task with several was asked several times.
 
     Raises:
         DataError: There are none, or it is not clear which are meant.
@@ -65,7 +66,11 @@ def files(folder: Path, choice: MetricChoice) -> list[FolderPart]:
     found = sorted(path for path in folder.glob("*.jsonl") if not path.name.startswith("."))
     lm_eval = [(name[0], path) for path in found if (name := lm_eval_name(path)) is not None]
     if lm_eval:
-        return _once(folder, lm_eval)
+        return [FolderPart(task, path) for task, path in lm_eval]
+    if details := _details(folder):
+        return details
+    if records := _records(folder):
+        return records
     evalplus = sorted(folder.glob("*eval_results.json"))
     if len(evalplus) == 1:
         return [FolderPart("", evalplus[0])]
@@ -205,14 +210,14 @@ def _engine(results: Mapping[str, Json], label: str) -> dict[str, Json]:
     return found | {f"numerics.{key}": value for key, value in (engine.get("numerics") or {}).items()}
 
 
-def _once(folder: Path, named: list[tuple[str, Path]]) -> list[FolderPart]:
-    """Each task's file, unless a task was run more than once."""
-    found: dict[str, FolderPart] = {}
-    for task, path in named:
-        if task in found:
-            raise DataError(
-                f"{folder}: task {task} has several files, {found[task].path.name} and {path.name}",
-                fix="name one file, or move the older ones away",
-            )
-        found[task] = FolderPart(task, path)
-    return list(found.values())
+def _details(folder: Path) -> list[FolderPart]:
+    """Lighteval's files in a folder, or in those of its dates."""
+    found = sorted({*folder.glob("details_*.parquet"), *folder.glob("*/details_*.parquet")})
+    return [FolderPart(name[0], path) for path in found if (name := lighteval.name(path)) is not None]
+
+
+def _records(folder: Path) -> list[FolderPart]:
+    """every_eval_ever's records in a folder that have samples beside them."""
+    samples = sorted(folder.glob("*_samples.jsonl"))
+    records = [path.with_name(path.name.replace("_samples.jsonl", ".json")) for path in samples]
+    return [FolderPart("", path) for path in records if path.is_file()]

@@ -18,7 +18,7 @@ from evalkit.comparison.pairs import Side
 from evalkit.files.textfile import objects
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from evalkit.base.types import Json
@@ -55,21 +55,24 @@ def read(path: Path, choice: MetricChoice) -> ReadAnswers:
     lines = _filtered(path, lines, wanted)
     metric, cautions = _metric(path, lines[0], metric)
     scores: dict[str, SampleScore] = {}
+    seen: set[str] = set()
     for line in lines:
-        if line.id in scores:
+        if line.id in seen:
             raise DataError(f"{line.place}: doc_id {line.id} occurs again", fix="compare one run of one task at a time")
         if metric not in line.metrics:
             no_metric(line.place, metric, line.metrics)
-        scores[line.id] = SampleScore(line.id, score(line.metrics[metric], line.place, metric), said=line.said)
+        seen.add(line.id)
+        scores |= dict(_scored(line, metric))
     settings |= {"metric": metric, "filter": lines[0].filter}
     original, effective = sizes
     side = Side(
         label=str(path),
         scores=scores,
-        planned=effective or 0,
-        available=original,
+        # What is paired are the parts of answers then, and how many there are nobody says.
+        planned=(effective or 0) if seen == scores.keys() else 0,
+        available=original if seen == scores.keys() else None,
         smoke=original is not None and effective is not None and effective < original,
-        content={line.id: line.hashes for line in lines if line.hashes},
+        content={part: line.hashes for line in lines if line.hashes for part, _ in _scored(line, metric)},
         settings=settings,
         cautions=cautions,
         model=model,
@@ -86,6 +89,20 @@ def _line(place: str, line: dict[str, Json]) -> _Line:
         {part: str(line[key]) for part, key in _HASHES.items() if line.get(key)},
         digest(line["resps"])[:16] if line.get("resps") else None,
     )
+
+
+def _scored(line: _Line, metric: str) -> Iterator[tuple[str, SampleScore]]:
+    """The score of a line; of a list (such as ``inst_level_strict_acc``) each of its values, which hang together.
+
+    The mean over all of them is the ratio of sums that lm-eval computes.
+    """
+    value = line.metrics[metric]
+    if not isinstance(value, list) or not value:
+        yield line.id, SampleScore(line.id, score(value, line.place, metric), said=line.said)
+        return
+    for number, one in enumerate(value):
+        part = f"{line.id}[{number}]"
+        yield part, SampleScore(part, score(one, line.place, metric), cluster=line.id, said=line.said)
 
 
 def _filtered(path: Path, lines: Sequence[_Line], wanted: str) -> list[_Line]:

@@ -43,6 +43,21 @@ def is_parquet(path: Path) -> bool:
         raise DataError(f"{path}: {error.strerror or error}", fix="name a file that can be read") from error
 
 
+def columns(path: Path) -> list[str]:
+    """The columns of a parquet file.
+
+    Raises:
+        DataError: It is damaged.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - --help must not wait for it
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    try:
+        return list(pq.read_schema(path).names)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: damaged parquet ({error})", fix="fetch or make it again") from error
+
+
 def is_delimited(path: Path) -> bool:
     """Whether the first line of a text file looks like the header of a CSV file: several names, and no JSON.
 

@@ -55,11 +55,11 @@ def test_a_folder_of_lm_eval_samples_holds_a_task_for_each_file(tmp_path):
     assert set(found.tasks) == {"mmlu_astronomy", "mmlu_anatomy"}
 
 
-def test_a_task_that_was_run_twice_is_not_chosen_for_the_user(tmp_path):
-    for day in ("01", "02"):
-        write_lines(tmp_path / f"samples_mmlu_2026-01-{day}T03-04-05.6.jsonl", [{"doc_id": 0, "acc": 1.0}])
-    with pytest.raises(DataError, match="task mmlu has several files"):
-        answers.read(tmp_path, MetricChoice("baseline"))
+def test_a_task_that_was_run_twice_is_averaged_within_each_sample(tmp_path):
+    for day, value in (("01", 1.0), ("02", 0.0)):
+        write_lines(tmp_path / f"samples_mmlu_2026-01-{day}T03-04-05.6.jsonl", [{"doc_id": 0, "acc": value}])
+    (side,) = answers.read(tmp_path, MetricChoice("baseline")).tasks.values()
+    assert (side.scores["0"].value, side.scores["0"].attempts) == (0.5, 2)
 
 
 def test_the_only_file_of_a_folder_is_meant(tmp_path):
