@@ -58,7 +58,8 @@ def coverage(session: nox.Session) -> None:
 def minimums(session: nox.Session) -> None:
     """Run what needs no vLLM and no browser with the lowest release of every dependency that pyproject.toml allows."""
     session.install("-e", ".[test]", "--resolution", "lowest-direct", "--upgrade")
-    chosen = session.posargs or ("-m", "not vllm and not browser", "--ignore", "tests/house/test_wheel.py")
+    real = "not vllm and not browser and not quantizer"
+    chosen = session.posargs or ("-m", real, "--ignore", "tests/house/test_wheel.py")
     # Tests that want torch are left out: it comes with the serving side, in one release.
     session.run("pytest", *_TWO_AT_A_TIME, *chosen, env={**_KEEP_BYTECODE, "EVALKIT_REQUIRE": ""})
 

@@ -23,7 +23,7 @@ hypothesis.settings.register_profile("evalkit", deadline=None, derandomize="CI" 
 hypothesis.settings.load_profile("evalkit")
 
 
-PROCESSES = {"runs", "serve", "sandbox", "harnesses", "cli", "whole", "view", "client", "examples"}
+PROCESSES = {"runs", "serve", "quantize", "sandbox", "harnesses", "cli", "whole", "view", "client", "examples"}
 """Folders whose tests start processes and wait for them: a busy machine can let one wait in vain."""
 
 

