@@ -1,6 +1,6 @@
 """The real llm-compressor on small models: what it makes passes, and what would go wrong is refused.
 
-All of it takes about 90 s of processor time, a quarter of it for loading llm-compressor (three processes). One thread:
+All of it takes about 50 s of processor time, most of it for loading llm-compressor (four processes). One thread:
 several that wait for each other on a busy machine take many times as long.
 """
 

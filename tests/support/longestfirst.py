@@ -25,7 +25,7 @@ SECONDS = {
     "test_run.py": 60,
     "test_wheel.py": 70,
     "test_making.py": 60,
-    "test_real_quantizer.py": 90,
+    "test_real_quantizer.py": 50,
     "test_quantizing.py": 40,
     "test_deaths.py": 40,
     "test_attacks.py": 45,
