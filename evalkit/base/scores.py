@@ -53,5 +53,7 @@ class TaskScore:
     mean_completion_tokens: float | None = None
     elsewhere: Mapping[str, int] = field(default_factory=dict)
     """Field of the response to the count of answers whose text stood there and not in the content."""
+    reasoned: int = 0
+    """Answers with reasoning that the server has cut off, whether a text follows it or not."""
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Fault of the references to the ids of the answered samples that count in no mean because of it."""

@@ -90,6 +90,20 @@ class Decoding:
     """Attempts per sample."""
     stop: tuple[str, ...] = ()
     """Texts at which an answer ends."""
+    seed: int | None = None
+    """Of the draws; of several attempts the k-th, counted from 0, is asked with ``seed + k``."""
+    top_k: int | None = None
+    """Draw from so many of the likeliest tokens; -1 from all."""
+    min_p: float | None = None
+    """Draw from tokens at least so probable, as a share of the likeliest one's probability; 0 to 1."""
+    presence_penalty: float | None = None
+    """Taken from the logit of every token that was written already; -2 to 2."""
+    frequency_penalty: float | None = None
+    """The same for each time that it was written; -2 to 2."""
+    repetition_penalty: float | None = None
+    """What the logit of a token of the prompt or the answer is divided by; above 0."""
+    chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
+    """What the model's chat template is given beside the messages, such as ``enable_thinking``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +159,8 @@ class Task:
     groups: Groups | None = None
     """What its groups of samples are: some of many, such as pages, or all that there are, such as subjects; left out:
     what is known of the benchmark."""
+    score_reasoning: bool = False
+    """Whether the metrics read what a reasoning parser has cut off as well, in front of the answer."""
     source: str = ""
     """The file that the task was read from."""
     extensions: tuple[Extension, ...] = ()
@@ -175,6 +191,14 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """An earlier message of the conversation that a question ends: a system prompt, or a solved example."""
+
+    role: Literal["system", "user", "assistant"]
+    content: tuple[Text | Image, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """A prepared question: what one user message holds, and what its answer is compared with."""
 
@@ -184,6 +208,10 @@ class Sample:
     references: Json
     cluster: str | None = None
     """The group that it belongs to: a picture, a page, a subject. ``Task.groups`` says what sharing one means."""
+    turns: tuple[Turn, ...] = ()
+    """The messages before."""
+    prefix: str = ""
+    """How the answer begins already: the model goes on with it, and it is no part of what comes back."""
 
     @property
     def text(self) -> str:
@@ -249,12 +277,18 @@ otherwise."""
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """What a response has in another place than that of the answer's text, where that is blank. Never scored."""
+    """What a response has in another place than the answer's text: its reasoning, or all of it where the text is blank.
+
+    Scored where the task says so, and then only reasoning.
+    """
 
     place: str
     """The field of the message, such as ``reasoning_content``."""
     text: str
 
+
+REASONING = ("reasoning", "reasoning_content")
+"""Fields of a message in which servers put what a reasoning parser has cut off."""
 
 WHOLE = frozenset({None, "stop", "length", "tool_calls"})
 """What ``finish_reason`` says of an answer that ended by itself or at the token limit; old gateways do not say. The
@@ -276,6 +310,22 @@ class Answer:
     judgement: Mapping[str, Json] | None = None
     """What a checker said of an answer that is a program; None when it was not judged, or needs no checker."""
     elsewhere: Elsewhere | None = None
+
+    @property
+    def astray(self) -> Elsewhere | None:
+        """What stands elsewhere although the text, where it should be, is blank."""
+        return None if (self.text or "").strip() else self.elsewhere
+
+    @property
+    def reasoning(self) -> str | None:
+        """What a reasoning parser has cut off, with or without a text behind it."""
+        return self.elsewhere.text if self.elsewhere and self.elsewhere.place in REASONING else None
+
+    def scored(self, task: Task) -> str | None:
+        """What metrics read: the text, or where ``task`` says so the reasoning with the text on a new line."""
+        if not task.score_reasoning or self.reasoning is None:
+            return self.text
+        return "\n".join(filter(None, (self.reasoning, self.text)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +361,9 @@ class Score:
     """What was read from the response; None when the metric found nothing to read."""
     note: str | None = None
     """Why the value is 0 although nothing was compared, or what else a reader should know."""
+    parts: tuple[float, ...] = ()
+    """What ``value`` is the mean of, where an answer has parts that count one by one, such as instructions; the score
+    of a task is then the mean over all of them."""
     left_out: bool = False
     """The references are at fault, not the answer, which counts in no mean: the published code raises there, and the
     fork behind the published tables then passes the row over. ``note`` says why."""

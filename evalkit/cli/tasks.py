@@ -14,6 +14,10 @@ from evalkit.cli.stored import task_code_option
 from evalkit.cli.try_task import check, new
 from evalkit.files import textfile
 from evalkit.tasks import registry
+from evalkit.tasks.lm_eval import files, index, named
+
+_SHOWN = 50
+"""Names that a search prints unless all are wanted."""
 
 
 @click.group("tasks", invoke_without_command=True, help="List tasks and suites; `evalkit tasks show NAME` prints one.")
@@ -45,6 +49,11 @@ def list_command(tasks_dir: tuple[Path, ...], *, as_json: bool) -> None:
 @click.pass_obj
 def show(tasks_dir: tuple[Path, ...], name: str) -> None:
     """Print the TOML itself: it is what a copy starts from."""
+    if named.is_named(name):
+        file = files.find(name.removeprefix(named.PREFIX)).path
+        click.echo(f"# {file}")
+        click.echo(textfile.text(file).rstrip())
+        return
     suites = registry.suites(tasks_dir)
     found = suites[name] if name in suites else registry.find([name], tasks_dir)[0]
     click.echo(f"# {found.source}")
@@ -53,6 +62,30 @@ def show(tasks_dir: tuple[Path, ...], name: str) -> None:
 
 command.add_command(new)
 command.add_command(check)
+
+
+@command.command("search", help="Find WORD among the names of lm-eval's tasks, each of which --task lm-eval:NAME runs.")
+@click.argument("word")
+@click.option("--all", "every", is_flag=True, help="Print every name, not the first 50.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def search(word: str, *, every: bool, as_json: bool) -> None:
+    """Print names with their kinds, the shortest first."""
+    found = index.search(index.cached(files.folder(), files.release()), word)
+    if as_json:
+        click.echo(
+            json.dumps({"lm_eval": files.release(), "found": [{"name": name, "kind": kind} for name, kind in found]})
+        )
+        return
+    if not found:
+        raise UsageError(
+            f"lm-eval {files.release()} has no task with '{word}' in its name", fix="try a part of the word"
+        )
+    shown = found if every else found[:_SHOWN]
+    width = max(len(name) for name, _ in shown)
+    for name, kind in shown:
+        click.echo(f"{name:<{width}}  {kind}")
+    if len(shown) < len(found):
+        click.echo(f"... and {len(found) - len(shown)} more: --all")
 
 
 def _list(tasks_dir: tuple[Path, ...], *, as_json: bool) -> None:

@@ -11,9 +11,13 @@ from evalkit.base.types import Image, Text
 from evalkit.tasks import images
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evalkit.base.types import Decoding, ImageHandling, Json, Sample, Task
 
 PATH = "/v1/chat/completions"
+_FURTHER = ("seed", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty")
+"""Fields of a request that are named as those of ``Decoding``."""
 
 
 def request_digest(sample: Sample, task: Task) -> str:
@@ -22,26 +26,27 @@ def request_digest(sample: Sample, task: Task) -> str:
     Images stand in it by the sha256 of their stored bytes and by the encoder that would change them, so that it
     can be computed without encoding anything.
     """
-    content = [
-        ["text", part.text]
-        if isinstance(part, Text)
-        else ["image", part.sha256, images.encoder(part.data, task.images)]
-        for part in sample.content
-    ]
-    return digest({"path": PATH, "content": content, **sampling(task.decoding)})
+    content = [_named(part, task.images) for part in sample.content]
+    return digest({"path": PATH, "content": content, **_around(sample, task), **sampling(task.decoding)})
 
 
 def payload(sample: Sample, task: Task, model: str) -> bytes:
-    """The JSON body of the request: one user message, with the sampling fields of the published protocol.
+    """The JSON body of the request: the messages, the question last, with the sampling fields of the task.
 
     Raises:
         DataError: An image cannot be read.
     """
-    parts = [_part(part, task.images) for part in sample.content]
-    head = json.dumps({"model": model, **sampling(task.decoding)}).encode()
-    return b"".join(
-        (head[:-1], b', "messages": [{"role": "user", "content": [', b", ".join(parts), b"]}]}"),
-    )
+    messages = [_message(turn.role, turn.content, task.images) for turn in sample.turns]
+    messages.append(_message("user", sample.content, task.images))
+    fields: dict[str, Json] = {"model": model, **sampling(task.decoding)}
+    if task.decoding.n > 1:
+        # The response counts the tokens of all choices together.
+        fields["return_token_ids"] = True
+    if sample.prefix:
+        messages.append(json.dumps({"role": "assistant", "content": sample.prefix}).encode())
+        # The answer's beginning is not closed, and no new one is opened behind it.
+        fields |= {"add_generation_prompt": False, "continue_final_message": True}
+    return b"".join((json.dumps(fields).encode()[:-1], b', "messages": [', b", ".join(messages), b"]}"))
 
 
 def sampling(decoding: Decoding) -> dict[str, Json]:
@@ -53,7 +58,30 @@ def sampling(decoding: Decoding) -> dict[str, Json]:
         fields["n"] = decoding.n
     if decoding.stop:
         fields["stop"] = list(decoding.stop)
+    for name in _FURTHER:
+        if (value := getattr(decoding, name)) is not None:
+            fields[name] = value
+    if decoding.chat_template_kwargs:
+        fields["chat_template_kwargs"] = dict(decoding.chat_template_kwargs)
     return fields
+
+
+def _around(sample: Sample, task: Task) -> dict[str, Json]:
+    """What a request holds beside the question; nothing of a question that stands alone, as all once did."""
+    turns = [[turn.role, [_named(part, task.images) for part in turn.content]] for turn in sample.turns]
+    return {**({"turns": turns} if turns else {}), **({"prefix": sample.prefix} if sample.prefix else {})}
+
+
+def _named(part: Text | Image, handling: ImageHandling) -> list[str]:
+    """A part of a message as its digest is taken."""
+    if isinstance(part, Text):
+        return ["text", part.text]
+    return ["image", part.sha256, images.encoder(part.data, handling)]
+
+
+def _message(role: str, content: Sequence[Text | Image], handling: ImageHandling) -> bytes:
+    parts = [_part(part, handling) for part in content]
+    return b"".join((b'{"role": "', role.encode(), b'", "content": [', b", ".join(parts), b"]}"))
 
 
 def _part(part: Text | Image, handling: ImageHandling) -> bytes:

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from evalkit.base.identity import decoded
 from evalkit.base.printable import counted
-from evalkit.base.types import WHOLE, Answer, Elsewhere, Failure, FailureKind, ended
+from evalkit.base.types import REASONING, WHOLE, Answer, Elsewhere, Failure, FailureKind, ended
 from evalkit.client.responses import excerpt, one_line, storable
 
 if TYPE_CHECKING:
-    from evalkit.base.types import Json, Outcome
+    from evalkit.base.types import Json, Outcome, Replies
 
 Names: TypeAlias = Sequence[str]
 """How a server may name the model that was asked; the first is the one that it is asked by."""
 Shape: TypeAlias = Literal["chat", "text"]
 
-_PLACES: Final = ("reasoning", "reasoning_content", "refusal", "tool_calls", "function_call")
+_PLACES: Final = (*REASONING, "refusal", "tool_calls", "function_call")
 """Where else in a message servers are known to put what the model wrote, the likeliest first."""
 _LABELS: Final = frozenset({"role", "content", "name", "id", "type", "object", "status", "model"})
 """Fields of a message that hold no words of the model; whatever else has text in it may be where a server puts them."""
@@ -75,6 +75,27 @@ def read_chat(body: bytes, names: Names) -> Outcome:
     return found[0] if isinstance(found[0], Failure) else found[0].answer
 
 
+def read_chats(count: int, body: bytes, names: Names) -> Failure | Replies:
+    """The answers in a chat completion of ``count`` choices; what can go wrong is as in `read_chat`.
+
+    A server that gives fewer leaves the rest owed: not every one knows that a request may want several.
+    """
+    found = choices(body, names, None, "chat")
+    if isinstance(found, Failure):
+        return found
+    answers = [one if isinstance(one, Failure) else one.answer for one in found[:count]]
+    return (*answers, *[None] * (count - len(answers)))
+
+
+def read_texts(count: int | None, body: bytes, names: Names) -> Outcome | Replies:
+    """The answer in a completion of text, or with a ``count`` those of several choices, as in `read_chats`."""
+    found = choices(body, names, None)
+    if isinstance(found, Failure):
+        return found
+    answers = [one if isinstance(one, Failure) else one.answer for one in found[: count or 1]]
+    return answers[0] if count is None else (*answers, *[None] * (count - len(answers)))
+
+
 def choices(body: bytes, names: Names, count: int | None, shape: Shape = "text") -> Choices | Failure:
     """The choices in a completion.
 
@@ -94,7 +115,9 @@ def choices(body: bytes, names: Names, count: int | None, shape: Shape = "text")
             return Failure(FailureKind.WRONG_MODEL, one_line(f"asked {names[0]}, but {model} answered"))
         usage = said.get("usage")
         counts = usage if isinstance(usage, dict) else {}
-        return tuple(_choice(one, place, counts, shape) for place, one in _in_order(said, count))
+        listed = _in_order(said, count)
+        own = counts if len(listed) == 1 else _of_all(counts)
+        return tuple(_choice(one, place, own, shape) for place, one in listed)
     except _UnusableError as error:
         found = excerpt(body)
         return Failure(FailureKind.BAD_RESPONSE, one_line(f"{error}: {found}" if found else str(error)))
@@ -135,6 +158,11 @@ def _in_order(said: Mapping[str, Json], count: int | None) -> list[tuple[str, di
     return sorted(((f"choices[{at}]", one) for at, one in enumerate(found)), key=lambda pair: pair[1].get("index", 0))
 
 
+def _of_all(counts: Mapping[str, Json]) -> dict[str, Json]:
+    """What the counts of a response say of each of its several choices."""
+    return {"prompt_tokens": counts.get("prompt_tokens")}
+
+
 def _choice(said: Mapping[str, Json], place: str, counts: Mapping[str, Json], shape: Shape) -> Choice | Failure:
     reason = said.get("finish_reason")
     if reason is not None and not isinstance(reason, str):
@@ -147,21 +175,20 @@ def _choice(said: Mapping[str, Json], place: str, counts: Mapping[str, Json], sh
     written, likeliest = _log_probabilities(said, place)
     ids = said.get("token_ids")
     # A response of one choice counts its tokens; one of several counts them together, and ids tell them apart.
-    own = counts.get("completion_tokens") if shape == "chat" else len(ids) if isinstance(ids, list) else None
+    own = len(ids) if isinstance(ids, list) else counts.get("completion_tokens")
     return Choice(text, reason, elsewhere, _count(counts.get("prompt_tokens")), _count(own), written, likeliest)
 
 
 def _message(said: Mapping[str, Json], place: str) -> tuple[str | None, Elsewhere | None]:
-    """The text of a message, and what stands in another place of it where the text is blank."""
+    """The text of a message, and what stands in another place of it: its reasoning, or where the text is blank all."""
     message = said.get("message")
     if not isinstance(message, dict):
         raise _UnusableError(f"{place} has no message")
     if message.get("role") not in (None, "assistant"):
         raise _UnusableError(f"{place}.message.role is not 'assistant'")
     text = _text(message.get("content"), f"{place}.message.content")
-    if text is not None and text.strip():
-        return text, None
-    for name in (*_PLACES, *(one for one in message if one not in _LABELS)):
+    blank = text is None or not text.strip()
+    for name in (*_PLACES, *(one for one in message if one not in _LABELS)) if blank else REASONING:
         if written := _written(message.get(name)):
             return text, Elsewhere(storable(name[:_NAME]), written)
     return text, None

@@ -38,6 +38,9 @@ class Change:
     """Candidate minus baseline, with its 95 % interval; ``n`` is the number of answers that were compared."""
     flagged: bool
     """Whether the change is more than chance, and large enough to matter."""
+    ratio: Estimate | None = None
+    """Of ``tokens``: the candidate's mean length as a multiple of the baseline's, which is what it costs more to serve;
+    None for shares."""
 
 
 def changes(baseline: Tally, candidate: Tally) -> tuple[Change, ...]:
@@ -65,7 +68,9 @@ def changes(baseline: Tally, candidate: Tally) -> tuple[Change, ...]:
 def _length(lengths: Sequence[tuple[float, float, str | None]]) -> Change:
     first, second, clusters = zip(*lengths, strict=True)
     estimate = stats.unbounded_difference(first, second, clusters)
-    return Change("tokens", fmean(first), fmean(second), estimate, _matters(estimate, _LEAST_LENGTH * fmean(first)))
+    flagged = _matters(estimate, _LEAST_LENGTH * fmean(first))
+    ratio = stats.unbounded_ratio(first, second, clusters)
+    return Change("tokens", fmean(first), fmean(second), estimate, flagged, ratio)
 
 
 def _share(trait: Trait, sides: Sequence[tuple[Behaviour, Behaviour]], clusters: Sequence[str | None]) -> Change:

@@ -67,6 +67,11 @@ def paired_id(sample: str, attempts: int) -> str:
     return sample.rpartition("#")[0] if attempts > 1 else sample
 
 
+def parts_of(key: str, score: Score) -> dict[str, float]:
+    """What of an answer is paired by itself, with its value: the answer under its key, or its parts under theirs."""
+    return {f"{key}[{place}]": value for place, value in enumerate(score.parts)} or {key: score.value}
+
+
 class Tally:
     """Adds up one model's outcomes on one task, in any order."""
 
@@ -75,6 +80,8 @@ class Tally:
         self.task = task
         self.model = model
         self._scoring = scoring
+        self.in_parts = False
+        """Whether what is paired are parts of answers: then there are more of them than samples."""
         self.behaviour: dict[str, Behaviour] = {}
         """By sample id."""
         self.groups: dict[str, tuple[str, ...]] = {}
@@ -84,7 +91,7 @@ class Tally:
         self._hangs: dict[str, dict[str, str | None]] = {}
         self._failed: dict[str, Failure] = {}
         self._units: set[str] = set()
-        self._running, self._scored = 0.0, 0
+        self._running, self._scored, self._reasoned = 0.0, 0, 0
         self._notes: Counter[str] = Counter()
         self._left_out: dict[str, dict[str, str]] = {}
         self._elsewhere: Counter[str] = Counter()
@@ -92,35 +99,42 @@ class Tally:
     def add(self, sample: Sample, outcome: Outcome) -> None:
         """Count one sample."""
         key = unit(sample, self.task)
-        self._units.add(key)
         if isinstance(outcome, Failure):
+            self._units.add(key)
             self._failed[sample.id] = outcome
             return
         found = self._scoring.score(self.task, sample, outcome)
         for name, score in found.items():
             if not score.left_out:
-                self._values[name].setdefault(key, []).append(score.value)
+                for part, value in parts_of(key, score).items():
+                    self._values[name].setdefault(part, []).append(value)
         headline = found[self.task.headline]
+        self._units |= parts_of(key, headline).keys()
         if headline.left_out:
             self._left_out.setdefault(headline.note or "", {})[sample.id] = key
             return
-        self._texts.setdefault(key, {})[sample.id] = digest(outcome.text)[:16]
+        self.in_parts = self.in_parts or bool(headline.parts)
         self._running += headline.value
         self._scored += 1
         # Attempts at one problem are averaged: that they share it is no group any more.
-        self._hangs[key] = grouped(sample, self.task, self._scoring) if sample.cluster != key else {}
-        if parts := self._scoring.parts(sample):
-            self.groups[key] = parts
+        hangs = grouped(sample, self.task, self._scoring) if sample.cluster != key else {}
+        for part in parts_of(key, headline):
+            self._texts.setdefault(part, {})[sample.id] = digest(outcome.text)[:16]
+            # Parts of one answer are no independent samples.
+            self._hangs[part] = {**hangs, "cluster": key} if headline.parts else hangs
+            if parts := self._scoring.parts(sample):
+                self.groups[part] = parts
         self.behaviour[sample.id] = Behaviour(
             truncated=outcome.finish_reason == "length",
             empty=not (outcome.text or "").strip(),
             unparsed=headline.parsed is None,
-            elsewhere=outcome.elsewhere is not None,
+            elsewhere=outcome.astray is not None,
             tokens=outcome.completion_tokens,
             latency_s=outcome.latency_s,
         )
-        if outcome.elsewhere:
-            self._elsewhere[outcome.elsewhere.place] += 1
+        if outcome.astray:
+            self._elsewhere[outcome.astray.place] += 1
+        self._reasoned += outcome.reasoning is not None
         if headline.note:
             self._notes[headline.note] += 1
 
@@ -174,7 +188,9 @@ class Tally:
 
     def task_score(self) -> TaskScore:
         """The result; ``planned`` is what was added, so add every planned sample first."""
-        total = fsum(value for values in self._values[self.task.headline].values() for value in values)
+        every = (value for values in self._values[self.task.headline].values() for value in values)
+        # Bounds are of samples; where their parts are paired, a sample counts with the mean of its own.
+        total = self._running if self.in_parts else fsum(every)
         counted = self.scored + self.failed
         tokens = [one.tokens for one in self.behaviour.values() if one.tokens is not None]
         return TaskScore(
@@ -193,6 +209,7 @@ class Tally:
             notes=dict(sorted(self._notes.items())),
             mean_completion_tokens=fmean(tokens) if tokens else None,
             elsewhere=dict(sorted(self._elsewhere.items())),
+            reasoned=self._reasoned,
             left_out={fault: tuple(found) for fault, found in sorted(self._left_out.items())},
         )
 

@@ -247,6 +247,8 @@ def from_mapping(mapping: Mapping[str, Any], source: codec.Source) -> Config:
     models = {labels[name]: one for name, one in config.serve.models.items()}
     return replace(
         config,
+        # A task that is named by its origin, as tool:task, is kept by a name that can be a file's.
+        data={name.replace(":", "."): place for name, place in config.data.items()},
         endpoints={labels[name]: _root(url) for name, url in config.endpoints.items()},
         endpoint_is={labels[name]: revision for name, revision in config.endpoint_is.items()},
         served_as={labels[name]: other for name, other in config.served_as.items()},

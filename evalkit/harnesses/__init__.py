@@ -40,6 +40,10 @@ def harness(task: Task) -> Harness:
         from evalkit.harnesses.lm_eval.harness import LmEval  # noqa: PLC0415
 
         return LmEval()
+    if room == "named":
+        from evalkit.harnesses.lm_eval.named.harness import NamedTasks  # noqa: PLC0415
+
+        return NamedTasks()
     if room == "evalplus":
         from evalkit.harnesses.evalplus.harness import EvalPlus  # noqa: PLC0415
 

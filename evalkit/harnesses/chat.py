@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -12,6 +12,8 @@ from evalkit.base.errors import DataError
 from evalkit.base.printable import counted
 from evalkit.base.types import Failure, FailureKind, PublishedPrompt, Sample, Score, Text
 from evalkit.client import Request, chat
+from evalkit.client.completions import read_chats
+from evalkit.harnesses import attempts
 from evalkit.harnesses.mathematics import checker
 from evalkit.harnesses.scoring import ByMetrics
 from evalkit.tasks import draw, extensions, metrics, prompts
@@ -41,8 +43,8 @@ class ChatQuestions:
 
     @property
     def available(self) -> int:
-        """Rows of the split."""
-        return self.data.planned
+        """Rows of the split, each as often as it is asked."""
+        return self.data.planned * self.task.decoding.n
 
     @property
     def revision(self) -> str:
@@ -50,16 +52,17 @@ class ChatQuestions:
         return self.data.revision
 
     def planned(self, limit: int | None) -> int:
-        """Rows that a run with ``--limit`` asks."""
-        return len(self.portion.places(limit))
+        """Attempts at the rows that a run with ``--limit`` asks."""
+        return len(self.portion.places(limit)) * self.task.decoding.n
 
     def drawn(self, limit: int | None) -> bool:
         """Whether they are drawn from all rows. Not where that would take more than a gigabyte from the hub."""
         return limit is not None and self.portion.drawn(limit)
 
     def rows(self, limit: int | None) -> Sequence[int]:
-        """Which rows a run with ``--limit`` asks, ascending."""
-        return self.portion.places(limit)
+        """Which rows a run with ``--limit`` asks, ascending, each for every attempt at it."""
+        places, times = self.portion.places(limit), self.task.decoding.n
+        return places if times == 1 else [place for place in places for _ in range(times)]
 
     def samples(self, limit: int | None) -> Iterator[tuple[Sample, str]]:
         """The samples in stored order, each with its request digest."""
@@ -68,13 +71,12 @@ class ChatQuestions:
         whole = isinstance(chosen, range)
         for position, row in islice(enumerate(self.data), len(chosen)) if whole else self.data.at(chosen):
             try:
-                sample = benchmark.sample(row, self.prompt, position)
-                request = chat.request_digest(sample, self.task)
+                found = [*attempts.listed(benchmark.sample(row, self.prompt, position), self.task, chat.request_digest)]
             except DataError as error:
                 # Its place is kept: a row that cannot be asked is a failure of every model, not a smaller denominator.
-                yield Sample(f"row-{position:06d}", (Text(error.message),), None), ""
-            else:
-                yield sample, request
+                bad = Sample(f"row-{position:06d}", (Text(error.message),), None)
+                found = [(one, "") for one, _ in attempts.listed(bad, self.task, lambda *_: "")]
+            yield from found
 
 
 @dataclass(slots=True)
@@ -129,7 +131,7 @@ class Portion:
 
 @dataclass(frozen=True, slots=True)
 class ChatSession:
-    """A task asked as chat, one request a sample."""
+    """A task asked as chat, one request a sample, or one for several attempts at a sample."""
 
     task: Task
     model: str
@@ -138,18 +140,34 @@ class ChatSession:
         """Nothing: every server that serves a chat model can do this."""
 
     def requests(self, pending: Iterable[tuple[str, Sample]]) -> Iterator[Request]:
-        """One request a sample, in the order of the samples."""
-        for key, sample in pending:
-            yield Request(key, partial(_payload, sample, self.task, self.model), chat.PATH)
+        """One request a sample, in the order of the samples; attempts at one are asked for together where they can."""
+        return attempts.requests(pending, self.task, self._single, self._together)
 
     def alone(self, pending: Iterable[tuple[str, Sample]]) -> Iterator[Request]:
-        """Nothing: no reply leaves a sample owed."""
-        del pending
-        yield from ()
+        """Each attempt by itself, where a server would not give several in one response."""
+        return attempts.separately(pending, self.task, self._single) if self.task.decoding.n > 1 else iter(())
 
     def same(self, stored: Answer, found: Answer) -> bool:
         """Whether the texts are equal, also those that came back in another place."""
-        return (stored.text, stored.elsewhere) == (found.text, found.elsewhere)
+        # What was stored before reasoning was kept beside a text has none.
+        beside = stored.elsewhere if stored.elsewhere is None and stored.astray is None else found.elsewhere
+        return (stored.text, stored.elsewhere) == (found.text, beside)
+
+    def _single(self, key: str, sample: Sample, task: Task) -> Request:
+        return Request(key, partial(_payload, sample, task, self.model), chat.PATH)
+
+    def _together(self, entries: Sequence[tuple[str, Sample]]) -> Request:
+        keys, (first, *others) = zip(*entries, strict=True)
+        count = len(keys)
+        task = replace(self.task, decoding=replace(self.task.decoding, n=count))
+        return Request(
+            keys,
+            partial(_payload, first, task, self.model),
+            chat.PATH,
+            partial(read_chats, count),
+            more_tokens=len(others) * task.decoding.max_tokens,
+            separable=True,
+        )
 
     @property
     def facts(self) -> None:

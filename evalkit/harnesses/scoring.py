@@ -39,7 +39,9 @@ class ByMetrics:
     def metric(self, name: str, task: Task, sample: Sample, answer: Answer) -> Score:
         """What one metric says; its name may end in a dialect of its own (``anls@official``), else it is the task's."""
         metric, _, own = name.partition("@")
-        return extensions.score(metric, task, answer.text, sample.references, cast("Dialect", own or task.dialect))
+        return extensions.score(
+            metric, task, answer.scored(task), sample.references, cast("Dialect", own or task.dialect)
+        )
 
     def mean(self, metric: str, values: Collection[Sequence[float]]) -> float | None:
         """The mean over what is paired, of the mean over the attempts at each."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from evalkit.base.types import Json, Outcome
+    from evalkit.base.types import Image, Json, Outcome
 
 SCHEMA_VERSION = 3
 _SEALED_SINCE = 3
@@ -392,5 +392,18 @@ def bad_row(sample: Sample) -> Failure:
 
 
 def _sample_json(sample: Sample) -> dict[str, Json]:
-    content = [part.text if isinstance(part, Text) else {"image": part.sha256} for part in sample.content]
-    return {"id": sample.id, "content": content, "references": sample.references, "cluster": sample.cluster}
+    content = _parts_json(sample.content)
+    body: dict[str, Json] = {
+        "id": sample.id,
+        "content": content,
+        "references": sample.references,
+        "cluster": sample.cluster,
+    }
+    # A sample that stands alone is kept as it always was: its key stays what it is.
+    if sample.turns:
+        body["turns"] = [[turn.role, _parts_json(turn.content)] for turn in sample.turns]
+    return body | ({"prefix": sample.prefix} if sample.prefix else {})
+
+
+def _parts_json(content: Iterable[Text | Image]) -> list[Json]:
+    return [part.text if isinstance(part, Text) else {"image": part.sha256} for part in content]

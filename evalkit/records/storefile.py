@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from evalkit.base.errors import FullDiskError, OutputError, StoreError, is_full, unwritable
 from evalkit.base.identity import decoded, digest
 from evalkit.base.printable import part_of
-from evalkit.base.types import Image, Sample, Text
+from evalkit.base.types import Image, Sample, Text, Turn
 from evalkit.files import private
 
 if TYPE_CHECKING:
@@ -133,8 +133,13 @@ def read_sample(path: Path, key: object, body: object) -> Sample:
 
 
 def _sample_from(body: dict[str, Json]) -> Sample:
-    content = tuple(Text(part) if isinstance(part, str) else Image(b"", part["image"]) for part in body["content"])
-    return Sample(body["id"], content, body["references"], body["cluster"])
+    turns = tuple(Turn(role, _parts(content)) for role, content in body.get("turns", ()))
+    content, prefix = _parts(body["content"]), body.get("prefix", "")
+    return Sample(body["id"], content, body["references"], body["cluster"], turns, prefix)
+
+
+def _parts(written: list[Json]) -> tuple[Text | Image, ...]:
+    return tuple(Text(part) if isinstance(part, str) else Image(b"", part["image"]) for part in written)
 
 
 @contextmanager

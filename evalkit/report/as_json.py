@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from evalkit.records.checkpoint import Checkpoint
     from evalkit.records.plan import Contender
     from evalkit.report.facts import Average, Comparability, NoiseFloor, Published, Report, Row
-    from evalkit.stats import Flips, RecoveryInterval
+    from evalkit.stats import Estimate, Flips, RecoveryInterval
 
 
 def results_text(report: Report) -> str:
@@ -186,7 +186,7 @@ def _average(one: Average) -> dict[str, Json]:
 
 def _score(score: TaskScore) -> dict[str, Json]:
     # What most runs have nothing to say of is told where there is something.
-    silent = {name for name in ("elsewhere", "left_out") if not getattr(score, name)}
+    silent = {name for name in ("elsewhere", "left_out", "reasoned") if not getattr(score, name)}
     return {key: value for key, value in asdict(score).items() if key not in {"task", "model", *silent}}
 
 
@@ -209,7 +209,13 @@ def _change(one: Change) -> dict[str, Json]:
         "question": IntervalQuestion.LIKE_THESE,
         "n": one.difference.n,
         "flagged": one.flagged,
+        **({"ratio": _ratio(one.ratio)} if one.ratio is not None else {}),
     }
+
+
+def _ratio(one: Estimate) -> dict[str, Json]:
+    ends = None if one.low is None or one.high is None else [one.low, one.high]
+    return {"value": one.value, "interval": ends}
 
 
 def _published(one: Published) -> dict[str, Json]:

@@ -132,8 +132,9 @@ class _Building:
             tally.paired,
             failed=tally.unanswered,
             left_out=tally.left_out,
-            planned=-(-part.planned // several),
-            available=-(-part.available // several),
+            # Parts of answers are not counted before there are answers.
+            planned=0 if tally.in_parts else -(-part.planned // several),
+            available=None if tally.in_parts else -(-part.available // several),
             smoke=part.smoke,
             drawn=part.drawn,
             settings=comparability.settings(part, one, self.terms.checkpoints.get(label)),

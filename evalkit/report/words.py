@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from evalkit.comparison.pairs import Comparison
     from evalkit.comparison.verdict import Judgement, Verdict
     from evalkit.report.facts import Published, Report, Row
-    from evalkit.stats import Flips, RecoveryInterval
+    from evalkit.stats import Estimate, Flips, RecoveryInterval
 
 DASH = "–"
 _NAMED: Final = 5
@@ -268,7 +268,15 @@ def _change(one: Change) -> list[str]:
         "" if found.low is None or found.high is None else f" [{found.low * scale:+.2f}, {found.high * scale:+.2f}]"
     )
     sides = [f"{side * scale:.2f}{unit}" for side in (one.baseline, one.candidate)]
-    return [name, *sides, value + interval, "changed" if one.flagged else ""]
+    return [name, *sides, value + interval + _times(one.ratio), "changed" if one.flagged else ""]
+
+
+def _times(ratio: Estimate | None) -> str:
+    """How many times as long the candidate's answers are: what serving them costs more."""
+    if ratio is None or ratio.value is None:
+        return ""
+    ends = "" if ratio.low is None or ratio.high is None else f" [{ratio.low:.2f}, {ratio.high:.2f}]"
+    return f"; × {ratio.value:.2f}{ends}"
 
 
 def noise_table(report: Report) -> tuple[list[str], list[list[str]]]:

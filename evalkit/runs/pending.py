@@ -108,8 +108,8 @@ class Ledger:
 
     def _settle(self, key: str, outcome: Outcome) -> None:
         self.store.put(key, outcome, self.run)
-        if isinstance(outcome, Answer) and outcome.elsewhere:
-            self._tell_once(elsewhere.first(self.task(key).name, outcome.elsewhere.place))
+        if isinstance(outcome, Answer) and outcome.astray and not outcome.scored(self.task(key)):
+            self._tell_once(elsewhere.first(self.task(key).name, outcome.astray.place))
         if isinstance(outcome, Failure) and outcome.kind in PASSING and not self._last:
             self.deferred[key] = self.waiting.pop(key)
             return

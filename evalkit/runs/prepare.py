@@ -201,7 +201,7 @@ class _Scan:
 def prompt_weight(sample: Sample) -> int:
     """About how many prompt tokens a sample needs; good for comparing samples, not for counting tokens."""
     weight = 0
-    for part in sample.content:
+    for part in (*(part for turn in sample.turns for part in turn.content), *sample.content):
         if isinstance(part, Image):
             width, height = images.weight(part.data)
             scale = min(1.0, _LONGEST_EDGE / max(width, height, 1))

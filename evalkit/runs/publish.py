@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evalkit.base.errors import EvalkitError
-    from evalkit.base.types import Json, Record
+    from evalkit.base.types import Image, Json, Record
     from evalkit.comparison.flips import FlipList
     from evalkit.comparison.score import Scoring
     from evalkit.config.run_config import Config
@@ -279,13 +279,18 @@ def _lines(part: PlannedTask, one: Contender, store: Store) -> Iterator[str]:
         yield json.dumps(_line(part, record, harness), ensure_ascii=False) + "\n"
 
 
+def _content(parts: Iterable[Text | Image]) -> list[Json]:
+    return [{"text": item.text} if isinstance(item, Text) else {"image_sha256": item.sha256} for item in parts]
+
+
 def _line(part: PlannedTask, record: Record, scoring: Scoring) -> dict[str, Json]:
     sample, outcome = record.sample, record.outcome
+    turns = [{"role": one.role, "content": _content(one.content)} for one in sample.turns]
     line: dict[str, Json] = {
         "id": sample.id,
-        "content": [
-            {"text": item.text} if isinstance(item, Text) else {"image_sha256": item.sha256} for item in sample.content
-        ],
+        **({"turns": turns} if turns else {}),
+        "content": _content(sample.content),
+        **({"prefix": sample.prefix} if sample.prefix else {}),
         "references": sample.references,
         **grouped(sample, part.task, scoring),
     }

@@ -29,8 +29,10 @@ def refuse(serving: Callable[[str], Serving], contenders: Sequence[Contender], t
         say: Hears what could not be checked.
 
     Raises:
-        UsageError: vLLM has no such flag, or a model without a vision tower is to answer a vision task.
+        UsageError: vLLM has no such flag, a model without a vision tower is to answer a vision task, or seeds are
+            stated where they end the server.
     """
+    _refuse_seeds(contenders, tasks)
     ours = [one.model for one in contenders if not one.model.endpoint]
     unsure = [text for text in dict.fromkeys(_unsure(serving(model.label)) for model in ours) if text]
     for text in unsure:
@@ -41,6 +43,17 @@ def refuse(serving: Callable[[str], Serving], contenders: Sequence[Contender], t
             raise UsageError(
                 f"{model.label}: its config.json has no vision tower, and {', '.join(seeing)} asks about pictures",
                 fix=f"choose tasks of text with --task, such as {' or '.join(_texts()[:2])}",
+            )
+
+
+def _refuse_seeds(contenders: Sequence[Contender], tasks: Sequence[Task]) -> None:
+    """VLLM 0.32 on a processor dies of the first seeded request that draws (``CPU Generator does not use offset``)."""
+    seeded = [task.name for task in tasks if task.decoding.seed is not None and task.decoding.temperature > 0]
+    for one in contenders if seeded else ():
+        if not one.model.endpoint and one.engine.name in serve.DISTRIBUTIONS and one.engine.accelerator == "cpu":
+            raise UsageError(
+                f"{one.model.label}: {', '.join(seeded)} states a seed, and vLLM without a GPU dies of seeded draws",
+                fix="leave the seed out: attempts are kept apart without one; or serve on a GPU",
             )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evalkit.stats.attempts import pass_at_k, repeated_askings, repeated_attempts, repeated_average, within_sample
 from evalkit.stats.flips import SAME_WITHIN, Flips, flips
-from evalkit.stats.mean import Estimate, difference, mean, proportion_interval, unbounded_difference
+from evalkit.stats.mean import Estimate, difference, mean, proportion_interval, unbounded_difference, unbounded_ratio
 from evalkit.stats.nights import NightNoise, Occasions, Shift, noise, recovery_shift, score_shift
 from evalkit.stats.population import GUESS_COUNTS_AS, Population, guessed, informed, seen
 from evalkit.stats.power import (
@@ -73,6 +73,7 @@ __all__ = [
     "seen",
     "share",
     "unbounded_difference",
+    "unbounded_ratio",
     "unpaired_recovery",
     "visible_drop",
     "within_sample",

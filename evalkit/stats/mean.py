@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalkit.base.errors import DataError
-from evalkit.stats.interval import DIFFERENCE, MEAN, interval
+from evalkit.stats.interval import DIFFERENCE, MEAN, fieller, interval
 from evalkit.stats.quantiles import t_quantile, two_sided
 from evalkit.stats.totals import Grouping, pair_totals, require_equal_lengths, require_scores
 
@@ -72,6 +72,29 @@ def unbounded_difference(
 ) -> Estimate:
     """The paired mean of second - first for values of any size, such as tokens per answer: Student's t interval."""
     return _difference(first, second, clusters, confidence, None)
+
+
+def unbounded_ratio(
+    first: Sequence[float], second: Sequence[float], clusters: Clusters = None, confidence: float = 0.95
+) -> Estimate:
+    """The mean of second over the mean of first, for paired values above 0 of any size, such as tokens per answer.
+
+    Fieller's (1954) interval with the paired covariance and Student's t; without ends where the first mean is within
+    its error of 0, or all values share one cluster. The standard error is that of the delta method.
+    """
+    require_equal_lengths(first, second, clusters)
+    if not first:
+        return _nothing()
+    totals = pair_totals(first, second, clusters)
+    if totals.x <= 0.0:
+        return Estimate(None, None, None, None, totals.n, totals.clusters)
+    ratio = totals.y / totals.x
+    if totals.clusters < 2:
+        return Estimate(ratio, None, None, None, totals.n, totals.clusters)
+    error = math.sqrt(max(0.0, totals.covariance.of_difference(ratio))) / totals.x
+    ends = fieller(totals.x, totals.y, totals.covariance, t_quantile((1.0 + confidence) / 2.0, totals.clusters - 1))
+    low, high = ends or (None, None)
+    return Estimate(ratio, error, low, high, totals.n, totals.clusters)
 
 
 def proportion_interval(count: int, n: int, confidence: float = 0.95) -> Estimate:

@@ -78,6 +78,11 @@ def allowing(*, wanted: bool = True) -> Iterator[None]:
         _CODE.allowed -= wanted
 
 
+def allowed() -> bool:
+    """Whether code that comes with task files may run now."""
+    return _CODE.allowed > 0
+
+
 def plain(metric: str) -> tuple[str, str | None]:
     """A metric's name and the dialect that a column has for itself: ``anls@official``; ``pass@1`` is a name."""
     if re.fullmatch(metrics.PASS_AT_K, metric):

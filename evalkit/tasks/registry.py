@@ -12,6 +12,7 @@ from evalkit.base.errors import ConfigError, DataError, EvalkitError, UsageError
 from evalkit.files import resources, textfile
 from evalkit.files.textfile import short
 from evalkit.tasks import extensions, task_file
+from evalkit.tasks.lm_eval import named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -113,7 +114,7 @@ def find(names: Iterable[str], extra: Sequence[Path] = ()) -> list[Task]:
     known = _tasks(extra)
     found: dict[str, Task] = {}
     for name in names:
-        task = known.known(name) or _elsewhere(name, known.found, extra)
+        task = _by_lm_eval(name) or known.known(name) or _elsewhere(name, known.found, extra)
         task = extensions.loaded(task)
         other = found.setdefault(task.name, task)
         if other.source != task.source:
@@ -260,6 +261,11 @@ class _Read(Generic[T]):
         if name in self.broken:
             raise self.broken[name]
         return self.found.get(name)
+
+
+def _by_lm_eval(name: str) -> Task | None:
+    """The task that lm-eval's files describe; None for a name that does not mean one."""
+    return task_file.task(named.mapping(name), name) if named.is_named(name) else None
 
 
 def _elsewhere(name: str, known: Mapping[str, Task], extra: Sequence[Path]) -> Task:

@@ -14,14 +14,15 @@ from evalkit.base.codec import Fault
 from evalkit.base.errors import ConfigError, near_miss
 from evalkit.base.types import PublishedPrompt, Task
 from evalkit.tasks import extensions
-from evalkit.tasks.benchmarks import BENCHMARKS, HARNESSED, MAPPED
+from evalkit.tasks.benchmarks import BENCHMARKS, HARNESSED, MAPPED, OWN_METRICS
+from evalkit.tasks.lm_eval import named
 from evalkit.tasks.metrics import DIALECTS, JUDGED, MEANT, METRICS, PASS_AT_K
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from evalkit.base.types import Dataset, Extension
+    from evalkit.base.types import Dataset, Decoding, Extension
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _SHAPES = {
@@ -60,6 +61,8 @@ def task(mapping: Mapping[str, Any], source: str, folder: Path | None = None) ->
     Raises:
         ConfigError: With one line for each key or value that is wrong.
     """
+    if mapping.get("benchmark") == named.BENCHMARK:
+        mapping = named.completed(mapping, source, folder)
     found = codec.read(Task, mapping, source, given={"source": source, "extensions": ()})
     problems: list[Fault] = []
     found = replace(found, extensions=tuple(_extensions(found, folder, problems)))
@@ -80,12 +83,12 @@ def suite(mapping: Mapping[str, Any], source: str) -> Suite:
 
 def _extensions(task: Task, folder: Path | None, problems: list[Fault]) -> Iterator[Extension]:
     """What a task names that evalkit does not bring; who offers nothing, or twice, is a problem."""
-    named: list[tuple[str, str, tuple[str, ...], list[str]]]
-    named = [("benchmark", task.benchmark, ("benchmark", "harness"), [*BENCHMARKS, *MAPPED, *HARNESSED])]
-    for number, metric in enumerate(task.metrics):
-        named.append((f"metrics[{number}]", extensions.plain(metric)[0], ("metric",), [*METRICS, *JUDGED]))
+    asked: list[tuple[str, str, tuple[str, ...], list[str]]]
+    asked = [("benchmark", task.benchmark, ("benchmark", "harness"), [*BENCHMARKS, *MAPPED, *HARNESSED])]
+    for number, metric in enumerate(() if task.benchmark in OWN_METRICS else task.metrics):
+        asked.append((f"metrics[{number}]", extensions.plain(metric)[0], ("metric",), [*METRICS, *JUDGED]))
     seen = set()
-    for place, name, kinds, known in named:
+    for place, name, kinds, known in asked:
         if extensions.is_built_in(kinds[0], name):
             continue
         try:
@@ -111,7 +114,7 @@ def _problems(task: Task) -> Iterator[Fault]:
     """What is wrong with a task whose keys and types are right."""
     yield from _name(task.name)
     yield from _listed("metrics", task.metrics)
-    for number, metric in enumerate(task.metrics):
+    for number, metric in enumerate(() if task.benchmark in OWN_METRICS else task.metrics):
         _, dialect = extensions.plain(metric)
         if dialect is not None:
             yield from codec.known(f"metrics[{number}]", dialect, DIALECTS, "dialect")
@@ -137,14 +140,25 @@ def _problems(task: Task) -> Iterator[Fault]:
     yield from codec.above(0, {"decoding.top_p": task.decoding.top_p})
     if (task.decoding.top_p or 0) > 1:
         yield Fault("decoding.top_p", f"is {task.decoding.top_p}", "must be 1 or less")
+    yield from _sampling(task.decoding)
+
+
+def _sampling(decoding: Decoding) -> Iterator[Fault]:
+    """Ranges that vLLM holds its requests to; a request beyond them would be refused, one by one."""
+    places = {name: getattr(decoding, name) for name in ("min_p", "presence_penalty", "frequency_penalty")}
+    for name, value in places.items():
+        least, most = (-2, 2) if name.endswith("penalty") else (0, 1)
+        if value is not None and not least <= value <= most:
+            yield Fault(f"decoding.{name}", f"is {value}", f"must be from {least} to {most}")
+    yield from codec.above(0, {"decoding.repetition_penalty": decoding.repetition_penalty})
+    if decoding.top_k is not None and decoding.top_k < -1:
+        yield Fault("decoding.top_k", f"is {decoding.top_k}", "must be -1 (all tokens) or more")
 
 
 def _chat(task: Task) -> Iterator[Fault]:
     """What a task that is asked as chat cannot have."""
     if not task.prompt and task.benchmark not in MAPPED:
         yield Fault("prompt", "is missing", "write the text that follows the question, or name a published one")
-    if task.decoding.n > 1:
-        yield Fault("decoding.n", f"is {task.decoding.n}", "chat benchmarks are asked once: leave it out")
     for key in task.settings if task.benchmark not in MAPPED else ():
         yield Fault(f"settings.{key}", "unknown key", f"{task.benchmark} has no settings of its own")
 

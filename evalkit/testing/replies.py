@@ -12,6 +12,7 @@ Parts, by name (``PARTS``); an argument follows a colon:
 ``empty``           200 without a body
 ``no-json``         200 with a page
 ``no-choices``      200 with ``choices: []``
+``one-choice``      one answer, however many a request wants
 ``null-content``    200 with ``content: null``
 ``wrong-model``     200 that names another model
 ``half-body``       half of a response, then the connection closes
@@ -59,6 +60,14 @@ class Asked:
         """Of its body."""
         return sha256(self.body).hexdigest()
 
+    @property
+    def choices(self) -> int:
+        """How many answers it wants."""
+        try:
+            return int(json.loads(self.body).get("n", 1))
+        except (ValueError, TypeError, AttributeError):
+            return 1
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -97,27 +106,27 @@ def error(status: int, message: str, **reply: Any) -> Reply:
 
 def chat(asked: Asked, text: str | None = "", **changes: Any) -> Reply:
     """An answer in vLLM's shape; ``text`` is what it says, and by default made from the body's digest."""
-    digest = asked.digest
-    if text == "":
-        text = f"Because of {digest[:12]}.\nFinal Answer: {int(digest[:8], 16) % 10}"
-    message: dict[str, Any] = {
-        "role": "assistant",
-        "content": text,
-        "refusal": None,
-        "tool_calls": [],
-        "reasoning": None,
-    }
-    counts = {"prompt_tokens": 7 + int(digest[8:10], 16), "completion_tokens": 5}
+    digest, count = asked.digest, asked.choices
+    counts = {"prompt_tokens": 7 + int(digest[8:10], 16), "completion_tokens": 5 * count}
     said = {
         "id": f"chatcmpl-{digest[:32]}",
         "object": "chat.completion",
         "created": 1,
         "model": asked.model,
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop", "stop_reason": None}],
+        "choices": [_choice(digest, text, number) for number in range(count)],
         "system_fingerprint": "vllm-0.32.0-00000000",
         "usage": {**counts, "total_tokens": sum(counts.values())},
     }
     return as_json(said | changes)
+
+
+def _choice(digest: str, text: str | None, number: int) -> dict[str, Any]:
+    if text == "":
+        seen = sha256(f"{digest} {number}".encode()).hexdigest() if number else digest
+        text = f"Because of {seen[:12]}.\nFinal Answer: {int(seen[:8], 16) % 10}"
+    said: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None, "tool_calls": [], "reasoning": None}
+    ended = {"logprobs": None, "finish_reason": "stop", "stop_reason": None, "token_ids": [1, 2, 3, 4, 5]}
+    return {"index": number, "message": said, **ended}
 
 
 def _first_then_fine(reply: Reply) -> Part:
@@ -170,6 +179,7 @@ PARTS: dict[str, Callable[[str], Part]] = {
     "empty": lambda _: lambda _: Reply(),
     "no-json": lambda _: lambda _: Reply(body=b"<html>hello</html>"),
     "no-choices": lambda _: lambda asked: chat(asked, choices=[]),
+    "one-choice": lambda _: lambda asked: chat(replace(asked, body=asked.body.replace(b'"n": ', b'"was": '))),
     "null-content": lambda _: lambda asked: chat(asked, None),
     "wrong-model": lambda _: lambda asked: chat(asked, model="another"),
     "half-body": lambda _: _cut(lambda whole: len(whole) - 100),

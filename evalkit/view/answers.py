@@ -37,6 +37,8 @@ class AnswerPart:
     """Why the image cannot be shown."""
     left_out: int = 0
     """Characters of the text beyond those that are shown."""
+    role: str = ""
+    """Who speaks, where an earlier message begins, or the question after one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +62,31 @@ class Pane:
     facts: tuple[tuple[str, str], ...]
     checked: str
     """What a checker said of the answer, as JSON; empty when there was none."""
+    reasoning: str
+    """What the server has cut off in front of the answer; empty when there was none, or nothing but that came."""
 
 
 def question(line: Mapping[str, Json], found: FoundSamples, task: str, pictures: Pictures) -> list[AnswerPart]:
-    """What the sample asked, in its order."""
-    parts = []
-    for part in line["content"]:
+    """What the sample asked, in its order: earlier messages first."""
+    turns = line.get("turns") or []
+    own = {"role": "user" if turns else "", "content": line["content"]}
+    begun = {"role": "assistant, begun", "content": [{"text": line["prefix"]}]} if line.get("prefix") else None
+    return [
+        part for turn in (*turns, own, *([begun] if begun else [])) for part in _message(turn, found, task, pictures)
+    ]
+
+
+def _message(turn: Mapping[str, Json], found: FoundSamples, task: str, pictures: Pictures) -> list[AnswerPart]:
+    parts: list[AnswerPart] = []
+    for part in turn["content"]:
+        role = "" if parts else str(turn["role"])
         digest = part.get("image_sha256")
         if digest:
-            parts.append(AnswerPart(None, str(digest), _missing(pictures, task, found.position, str(digest))))
+            missing = _missing(pictures, task, found.position, str(digest))
+            parts.append(AnswerPart(None, str(digest), missing, role=role))
         else:
             text = str(part.get("text", ""))
-            parts.append(AnswerPart(text[:SHOWN], left_out=max(0, len(text) - SHOWN)))
+            parts.append(AnswerPart(text[:SHOWN], left_out=max(0, len(text) - SHOWN), role=role))
     return parts
 
 
@@ -121,9 +136,10 @@ def _pane(
         tuple((name, *_score(scores[name])) for name in names),
         (
             *((words, _fact(line[key])) for key, words in _FACTS.items() if line.get(key) is not None),
-            *_elsewhere(line.get("elsewhere")),
+            *(_elsewhere(line.get("elsewhere")) if not (text or "").strip() else ()),
         ),
         json.dumps(verdict, ensure_ascii=False, indent=2)[:SHOWN] if verdict is not None else "",
+        str((line.get("elsewhere") or {}).get("text", ""))[:SHOWN] if (text or "").strip() else "",
     )
 
 

@@ -124,8 +124,11 @@ class Pictures:
     def _row(self, task: str, position: int) -> int:
         """Of the data, counted from 0."""
         drawn = self._run.facts.get("rows", {}).get(task)
-        found = drawn[position] if isinstance(drawn, list) and position < len(drawn) else position
-        return found if isinstance(found, int) else position
+        if isinstance(drawn, list) and position < len(drawn) and isinstance(drawn[position], int):
+            return int(drawn[position])
+        part = self._parts.get(task) or {}
+        # Each row has as many lines as attempts.
+        return position // int(((part.get("task") or {}).get("decoding") or {}).get("n") or 1)
 
     def _columns(self, task: str) -> tuple[str, ...]:
         part = self._parts.get(task)

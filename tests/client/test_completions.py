@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from evalkit.base.types import Answer, Elsewhere, Failure, FailureKind
 from evalkit.client import read_chat
-from evalkit.client.completions import Choice, choices
+from evalkit.client.completions import Choice, choices, read_chats
 from evalkit.comparison import elsewhere
 from evalkit.harnesses.lm_eval.tokens import Tokens
 from evalkit.harnesses.lm_eval.wire import read_echo, read_fast
@@ -144,8 +144,17 @@ def test_a_field_whose_name_is_a_novel_is_kept_shortly():
     assert answer.elsewhere == Elsewhere("x" * 60, "so seven")
 
 
-def test_an_answer_with_text_has_nothing_elsewhere():
-    assert read_chat(chat(reasoning="because"), NAMES) == Answer("Paris.", "stop", None, None, 0.0)
+def test_an_answer_with_text_has_nothing_elsewhere_but_its_reasoning():
+    assert read_chat(chat(refusal="no", tool_calls=["x"]), NAMES) == Answer("Paris.", "stop", None, None, 0.0)
+    for name in ("reasoning", "reasoning_content"):
+        answer = read_chat(chat(**{name: "because"}), NAMES)
+        assert (answer.text, answer.reasoning, answer.astray) == ("Paris.", "because", None)
+        assert answer.elsewhere == Elsewhere(name, "because")
+
+
+def test_of_several_choices_each_is_an_answer_and_a_missing_one_is_owed():
+    found = read_chats(2, chat(), NAMES)
+    assert [one and one.text for one in found] == ["Paris.", None]
 
 
 # --- log-probabilities ---

@@ -98,6 +98,19 @@ def test_text_in_another_field_drifts_by_a_name_of_its_own():
     assert silent.task_score().score == 0
 
 
+def test_twice_as_long_answers_are_twice_as_dear_with_an_interval():
+    lengths = [10, 14, 8, 12, 30, 22, 9, 17] * 4
+    base = tally([("right", "stop", tokens) for tokens in lengths])
+    cand = tally([("right", "stop", 2 * tokens + at % 3 - 1) for at, tokens in enumerate(lengths)])
+    found = by_trait(base, cand)["tokens"]
+    assert found.ratio.value == pytest.approx(2, abs=0.05)
+    assert found.ratio.low < 2 < found.ratio.high
+    # Paired: far narrower than what lengths differ among themselves.
+    assert found.ratio.high - found.ratio.low < 0.1
+    assert by_trait(base, base)["tokens"].ratio.value == 1
+    assert by_trait(base, base)["truncated"].ratio is None
+
+
 def test_what_a_likelihood_took_is_no_length_of_an_answer():
     sides = [tally([("A", "stop", tokens)] * 50, max_tokens=1) for tokens in (1, 4)]
     assert "tokens" not in by_trait(*sides)

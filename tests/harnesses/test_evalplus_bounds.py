@@ -9,8 +9,8 @@ import pytest
 
 from evalkit import sandbox
 from evalkit.harnesses.evalplus import runs
-from evalkit.harnesses.evalplus.judge_process import JudgeProcess
 from evalkit.harnesses.evalplus.problems import Problem
+from evalkit.harnesses.judge_process import JudgeProcess
 
 MIB = 2**20
 JUDGE = "evalkit.harnesses.evalplus.judge"
@@ -20,7 +20,7 @@ F = Problem("HumanEval/0", "", "f", "", 0, {}, "")
 
 @pytest.fixture
 def process():
-    found = JudgeProcess()
+    found = JudgeProcess("evalkit.harnesses.evalplus.judge")
     yield found
     found.close()
 

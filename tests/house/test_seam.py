@@ -16,17 +16,20 @@ OWN_ROOMS = (
     "harnesses/evalplus/",
     "tasks/benchmarks/",
     "tasks/guess.py",
+    "tasks/lm_eval/",
     "demo/",
     "cli/demo.py",
 )
 """Where benchmarks are at home; the demonstration is made of some of them, and columns are guessed for one."""
 READS_OTHERS = ("answers/evalplus.py", "answers/lm_eval.py", "cards/")
 """What reads files and tables that others made, whose rows are called by these names."""
+TOOLS = {"lm-eval"}
+"""Benchmarks that are called as the tool whose files are read and whose command is named in many places."""
 NAMES = re.compile(
     "|".join(
         [
             *benchmarks.BENCHMARKS,
-            *benchmarks.HARNESSED,
+            *(set(benchmarks.HARNESSED) - TOOLS),
             *(rf"(?<![a-z]){name}(?![a-z])" for name in benchmarks.MAPPED),
             *("find_zero", "exact way", "fast way"),
         ]

@@ -5,11 +5,13 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from evalkit.base.errors import ExitCode, FullDiskError, OutputError, StoreError
-from evalkit.base.types import Answer, Elsewhere, Failure, FailureKind, Image, Sample, Text
+from evalkit.base.identity import digest
+from evalkit.base.types import Answer, Elsewhere, Failure, FailureKind, Image, Sample, Text, Turn
 from evalkit.records import storefile
 from evalkit.records.store import FILE, RunRow, Store, settled
 from evalkit.records.storefile import SEALED
@@ -369,3 +371,16 @@ def test_a_damaged_list_of_samples_hands_out_none(tmp_path, damage):
         with pytest.raises(StoreError, match="list of samples is damaged"):
             next(store.records(listing, str))
     assert len(entries) == 3
+
+
+def test_earlier_messages_come_back_and_change_no_key_of_a_sample_without_them(tmp_path):
+    plain = Sample("s", (Text("what?"),), ["yes"])
+    shots = (Turn("system", (Text("Be short."),)), Turn("user", (Image.of(b"pixels"), Text("1+0?"))))
+    with Store(tmp_path) as store:
+        _, (old, new) = store.write_listing([(plain, "a"), (replace(plain, turns=shots, prefix="So"), "b")], note="t")
+        kept = store.sample(new.sample)
+        assert (kept.turns[0], kept.prefix) == (shots[0], "So")
+        assert kept.turns[1].content[0].sha256 == shots[1].content[0].sha256
+        # Written down before samples had turns.
+        assert old.sample == digest({"id": "s", "content": ["what?"], "references": ["yes"], "cluster": None})
+        assert store.sample(old.sample) == plain

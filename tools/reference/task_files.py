@@ -9,6 +9,7 @@ from evalkit.base.types import Task
 from evalkit.harnesses.evalplus.settings import EvalPlusSettings
 from evalkit.harnesses.lm_eval.settings import LmEvalSettings
 from evalkit.tasks.benchmarks import BENCHMARKS, MAPPED
+from evalkit.tasks.lm_eval.settings import NamedTaskSettings
 from evalkit.tasks.task_file import Suite
 from reference.declared import keys
 from reference.markdown import code, table
@@ -21,6 +22,7 @@ SETTINGS = {
     "mmlu": LmEvalSettings,
     "humaneval": EvalPlusSettings,
     "mbpp": EvalPlusSettings,
+    "lm-eval": NamedTaskSettings,
 }
 """By benchmark, what its ``[settings]`` table holds."""
 _HEAD = ["key", "value", "default", "meaning"]

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Final
 
 from evalkit.base.identity import digest
 from evalkit.harnesses.evalplus.facts import JudgingFacts, JudgingLimits
-from evalkit.harnesses.evalplus.judge_process import JudgeDiedError, JudgeProcess
 from evalkit.harnesses.evalplus.rules import Rules
 from evalkit.harnesses.evalplus.runs import WALL_FACTOR, Runner
+from evalkit.harnesses.judge_process import JudgeDiedError, JudgeProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from evalkit.sandbox import Sandbox
 
 _LAST_WORDS_S: Final = 5.0
+_JUDGE: Final = "evalkit.harnesses.evalplus.judge"
 DIFFERS: Final = (
     "outputs are compared outside the process of the program: what equals everything, or changes the checker, fails",
     "what a program does to its inputs does not change what its output is compared with",
@@ -154,7 +155,7 @@ class ProgramChecker:
         self._first.append(lambda process: self._refer(problem, process))
 
     def _work(self) -> None:
-        process = JudgeProcess()
+        process = JudgeProcess(_JUDGE)
         try:
             while (step := self._take()) is not None:
                 try:

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from evalkit.base.errors import SandboxError
 from evalkit.base.identity import digest
 from evalkit.harnesses.evalplus import datasets, values
-from evalkit.harnesses.evalplus.judge_process import JudgeDiedError
+from evalkit.harnesses.judge_process import JudgeDiedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from evalkit.base.types import Json
-    from evalkit.harnesses.evalplus.judge_process import JudgeProcess
     from evalkit.harnesses.evalplus.problems import Problem
     from evalkit.harnesses.evalplus.runs import Runner
     from evalkit.harnesses.evalplus.settings import EvalPlusSettings
+    from evalkit.harnesses.judge_process import JudgeProcess
 
 _PATIENT_S = 60.0
 """For a call of a data set's own solution, whose time is not known yet."""

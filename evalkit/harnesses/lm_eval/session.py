@@ -206,7 +206,7 @@ class LikelihoodSession:
             yield from zip([key for key, _ in some], self._tokens(some), strict=True)
 
     def _tokens(self, some: Sequence[tuple[str, Sample]]) -> list[Tokens]:
-        found = self._tokenizer.tokens([(sample.text, sample.references["choices"]) for _, sample in some])
+        found = self._tokenizer.asked([(_contexts(sample), sample.references["choices"]) for _, sample in some])
         for (_, sample), tokens in zip(some, found, strict=True):
             if tokens.longest > self._longest:
                 raise DataError(
@@ -236,6 +236,12 @@ class LikelihoodSession:
 
     def _echo(self, key: str, tokens: Tokens) -> Request:
         return Request(key, partial(wire.echo_body, self._model, tokens), wire.PATH, partial(wire.read_echo, tokens))
+
+
+def _contexts(sample: Sample) -> Sequence[str]:
+    """The context of all choices, or the context of each."""
+    found: Sequence[str] = sample.references.get("contexts") or [sample.text]
+    return found
 
 
 async def _answers(client: Asks, requests: Sequence[Request]) -> dict[str, Likelihoods]:

@@ -84,7 +84,7 @@ class LoadedGroup:
     def questions(self, subject: Subject, doc_ids: Iterable[int]) -> Iterator[Question | BadRow]:
         """Some rows of a subject, rendered with their shots by lm-eval's own code."""
         task = self._loaded["tasks"][_LEAF + subject.name]
-        with _compiled_templates():
+        with compiled_templates():
             for doc_id in doc_ids:
                 try:
                     yield _question(task, subject, doc_id)
@@ -93,7 +93,7 @@ class LoadedGroup:
 
 
 @contextmanager
-def _compiled_templates() -> Iterator[None]:
+def compiled_templates() -> Iterator[None]:
     """Have lm-eval compile each template once instead of for every row and shot.
 
     What is rendered stays the same; rendering a full MMLU falls from minutes to seconds.

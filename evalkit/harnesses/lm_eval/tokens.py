@@ -32,19 +32,28 @@ class Tokens:
     """One question in tokens."""
 
     context: Ids
+    """The first one, where each continuation has its own."""
     continuations: tuple[Ids, ...]
+    contexts: tuple[Ids, ...] = ()
+    """Of each continuation; empty where all follow the one context."""
+
+    @property
+    def pairs(self) -> list[tuple[Ids, Ids]]:
+        """Each continuation behind its context."""
+        contexts = self.contexts or (self.context,) * len(self.continuations)
+        return list(zip(contexts, self.continuations, strict=True))
 
     @property
     def single(self) -> tuple[int, ...] | None:
-        """The continuations' ids when each is one token; None otherwise."""
-        if any(len(ids) != 1 for ids in self.continuations):
+        """The continuations' ids when each is one token behind the one context; None otherwise."""
+        if self.contexts or any(len(ids) != 1 for ids in self.continuations):
             return None
         return tuple(ids[0] for ids in self.continuations)
 
     @property
     def longest(self) -> int:
-        """Tokens of the context with the longest continuation."""
-        return len(self.context) + max(map(len, self.continuations))
+        """Tokens of the longest context and continuation together."""
+        return max(len(context) + len(ids) for context, ids in self.pairs)
 
 
 class Tokenizer:
@@ -78,6 +87,20 @@ class Tokenizer:
             return None
         (ids,) = self._encode(["x"])
         return bool(ids) and ids[0] == self._bos
+
+    def encode(self, texts: Sequence[str]) -> list[Ids]:
+        """Texts as prompts, with the beginning that the task wants."""
+        return self._encode(texts)
+
+    def asked(self, questions: Sequence[tuple[Sequence[str], Sequence[str]]]) -> list[Tokens]:
+        """The token lists of some questions, each of one context with its choices, or of a context for each choice."""
+        flat = [
+            pair
+            for contexts, choices in questions
+            for pair in ([(contexts[0], choices)] if len(contexts) == 1 else _each(contexts, choices))
+        ]
+        made = iter(self.tokens(flat))
+        return [_joined([next(made) for _ in contexts]) for contexts, _ in questions]
 
     def tokens(self, questions: Sequence[tuple[str, Sequence[str]]]) -> list[Tokens]:
         """The token lists of some questions, each a context with its continuations.
@@ -123,8 +146,21 @@ def _last_line(context: str) -> str:
     return context[max(context.rfind("\n"), 0) :]
 
 
+def _each(contexts: Sequence[str], choices: Sequence[str]) -> list[tuple[str, Sequence[str]]]:
+    """Each context with the one choice that stands behind it."""
+    return [(context, [choice]) for context, choice in zip(contexts, choices, strict=True)]
+
+
+def _joined(parts: Sequence[Tokens]) -> Tokens:
+    """The parts of one question, each with one choice, as one."""
+    if len(parts) == 1:
+        return parts[0]
+    contexts = tuple(part.context for part in parts)
+    return Tokens(contexts[0], tuple(part.continuations[0] for part in parts), contexts)
+
+
 def _tell_apart(ids: Sequence[Ids], choices: Sequence[str]) -> None:
-    if not all(ids) or len({tuple(each) for each in ids}) < len(ids):
+    if not all(ids) or len({tuple(each) for each in ids}) < len(set(choices)):
         raise DataError(
             f"the tokenizer does not tell the choices {', '.join(map(repr, choices))} apart",
             fix="try settings.add_bos = false: a tokenizer that ends every text with a token hides what comes last",

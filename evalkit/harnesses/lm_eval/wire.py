@@ -90,7 +90,7 @@ def echo_body(model: str, question: Tokens) -> bytes:
     """One request for one question, a prompt for each choice, with the fields that lm-eval sends."""
     body = {
         "model": model,
-        "prompt": [question.context + ids for ids in question.continuations],
+        "prompt": [context + ids for context, ids in question.pairs],
         "max_tokens": 1,
         "temperature": 0,
         "logprobs": 1,
@@ -117,8 +117,8 @@ def read_echo(question: Tokens, body: bytes, names: Names) -> Outcome:
     if isinstance(found, Failure):
         return found
     pairs = []
-    for choice, ids in zip(found, question.continuations, strict=True):
-        pair = choice if isinstance(choice, Failure) else _echoed(choice, len(question.context), len(ids))
+    for choice, (context, ids) in zip(found, question.pairs, strict=True):
+        pair = choice if isinstance(choice, Failure) else _echoed(choice, len(context), len(ids))
         if isinstance(pair, Failure):
             return pair
         pairs.append(pair)

@@ -47,12 +47,15 @@ class Mapped:
 
 
 MAPPED: Final[dict[str, Mapped]] = {"qa": Mapped(qa.benchmark, qa.faults, qa.QaSettings)}
-HARNESSED: Final[dict[str, Literal["evalplus", "lm_eval"]]] = {
+HARNESSED: Final[dict[str, Literal["evalplus", "lm_eval", "named"]]] = {
     "humaneval": "evalplus",
     "mbpp": "evalplus",
     "mmlu": "lm_eval",
+    "lm-eval": "named",
 }
 """Benchmarks whose questions come from a harness of their own, rules included, to its room in ``evalkit.harnesses``."""
+OWN_METRICS: Final = frozenset({"lm-eval"})
+"""Those of them whose metrics only they know."""
 
 
 def known(task: Task) -> Benchmark | None:

@@ -1,0 +1,235 @@
+"""A task of lm-eval's becomes a `Task`: what its files say fills in what a task file, or a name alone, leaves open."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from evalkit.base.codec import Fault, refuse
+from evalkit.base.errors import UsageError
+from evalkit.base.types import Decoding
+from evalkit.tasks import extensions
+from evalkit.tasks.lm_eval import files, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from evalkit.base.types import Json
+    from evalkit.tasks.lm_eval.files import TaskSource
+    from evalkit.tasks.lm_eval.settings import NamedTaskSettings
+
+BENCHMARK: Final = "lm-eval"
+PREFIX: Final = f"{BENCHMARK}:"
+_CATEGORY: Final = "lm-eval"
+_GENERATES: Final = "generate_until"
+_WEIGHS: Final = ("multiple_choice", "loglikelihood")
+_DEFAULTS: Final = {"generate_until": ["exact_match"], "multiple_choice": ["acc", "acc_norm"], "loglikelihood": ["acc"]}
+"""Metrics of a task that lists none."""
+_MEANS: Final = frozenset({None, "mean", "nanmean"})
+"""Aggregations that are means over answers; a function of the task's own may be one, too."""
+_DEFAULT_TOKENS: Final = 256
+"""``max_gen_toks`` of lm-eval's API models."""
+_STOPS: Final = 4
+"""So many stop texts lm-eval sends with a chat request."""
+_SAMPLING: Final = (
+    *("temperature", "top_p", "seed", "top_k", "min_p", "presence_penalty", "frequency_penalty"),
+    *("repetition_penalty", "chat_template_kwargs"),
+)
+_LIMITS: Final = ("max_tokens", "max_gen_toks")
+_PASSED_OVER: Final = frozenset({"do_sample", "until"})
+
+
+def is_named(name: str) -> bool:
+    """Whether a name means one of lm-eval's tasks: ``lm-eval:gsm8k``."""
+    return name.startswith(PREFIX)
+
+
+def mapping(name: str) -> dict[str, Json]:
+    """What a task file would say that names this task and leaves the rest open."""
+    return {"benchmark": BENCHMARK, "settings": {"task": name.removeprefix(PREFIX)}}
+
+
+def completed(said: Mapping[str, Any], source: str, folder: Path | None) -> dict[str, Any]:
+    """A task file's mapping with all that lm-eval's files say of the task.
+
+    Raises:
+        ConfigError: The file's settings are wrong, or do not fit the task.
+        UsageError: lm-eval has no such task, or it cannot be asked here.
+    """
+    chosen = settings.read(said.get("settings", {}), source)
+    if chosen.include_path and not extensions.allowed():
+        # Such a file may name any function that can be imported, beside it or anywhere.
+        fault = Fault("settings.include_path", "lm-eval task files of your own run code", "add --allow-task-code")
+        refuse([fault], source)
+    leaves = leaves_of(chosen, folder)
+    config = leaves[0].config
+    refuse([*_faults(chosen, config, said)], source)
+    metrics = list(said.get("metrics") or _metrics(leaves))
+    split = str(config.get("test_split") or config.get("validation_split") or "test")
+    path = str(config.get("dataset_path") or "")
+    dataset = {"id": "" if path in {"json", "parquet", "csv"} else path, "split": split}
+    name = config.get("dataset_name") if len(leaves) == 1 else None
+    return {
+        "name": f"{BENCHMARK}.{chosen.task}".lower(),
+        "title": f"{chosen.task}{_shots(chosen, config)}",
+        "category": _CATEGORY,
+        "dataset": dataset | ({"config": str(name)} if name else {}),
+        "decoding": _decoding(chosen, config),
+        "headline": chosen.metric or _headline(metrics),
+        "groups": "fixed",
+        **said,
+        "metrics": list(dict.fromkeys([*metrics, *filter(None, [chosen.metric])])),
+    }
+
+
+def leaves_of(chosen: NamedTaskSettings, folder: Path | None) -> list[TaskSource]:
+    """The task's files, or those of every task of a group, in lm-eval's order.
+
+    Raises:
+        UsageError: lm-eval has no such task; or one of them cannot be asked here, and why.
+    """
+    own = (folder or Path()) / chosen.include_path if chosen.include_path else None
+    found = list(_expanded(files.find(chosen.task, own), own))
+    kinds = {leaf.config.get("output_type") for leaf in found}
+    if len(kinds) > 1:
+        raise UsageError(
+            f"lm-eval's '{chosen.task}' has tasks that generate and tasks that weigh choices",
+            fix="name its groups or tasks one by one: " + ", ".join(leaf.name for leaf in found[:5]),
+        )
+    for leaf in found:
+        _refuse(leaf)
+    return found
+
+
+def generates(config: Mapping[str, Json]) -> bool:
+    """Whether the task's answers are generated; else its choices are weighed."""
+    return bool(config.get("output_type", _GENERATES) == _GENERATES)
+
+
+def as_chat(chosen: NamedTaskSettings, config: Mapping[str, Json]) -> bool:
+    """Whether the task is asked as chat."""
+    return generates(config) if chosen.chat is None else chosen.chat
+
+
+def shots_of(chosen: NamedTaskSettings, config: Mapping[str, Json]) -> int:
+    """Solved examples before each question; a task that says 0 keeps it, as in lm-eval."""
+    stated = config.get("num_fewshot")
+    return int(stated or 0) if chosen.shots is None or stated == 0 else chosen.shots
+
+
+def filters_of(config: Mapping[str, Json]) -> list[str]:
+    """Names of the task's filters, each of which reads an answer in its own way."""
+    listed = config.get("filter_list")
+    return [str(one["name"]) for one in listed] if listed else ["none"]
+
+
+def metric_name(metric: str, reading: str) -> str:
+    """A metric by one filter, as it is called here: lm-eval's name without the filter that does nothing."""
+    return metric if reading == "none" else f"{metric},{reading}"
+
+
+def _expanded(source: TaskSource, own: Path | None) -> Iterator[TaskSource]:
+    if source.members is None:
+        yield source
+        return
+    weights = source.config.get("aggregate_metric_list") or []
+    if any(one.get("weight_by_size") is False for one in ([weights] if isinstance(weights, dict) else weights)):
+        raise UsageError(
+            f"lm-eval's group '{source.name}' gives each of its tasks one weight, whatever its size",
+            fix="name its tasks one by one: their category has an average of that kind",
+        )
+    for member in source.members:
+        if not isinstance(member, str):
+            raise UsageError(
+                f"lm-eval's group '{source.name}' changes a task within its own list", fix="name its tasks one by one"
+            )
+        yield from _member(member, own)
+
+
+def _member(name: str, own: Path | None) -> Iterator[TaskSource]:
+    for tagged in files.tagged(name, own) or [name]:
+        yield from _expanded(files.find(tagged, own), own)
+
+
+def _refuse(leaf: TaskSource) -> None:
+    """Refuse by name what cannot be asked, or must not be run here."""
+    config = leaf.config
+    kind = config.get("output_type", _GENERATES)
+    reasons = {
+        "its rows are weighed as whole texts (loglikelihood_rolling), and no answer is right or wrong": kind
+        not in {_GENERATES, *_WEIGHS},
+        "it executes the programs that models write": bool(config.get("unsafe_code")),
+        "it is a Python class and no file": "class" in config,
+        "it makes its rows by code of its own": bool(config.get("custom_dataset")),
+        "it asks about sounds": bool(config.get("doc_to_audio")),
+    }
+    for reason, holds in reasons.items():
+        if holds:
+            programs = "ask humaneval, whose programs run in a sandbox" if config.get("unsafe_code") else ""
+            raise UsageError(
+                f"lm-eval's '{leaf.name}' cannot be asked: {reason}", fix=programs or "choose another task"
+            )
+
+
+def _faults(chosen: NamedTaskSettings, config: Mapping[str, Json], said: Mapping[str, Any]) -> Iterator[Fault]:
+    weighs = not generates(config)
+    if "decoding" in said:
+        yield Fault("decoding", "is not this task's", "write settings.gen_kwargs and settings.repeats")
+    if weighs and chosen.chat:
+        yield Fault("settings.chat", "is true", "choices are weighed behind a plain text: leave it out")
+    if weighs and (chosen.gen_kwargs or chosen.repeats > 1):
+        what = "gen_kwargs" if chosen.gen_kwargs else "repeats"
+        yield Fault(f"settings.{what}", "is set", "nothing is generated where choices are weighed: leave it out")
+    if chosen.system and not as_chat(chosen, config):
+        yield Fault("settings.system", "is set", "only a chat has a system prompt")
+    known = {*_SAMPLING, *_LIMITS, *_PASSED_OVER}
+    for name in chosen.gen_kwargs:
+        if name not in known:
+            yield Fault(
+                f"settings.gen_kwargs.{name}", "is no field of a request", f"known are {', '.join(sorted(known))}"
+            )
+
+
+def _decoding(chosen: NamedTaskSettings, config: Mapping[str, Json]) -> dict[str, Json]:
+    if not generates(config):
+        return {"max_tokens": 1}
+    said: dict[str, Any] = {**(config.get("generation_kwargs") or {}), **chosen.gen_kwargs}
+    until = said.get("until") or []
+    stops = [until] if isinstance(until, str) else list(until)
+    longest = next((said[name] for name in _LIMITS if name in said), _DEFAULT_TOKENS)
+    found = Decoding(max_tokens=int(longest), n=chosen.repeats)
+    fields = {name: said[name] for name in _SAMPLING if said.get(name) is not None}
+    stop = stops[:_STOPS] if as_chat(chosen, config) else stops
+    return (
+        {name: value for name, value in asdict(found).items() if value not in (None, {}, ())}
+        | fields
+        | ({"stop": stop} if stop else {})
+    )
+
+
+def _metrics(leaves: list[TaskSource]) -> list[str]:
+    """What the tasks list, but for what is of a whole set of answers and cannot be paired."""
+    found: dict[str, None] = {}
+    for leaf in leaves:
+        listed = leaf.config.get("metric_list")
+        plain = [{"metric": one} for one in _DEFAULTS[str(leaf.config.get("output_type", _GENERATES))]]
+        for one in listed or plain:
+            means = one.get("aggregation") in _MEANS or str(one.get("aggregation")).startswith(files.FUNCTION)
+            if means and not str(one["metric"]).startswith(files.FUNCTION) and one.get("higher_is_better", True):
+                found |= {metric_name(str(one["metric"]), reading): None for reading in filters_of(leaf.config)}
+    if not found:
+        raise UsageError(
+            f"lm-eval's '{leaves[0].name}' has no metric that is a mean over answers, so nothing can be paired",
+            fix="choose another task",
+        )
+    return list(found)
+
+
+def _headline(metrics: list[str]) -> str:
+    return "acc_norm" if "acc_norm" in metrics else metrics[0]
+
+
+def _shots(chosen: NamedTaskSettings, config: Mapping[str, Json]) -> str:
+    shots = shots_of(chosen, config)
+    return f" ({shots}-shot)" if shots else ""

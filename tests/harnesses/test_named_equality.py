@@ -1,0 +1,142 @@
+"""Scores of lm-eval's tasks are lm-eval's own, to the last digit: both ask one server, over the same made-up rows.
+
+lm-eval asks with its stock clients, ``local-chat-completions`` and ``local-completions``; its prompts, filters, scores
+and aggregations are the reference.
+"""
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import replace
+
+import datasets
+import pytest
+from PIL import Image
+
+from evalkit.base.types import Failure, Model
+from evalkit.client import Client, SendingPolicy
+from evalkit.comparison.score import Tally
+from evalkit.harnesses import Served, harness
+from evalkit.harnesses.lm_eval.named.checker import scoring_order
+from evalkit.harnesses.lm_eval.named.scorer import Scorer
+from evalkit.tasks import task_file
+from support import lm_eval_rows
+from support.answering import answering
+from support.lm_eval_server import LONGEST, MODEL, TOKENIZER, answer, stock
+
+CHAT = ("gsm8k", "ifeval", "mmlu_pro_biology", "bbh_cot_fewshot_boolean_expressions", "hendrycks_math500")
+CHOICES = ("arc_challenge", "hellaswag", "winogrande", "truthfulqa_mc2", "gpqa_main_zeroshot", "leaderboard_bbh_snarks")
+
+
+@pytest.fixture(scope="module")
+def server():
+    with answering(answer) as url:
+        yield url
+
+
+def named(name, **settings):
+    """A task as a task file of two lines has it; what it begins prompts with is left to the tokenizer, as there."""
+    return task_file.task({"benchmark": "lm-eval", "settings": {"task": name, "forced_bos": False, **settings}}, name)
+
+
+def ours(task, data, url):
+    """The task's metrics as evalkit gets them: asked by its client, scored in its process, added up by its tally."""
+    held = harness(task)
+    questions = held.questions(task, data, lambda _: None)
+    model = Model(MODEL, MODEL, "stand-in", named=str(TOKENIZER))
+    session = held.session(task, Served(url, MODEL, model, LONGEST), lambda _: None)
+    listed = list(questions.samples(None))
+    outcomes = asyncio.run(_asked(url, session, {request: sample for sample, request in listed}))
+    # In this process: that it works in one of its own is shown by a whole run (tests/runs/test_run_lm_eval_tasks.py).
+    scorer = Scorer()
+    names = [leaf.name for leaf in questions.leaves]
+    assert scorer.answer({"do": "load", "folder": questions.folder.name, "leaves": names}) == {"ready": True}
+    tally = Tally(task, MODEL, held)
+    for sample, request in listed:
+        order = scoring_order(sample, outcomes[request].text, generates=questions.generates)
+        tally.add(sample, replace(outcomes[request], judgement=scorer.answer(order)))
+    return tally
+
+
+async def _asked(url, session, pending):
+    found = {}
+    async with Client(url, MODEL, SendingPolicy(tries=1)) as client:
+        await session.rehearse(client, list(pending.values()))
+        for ask in (session.requests, session.alone):
+            owed = [(key, sample) for key, sample in pending.items() if key not in found]
+            async with aclosing(client.ask(list(ask(owed)))) as outcomes:
+                async for request, outcome in outcomes:
+                    assert not isinstance(outcome, Failure), outcome
+                    found[request.key] = outcome
+    return found
+
+
+def splits(folder):
+    return {path.stem: path for path in folder.iterdir() if path.is_file()}
+
+
+def held_equal(tally, reference):
+    score = tally.task_score()
+    assert (score.failed, score.left_out) == (0, {})
+    assert dict(score.metrics) == {name: reference[name] for name in score.metrics}
+    # Neither all wrong nor all right: equality of nothing would show nothing.
+    assert any(0 < value < 1 for value in score.metrics.values())
+
+
+@pytest.mark.parametrize("name", CHAT)
+def test_answers_to_a_chat_score_as_in_lm_eval(name, server, tmp_path):
+    rows = lm_eval_rows.TASKS[name](tmp_path / "rows")
+    held_equal(ours(named(name), rows, server), stock(tmp_path / "stock", name, splits(rows), server, chat=True))
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_choices_that_are_weighed_score_as_in_lm_eval(name, server, tmp_path):
+    rows = lm_eval_rows.TASKS[name](tmp_path / "rows")
+    held_equal(ours(named(name), rows, server), stock(tmp_path / "stock", name, splits(rows), server, chat=False))
+
+
+def test_shots_that_are_drawn_are_those_of_lm_eval(server, tmp_path):
+    rows = lm_eval_rows.TASKS["arc_challenge"](tmp_path / "rows")
+    found = ours(named("arc_challenge", shots=3), rows, server)
+    reference = stock(tmp_path / "stock", "arc_challenge", splits(rows), server, chat=False, num_fewshot=3)
+    held_equal(found, reference)
+
+
+def test_a_plain_prompt_that_is_gone_on_with_scores_as_in_lm_eval(server, tmp_path):
+    rows = lm_eval_rows.TASKS["gsm8k"](tmp_path / "rows")
+    found = ours(named("gsm8k", chat=False), rows, server)
+    held_equal(found, stock(tmp_path / "stock", "gsm8k", splits(rows), server, chat=False))
+
+
+def test_questions_about_pictures_score_as_in_lm_eval(server, tmp_path):
+    rows = tmp_path / "rows"
+    rows.mkdir()
+    pictures(rows / "validation.parquet", 8)
+    name = "mmmu_val_accounting"
+    found = ours(named(name), rows, server)
+    held_equal(found, stock(tmp_path / "stock", name, splits(rows), server, chat=True, images=True))
+
+
+def pictures(path, count):
+    """Rows in MMMU's columns, some with two pictures."""
+    rows = []
+    for at in range(count):
+        both = at % 2 == 1
+        rows.append(
+            {
+                "id": f"validation_Accounting_{at}",
+                "question": f"What is in <image 1>{' and <image 2>' if both else ''}, number {at}?",
+                "options": "['a circle', 'a square']",
+                "explanation": "",
+                "image_1": Image.new("RGB", (8, 8), (at, 0, 0)),
+                **{
+                    f"image_{n}": Image.new("RGB", (8, 8), (0, at, n)) if both and n == 2 else None for n in range(2, 8)
+                },
+                "img_type": "['Plots and Charts']",
+                "answer": "AB"[at % 2],
+                "topic_difficulty": "Easy",
+                "question_type": "multiple-choice",
+                "subfield": "Accounting",
+            }
+        )
+    kinds = {name: datasets.Image() if name.startswith("image_") else datasets.Value("string") for name in rows[0]}
+    datasets.Dataset.from_list(rows, features=datasets.Features(kinds)).to_parquet(str(path))

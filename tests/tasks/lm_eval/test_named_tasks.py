@@ -1,0 +1,165 @@
+"""lm-eval's task files as tasks of evalkit's: what they fill in, what is refused by name, and how names are found."""
+
+import tomllib
+
+import pytest
+import yaml
+
+from evalkit.base.errors import ConfigError, DataError, UsageError
+from evalkit.tasks import extensions, registry, task_file
+from evalkit.tasks.lm_eval import files, index
+from support.commands import evalkit
+
+
+def task(text, folder=None):
+    return task_file.task(tomllib.loads(f'benchmark = "lm-eval"\n{text}'), "x.toml", folder)
+
+
+def named(**settings):
+    return task_file.task({"benchmark": "lm-eval", "settings": settings}, "x.toml")
+
+
+def own(folder, **files_of):
+    """A folder of lm-eval task files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, said in files_of.items():
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump({"task": name} | said))
+    return folder
+
+
+PLAIN = {"dataset_path": "a/b", "test_split": "test", "output_type": "generate_until", "doc_to_text": "q"}
+
+
+def test_a_name_alone_is_a_whole_task():
+    (found,) = registry.find(["lm-eval:gsm8k"])
+    assert (found.name, found.title, found.benchmark) == ("lm-eval.gsm8k", "gsm8k (5-shot)", "lm-eval")
+    assert found.metrics == ("exact_match,strict-match", "exact_match,flexible-extract")
+    assert found.headline == "exact_match,strict-match"
+    assert (found.dataset.id, found.dataset.config, found.dataset.split) == ("openai/gsm8k", "main", "test")
+    assert found.decoding.stop == ("Question:", "</s>", "<|im_end|>")
+    assert (found.decoding.temperature, found.decoding.max_tokens, found.decoding.n) == (0.0, 256, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "metrics", "headline"),
+    [
+        ("arc_challenge", ("acc", "acc_norm"), "acc_norm"),
+        ("winogrande", ("acc",), "acc"),
+        ("mmlu_pro_biology", ("exact_match,custom-extract",), "exact_match,custom-extract"),
+        ("leaderboard_musr_murder_mysteries", ("acc_norm",), "acc_norm"),
+    ],
+)
+def test_metrics_are_those_of_the_task_by_its_filters(name, metrics, headline):
+    (found,) = registry.find([f"lm-eval:{name}"])
+    assert (found.metrics, found.headline) == (metrics, headline)
+
+
+def test_settings_stand_over_the_task():
+    kwargs = {"temperature": 0.6, "top_k": 20, "max_gen_toks": 900, "until": ["Z"], "seed": 3}
+    found = named(task="gsm8k", shots=2, gen_kwargs=kwargs, repeats=3, metric="exact_match,flexible-extract")
+    assert (found.title, found.headline) == ("gsm8k (2-shot)", "exact_match,flexible-extract")
+    chosen = found.decoding
+    assert (chosen.temperature, chosen.top_k, chosen.max_tokens, chosen.seed) == (0.6, 20, 900, 3)
+    assert (chosen.stop, chosen.n) == (("Z",), 3)
+
+
+def test_a_task_that_says_no_shots_keeps_it_as_in_lm_eval():
+    assert named(task="gpqa_main_zeroshot", shots=5).title == "gpqa_main_zeroshot"
+
+
+def test_a_chat_sends_as_many_stop_texts_as_lm_eval(tmp_path):
+    place = own(tmp_path / "own", many=PLAIN | {"generation_kwargs": {"until": list("abcdef")}})
+    with extensions.allowing():
+        text = f'[settings]\ntask = "many"\ninclude_path = "{place.name}"\n'
+        assert task(text, tmp_path).decoding.stop == tuple("abcd")
+        assert task(text + "chat = false", tmp_path).decoding.stop == tuple("abcdef")
+
+
+def test_a_group_is_all_its_tasks():
+    (found,) = registry.find(["lm-eval:mmlu_pro"])
+    assert (found.headline, found.groups, found.dataset.config) == ("exact_match,custom-extract", "fixed", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("humaneval", "it executes the programs that models write"),
+        ("wikitext", "loglikelihood_rolling"),
+        ("squadv2", "it is a Python class"),
+        ("gsm9k", "lm-eval has no task 'gsm9k'"),
+        ("leaderboard", "has tasks that generate and tasks that weigh choices"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_by_name(name, said):
+    with pytest.raises(UsageError, match=said) as caught:
+        registry.find([f"lm-eval:{name}"])
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"task": "arc_challenge", "chat": True}, "settings.chat: is true"),
+        ({"task": "arc_challenge", "gen_kwargs": {"temperature": 1}}, "settings.gen_kwargs: is set"),
+        ({"task": "arc_challenge", "repeats": 2}, "settings.repeats: is set"),
+        (
+            {"task": "gsm8k", "gen_kwargs": {"temprature": 1}},
+            "settings.gen_kwargs.temprature: is no field of a request",
+        ),
+        ({"task": "gsm8k", "chat": False, "system": "Be short."}, "settings.system: is set"),
+        ({"task": "gsm8k", "shot": 2}, "settings: shot: unknown key; did you mean 'shots'"),
+        ({"task": "gsm8k", "repeats": 0}, "settings: repeats"),
+        ({"task": "gsm8k", "include_path": "own"}, "settings.include_path: lm-eval task files of your own run code"),
+        ({}, "settings: task: missing"),
+    ],
+)
+def test_a_setting_that_does_not_fit_is_one_line(settings, said):
+    with pytest.raises(ConfigError) as caught:
+        named(**settings)
+    assert said in caught.value.message
+
+
+def test_a_metric_that_is_no_mean_over_answers_is_left_out_and_alone_refused(tmp_path):
+    listed = [{"metric": "bleu", "aggregation": "bleu"}, {"metric": "exact_match", "aggregation": "mean"}]
+    own(tmp_path / "own", both=PLAIN | {"metric_list": listed}, bleu=PLAIN | {"metric_list": listed[:1]})
+    with extensions.allowing():
+        assert task('[settings]\ntask = "both"\ninclude_path = "own"', tmp_path).metrics == ("exact_match",)
+        with pytest.raises(UsageError, match="no metric that is a mean over answers"):
+            task('[settings]\ntask = "bleu"\ninclude_path = "own"', tmp_path)
+
+
+def test_a_file_that_includes_itself_is_told(tmp_path):
+    (tmp_path / "a.yaml").write_text("include: b.yaml\ntask: a\n")
+    (tmp_path / "b.yaml").write_text("include: a.yaml\n")
+    with pytest.raises(DataError, match="it includes itself"):
+        files.load(tmp_path / "a.yaml")
+
+
+def test_what_is_included_is_merged_as_lm_eval_merges_it(tmp_path):
+    (tmp_path / "base").write_text("x: 1\ny: !function utils.f\n")
+    (tmp_path / "a.yaml").write_text("include: base\ntask: a\nx: 2\n")
+    config, read = files.load(tmp_path / "a.yaml")
+    assert config == {"x": 2, "y": "!function utils.f", "task": "a"}
+    assert [path.name for path in read] == ["a.yaml", "base"]
+
+
+def test_names_are_read_from_files_with_their_tags_and_groups(tmp_path):
+    (tmp_path / "a.yaml").write_text('"task": "one" # first\ntag:\n  - t1\n  - t2\n')
+    (tmp_path / "b.yaml").write_text("group: both\ntask:\n  - one\n")
+    (tmp_path / "_base.yaml").write_text("dataset_path: x\n")
+    (tmp_path / "c.yaml").write_text("task: one\n")
+    found = index.read([tmp_path])
+    assert (found.files, found.groups) == ({"one": "a.yaml", "both": "b.yaml"}, ["both"])
+    assert found.tags == {"t1": ["one"], "t2": ["one"]}
+    assert index.search(found, "T") == [("t1", "tag"), ("t2", "tag"), ("both", "group")]
+
+
+def test_a_word_is_found_among_the_names(monkeypatch, tmp_path):
+    found = evalkit("tasks", "search", "gsm8k", "--json")
+    names = {one["name"]: one["kind"] for one in found.json["found"]}
+    assert {"gsm8k", "gsm8k_platinum_cot_llama"} <= names.keys()
+    assert names["gsm8k"] == "task"
+    assert "gsm8k_cot" in evalkit("tasks", "search", "GSM8K").out
+    assert "dataset_path: openai/gsm8k" in evalkit("tasks", "show", "lm-eval:gsm8k").out
+    nothing = evalkit("tasks", "search", "no such thing")
+    assert (nothing.code, "has no task with 'no such thing'" in nothing.err) == (2, True)
