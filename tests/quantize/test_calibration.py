@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
 from evalkit import quantize as face
 from evalkit.base.types import Image, Sample, Text
@@ -16,7 +17,10 @@ from evalkit.serve import tools
 from support import checkpoints
 from support.calibrations import parquet, picture
 from support.commands import evalkit, write_lines
+from support.hubs import COMMIT, hub
 from support.workplaces import CHARTQA
+
+__all__ = ["hub"]
 
 SHOWN = "What does this image show?"
 
@@ -118,6 +122,31 @@ def test_without_a_hub_a_local_file_is_asked_for(quantize, monkeypatch):
     assert ended.code == 5
     assert "lmms-lab/flickr30k" in ended.err
     assert "--calibration FILE.parquet" in ended.err
+
+
+def test_a_data_set_of_the_hub_is_pinned_and_read_as_far_as_it_is_needed(quantize, workplace, hub):
+    rows = [{"image": picture((at, 0, 0)), "caption": [f"{at}"]} for at in range(3)]
+    names = [f"data/train-{at:05d}-of-00002.parquet" for at in range(2)]
+    hub.files = {name: parquet(workplace / "state-rows.parquet", rows).read_bytes() for name in names}
+    ended = quantize("", "--samples", "2", "--json", calibration="owner/docs")
+    assert ended.code == 0, ended.err
+    said = ended.json["calibration"]
+    assert (said["data"], said["revision"], said["rows"]) == ("owner/docs (data/train-*.parquet)", COMMIT, 2)
+    assert hub.fetched() == names[:1]
+    assert quantize("", "-o", "other", calibration="owner/docs:data/test-*.parquet").code == 2
+
+
+def test_a_model_in_the_hub_s_cache(quantize, workplace, monkeypatch):
+    cache = workplace / "state" / "hub"
+    folder = cache / "models--owner--tiny"
+    checkpoints.plain(folder / "snapshots" / COMMIT)
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text(COMMIT)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    ended = quantize("", "--json", source="owner/tiny")
+    assert ended.code == 0, ended.err
+    assert ended.json["source"] == {"name": "owner/tiny", "digest": COMMIT}
 
 
 # --- what is asked ---
