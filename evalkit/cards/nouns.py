@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from evalkit.cards.figures import Printed
+    from evalkit.stats.cost import Stream
 
 RowKind: TypeAlias = Literal["task", "average", "recovery", "other"]
 """``recovery``: a row of nothing but recoveries. ``other``: a quantity that is no score."""
 StatedKind: TypeAlias = Literal["recovery", "difference", "speedup", "aside"]
 """``aside``: a figure beside a score in its cell, of which only the figures can say what it is."""
-Stream: TypeAlias = Literal["single-stream", "multi-stream"]
 Better: TypeAlias = Literal["higher", "lower", ""]
 """What is better; empty where the card does not say."""
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from evalkit.base import codec
 from evalkit.base.codec import Fault
 from evalkit.cards.figures import Printed, Range  # noqa: TC001 - the schema reads the annotations
-from evalkit.cards.nouns import AccuracyTable, Card, CardScores, CostRow, CostTable, Stated, Stream
+from evalkit.cards.nouns import AccuracyTable, Card, CardScores, CostRow, CostTable, Stated
 from evalkit.cards.roles import words
 from evalkit.cards.sizes import size_of
+from evalkit.stats.cost import Stream  # noqa: TC001 - the schema reads the annotations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

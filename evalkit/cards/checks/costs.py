@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from evalkit.base.printable import counted
 from evalkit.cards.checks.figure import Expected, Figure, Ref
-from evalkit.cards.figures import Range, mean, mean_range
+from evalkit.cards.figures import Range, mean_range
+from evalkit.stats import cost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from fractions import Fraction
 
     from evalkit.cards.nouns import CostRow, CostTable
 
@@ -47,7 +48,7 @@ def reductions(table: CostTable) -> Iterator[Figure]:
             because = (
                 f"mean of {counted(len(ratios), 'ratio')} of queries per dollar to {baseline.model or 'the baseline'}"
             )
-            value, found = mean([one for one, _ in ratios]), mean_range([one for _, one in ratios])
+            value, found = cost.mean_ratio([one for one, _ in ratios]), mean_range([one for _, one in ratios])
             rests = tuple(
                 Ref(one.name, f"{use}, queries per dollar", figure.text)
                 for one in (baseline, row)
@@ -66,10 +67,10 @@ def savings(table: CostTable) -> list[Saving]:
         ratios = _ratios(row, baseline)
         if row is baseline or not ratios:
             continue
-        spent = [sum((1 / figure.value for figure in one.per_dollar if figure), Fraction(0)) for one in (baseline, row)]
-        pooled = spent[0] / spent[1]
-        average = float(mean([one for one, _ in ratios]))
-        found.append(Saving(table.place, row.hardware, row.model, average, float(pooled), 100 * float(1 - 1 / pooled)))
+        before, after = [[figure.value for figure in one.per_dollar if figure] for one in (baseline, row)]
+        pooled = cost.pooled_ratio(before, after)
+        average, cheaper = cost.mean_ratio([one for one, _ in ratios]), cost.cheaper_percent(pooled)
+        found.append(Saving(table.place, row.hardware, row.model, float(average), float(pooled), float(cheaper)))
     return found
 
 
@@ -109,4 +110,4 @@ def cost_ratios(table: CostTable) -> Iterator[tuple[Fraction, Range]]:
             top, bottom = (base, own) if table.stream == "single-stream" else (own, base)
             found = top.range.over(bottom.range)
             if found is not None:
-                yield top.value / bottom.value, found
+                yield cost.ratio(table.stream or "multi-stream", base.value, own.value), found

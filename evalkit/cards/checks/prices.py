@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 from evalkit.cards.checks.figure import AuditFinding, Expected, Figure, Ref
 from evalkit.cards.figures import Range
+from evalkit.stats import cost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from evalkit.cards.figures import Printed
     from evalkit.cards.nouns import CostRow, CostTable
-
-_SECONDS_PER_HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +114,12 @@ def _per_dollar(cell: _Cell, agreed: Sequence[Range], count: int) -> Figure:
         return Figure("queries per dollar", cell.table.place, cell.row.name, column, cell.per_dollar, (), lacks)
     price = next((one for one in agreed if not cell.price.overlaps(one)), agreed[0])
     bounds, measured = cell.measured.range, cell.measured.value
-    middle = (price.low + price.high) / 2
-    if cell.table.stream == "single-stream":
-        value = _SECONDS_PER_HOUR / (middle * measured)
-        low, high = _SECONDS_PER_HOUR / (price.high * bounds.high), _SECONDS_PER_HOUR / (price.low * bounds.low)
-        words = f"3600 / (price x {cell.measured.text} s)"
-    else:
-        value = _SECONDS_PER_HOUR * measured / middle
-        low, high = _SECONDS_PER_HOUR * bounds.low / price.high, _SECONDS_PER_HOUR * bounds.high / price.low
-        words = f"3600 x {cell.measured.text} per s / price"
+    stream = cell.table.stream or "multi-stream"
+    value = cost.per_dollar(stream, measured, (price.low + price.high) / 2)
+    worst, best = (bounds.high, bounds.low) if stream == "single-stream" else (bounds.low, bounds.high)
+    low, high = cost.per_dollar(stream, worst, price.high), cost.per_dollar(stream, best, price.low)
+    single = f"3600 / (price x {cell.measured.text} s)"
+    words = single if stream == "single-stream" else f"3600 x {cell.measured.text} per s / price"
     because = f"{words}, the price being {_dollars(price)} an hour, on which most figures agree"
     beside = Ref(cell.row.name, cell.table.uses[cell.use], cell.measured.text)
     expected = Expected(value, Range(low, high), because, (beside,))
@@ -138,11 +135,10 @@ def _priced(table: CostTable) -> Iterator[_Cell]:
             one, per = measured.range, dollar.range
             if one.low <= 0 or per.low <= 0:
                 continue
-            if table.stream == "single-stream":
-                price = Range(_SECONDS_PER_HOUR / (one.high * per.high), _SECONDS_PER_HOUR / (one.low * per.low))
-            else:
-                price = Range(_SECONDS_PER_HOUR * one.low / per.high, _SECONDS_PER_HOUR * one.high / per.low)
-            yield _Cell(table, row, use, measured, dollar, price)
+            ends = [
+                cost.price(table.stream, end, other) for end in (one.low, one.high) for other in (per.low, per.high)
+            ]
+            yield _Cell(table, row, use, measured, dollar, Range(min(ends), max(ends)))
 
 
 def _agreements(ranges: Sequence[Range]) -> list[Range]:

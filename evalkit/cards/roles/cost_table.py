@@ -12,8 +12,8 @@ from evalkit.cards.nouns import CostRow, CostTable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalkit.cards.nouns import Stream
     from evalkit.cards.roles.sheet import Sheet
+    from evalkit.stats.cost import Stream
 
 _PER_DOLLAR = re.compile(r"\bqueries per dollar\b|\bqpd\b", re.IGNORECASE)
 _RATIO = re.compile(r"\bcost (?:reduction|ratio|saving)", re.IGNORECASE)

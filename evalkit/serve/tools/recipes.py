@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Device: TypeAlias = Literal["gpu", "cpu"]
 
 VLLM: Final = "vllm"
+GUIDELLM: Final = "guidellm"
 _PYTHON: Final = ">=3.11,<3.15"
 _OLDER_PYTHON: Final = ">=3.11,<3.14"
 """Releases of vLLM before the default one do not all know the newest Python."""
@@ -50,8 +51,8 @@ class Recipe:
 
     @property
     def distribution(self) -> str:
-        """The distribution that is the tool."""
-        return self.requirements[0].partition("==")[0]
+        """The distribution that is the tool, without the extras that it is installed with."""
+        return self.requirements[0].partition("==")[0].partition("[")[0]
 
     @property
     def name(self) -> str:
@@ -64,8 +65,14 @@ class Recipe:
         return f"{self.distribution} {self.release}"
 
 
-DEFAULTS: Final[Mapping[str, str]] = {VLLM: "0.32.0", "llmcompressor": "0.14.*", "guidellm": "0.8.*"}
+DEFAULTS: Final[Mapping[str, str]] = {VLLM: "0.32.0", "llmcompressor": "0.14.*", GUIDELLM: "0.8.1"}
 """Tool to the release that is made where none is named."""
+_BESIDE: Final = {
+    "llmcompressor": ("", ("torchvision",)),
+    # The torch that llm-compressor 0.14 takes as well: the two share one download.
+    GUIDELLM: ("[vision,perf]", ("torch==2.14.0",)),
+}
+"""A tool's extras, and what is installed beside it."""
 _CPU_TORCH: Final = Build("torch's build for CPUs", backend="cpu")
 _GPU_TORCH: Final = Build("torch's build for this GPU's driver", backend="auto")
 _PLAIN_TORCH: Final = Build("torch as the package index has it")
@@ -91,8 +98,8 @@ def recipe(tool: str, device: Device, release: str = "") -> Recipe:
     if tool == VLLM:
         return _vllm(release, device)
     torch = _GPU_TORCH if device == "gpu" and tool == "llmcompressor" else _CPU_TORCH
-    beside = ("torchvision",) if tool == "llmcompressor" else ()
-    return Recipe(tool, release, (f"{tool}=={release}", *beside), (torch, _PLAIN_TORCH), (tool,))
+    extras, beside = _BESIDE[tool]
+    return Recipe(tool, release, (f"{tool}{extras}=={release}", *beside), (torch, _PLAIN_TORCH), (tool,))
 
 
 def _vllm(release: str, device: Device) -> Recipe:
