@@ -135,9 +135,7 @@ def _priced(table: CostTable) -> Iterator[_Cell]:
             one, per = measured.range, dollar.range
             if one.low <= 0 or per.low <= 0:
                 continue
-            ends = [
-                cost.price(table.stream, end, other) for end in (one.low, one.high) for other in (per.low, per.high)
-            ]
+            ends = [cost.price(table.stream, *both) for both in product((one.low, one.high), (per.low, per.high))]
             yield _Cell(table, row, use, measured, dollar, Range(min(ends), max(ends)))
 
 
