@@ -58,5 +58,32 @@ class Progress:
     """Mean headline score so far."""
 
 
-Event: TypeAlias = Stage | Notice | ServerState | Outset | Progress
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """Where a performance run is: which cell, and how far it and the whole are."""
+
+    model: str
+    use: str
+    stream: str
+    start: int
+    queries: int
+    """Of this cell."""
+    answered: int
+    cells: int
+    """Of the whole run."""
+    done: int
+    left_s: float | None
+    """About how long the whole will still take; None while nothing tells."""
+
+    @property
+    def text(self) -> str:
+        """In a line."""
+        left = "" if self.left_s is None else f", about {self.left_s / 60:.0f} min left"
+        return (
+            f"cell {self.done + 1} of {self.cells}: {self.model}, {self.use}, {self.stream}, start {self.start}: "
+            f"{self.answered} of {self.queries} queries{left}"
+        )
+
+
+Event: TypeAlias = Stage | Notice | ServerState | Outset | Progress | Measuring
 Say: TypeAlias = Callable[[Event], None]

@@ -17,7 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from evalkit.base.events import Notice, Outset, Progress, ServerState, Stage
+from evalkit.base.events import Measuring, Notice, Outset, Progress, ServerState, Stage
 from evalkit.base.printable import counted, one_line, part_of
 from evalkit.cli.library_log import standard_error
 from evalkit.cli.pace import Whole
@@ -124,7 +124,7 @@ class PlainLines(Display):
                 self._server[event.model] = event.state
                 self._line(f"{event.model}: {event.state}{f' ({event.detail})' if event.detail else ''}")
         else:
-            self._stage = event.text if isinstance(event, Stage) else self._stage
+            self._stage = event.text if isinstance(event, Stage | Measuring) else self._stage
             self._line(event.text)
         if self._whole.planned and self._clock() - self._whole_told >= WHOLE_EVERY_S:
             self._whole_told = self._clock()
@@ -202,7 +202,7 @@ class LiveTable(Display):
             self._console.print(Text(f"note: {one_line(event.text)}", style="yellow"))
         elif isinstance(event, Outset):
             self._console.print(Text(_outset(event)))
-        elif isinstance(event, Stage):
+        elif isinstance(event, Stage | Measuring):
             self._stage = one_line(event.text)
 
     def _render(self) -> RenderableType:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from evalkit.base.identity import digest
 from evalkit.base.types import Json  # noqa: TC001 - the codec reads the annotations
 from evalkit.perf import spread, validity
-from evalkit.perf.cells import STREAMS, MeasuredCell
+from evalkit.perf.cells import STREAMS, CellKey, MeasuredCell
 from evalkit.perf.prices import HourPrice  # noqa: TC001 - the codec reads the annotations
 from evalkit.perf.spread import Beside, Located
 from evalkit.perf.uses import Use  # noqa: TC001 - the codec reads the annotations
@@ -157,7 +157,7 @@ def rows(
         plan: What was to be measured.
         cells: What was.
         price: Of an hour; None without one.
-        lost: Model label to why it could not be measured to the end.
+        lost: Why a cell or a model could not be measured, by `CellKey` in words or by label.
     """
     against = validity.faults(cells, {use.name: use for use in plan.uses}, most_idle=plan.most_idle)
     found: dict[tuple[str, str, Stream], PerfRow] = {}
@@ -165,12 +165,16 @@ def rows(
         key = (model.label, use.name, stream)
         own = sorted((cell for cell in cells if cell.key[:3] == key), key=lambda cell: cell.start)
         reasons = [f"start {cell.start}: {against[cell.key]}" for cell in own if cell.key in against]
-        why = lost.get(model.label, "it was not measured")
         missing = {*range(1, plan.starts + 1)} - {cell.start for cell in own}
-        reasons += [f"start {at}: {why}" for at in sorted(missing)]
+        reasons += [f"start {at}: {_why(CellKey(*key, at), lost)}" for at in sorted(missing)]
         base = found.get((plan.baseline, use.name, stream))
         found[key] = _row(own, PerfRow(*key, tuple(reasons)), base, _hour(plan, price))
     return tuple(found.values())
+
+
+def _why(key: CellKey, lost: Mapping[str, str]) -> str:
+    """Why a cell was not measured."""
+    return lost.get(str(key)) or lost.get(key.model) or "it was not measured"
 
 
 def _hour(plan: PerfPlan, price: HourPrice | None) -> float | None:

@@ -159,42 +159,45 @@ def faults(result: PerfResult) -> list[str]:
     ]
 
 
-def sentences(result: PerfResult) -> list[str]:
+def sentences(result: PerfResult) -> Iterator[str]:
     """What a reader must know to believe the tables."""
     plan = result.plan
     several = f"{plan.starts} starts of each server, in turn" if plan.starts > 1 else "one start of each server"
     counts = " and ".join(f"{plan.queries[stream]} {stream}" for stream in STREAMS)
-    found = [
-        f"Measured with {plan.engine} {plan.engine_release}: {several}; queries of each use and start: {counts}, the "
-        f"latter with {plan.concurrency} under way at once. Prefix and picture caches were off. Figures of another "
-        "engine or release are not comparable.",
-    ]
-    if plan.starts > 1:
-        found.append(
-            "The A/A spread is the largest ratio of two starts of the same model. A ratio inside it says nothing of the "
-            f"models: {NOT_RESOLVED}."
-        )
-    else:
-        found.append(f"Nothing was started twice, so there is no A/A spread, and no ratio is told: {NOT_RESOLVED}.")
-    found.append(
-        "Latency is the median of all queries; from and to are the ends of the starts' 95 % intervals. Throughput is the "
-        "mean of the starts; from and to are the lowest and the highest. Least and most are what some pair of starts "
-        "gives, each at the far end."
+    many = f"the latter with {plan.concurrency} under way at once" if plan.concurrency > 1 else "one after the other"
+    yield (
+        f"Measured with {plan.engine} {plan.engine_release}: {several}; queries of each use and start: {counts}, "
+        f"{many}. Prefix and picture caches were off. Figures of another engine or release are not comparable."
     )
-    if result.price is None:
-        found.append("No price was given (--price or --prices), so there are ratios alone.")
-    else:
-        of = f", {plan.gpus} of them a server" if plan.gpus > 1 else ""
-        found.append(
-            f"Price: {result.price.words}{of}. Queries per {_unit(result)} are 3600 / (price x latency), or "
-            "3600 x queries a second / price."
+    if plan.starts > 1:
+        yield (
+            "The A/A spread is the largest ratio of two starts of the same model. A ratio inside it says nothing of "
+            f"the models: {NOT_RESOLVED}."
         )
+    else:
+        yield f"Nothing was started twice, so there is no A/A spread, and no ratio is told: {NOT_RESOLVED}."
+    yield (
+        "Latency is the median of all queries; from and to are the ends of the starts' 95 % intervals. Throughput is "
+        "the mean of the starts; from and to are the lowest and the highest. Least and most are what some pair of "
+        "starts gives, each at the far end."
+    )
+    yield _price_words(result)
     if any(row.figure is not None and row.ttft_s is None for row in result.rows):
-        found.append(
+        yield (
             f"Times of tokens mean nothing where tokens came in one burst (less than {1000 * BURST_S:g} ms apart), or "
             "where the engine did not tell them."
         )
-    return found + [text for text in _engine_words(plan)]
+    yield from _engine_words(plan)
+
+
+def _price_words(result: PerfResult) -> str:
+    if result.price is None:
+        return "No price was given (--price or --prices), so there are ratios alone."
+    several = f", {result.plan.gpus} of them a server" if result.plan.gpus > 1 else ""
+    return (
+        f"Price: {result.price.words}{several}. Queries per {_unit(result)} are 3600 / (price x latency), or 3600 x "
+        "queries a second / price, of unrounded figures."
+    )
 
 
 def _engine_words(plan: PerfPlan) -> Iterator[str]:

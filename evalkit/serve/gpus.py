@@ -7,6 +7,10 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 _FIELDS = "index,uuid,name,memory.total,memory.used,memory.free,driver_version"
 _PATIENCE_S = 30
@@ -45,6 +49,31 @@ def gpus() -> tuple[Gpu, ...]:
         return ()
     found = [_gpu(row) for row in csv.reader(said.splitlines(), skipinitialspace=True)]
     return _visible([gpu for gpu in found if gpu is not None], os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+def power(uuids: Collection[str]) -> tuple[float, int] | None:
+    """Watts and MiB that some GPUs take now, all together; None where ``nvidia-smi`` does not tell it of all."""
+    command = shutil.which("nvidia-smi")
+    if command is None or not uuids:
+        return None
+    try:
+        said = subprocess.run(
+            [command, "--query-gpu=uuid,power.draw,memory.used", "--format=csv,noheader,nounits"],
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE_S,
+            check=True,
+        ).stdout
+        found = {uuid: (float(watts), int(mib)) for uuid, watts, mib in _rows(said) if uuid in uuids}
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    if len(found) != len(set(uuids)):
+        return None
+    return sum(watts for watts, _ in found.values()), sum(mib for _, mib in found.values())
+
+
+def _rows(said: str) -> list[list[str]]:
+    return [[field.strip() for field in row] for row in csv.reader(said.splitlines(), skipinitialspace=True)]
 
 
 def _gpu(row: list[str]) -> Gpu | None:

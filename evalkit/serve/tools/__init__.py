@@ -5,6 +5,7 @@ from __future__ import annotations
 from evalkit.serve.tools.environment import (
     Environment,
     environments,
+    find,
     gigabytes,
     home,
     newest_vllm,
@@ -13,17 +14,19 @@ from evalkit.serve.tools.environment import (
     use,
 )
 from evalkit.serve.tools.making import make
-from evalkit.serve.tools.recipes import DEFAULTS, VLLM, Device, Recipe, recipe
+from evalkit.serve.tools.recipes import DEFAULTS, GUIDELLM, VLLM, Device, Recipe, recipe
 from evalkit.serve.tools.serving import computing_on, interpreter, provenance, settled
 
 __all__ = [
     "DEFAULTS",
+    "GUIDELLM",
     "VLLM",
     "Device",
     "Environment",
     "Recipe",
     "computing_on",
     "environments",
+    "find",
     "gigabytes",
     "home",
     "interpreter",

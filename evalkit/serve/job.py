@@ -1,0 +1,92 @@
+"""A command that is run to its end beside us, and of which nothing is left, however it or we end."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+import psutil
+
+from evalkit.base.errors import InfrastructureError
+from evalkit.serve import process
+from evalkit.serve.orphans import remove_note, write_note
+from evalkit.serve.watcher import Watcher
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+_POLL_S: Final = 0.25
+_PATIENCE_S: Final = 5.0
+"""Between SIGTERM and SIGKILL, for what a command leaves behind."""
+_TAIL_BYTES: Final = 2**14
+
+
+def run(
+    command: Sequence[str],
+    env: Mapping[str, str],
+    log: Path,
+    deadline_s: float,
+    look: Callable[[str], bool] = lambda _: True,
+) -> int | None:
+    """Run a command as a group of processes of its own; returns its exit status, None when it was ended.
+
+    However this ends, everything that the command has started is gone afterwards: when it ends by itself and leaves
+    workers behind, when it takes too long, when evalkit is interrupted, and, by the watcher, when evalkit is killed.
+
+    Args:
+        command: The program and its arguments.
+        env: All of its variables.
+        log: What it writes is appended here.
+        deadline_s: How long it may take.
+        look: Called now and then with the end of what it has written; False ends it.
+
+    Raises:
+        UsageError: The program does not exist, or the log cannot be written.
+        InfrastructureError: Something of it lives even after SIGKILL.
+    """
+    before = log.stat().st_size if log.exists() else 0
+    mark = process.new_mark()
+    watcher = Watcher(log, mark)
+    group = process.Group(None, 0.0, mark)
+    running: subprocess.Popen[bytes] | None = None
+    try:
+        write_note(log, command, mark)
+        running = process.spawn(command, {**env, process.MARK: mark}, log)
+        try:
+            leader: psutil.Process | None = psutil.Process(running.pid)
+            created = leader.create_time() if leader else 0.0
+        except psutil.Error:
+            leader, created = None, time.time()  # It has ended already; what it has started may live.
+        group = process.Group(running.pid, created, mark)
+        watcher.tell(running.pid, created)
+        write_note(log, command, mark, leader)
+        until = time.monotonic() + deadline_s
+        while (status := running.poll()) is None and time.monotonic() < until and look(tail(log, before)):
+            group.remember()
+            time.sleep(_POLL_S)
+        return status
+    finally:
+        left = group.end(_PATIENCE_S)
+        if running is not None:
+            running.poll()  # Nobody else collects it.
+        if not left:
+            remove_note(log)
+        watcher.close()
+        if left:
+            pids = ", ".join(map(str, left))
+            raise InfrastructureError(
+                f"{command[0]}: what it has started cannot be ended, pids {pids} live after SIGKILL",
+                fix="end them as root, or wait: they hang in a system call",
+            )
+
+
+def tail(log: Path, begin: int = 0) -> str:
+    """The end of what was written to a log from ``begin`` on, in bytes."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(begin, file.seek(0, 2) - _TAIL_BYTES))
+            return file.read(_TAIL_BYTES).decode("utf-8", "replace").replace("\r", "\n")
+    except OSError:
+        return ""
