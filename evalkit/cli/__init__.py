@@ -19,6 +19,7 @@ from evalkit.cli.library_log import fill_closed_streams, libraries_apart
 COMMANDS = {
     "run": ("run", "Compare a baseline with its candidates."),
     "plan": ("plan", "What a run would do, take and be able to see, without starting anything."),
+    "perf": ("perf", "What candidates save: latency, throughput and cost beside a baseline."),
     "demo": ("demo", "The same on this machine: small models, no GPU, no network."),
     "quantize": ("quantize", "Make a candidate of a model, with llm-compressor."),
     "score": ("score", "Score answers made elsewhere."),

@@ -17,7 +17,7 @@ from evalkit.config import options as declared
 from evalkit.files import textfile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
     from evalkit.config.options import Option
@@ -58,6 +58,17 @@ def options(function: Any) -> Any:
     for one in reversed(declared.OPTIONS):
         function = _click(one)(function)
     return function
+
+
+def shared(*flags: str) -> Callable[[Any], Any]:
+    """Give a command some of the options of ``run``."""
+
+    def with_options(function: Any) -> Any:
+        for one in reversed([one for one in declared.OPTIONS if one.flag in flags]):
+            function = _click(one)(function)
+        return function
+
+    return with_options
 
 
 def _click(one: Option) -> Any:

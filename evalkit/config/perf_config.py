@@ -38,6 +38,8 @@ class PerfConfig:
     """Names of uses, or paths of their files; the published card's three where none is named."""
     engine: LoadEngine = "guidellm"
     """Who sends the queries: GuideLLM in an environment of its own, or ``vllm bench serve`` of the serving one."""
+    engine_python: str = ""
+    """An interpreter that has the engine, in place of the environment that evalkit makes or serves with."""
     starts: int = 2
     """How often each model's server is started."""
     queries: int = 50

@@ -11,6 +11,7 @@ from evalkit.report.as_html import html
 from evalkit.report.as_json import comparison_json, judgement_json, outcome_json, results, results_text
 from evalkit.report.as_junit import junit, junit_stopped
 from evalkit.report.as_markdown import markdown
+from evalkit.report.as_perf import perf_facts, perf_html, perf_markdown, perf_section
 from evalkit.report.as_summary import summary, summary_stopped
 from evalkit.report.building import build
 from evalkit.report.doubts import better, outside, own_card
@@ -69,6 +70,10 @@ __all__ = [
     "outside",
     "own_card",
     "percent",
+    "perf_facts",
+    "perf_html",
+    "perf_markdown",
+    "perf_section",
     "point_scores",
     "printed",
     "published_table",

@@ -31,6 +31,16 @@ def html(report: Report, templates: Mapping[str, str], evidence: Evidence | None
         templates: The texts of the folder ``reports/`` by file name.
         evidence: Flips and pictures to show of single samples.
     """
+    facts = {
+        **_facts(report),
+        "decks": decks(report, evidence or Evidence()),
+        "run": (evidence or Evidence()).run,
+    }
+    return page("report.html.j2", facts, templates)
+
+
+def page(name: str, facts: Mapping[str, Json], templates: Mapping[str, str]) -> str:
+    """A page of one template: whatever the facts say is shown and acts on nothing."""
     # Imported here because the terminal's --help must not wait for it.
     from jinja2 import DictLoader, Environment, StrictUndefined  # noqa: PLC0415
     from markupsafe import Markup  # noqa: PLC0415
@@ -38,7 +48,7 @@ def html(report: Report, templates: Mapping[str, str], evidence: Evidence | None
     def shown(value: Json) -> Json:
         return value if isinstance(value, Markup) or not isinstance(value, str) else as_shown(value)
 
-    page = Environment(
+    made = Environment(
         loader=DictLoader(dict(templates)),
         autoescape=True,
         undefined=StrictUndefined,
@@ -47,10 +57,8 @@ def html(report: Report, templates: Mapping[str, str], evidence: Evidence | None
         finalize=shown,
     )
     style, script = templates["report.css"], templates["report.js"]
-    return page.get_template("report.html.j2").render(
-        _facts(report),
-        decks=decks(report, evidence or Evidence()),
-        run=(evidence or Evidence()).run,
+    return made.get_template(name).render(
+        facts,
         policy=Markup(content_policy(style, script)),  # noqa: S704 - made of digests alone
         style=Markup(style),  # noqa: S704 - a file of evalkit's own
         script=Markup(script),  # noqa: S704 - a file of evalkit's own

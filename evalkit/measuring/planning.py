@@ -1,0 +1,164 @@
+"""From a config to a plan: models, how they are served, uses, the engine and its release, all settled."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from evalkit import serve
+from evalkit.base.errors import UsageError
+from evalkit.base.types import Model  # noqa: TC001 - a dataclass names it
+from evalkit.config.run_config import Serving  # noqa: TC001 - a dataclass names it
+from evalkit.files import textfile
+from evalkit.measuring import uses
+from evalkit.measuring.guidellm import GuideLLM
+from evalkit.measuring.vllm_bench import VllmBench
+from evalkit.perf.outcome import PerfModel, PerfPlan
+from evalkit.perf.prices import HourPrice, fitting, prices
+from evalkit.serve import environment, launch, tools
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalkit.base.events import Say
+    from evalkit.config.perf_config import PerfConfig
+    from evalkit.measuring.engine import SendingEngine
+    from evalkit.perf.uses import Use
+    from evalkit.serve.tools.serving import Making
+
+_PATIENCE_S: Final = 60
+_ASK: Final = "from importlib.metadata import version; print(version('guidellm'))"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A plan, and what carries it out."""
+
+    plan: PerfPlan
+    engine: SendingEngine
+    served: tuple[tuple[Model, Serving], ...]
+    """In the order of the plan's models."""
+    price: HourPrice | None
+    uuids: tuple[str, ...]
+    """The GPUs that a server computes on."""
+
+
+def settle(config: PerfConfig, say: Say, making: Making = "named") -> Settled:
+    """Everything that a performance run needs; nothing is started.
+
+    Args:
+        config: What is measured.
+        say: Hears of environments.
+        making: Which environments may be made; an engine's is made as one with a release that is named.
+
+    Raises:
+        UsageError: Something that was named cannot be, or a use does not fit a model.
+        InfrastructureError: An environment could not be made.
+    """
+    chosen = uses.chosen(config.uses)
+    for one in config.models:
+        environment.refuse_missing(one.source)
+    served = []
+    for one in config.models:
+        serving = tools.interpreter(config.serving(one.label), say, making)
+        if config.serve.args and not serving.command:
+            serve.refuse_unknown(serving.python, dict(config.serve.args))
+        served.append((environment.model(one.source, one.label), serving))
+    for model, serving in served:
+        _refuse_misfits(model, serving, chosen)
+    engine = _engine(config, served[0][1], say, making)
+    models = tuple(_model(*one) for one in served)
+    used = () if models[0].accelerator == "cpu" else serve.gpus()[: serve.gpus_used(served[0][1])]
+    at_once, many = config.at_once(serve.window(served[0][1]))
+    plan = PerfPlan(
+        models=models,
+        uses=chosen,
+        engine=engine.name,
+        engine_release=engine.release,
+        hardware=environment.cpu_name() if not used else models[0].accelerator,
+        gpus=len(used),
+        starts=config.starts,
+        queries={"single-stream": config.queries, "multi-stream": many},
+        concurrency=min(at_once, many),
+        most_idle=config.most_idle,
+    )
+    price = _price(config, used[0].name if used else "cpu", plan.hardware)
+    return Settled(plan, engine, tuple(served), price, tuple(gpu.uuid for gpu in used))
+
+
+def _model(model: Model, serving: Serving) -> PerfModel:
+    engine = environment.engine(serving, model)
+    # All flags, also those that cannot move an answer: they can move its time.
+    flags = {**launch.flags(serving, model), **engine.numerics}
+    return PerfModel(
+        label=model.label,
+        source=model.source,
+        digest=model.digest,
+        program=engine.name,
+        release=engine.version,
+        accelerator=engine.accelerator,
+        flags=dict(sorted(flags.items())),
+    )
+
+
+def _refuse_misfits(model: Model, serving: Serving, chosen: Sequence[Use]) -> None:
+    """What every query would fail of is told before a server is paid for."""
+    longest = launch.flags(serving, model).get("max-model-len")
+    seeing = [use.name for use in chosen if use.picture]
+    if seeing and environment.sees(model) is False:
+        raise UsageError(
+            f"{model.label}: its config.json has no vision tower, and {', '.join(seeing)} sends pictures",
+            fix="choose uses of text with --use, such as chat",
+        )
+    for use in chosen:
+        if isinstance(longest, int) and use.prompt_tokens + use.output_tokens > longest:
+            raise UsageError(
+                f"{model.label}: {use.name} takes {use.prompt_tokens + use.output_tokens} tokens and more, and its "
+                f"context has {longest}",
+                fix="choose other uses with --use, or raise --serve-arg max-model-len=N where the model allows it",
+            )
+
+
+def _engine(config: PerfConfig, serving: Serving, say: Say, making: Making) -> SendingEngine:
+    """The engine at its release."""
+    if config.engine == "vllm-bench":
+        python = config.engine_python or serving.python or sys.executable
+        found = serve.installed(python)
+        if found.name is None:
+            raise UsageError(
+                f"{python} has no vLLM, so no `vllm bench serve`",
+                fix="name an interpreter that has it with --engine-python, or use --engine guidellm",
+            )
+        return VllmBench(python, f"{found.name} {found.version}")
+    if config.engine_python:
+        return GuideLLM(config.engine_python, _asked(config.engine_python))
+    wanted = tools.recipe(tools.GUIDELLM, "cpu")
+    made = tools.find(wanted)
+    if made is None and making == "nothing":
+        return GuideLLM("", wanted.release)
+    made = made or tools.make(wanted, say)
+    return GuideLLM(tools.use(made), made.release)
+
+
+def _asked(python: str) -> str:
+    """The release of GuideLLM that an interpreter has."""
+    try:
+        said = subprocess.run([python, "-c", _ASK], capture_output=True, text=True, timeout=_PATIENCE_S, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise UsageError(
+            f"{python} has no GuideLLM", fix="correct --engine-python, or leave it out: evalkit makes an environment"
+        ) from error
+    return said.stdout.strip()
+
+
+def _price(config: PerfConfig, gpu: str, hardware: str) -> HourPrice | None:
+    """The price that was told, or that of this hardware in the file that was named."""
+    if config.prices:
+        name = textfile.short(Path(config.prices))
+        return fitting(prices(textfile.toml(Path(config.prices), name), name), gpu, name)
+    if config.price is None:
+        return None
+    return HourPrice(gpu if gpu != "cpu" else hardware, config.price, config.currency, config.price_source, "")
