@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -62,8 +62,12 @@ def settle(config: PerfConfig, say: Say, making: Making = "named") -> Settled:
     for one in config.models:
         environment.refuse_missing(one.source)
     served = []
+    made: dict[tuple[str, str], str] = {}
     for one in config.models:
-        serving = tools.interpreter(config.serving(one.label), say, making)
+        told = config.serving(one.label)
+        if (told.python, told.vllm) not in made:
+            made[told.python, told.vllm] = tools.interpreter(told, say, making).python
+        serving = replace(told, python=made[told.python, told.vllm])
         if config.serve.args and not serving.command:
             serve.refuse_unknown(serving.python, dict(config.serve.args))
         served.append((environment.model(one.source, one.label), serving))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def built_in() -> dict[str, Use]:
     """Every use that evalkit brings along, by name: those of the published card first."""
     found = {one.name: one for one in map(_read, sorted((resources.tasks() / "perf").glob("*.toml")))}
-    return {name: found[name] for name in sorted(found, key=lambda name: (name not in CARD, name))}
+    return {name: found[name] for name in (*CARD, *(name for name in found if name not in CARD))}
 
 
 def chosen(names: Sequence[str]) -> tuple[Use, ...]:

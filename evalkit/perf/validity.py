@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from evalkit.base.printable import one_line, part_of
+from evalkit.base.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,8 @@ def faults(
     cells: Sequence[MeasuredCell], uses: Mapping[str, Use], *, most_idle: float = MOST_IDLE
 ) -> dict[CellKey, str]:
     """Why cells do not count: each one's first reason. Cells that count are left out."""
-    found = {cell.key: reason for cell in cells for reason in list(_own(cell, uses[cell.use], most_idle))[:1]}
+    first = {cell.key: next(_own(cell, uses[cell.use], most_idle), None) for cell in cells}
+    found = {key: reason for key, reason in first.items() if reason is not None}
     return {**_unequal([cell for cell in cells if cell.key not in found]), **found}
 
 
@@ -34,7 +35,7 @@ def _own(cell: MeasuredCell, use: Use, most_idle: float) -> Iterator[str]:
     done = len(cell.latencies_s)
     because = f": {one_line(cell.error)[:_LONGEST]}" if cell.error else ""
     if cell.failed:
-        yield f"{part_of(cell.failed, max(cell.asked, done + cell.failed), 'query', ('failed', 'failed'))}{because}"
+        yield f"{cell.failed} of {max(cell.asked, done + cell.failed)} queries failed{because}"
     if done != cell.asked:
         yield f"{done} of {cell.asked} queries were answered{because or ', and the engine says nothing of the others'}"
     if len(cell.output_tokens) != done or len(cell.prompt_tokens) != done:

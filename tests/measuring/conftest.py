@@ -1,0 +1,8 @@
+import pytest
+
+from support.perfruns import PerfPlace
+
+
+@pytest.fixture
+def place(workplace):
+    return PerfPlace(workplace)

@@ -1,0 +1,192 @@
+"""evalkit perf from one end to the other, with stand-ins for the servers and the engine, both real processes."""
+
+import json
+
+import psutil
+import pytest
+
+from evalkit import cards
+from support.perfruns import FAKE_GUIDELLM
+
+
+def running(word):
+    """Processes with a word in their command line."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.status() != psutil.STATUS_ZOMBIE and any(word in part for part in process.cmdline()):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_two_models_in_turn_and_the_cards_tables(place):
+    """Starts in the order B, C, B, C; fresh queries for every cell, the same for both models."""
+    ended = place.perf("--price", 3.29, "--price-source", "a list, 2026-11-27", latency_s={"base": 0.5, "cand": 0.25})
+    sent = [(one["model"], one["target"]) for one in place.sent]
+    assert [model for model, _ in sent] == ["base"] * 2 + ["cand"] * 2 + ["base"] * 2 + ["cand"] * 2
+    assert len({target for _, target in sent}) >= 2
+    seeds = [one["seed"] for one in place.sent]
+    assert seeds[:4] == [*seeds[:2], *seeds[:2]]
+    assert seeds[4:6] == seeds[6:8]
+    assert len(set(seeds)) == 4
+    row = place.row("cand")
+    assert row["figure"]["value"] == pytest.approx(0.25, rel=0.01)
+    assert row["per_dollar"] == pytest.approx(3600 / (3.29 * row["figure"]["value"]))
+    assert row["beside"]["ratio"] == pytest.approx(2.0, rel=0.01)
+    assert row["resolved"]
+    assert "x 2.00" in ended.stdout
+    assert "50 % cheaper" in ended.stdout
+    many = place.row("cand", "multi-stream")
+    assert many["figure"]["value"] == pytest.approx(4 / 0.25, rel=0.05)
+
+
+def test_one_start_resolves_nothing_and_caches_are_off(place):
+    place.perf("--starts", 1, latency_s={"base": 0.5, "cand": 0.1})
+    assert place.row("cand")["beside"]["spread"] is None
+    assert place.row("cand")["resolved"] is False
+    command = place.result["provenance"]["commands"]["base"]
+    assert "--no-enable-prefix-caching" in command
+    assert "--mm-processor-cache-gb 0" in command
+    flags = place.result["plan"]["models"][0]["flags"]
+    assert flags["enable-prefix-caching"] is False
+    assert "limit-mm-per-prompt" in flags
+
+
+def test_a_ratio_inside_the_spread_of_the_baseline_with_itself_is_not_told(place):
+    ended = place.perf(latency_s={"base": 0.5, "cand": 0.45}, drift=1.3)
+    row = place.row("cand")
+    assert row["beside"]["spread"] == pytest.approx(1.3, rel=0.01)
+    assert row["resolved"] is False
+    assert "not resolved" in ended.stdout
+    assert "No price was given" in ended.stdout
+
+
+def test_a_row_that_does_not_count_has_a_reason_and_no_number(place):
+    """The engine itself exits with 0."""
+    ended = place.perf("--starts", 1, "--price", 1, "--price-source", "x, today", check=4, fail=6)
+    for stream, queries in (("single-stream", 6), ("multi-stream", 8)):
+        for model in ("base", "cand"):
+            row = place.row(model, stream)
+            assert (row["figure"], row["per_dollar"], row["beside"]) == (None, None, None)
+            assert row["reasons"] == [f"start 1: 6 of {queries} queries failed: Client error '400 Bad Request'"]
+    assert place.result["savings"] == []
+    assert "base, Glance, single-stream: no number; start 1: 6 of 6 queries failed" in ended.stdout
+    place.perf("--starts", 1, check=4, prompt={"base": 0, "cand": 7})
+    assert "prompts differ between the models: tokens base 204, cand 211" in place.row("cand")["reasons"][0]
+    place.perf("--starts", 1, check=4, exit=1)
+    assert len(place.runs) == 1
+    assert "guidellm ended with 1: RuntimeError: Backend validation request failed" in place.row("cand")["reasons"][0]
+    assert "its report is of version 3" in place.perf("--starts", 1, check=5, version=3).stderr
+
+
+def test_an_engine_that_hangs_is_ended_and_so_is_what_it_leaves(place):
+    place.perf("--starts", 1, "--deadline", 2, check=4, leaves=True, hang_on=["cand"])
+    assert "guidellm took too long and was ended" in place.row("cand")["reasons"][0]
+    assert place.row("base")["figure"]["value"] == pytest.approx(0.5, rel=0.01)
+    assert not running(str(FAKE_GUIDELLM))
+    assert not running("signal.SIG_IGN")
+
+
+def test_a_finished_cell_is_not_measured_again_and_one_without_a_number_is(place):
+    place.perf("--starts", 1, check=4, prompt={"base": 0, "cand": 0}, tokens=15)
+    place.perf("--starts", 1)
+    assert len(place.sent) == 8
+    assert len(place.runs) == 1
+    ended = place.perf("--starts", 1, "--price", 2, "--price-source", "x, today")
+    assert "nothing to do" in ended.stdout
+    assert len(place.sent) == 8
+    assert place.row("base")["per_dollar"] == pytest.approx(3600 / (2 * place.row("base")["figure"]["value"]))
+    place.perf("--starts", 1, "--fresh")
+    assert len(place.runs) == 2
+    assert len(place.sent) == 12
+
+
+def test_a_model_that_cannot_be_served_never_costs_the_others_their_figures(place):
+    (place.folder / "cand/unservable.txt").write_text("CUDA out of memory")
+    ended = place.perf("--starts", 1, check=5)
+    assert place.row("base")["figure"] is not None
+    assert "did not start" in place.row("cand")["reasons"][0]
+    assert "missing: cand" in ended.stderr
+
+
+def test_the_second_engine_is_that_of_the_serving_interpreter(place):
+    place.perf("--starts", 1, engine=("--engine", "vllm-bench"))
+    plan = place.result["plan"]
+    assert (plan["engine"], plan["engine_release"]) == ("vllm-bench", "vllm 0.0.1")
+    assert len(place.runs) == 1
+    assert place.row("base")["figure"]["value"] == pytest.approx(0.25)
+    assert place.row("base")["ttft_s"] == pytest.approx(0.05)
+    place.perf("--starts", 1, gap_ms=0.005)
+    assert len(place.runs) == 2, "rows of two engines are never compared"
+    assert place.row("base")["ttft_s"] is None
+    assert "not meaningful" in (place.runs[-1] / "perf.md").read_text()
+
+
+def test_power_and_memory_stand_beside(place):
+    smi = place.folder / "bin/nvidia-smi"
+    smi.parent.mkdir()
+    smi.write_text(
+        "#!/bin/sh\ncase $1 in *power*) echo 'GPU-1, 350.5, 2000' ;; "
+        "*) echo '0, GPU-1, NVIDIA H100, 81559, 10, 81000, 580' ;; esac\n"
+    )
+    smi.chmod(0o755)
+    place.workplace.env["PATH"] = f"{smi.parent}:{place.workplace.env['PATH']}"
+    place.workplace.env["FAKE_SLEEP"] = "0"
+    prices = place.folder / "prices.toml"
+    prices.write_text('[[price]]\ngpu="H100"\nprice=3.29\ncurrency="USD"\nsource="a list"\ndate="2026-11-27"\n')
+    place.perf("--starts", 1, "--prices", prices)
+    assert place.result["plan"]["hardware"] == "NVIDIA H100 x1"
+    assert place.result["plan"]["gpus"] == 1
+    assert place.result["price"]["source"] == "a list"
+    assert place.row("base")["most_mib"] == 2000
+    assert place.row("base")["mean_w"] == pytest.approx(350.5)
+
+
+def test_an_audit_of_the_tables_finds_nothing_and_the_page_shows_them(place):
+    words = ("--price", 3.29, "--price-source", "<b>me</b>, 2026-11-27")
+    place.perf(*words, latency_s={"base": 0.517, "cand": 0.3331}, drift=1.01)
+    found = cards.audit(cards.card((place.runs[-1] / "perf.md").read_text()))
+    assert not found.findings
+    kinds = [figure.kind for figure in found.figures]
+    assert kinds.count("queries per dollar") == 4
+    assert kinds.count("cost reduction") == 2
+    page = (place.runs[-1] / "perf.html").read_text()
+    assert "<b>me</b>" not in page
+    assert "&lt;b&gt;me&lt;/b&gt;" in page
+    assert "Glance 64W x 48H 4/16 Latency (s)" in page
+    place.perf(latency_s={"base": 0.517, "cand": 0.3331}, drift=1.01)
+    text = (place.runs[-1] / "perf.md").read_text()
+    assert "ratio to base" in text
+    assert not cards.audit(cards.card(text)).findings
+
+
+def test_what_lies_ahead(place):
+    ahead = json.loads(place.workplace.here(*place.words("--plan", "--json"), check=0).stdout)
+    assert (ahead["starts"], ahead["cells"], ahead["owed"], ahead["seconds"]) == (4, 8, 8, None)
+    assert not place.runs
+    place.perf("--starts", 1)
+    ahead = json.loads(place.workplace.here(*place.words("--plan", "--json", "--starts", 1), check=0).stdout)
+    assert (ahead["starts"], ahead["owed"], ahead["seconds"]) == (0, 0, 0.0)
+    ahead = json.loads(place.workplace.here(*place.words("--plan", "--json", "--starts", 3), check=0).stdout)
+    assert (ahead["starts"], ahead["owed"]) == (6, 12)
+    assert ahead["seconds"] > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--use", "caption"), "unknown use 'caption'"),
+        (("--price", "3.29"), "price_source: is missing"),
+        (("--serve-arg", "enable-prefix-caching"), "perf sets this flag itself"),
+        (("--use", "summarization", "--serve-arg", "max-model-len=4096"), "takes 4608 tokens and more"),
+        (("--most-idle", "2"), "must be a share"),
+        (("--candidate", "other/cand"), "there is no such folder"),
+        (("--prices", "none.toml"), "none.toml"),
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_is_started(place, words, said):
+    ended = place.perf(*words, check=2)
+    assert said in ended.stderr
+    assert not place.sent
