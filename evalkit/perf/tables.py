@@ -72,22 +72,25 @@ def _ratio(found: Beside) -> str:
 
 
 def intervals_table(result: PerfResult) -> PerfGrid:
-    """Every row that counts: its figure, where it lies, its ratio to the baseline, and the A/A spread."""
-    head = ["Use", "Stream", "Model", "Figure", "From", "To", "Times the baseline", "Least", "Most", "A/A spread", ""]
+    """Every row that counts: its figure and where it lies, its ratio to the baseline, and the A/A spread.
+
+    Its cells begin with words: a reader of tables of scores must not take them for such.
+    """
+    head = ["Use", "Stream", "Model", "Measured", f"Beside {result.plan.baseline}", "A/A spread", ""]
     body = []
     for row, use in _shown(result):
         if row.figure is None:
             continue
-        unit = "s" if row.stream == "single-stream" else "per s"
+        what, unit = ("latency", "s") if row.stream == "single-stream" else ("rate", "a second")
+        value, low, high = (number(end) for end in (row.figure.value, row.figure.low, row.figure.high))
         found = row.beside
-        said = ["", "", "", "", ""] if found is None else [*_bounds(found), _spread(found), _state(found)]
-        ends = [f"{number(end)} {unit}" for end in (row.figure.value, row.figure.low, row.figure.high)]
-        body.append([use.title, row.stream, row.model, *ends, *said])
+        said = ["", "", ""] if found is None else [_bounds(found), _spread(found), _state(found)]
+        body.append([use.title, row.stream, row.model, f"{what} {value} {unit} ({low} to {high})", *said])
     return head, body
 
 
-def _bounds(found: Beside) -> list[str]:
-    return [f"x {end:.2f}" for end in (found.ratio, found.low, found.high)]
+def _bounds(found: Beside) -> str:
+    return f"x {found.ratio:.2f} ({found.low:.2f} to {found.high:.2f})"
 
 
 def _spread(found: Beside) -> str:
@@ -133,16 +136,22 @@ def savings_table(result: PerfResult) -> PerfGrid:
 
 def tokens_table(result: PerfResult) -> PerfGrid:
     """Times of tokens, power and memory, as far as they were told and mean something."""
-    head = ["Use", "Stream", "Model", "First token (ms)", "Between tokens (ms)", "Power (W)", "Memory (MiB)"]
+    head = ["Use", "Stream", "Model", "Tokens", "GPU"]
     body = []
     for row, use in _shown(result):
-        if row.figure is None:
-            continue
-        times = ["not meaningful" if one is None else f"{1000 * one:.3g}" for one in (row.ttft_s, row.gap_s)]
-        watts = DASH if row.mean_w is None else f"{row.mean_w:.0f}"
-        memory = DASH if row.most_mib is None else f"{row.most_mib:,}"
-        body.append([use.title, row.stream, row.model, *times, watts, memory])
+        if row.figure is not None:
+            body.append([use.title, row.stream, row.model, _token_words(row), _gpu_words(row)])
     return head, body
+
+
+def _token_words(row: PerfRow) -> str:
+    if row.ttft_s is None or row.gap_s is None:
+        return "not meaningful"
+    return f"first after {1000 * row.ttft_s:.3g} ms, then {1000 * row.gap_s:.3g} ms apart"
+
+
+def _gpu_words(row: PerfRow) -> str:
+    return DASH if row.mean_w is None else f"power {row.mean_w:.0f} W, memory {row.most_mib or 0:,} MiB"
 
 
 def _shown(result: PerfResult) -> Iterator[tuple[PerfRow, Use]]:

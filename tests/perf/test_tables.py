@@ -54,7 +54,7 @@ def test_an_audit_of_whatever_was_measured_finds_nothing(values, price):
 def test_an_audit_reads_every_figure_of_the_cards_two_tables():
     values = [base * factor for factor in (1, 0.9) for base in (0.3, 0.31, 3.0, 3.1, 0.2, 5.0)]
     found = cards.audit(cards.card(report.perf_markdown(shown(values))))
-    assert found.checked == 2 * 3 * 2, "queries per dollar; no cost ratio is outside of the spread"
+    assert found.checked == 2 * 3 * 2 + 2 * 2
     assert {one.hardware for one in found.prices} == {"NVIDIA H100 x1"}
     (price,) = found.prices
     assert price.low <= 3.29 <= price.high
@@ -69,9 +69,8 @@ def test_a_figure_keeps_three_digits(value):
 
 def test_an_audit_reads_the_cost_ratios_that_are_told():
     """Twice as cheap in both uses, the starts a hundredth apart."""
-    values = [
-        base * start for start in (1, 1.01) for base in (0.4, 2.0, 0.2, 4.0, 0.2, 4.0, 0.1, 8.0, 0.2, 4.0, 0.1, 8.0)
-    ]
+    once = (0.4, 2.0, 0.2, 4.0, *((0.2, 4.0, 0.1, 8.0) * 2))
+    values = [base * start for start in (1, 1.01) for base in once]
     found = cards.audit(cards.card(report.perf_markdown(shown(values))))
     assert found.checked == 2 * 3 * 2 + 2 * 2
     assert [round(one.mean_ratio, 2) for one in found.savings] == [2.0] * 4
