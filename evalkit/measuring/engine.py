@@ -11,7 +11,7 @@ from evalkit.serve.environment import offline
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from evalkit.perf.cells import Reading
+    from evalkit.perf.cells import EngineReading
     from evalkit.perf.uses import Use
     from evalkit.stats.cost import Stream
 
@@ -58,7 +58,7 @@ class SendingEngine(Protocol):
     def done(self, said: str) -> int | None:
         """How many queries are answered, from the end of what the command has written; None where it does not say."""
 
-    def read(self, place: Path) -> Reading | None:
+    def read(self, place: Path) -> EngineReading | None:
         """What came of it; None where the command left nothing that is whole.
 
         Raises:

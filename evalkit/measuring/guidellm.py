@@ -15,7 +15,7 @@ from evalkit.base.errors import InfrastructureError
 from evalkit.base.identity import decoded
 from evalkit.base.printable import one_line
 from evalkit.measuring.engine import surroundings
-from evalkit.perf.cells import Reading, Timed
+from evalkit.perf.cells import EngineReading, Timed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +81,7 @@ class GuideLLM:
         """Seconds since 1970."""
         return time.time()
 
-    def read(self, place: Path) -> Reading | None:
+    def read(self, place: Path) -> EngineReading | None:
         """Every query of the report's one benchmark."""
         try:
             report = decoded((place / _REPORT).read_text(encoding="utf-8"))
@@ -104,12 +104,12 @@ class GuideLLM:
 _OTHER_RELEASE: Final = "remove the environment (evalkit tools), or measure with --engine vllm-bench"
 
 
-def _reading(benchmark: Json) -> Reading:
+def _reading(benchmark: Json) -> EngineReading:
     listed = benchmark["requests"]
     failed = [*(listed["errored"] or ()), *(listed["incomplete"] or ())]
     errors = [text for one in failed if (text := (one.get("info") or {}).get("error"))]
     rate = benchmark["metrics"]["requests_per_second"]["successful"]["mean"]
-    return Reading(
+    return EngineReading(
         timed=tuple(map(_timed, listed["successful"] or ())),
         failed=len(failed),
         error=one_line(str(errors[0])) if errors else "",

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from evalkit.base.types import Json, Model
     from evalkit.config.perf_config import PerfConfig
     from evalkit.config.run_config import Serving
-    from evalkit.perf.cells import GpuDraw, MeasuredCell, Reading
+    from evalkit.perf.cells import EngineReading, GpuDraw, MeasuredCell
     from evalkit.perf.outcome import PerfPlan, PerfResult
 
 _TOLD_EVERY_S: Final = 10.0
@@ -279,7 +279,7 @@ def _ended(engine: str, status: int | None, said: str) -> str:
     return f"{engine} ended without a report: {last}"
 
 
-def _drawn(watching: Watching, reading: Reading) -> GpuDraw | None:
+def _drawn(watching: Watching, reading: EngineReading) -> GpuDraw | None:
     if not reading.timed:
         return None
     since = min(one.start_s for one in reading.timed)

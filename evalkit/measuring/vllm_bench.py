@@ -15,7 +15,7 @@ from evalkit.base.errors import InfrastructureError
 from evalkit.base.identity import decoded
 from evalkit.base.printable import one_line
 from evalkit.measuring.engine import surroundings
-from evalkit.perf.cells import Reading, Timed
+from evalkit.perf.cells import EngineReading, Timed
 from evalkit.serve.inherited import DROPPED
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class VllmBench:
         """The system's monotonic clock, which all processes share on Linux."""
         return time.perf_counter()
 
-    def read(self, place: Path) -> Reading | None:
+    def read(self, place: Path) -> EngineReading | None:
         """Every query of its detailed result."""
         try:
             found = decoded((place / _REPORT).read_text(encoding="utf-8"))
@@ -97,14 +97,14 @@ class VllmBench:
             ) from error
 
 
-def _reading(found: Json) -> Reading:
+def _reading(found: Json) -> EngineReading:
     firsts, gaps = found["ttfts"], found["itls"]
     # Releases before 0.32 do not list latencies, which are these sums.
     latencies = found.get("latencies") or [first + sum(each) for first, each in zip(firsts, gaps, strict=True)]
     columns = (found["start_times"], latencies, found["input_lens"], found["output_lens"], firsts, gaps)
     queries = list(zip(*columns, found["errors"], strict=True))
     failed = [error for *_, tokens, _, _, error in queries if error or not tokens]
-    return Reading(
+    return EngineReading(
         timed=tuple(
             Timed(start, latency, prompt, tokens, first, median(each) if each else None)
             for start, latency, prompt, tokens, first, each, error in queries

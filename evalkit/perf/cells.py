@@ -55,7 +55,7 @@ class Timed:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class EngineReading:
     """What an engine said of one cell."""
 
     timed: tuple[Timed, ...]
@@ -141,7 +141,9 @@ class MeasuredCell:
         return median(self.latencies_s) if self.latencies_s else None
 
 
-def settled(key: CellKey, reading: Reading, *, began: str, asked: int, concurrency: int, wall_s: float) -> MeasuredCell:
+def settled(
+    key: CellKey, reading: EngineReading, *, began: str, asked: int, concurrency: int, wall_s: float
+) -> MeasuredCell:
     """The cell that a reading makes."""
     timed = sorted(reading.timed, key=lambda one: one.start_s)
     firsts = [one.ttft_s for one in timed if one.ttft_s is not None]

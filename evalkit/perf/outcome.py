@@ -12,7 +12,7 @@ from evalkit.base.types import Json  # noqa: TC001 - the codec reads the annotat
 from evalkit.perf import spread, validity
 from evalkit.perf.cells import STREAMS, CellKey, MeasuredCell
 from evalkit.perf.prices import HourPrice  # noqa: TC001 - the codec reads the annotations
-from evalkit.perf.spread import Beside, Located
+from evalkit.perf.spread import CostBeside, Located
 from evalkit.perf.uses import Use  # noqa: TC001 - the codec reads the annotations
 from evalkit.stats import cost
 from evalkit.stats.cost import Stream  # noqa: TC001 - the codec reads the annotations
@@ -48,6 +48,7 @@ class PerfPlan:
     models: tuple[PerfModel, ...]
     """The baseline first."""
     uses: tuple[Use, ...]
+    """What a query holds, each."""
     engine: str
     """Who sends the queries: ``guidellm`` or ``vllm-bench``."""
     engine_release: str
@@ -88,8 +89,11 @@ class PerfRow:
     """One model in one use and stream."""
 
     model: str
+    """The model's label."""
     use: str
+    """The use's name."""
     stream: Stream
+    """``single-stream`` or ``multi-stream``."""
     reasons: tuple[str, ...]
     """Why it does not count; then it has no figure."""
     figure: Located | None = None
@@ -98,7 +102,7 @@ class PerfRow:
     """The figure of each start that counts."""
     per_dollar: float | None = None
     """Queries for one unit of the price's currency; None without a price."""
-    beside: Beside | None = None
+    beside: CostBeside | None = None
     """Beside the baseline; None for the baseline, and where one of them does not count."""
     ttft_s: float | None = None
     """Median time to the first token; None where it means nothing."""
@@ -115,8 +119,10 @@ class PerfSaving:
     """What a candidate saves over all uses of a stream."""
 
     model: str
+    """The candidate's label."""
     stream: Stream
-    mean: Beside
+    """``single-stream`` or ``multi-stream``."""
+    mean: CostBeside
     """The mean of the uses' ratios: what published cards call the average cost reduction."""
     pooled_ratio: float
     """How many times less one query of each use costs."""
@@ -204,7 +210,7 @@ def _row(cells: Sequence[MeasuredCell], row: PerfRow, base: PerfRow | None, hour
     )
 
 
-def _beside(stream: Stream, base: PerfRow | None, figure: Located | None, values: Sequence[float]) -> Beside | None:
+def _beside(stream: Stream, base: PerfRow | None, figure: Located | None, values: Sequence[float]) -> CostBeside | None:
     if base is None or base.figure is None or figure is None:
         return None
     several = [one for one in (base.starts, values) if len(one) > 1]
@@ -236,7 +242,7 @@ def _saving(model: str, stream: Stream, found: Sequence[PerfRow], baseline: str)
         for side in (base, own)
     ]
     pooled = cost.pooled_ratio(*bought)
-    mean = Beside(
+    mean = CostBeside(
         cost.mean_ratio([one.ratio for one in each]),
         cost.mean_ratio([one.low for one in each]),
         cost.mean_ratio([one.high for one in each]),

@@ -27,8 +27,11 @@ class Located:
     """A figure with its interval."""
 
     value: float
+    """Of all starts together."""
     low: float
+    """The lowest end of the starts'."""
     high: float
+    """The highest end of the starts'."""
 
 
 def median_interval(values: Sequence[float], confidence: float = _CONFIDENCE) -> tuple[float, float]:
@@ -70,7 +73,7 @@ def apart(values: Sequence[float]) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class CostBeside:
     """What a candidate's queries cost beside the baseline's."""
 
     ratio: float
@@ -88,11 +91,11 @@ class Beside:
         return self.spread is not None and max(self.ratio, 1 / self.ratio) > self.spread
 
 
-def beside(stream: Stream, baseline: Located, candidate: Located, spread: float | None) -> Beside:
+def beside(stream: Stream, baseline: Located, candidate: Located, spread: float | None) -> CostBeside:
     """A candidate's figure held against the baseline's in one use."""
     ends = [
         cost.ratio(stream, base, own)
         for base in (baseline.low, baseline.high)
         for own in (candidate.low, candidate.high)
     ]
-    return Beside(cost.ratio(stream, baseline.value, candidate.value), min(ends), max(ends), spread)
+    return CostBeside(cost.ratio(stream, baseline.value, candidate.value), min(ends), max(ends), spread)

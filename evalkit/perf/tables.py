@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from evalkit.perf.outcome import PerfPlan, PerfResult, PerfRow
-    from evalkit.perf.spread import Beside
+    from evalkit.perf.spread import CostBeside
     from evalkit.perf.uses import Use
     from evalkit.stats.cost import Stream
 
@@ -67,7 +67,7 @@ def _pair(result: PerfResult, row: PerfRow) -> list[str]:
     return [number(row.figure.value), own if row.beside is None else _ratio(row.beside)]
 
 
-def _ratio(found: Beside) -> str:
+def _ratio(found: CostBeside) -> str:
     return f"{found.ratio:.2f}" if found.resolved else NOT_RESOLVED
 
 
@@ -89,15 +89,15 @@ def intervals_table(result: PerfResult) -> PerfGrid:
     return head, body
 
 
-def _bounds(found: Beside) -> str:
+def _bounds(found: CostBeside) -> str:
     return f"x {found.ratio:.2f} ({found.low:.2f} to {found.high:.2f})"
 
 
-def _spread(found: Beside) -> str:
+def _spread(found: CostBeside) -> str:
     return "unknown" if found.spread is None else f"x {found.spread:.2f}"
 
 
-def _state(found: Beside) -> str:
+def _state(found: CostBeside) -> str:
     return "" if found.resolved else NOT_RESOLVED
 
 

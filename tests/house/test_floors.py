@@ -12,17 +12,17 @@ FLOORS = [
     {"files", "config", "stats", "cards"},
     {"tasks"},
     {"records"},
-    {"comparison", "client"},
+    {"comparison", "client", "perf"},
     {"answers", "sandbox", "serve"},
     {"harnesses", "report"},
-    {"runs", "demo", "testing"},
+    {"runs", "demo", "testing", "measuring"},
     {"quantize"},
     {"public"},
     {"view"},
     {"cli"},
 ]
 """From the ground to the roof; what stands at the top of the package is the door."""
-PURE = ["base", "config", "stats", "cards", "tasks/benchmarks", "tasks/metrics", "comparison", "report"]
+PURE = ["base", "config", "stats", "cards", "tasks/benchmarks", "tasks/metrics", "comparison", "perf", "report"]
 """Rooms and rooms of rooms that touch no file, process, socket or clock, and take randomness as an argument."""
 WORLD = {
     "os",

@@ -13,7 +13,7 @@ from evalkit.perf.outcome import PerfModel, PerfPlan, PerfResult
 from evalkit.perf.prices import HourPrice
 from evalkit.perf.uses import Use
 
-USES = (Use("one", "Document Reading", 64, 128, 1680, 2240), Use("two", "Captions", 0, 128, 480, 360))
+USES = (Use("one", "Document EngineReading", 64, 128, 1680, 2240), Use("two", "Captions", 0, 128, 480, 360))
 MODELS = tuple(
     PerfModel(name, f"org/{name}", name, "vllm", "0.32.0", "NVIDIA H100 x1", {}) for name in ("base", "w8a8", "fp8")
 )
@@ -83,8 +83,8 @@ def test_a_published_card_has_the_same_shape():
         "Hardware",
         "Model",
         "Average cost ratio",
-        "Document Reading 1680W x 2240H 64/128 Latency (s)",
-        "Document Reading 1680W x 2240H 64/128 Queries per dollar",
+        "Document EngineReading 1680W x 2240H 64/128 Latency (s)",
+        "Document EngineReading 1680W x 2240H 64/128 Queries per dollar",
     ]
     assert [row[:2] for row in body] == [["NVIDIA H100 x1", name] for name in ("base", "w8a8", "fp8")]
     assert body[0][2] == ""

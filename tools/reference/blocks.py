@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reference import commands, configuration, exit_codes, metrics, public, results, task_files
+from reference import commands, configuration, exit_codes, metrics, perf, public, results, task_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,9 +15,13 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "configuration": configuration.text,
     "exit-codes": exit_codes.text,
     "metrics": metrics.text,
+    "perf": perf.result,
+    "price": perf.price,
     "public": public.text,
     "results": results.text,
     "settings": task_files.settings,
     "suite": task_files.suite,
     "task": task_files.task,
+    "use": perf.use,
+    "uses": perf.uses,
 }
