@@ -30,11 +30,18 @@ FORMATS = ("html", "md", "card", "junit", "json", "summary")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER", help="Where to write; the run's own folder."
 )
+@click.option(
+    "--perf",
+    "named",
+    default="",
+    metavar="RUN",
+    help="The performance run of the same checkpoints; by default the newest in the folder of runs.",
+)
 @task_code_option
 @runs_option
-def command(run: str, formats: str, output: Path | None, runs: Path) -> None:
+def command(run: str, formats: str, output: Path | None, named: str, runs: Path) -> None:
     """Render, and print what was written."""
-    from evalkit.runs import publish, saved_run  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.runs import joining, publish, saved_run  # noqa: PLC0415 - --help must not wait for these
 
     chosen = _chosen(formats)
     with saved_run.opened(run, runs) as (row, store, folder):
@@ -44,6 +51,7 @@ def command(run: str, formats: str, output: Path | None, runs: Path) -> None:
                 f"run {row.id}: no sample was answered by any model",
                 fix="run the same command again: it asks once more",
             )
+        built = joining.joined(built, folder.parent, named)
         if "card" in chosen and not built.candidates:
             notice("no model card: it tells of a candidate, and this run has none")
         for path in publish.write_report(output or folder, built, store, chosen, run=folder):

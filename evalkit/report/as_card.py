@@ -10,8 +10,10 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from evalkit.perf.matching import of_checkpoints
 from evalkit.records import checkpoint
 from evalkit.report import accuracy, commands, markup, words
+from evalkit.report.as_perf import perf_section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,9 +37,10 @@ _NOT_KNOWN = (
 
 
 def model_card(report: Report, label: str) -> str:
-    """The section for the candidate ``label``, with its metadata before it."""
+    """The sections for the candidate ``label``, its metadata before them: how it was made, what it kept and saves."""
     one = _only(report, label)
-    lines = ["---", *_metadata(one, label), "---", "", "## Evaluation", "", *_introduction(one, label), ""]
+    lines = ["---", *_metadata(one, label), "---", "", *_creation(one, label)]
+    lines += ["## Evaluation", "", *_introduction(one, label), ""]
     lines += _commands(one, label)
     lines += ["### Accuracy", "", *markup.table(*accuracy.table(one, sizes=True)), "", _INTERVALS, ""]
     published = words.published_table(one)
@@ -48,7 +51,8 @@ def model_card(report: Report, label: str) -> str:
     lines += [f"- {markup.escaped(text)}" for text in dict.fromkeys(known)]
     if not any(row.noise for row in one.rows):
         lines.append("- How much a second run of the same model on the same samples would differ was not measured.")
-    return "\n".join([*lines, f"- {_NOT_KNOWN}"]) + "\n"
+    lines += [f"- {_NOT_KNOWN}", *_performance(one, label)]
+    return "\n".join(lines) + "\n"
 
 
 def _only(report: Report, label: str) -> Report:
@@ -146,6 +150,35 @@ def _commands(report: Report, label: str) -> Iterator[str]:
 
 def _contender(report: Report, label: str) -> Contender:
     return next(one for one in report.plan.contenders if one.model.label == label)
+
+
+# --- how it was made, and what it saves ----------------------------------------------------------
+
+
+def _creation(report: Report, label: str) -> Iterator[str]:
+    """The recipe that stands in the checkpoint; nothing where it has none."""
+    found = report.checkpoints.get(label)
+    if found is None or not found.recipe.strip():
+        return
+    yield from ("## Creation", "")
+    yield f"{markup.escaped(label)} is {markup.escaped(found.scheme)}, quantized by this recipe (`recipe.yaml`):"
+    yield from ("", *markup.code(found.recipe.splitlines(), "yaml"), "")
+
+
+def _performance(report: Report, label: str) -> Iterator[str]:
+    """What the candidate saves, and the command that measures it again; nothing where it was not measured."""
+    result = report.performance
+    one = _contender(report, label).model
+    found = result and of_checkpoints(result, report.plan.baseline.model.digest, {label: one.digest})
+    if found is None:
+        return
+    yield from ("", "## Inference performance", "")
+    if command := found.provenance.get("command"):
+        said = commands.shared(str(command))
+        yield from ("<details>", "<summary>Measuring command</summary>", "")
+        yield from (*markup.code([said], "sh"), "", "</details>", "")
+    lines = list(perf_section(found, "###"))
+    yield from lines[:-1]
 
 
 # --- the metadata ---------------------------------------------------------------------------------

@@ -1,19 +1,16 @@
 """A report as ``report.html``: one file that asks the network for nothing and runs nothing from the data.
 
-Every text that is put into the page goes through `shown`: escaped by Jinja, hidden signs written out, long ones cut
-with a note. The page's own style and script are named by their sha256 in its Content-Security-Policy, so nothing else
-can run even where an escape failed.
+How it is kept from running anything is told in `pages`.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from evalkit.report import accuracy, first_screen, forest, held, origin, words
+from evalkit.report import accuracy, first_screen, forest, held, origin, tradeoff, words
+from evalkit.report.as_perf import perf_facts
 from evalkit.report.flip_cards import Evidence, decks
-from evalkit.report.marks import cut, visible
+from evalkit.report.pages import page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,50 +32,10 @@ def html(report: Report, templates: Mapping[str, str], evidence: Evidence | None
         **_facts(report),
         "decks": decks(report, evidence or Evidence()),
         "run": (evidence or Evidence()).run,
+        **({"performance": None} if report.performance is None else perf_facts(report.performance)),
+        "planes": tradeoff.planes(report),
     }
     return page("report.html.j2", facts, templates)
-
-
-def page(name: str, facts: Mapping[str, Json], templates: Mapping[str, str]) -> str:
-    """A page of one template: whatever the facts say is shown and acts on nothing."""
-    # Imported here because the terminal's --help must not wait for it.
-    from jinja2 import DictLoader, Environment, StrictUndefined  # noqa: PLC0415
-    from markupsafe import Markup  # noqa: PLC0415
-
-    def shown(value: Json) -> Json:
-        return value if isinstance(value, Markup) or not isinstance(value, str) else as_shown(value)
-
-    made = Environment(
-        loader=DictLoader(dict(templates)),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=shown,
-    )
-    style, script = templates["report.css"], templates["report.js"]
-    return made.get_template(name).render(
-        facts,
-        policy=Markup(content_policy(style, script)),  # noqa: S704 - made of digests alone
-        style=Markup(style),  # noqa: S704 - a file of evalkit's own
-        script=Markup(script),  # noqa: S704 - a file of evalkit's own
-        picture=lambda data: Markup(f"data:image/webp;base64,{data}"),  # noqa: S704 - Base64 has no sign that acts
-    )
-
-
-def as_shown(text: str) -> str:
-    """A text as the page holds it, before it is escaped."""
-    head, note = cut(text)
-    return visible(head) + (f" {note}" if note else "")
-
-
-def content_policy(style: str, script: str) -> str:
-    """The Content-Security-Policy that lets this style and this script in, embedded pictures, and nothing else."""
-    allowed = [f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in (style, script)]
-    return (
-        f"default-src 'none'; img-src data:; style-src {allowed[0]}; script-src {allowed[1]}; "
-        "base-uri 'none'; form-action 'none'"
-    )
 
 
 def _facts(report: Report) -> dict[str, Json]:

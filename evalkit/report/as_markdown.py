@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalkit.report import accuracy, held, markup, words
+from evalkit.report.as_perf import perf_section
 
 if TYPE_CHECKING:
     from evalkit.report.facts import Report
@@ -34,6 +35,8 @@ def markdown(report: Report) -> str:
         if row.exams or row.checks:
             lines += ["", f"## How {markup.escaped(row.part.task.title)} was asked and judged", ""]
             lines += map(_item, held.sentences(row))
+    if report.performance is not None:
+        lines += ["", "## Inference performance", "", *perf_section(report.performance, "###")]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

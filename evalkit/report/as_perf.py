@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from evalkit.perf import tables
 from evalkit.perf.cells import STREAMS
 from evalkit.report import markup
-from evalkit.report.as_html import page
+from evalkit.report.pages import page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,5 +79,5 @@ def _commands(result: PerfResult) -> list[tuple[str, str]]:
 def perf_html(result: PerfResult, templates: Mapping[str, str]) -> str:
     """``perf.html``: one file that asks the network for nothing."""
     names = [one.label for one in result.plan.models[1:]]
-    facts = {**perf_facts(result), "names": names, "baseline": result.plan.baseline}
+    facts = {**perf_facts(result), "names": names, "baseline": result.plan.baseline, "planes": []}
     return page("perf.html.j2", facts, templates)

@@ -66,6 +66,11 @@ def public(word: str) -> str:
     return _FOLDERS.sub(r"\1", word)
 
 
+def shared(command: str) -> str:
+    """A command for people elsewhere: paths lose their folders."""
+    return shlex.join(map(public, _words(command)))
+
+
 def _words(command: str) -> list[str]:
     try:
         return shlex.split(command)

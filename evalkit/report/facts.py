@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from evalkit.comparison.pairs import Comparison, Difference
     from evalkit.comparison.speed import Speed
     from evalkit.comparison.verdict import Judgement
+    from evalkit.perf.outcome import PerfResult
     from evalkit.records.checkpoint import Checkpoint
     from evalkit.records.plan import Plan, PlannedTask
     from evalkit.stats import Flips
@@ -168,6 +169,8 @@ class Report:
     """What the files say against the comparison being what it claims to be."""
     doubts: tuple[str, ...] = ()
     """What speaks against the baseline as a measure."""
+    performance: PerfResult | None = None
+    """What the same checkpoints take and cost, where that was measured."""
     missing: Mapping[str, str] = field(default_factory=dict)
     """Label of each model that did not answer everything to a sentence with the reason: it could not be served."""
 

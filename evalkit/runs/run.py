@@ -29,7 +29,7 @@ from evalkit.records import run_record
 from evalkit.records.plan import Plan
 from evalkit.records.store import RunRow, Store
 from evalkit.report import words
-from evalkit.runs import asking, invalidation, leaks, prepare, publish, refusals, saved_run, vouching
+from evalkit.runs import asking, invalidation, joining, leaks, prepare, publish, refusals, saved_run, vouching
 from evalkit.runs.checks import Checks
 from evalkit.runs.pending import Ledger, outset
 from evalkit.serve import environment, tools
@@ -147,6 +147,7 @@ class _Run:
                 raise next(iter(self._missing.values()))
             raise publish.nothing_scored(row.id, built, plan, self._store)
         self.say(Stage("writing the report"))
+        built = joining.joined(built, self._output)
         publish.write(folder, built, self._store, sources)
         self._keep(replace(row, finished=not self._missing), folder)
         reused = sum(ledger.reused for ledger in ledgers)

@@ -17,6 +17,7 @@ FLOORS = [
     {"harnesses", "report"},
     {"runs", "demo", "testing", "measuring"},
     {"quantize"},
+    {"quantize"},
     {"public"},
     {"view"},
     {"cli"},

@@ -1,0 +1,70 @@
+"""From two checkpoints to one model card: a run, a performance run, and both halves on one page."""
+
+import json
+import re
+
+import pytest
+
+from evalkit import cards
+from support.perfruns import PerfPlace
+
+RECIPE = "quant_stage:\n  quant_modifiers:\n    GPTQModifier:\n      scheme: W8A8\n      ignore: ['re:.*lm_head']\n"
+
+
+@pytest.fixture
+def place(workplace):
+    (workplace.folder / "cand/recipe.yaml").write_text(RECIPE)
+    return PerfPlace(workplace)
+
+
+def test_both_halves_of_one_pair_of_checkpoints_are_one_page_and_one_card(place):
+    here = place.workplace.here
+    place.workplace.evalkit(*place.workplace.comparison(), check=0)
+    ended = here("card", "latest", check=0)
+    assert "`evalkit perf` has not measured these checkpoints here" in ended.stderr
+    place.perf("--price", 3.29, "--price-source", "a list", latency_s={"base": 0.5, "cand": 0.25}, drift=1.01)
+
+    (path,) = here("card", "latest", check=0).stdout.split()
+    text = (place.folder / path).read_text()
+    order = [text.index(f"\n## {name}\n") for name in ("Creation", "Evaluation", "Inference performance")]
+    assert order == sorted(order)
+    assert "scheme: W8A8" in text
+    assert "Single-stream performance" in text
+    assert "Glance 64W x 48H 4/16 Queries per dollar" in text
+    assert "evalkit perf --baseline base --candidate cand --use glance.toml" in text
+    assert "evalkit run --baseline base --candidate cand" in text
+    assert not [one for one in cards.audit(cards.card(text)).findings if one.kind != "recovery"]
+
+    here("report", "latest", check=0)
+    (run,) = [folder for folder in place.workplace.runs() if folder.name != "perf"]
+    page = (run / "report.html").read_text()
+    assert 'id="performance"' in page
+    (low, width) = re.search(r'class="band" x="([\d.]+)%" width="([\d.]+)%"', page).groups()
+    assert float(low) >= 0
+    assert float(width) > 0
+    assert page.count('class="mark"') == 2, "a drawing for each stream, with one candidate each"
+    assert "## Inference performance" in (run / "report.md").read_text()
+
+
+def test_checkpoints_are_told_apart_by_their_files_not_by_their_names(place):
+    place.workplace.evalkit(*place.workplace.comparison(), check=0)
+    (place.folder / "cand/model.safetensors").write_bytes(b"other")
+    place.perf("--starts", 1)
+    ended = place.workplace.here("card", "latest", check=0)
+    assert "has not measured these checkpoints here" in ended.stderr
+    ended = place.workplace.here("card", "latest", "--perf", "latest", check=2)
+    assert "of other checkpoints" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    ended = place.workplace.here("card", "latest", "--candidate", "cnd", check=2)
+    assert "did you mean 'cand'?" in ended.stderr
+    assert "no performance run 'nothing'" in place.workplace.here("card", "latest", "--perf", "nothing", check=2).stderr
+    # A damaged one that nobody has asked for costs no report.
+    (cell, *_) = (place.runs[-1] / "cells").iterdir()
+    kept = json.loads((place.runs[-1] / "plan.json").read_text())
+    for model, name in zip(kept["plan"]["models"], ("base", "cand"), strict=True):
+        found = json.loads(next(place.folder.glob("runs/*/run.json")).read_text())["plan"]["models"]
+        model["digest"] = next(one["model"]["digest"] for one in found if one["model"]["label"] == name)
+    (place.runs[-1] / "plan.json").write_text(json.dumps(kept))
+    cell.write_text("{")
+    place.workplace.here("report", "latest", check=0)
+    assert place.workplace.here("report", "latest", "--perf", "latest", check=2).stderr
