@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-_POLL_S: Final = 0.25
+_POLL_S: Final = 0.5
 _PATIENCE_S: Final = 5.0
 """Between SIGTERM and SIGKILL, for what a command leaves behind."""
 _TAIL_BYTES: Final = 2**14

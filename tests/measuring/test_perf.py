@@ -45,7 +45,7 @@ def test_two_models_in_turn_and_the_cards_tables(place):
     assert "&lt;b&gt;me&lt;/b&gt;" in page
     assert "Glance 64W x 48H 4/16 Latency (s)" in page
     audited = place.workplace.here("audit", place.runs[-1] / "perf.md", check=0)
-    assert "6 of 6 figures follow" in audited.stdout
+    assert "6 figures checked, 6 follow" in audited.stdout
 
     # Without a price there are ratios alone, and nothing is measured for that.
     ended = place.perf(**play)
