@@ -4,11 +4,13 @@
 
     PYTHONPATH=tools python tests/bench/random_pixtral.py FOLDER                  # bfloat16, 25 GB
     PYTHONPATH=tools python tests/bench/random_pixtral.py FOLDER --dtype float16 --w8a8 FOLDER2   # and in 8 bits, 14 GB
+    PYTHONPATH=tools python tests/bench/random_pixtral.py FOLDER --fp8 FOLDER3    # the same in FP8
     PYTHONPATH=tools python tests/bench/random_pixtral.py FOLDER --layers 2       # small, for a machine without a GPU
 
 It needs torch and transformers 5.12 or newer. vLLM 0.26 and 0.32 load what it writes as it is. The 8-bit model is the
 first one's language layers rounded to the nearest of 255 steps a row (W8A8, no calibration), in the layout of
-compressed-tensors.
+compressed-tensors; the one in FP8 has them in float8_e4m3 with a scale a row, as FP8-dynamic checkpoints do. A model
+that is there is not written again.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -27,6 +30,8 @@ from demo_model.export import config, loadable
 from demo_model.tiny import make
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
 VOCABULARY, POSITIONS, LONGEST_EDGE = 131072, 32768, 1024
@@ -115,11 +120,11 @@ def _spell_as_both_know(path: Path) -> None:
     path.write_text(json.dumps(facts, indent=1), encoding="utf-8")
 
 
-def round_to_w8a8(source: Path, target: Path, device: str) -> int:
-    """The same checkpoint with its language layers' matrices in 8 bits; returns how many matrices those are."""
+def round_to_8_bits(source: Path, target: Path, kind: str, device: str) -> int:
+    """The same checkpoint with its language layers' matrices as ``int`` or ``float`` of 8 bits; how many those are."""
     target.mkdir(parents=True, exist_ok=True)
     for path in source.iterdir():
-        if path.suffix != ".safetensors" and path.name != INDEX:
+        if path.suffix != ".safetensors" and path.name not in {INDEX, "config.json"}:
             shutil.copy(path, target)
     shards = sorted(source.glob("*.safetensors"))
     places: dict[str, str] = {}
@@ -128,7 +133,7 @@ def round_to_w8a8(source: Path, target: Path, device: str) -> int:
         weights = load_file(shard, device=device)
         kept = {name: each for name, each in weights.items() if not _is_quantized(name)}
         for name in weights.keys() - kept.keys():
-            kept[name], kept[name.removesuffix("weight") + "weight_scale"] = _rounded(weights[name])
+            kept[name], kept[name.removesuffix("weight") + "weight_scale"] = _rounded(weights[name], kind)
             matrices += 1
         save_file({name: each.cpu().contiguous() for name, each in kept.items()}, target / shard.name, {"format": "pt"})
         places |= dict.fromkeys(kept, shard.name)
@@ -137,7 +142,7 @@ def round_to_w8a8(source: Path, target: Path, device: str) -> int:
         index = {"metadata": {"total_size": size}, "weight_map": places}
         (target / INDEX).write_text(json.dumps(index), encoding="utf-8")
     described = json.loads((source / "config.json").read_text(encoding="utf-8"))
-    text = json.dumps(described | {"quantization_config": SCHEME}, indent=1)
+    text = json.dumps(described | {"quantization_config": _scheme(kind)}, indent=1)
     (target / "config.json").write_text(text, encoding="utf-8")
     return matrices
 
@@ -146,10 +151,23 @@ def _is_quantized(name: str) -> bool:
     return "language_model" in name and name.endswith("_proj.weight")
 
 
-def _rounded(weight: Tensor) -> tuple[Tensor, Tensor]:
+def _scheme(kind: str) -> dict[str, Any]:
+    """What the config says of the quantization; both kinds have a scale a row, and activations scaled a token."""
+    found = json.loads(json.dumps(SCHEME))
+    found["format"] = f"{kind}-quantized"
+    for group in found["config_groups"].values():
+        for part in (group["weights"], group["input_activations"]):
+            part["type"] = kind
+    return found
+
+
+def _rounded(weight: Tensor, kind: str) -> tuple[Tensor, Tensor]:
     """A matrix in 8 bits, and the step of each of its rows."""
-    step = (weight.float().abs().amax(dim=1, keepdim=True) / 127).clamp(min=1e-8)
-    return (weight.float() / step).round().clamp(-127, 127).to(torch.int8), step.to(weight.dtype)
+    whole = kind == "int"
+    largest = 127.0 if whole else torch.finfo(torch.float8_e4m3fn).max
+    step = (weight.float().abs().amax(dim=1, keepdim=True) / largest).clamp(min=1e-8)
+    scaled = (weight.float() / step).clamp(-largest, largest)
+    return scaled.round().to(torch.int8) if whole else scaled.to(torch.float8_e4m3fn), step.to(weight.dtype)
 
 
 def main() -> None:
@@ -159,12 +177,24 @@ def main() -> None:
     parser.add_argument("--dtype", choices=["bfloat16", "float16"], default="bfloat16")
     parser.add_argument("--layers", type=int, default=TEXT["num_hidden_layers"], help="of the language model")
     parser.add_argument("--w8a8", type=Path, metavar="FOLDER", help="also write the same model in 8 bits")
+    parser.add_argument("--fp8", type=Path, metavar="FOLDER", help="also write the same model in FP8")
     given = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    parameters = write(given.folder, given.layers, given.dtype, device)
-    print(f"{parameters / 1e9:.2f} billion parameters in {given.folder}")
-    if given.w8a8:
-        print(f"{round_to_w8a8(given.folder, given.w8a8, device)} matrices in 8 bits in {given.w8a8}")
+    _once(given.folder, lambda place: write(place, given.layers, given.dtype, device), "parameters")
+    for kind, target in (("int", given.w8a8), ("float", given.fp8)):
+        if target:
+            made = partial(round_to_8_bits, given.folder, kind=kind, device=device)
+            _once(target, made, f"matrices in 8 bits ({kind})")
+
+
+def _once(place: Path, make: Callable[[Path], int], what: str) -> None:
+    """Write a folder, beside its place and renamed when it is whole, unless it is there."""
+    if place.exists():
+        return
+    half = place.with_name(f"{place.name}.part")
+    shutil.rmtree(half, ignore_errors=True)
+    print(f"{make(half):,} {what} in {place}")
+    half.rename(place)
 
 
 if __name__ == "__main__":
