@@ -6,12 +6,11 @@ A file is written beside and renamed, so it is whole or not there. The folder li
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from evalkit.base import codec
-from evalkit.base.errors import ConfigError, DataError, UsageError, near_miss, unwritable
+from evalkit.base.errors import DataError, UsageError, near_miss, unwritable
 from evalkit.base.identity import decoded, file_name
 from evalkit.files import private
 from evalkit.perf import outcome
@@ -53,7 +52,7 @@ def write(path: Path, text: str) -> None:
 def keep_cell(folder: Path, cell: MeasuredCell) -> None:
     """Keep a cell."""
     name = f"{file_name(cell.model)}.{cell.use}.{cell.stream}.{cell.start}.json"
-    write(folder / CELLS / name, json.dumps(asdict(cell)))
+    write(folder / CELLS / name, json.dumps(codec.written(cell)))
 
 
 def cells(folder: Path) -> list[MeasuredCell]:
@@ -68,7 +67,7 @@ def cells(folder: Path) -> list[MeasuredCell]:
 
 def keep_plan(folder: Path, plan: PerfPlan, facts: Mapping[str, Json]) -> None:
     """Keep what is measured, beside what is known of it (``price``, ``provenance``, ``lost``, ``notices``)."""
-    write(folder / PLAN, json.dumps({"plan": asdict(plan), **facts}))
+    write(folder / PLAN, json.dumps({"plan": codec.written(plan), **facts}))
 
 
 def facts(folder: Path) -> tuple[PerfPlan, dict[str, Json]]:
@@ -161,9 +160,9 @@ def _object(path: Path) -> dict[str, Any]:
     return said
 
 
-def _made(kind: type[T], said: Any, path: Path) -> T:
+def _made(kind: type[T], said: Json, path: Path) -> T:
     try:
-        return codec.read(kind, {key: value for key, value in said.items() if value is not None}, str(path))
-    except (ConfigError, AttributeError) as error:
+        return cast("T", codec.kept(kind, said))
+    except codec.MisfitError as error:
         fix = "measure again with --fresh; the file is damaged or of another evalkit"
-        raise DataError(f"{path}: {str(error).splitlines()[0]}", fix=fix) from error
+        raise DataError(f"{path}: {error}", fix=fix) from error

@@ -126,30 +126,10 @@ def test_a_model_that_cannot_be_served_never_costs_the_others_their_figures(plac
 def test_the_second_engine_is_that_of_the_serving_interpreter(place):
     place.perf("--starts", 1, engine=("--engine", "vllm-bench"))
     plan = place.result["plan"]
-    assert (plan["engine"], plan["engine_release"]) == ("vllm-bench", "vllm 0.0.1")
+    assert (plan["engine"], plan["engine_release"]) == ("vllm-bench", "vllm 0.0.1+cpu")
     assert len(place.runs) == 1
     assert place.row("base")["figure"]["value"] == pytest.approx(0.25)
     assert place.row("base")["ttft_s"] == pytest.approx(0.05)
-
-
-def test_power_and_memory_stand_beside(place):
-    smi = place.folder / "bin/nvidia-smi"
-    smi.parent.mkdir()
-    smi.write_text(
-        "#!/bin/sh\ncase $1 in *power*) echo 'GPU-1, 350.5, 2000' ;; "
-        "*) echo '0, GPU-1, NVIDIA H100, 81559, 10, 81000, 580' ;; esac\n"
-    )
-    smi.chmod(0o755)
-    place.workplace.env["PATH"] = f"{smi.parent}:{place.workplace.env['PATH']}"
-    place.workplace.env["FAKE_SLEEP"] = "0"
-    prices = place.folder / "prices.toml"
-    prices.write_text('[[price]]\ngpu="H100"\nprice=3.29\ncurrency="USD"\nsource="a list"\ndate="2026-11-27"\n')
-    place.perf("--starts", 1, "--prices", prices)
-    assert place.result["plan"]["hardware"] == "NVIDIA H100 x1"
-    assert place.result["plan"]["gpus"] == 1
-    assert place.result["price"]["source"] == "a list"
-    assert place.row("base")["most_mib"] == 2000
-    assert place.row("base")["mean_w"] == pytest.approx(350.5)
 
 
 @pytest.mark.parametrize(
@@ -162,9 +142,12 @@ def test_power_and_memory_stand_beside(place):
         (("--most-idle", "2"), "must be a share"),
         (("--candidate", "other/cand"), "there is no such folder"),
         (("--prices", "none.toml"), "none.toml"),
+        (("--prices", "prices.toml"), "no price of 'cpu' (it has H100)"),
     ],
 )
 def test_what_cannot_be_is_told_before_anything_is_started(place, words, said):
+    price = '[[price]]\ngpu="H100"\nprice=3.29\ncurrency="USD"\nsource="a list"\ndate="2026-11-27"\n'
+    (place.folder / "prices.toml").write_text(price)
     ended = place.perf(*words, check=2)
     assert said in ended.stderr
     assert not place.sent

@@ -23,6 +23,9 @@ TOGETHER = {
 SECONDS = {
     REAL_VLLM: 330,
     "test_run.py": 60,
+    "test_perf.py": 60,
+    "test_perf_killed.py": 20,
+    "test_card.py": 20,
     "test_wheel.py": 70,
     "test_making.py": 60,
     "test_real_quantizer.py": 50,
