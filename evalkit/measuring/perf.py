@@ -205,15 +205,16 @@ class _PerfRun:
 
     def _sent(self, key: CellKey, target: Target, load: Load, place: Path) -> tuple[int | None, str]:
         """Let the engine send a load; its exit status, None when it took too long, and what it said last."""
-        engine, told = self._found.engine, time.monotonic()
+        engine, told, answered = self._found.engine, time.monotonic(), 0
         log = self.folder / "engine" / f"{file_name(key.model)}.{key.use}.{key.stream}.{key.start}.log"
         log.unlink(missing_ok=True)
 
         def look(said: str) -> bool:
-            nonlocal told
-            if time.monotonic() - told >= _TOLD_EVERY_S:
-                told = time.monotonic()
-                self._tell(key, load, min(load.queries, engine.done(said) or 0))
+            nonlocal told, answered
+            now = min(load.queries, engine.done(said) or 0)
+            if now > answered and time.monotonic() - told >= _TOLD_EVERY_S:
+                told, answered = time.monotonic(), now
+                self._tell(key, load, answered)
             return True
 
         command = engine.command(target, load, place)

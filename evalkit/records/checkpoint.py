@@ -38,8 +38,6 @@ class Checkpoint:
     """What the config says that the model computes in, such as ``bfloat16``."""
     files: Mapping[str, str | None] = field(default_factory=dict)
     """chat_template, tokenizer, generation_config -> digest of what it says; None when the model has none."""
-    recipe: str = ""
-    """What its ``recipe.yaml`` says, from which it was quantized; empty where it has none."""
 
     @property
     def quantized_layers(self) -> int:

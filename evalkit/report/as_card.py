@@ -156,13 +156,19 @@ def _contender(report: Report, label: str) -> Contender:
 
 
 def _creation(report: Report, label: str) -> Iterator[str]:
-    """The recipe that stands in the checkpoint; nothing where it has none."""
-    found = report.checkpoints.get(label)
-    if found is None or not found.recipe.strip():
+    """How the checkpoint says that it was made: its recipe, and the command where `evalkit quantize` made it."""
+    found = report.provenance.get("making", {}).get(label, {})
+    recipe, command = found.get("recipe"), found.get("command")
+    if not recipe and not command:
         return
+    scheme = report.checkpoints[label].scheme if label in report.checkpoints else "quantized"
     yield from ("## Creation", "")
-    yield f"{markup.escaped(label)} is {markup.escaped(found.scheme)}, quantized by this recipe (`recipe.yaml`):"
-    yield from ("", *markup.code(found.recipe.splitlines(), "yaml"), "")
+    if command:
+        yield f"{markup.escaped(label)} ({markup.escaped(scheme)}) was made by"
+        yield from ("", *markup.code([commands.shared(str(command))], "sh"), "")
+    if recipe:
+        yield f"The recipe of {markup.escaped(label)} ({markup.escaped(scheme)}), its `recipe.yaml`:"
+        yield from ("", *markup.code(str(recipe).splitlines(), "yaml"), "")
 
 
 def _performance(report: Report, label: str) -> Iterator[str]:

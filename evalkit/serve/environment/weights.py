@@ -26,8 +26,6 @@ RECORD: Final = "evalkit-quantize.json"
 _LONGEST_RECIPE: Final = 4096
 _LONGEST_HEADER: Final = 100_000_000
 """The format's own limit, in bytes."""
-_LONGEST_RECIPE: Final = 16_384
-"""Characters; those that llm-compressor writes have some hundreds."""
 _STORED: Final = frozenset({"I8", "U8", "F8_E4M3", "F8_E5M2", "F4", "I4", "U4"})
 """Types in which a layer's weight is only ever stored because it was quantized."""
 _MARKS: Final = re.compile(
@@ -68,7 +66,6 @@ def checkpoint(model: Model) -> Checkpoint | None:
             "tokenizer": _tokenizer(folder),
             "generation_config": _generation_config(folder, config, text),
         },
-        recipe=(_text(folder / "recipe.yaml") or "")[:_LONGEST_RECIPE],
     )
 
 
