@@ -17,7 +17,6 @@ FLOORS = [
     {"harnesses", "report"},
     {"runs", "demo", "testing", "measuring"},
     {"quantize"},
-    {"quantize"},
     {"public"},
     {"view"},
     {"cli"},
