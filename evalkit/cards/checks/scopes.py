@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from evalkit.cards.figures import Printed
-    from evalkit.cards.nouns import AccuracyTable, CardScores
+    from evalkit.cards.nouns import AccuracyTable, CardScores, Stated
 
 _OVERALL = re.compile(r"\b(?:overall|total|all|grand|macro)\b", re.IGNORECASE)
 _AVERAGE_WORDS = re.compile(r"\b(?:average|avg|mean|score|scores|accuracy)\b\.?|[^\w]", re.IGNORECASE)
@@ -79,9 +79,21 @@ class Scope:
             coarse = min(coarse, score.decimals)
         return bool(abs(total / sum(weights) - printed.near) > 2.0 * 10.0**-coarse)
 
-    def explains(self, table: AccuracyTable, at: int) -> int:
-        """How many models' averages follow."""
-        return sum(self.fits(table, at, model) for model in range(len(table.models)))
+    def explains(self, table: AccuracyTable, at: int, models: Sequence[int]) -> int:
+        """How many averages of these models follow."""
+        return sum(self.fits(table, at, model) for model in models)
+
+    def recoveries(self, table: AccuracyTable, at: int) -> int:
+        """How many recoveries of an average, in its row or in one under it, follow from these rows."""
+        behind = table.rows[at + 1 : at + 2]
+        stated = [*table.rows[at].stated, *(one for row in behind if row.kind == "recovery" for one in row.stated)]
+        told = [one for one in stated if one.kind == "recovery" and one.model != one.base]
+        return sum(self._gives(table, one) for one in told)
+
+    def _gives(self, table: AccuracyTable, one: Stated) -> bool:
+        base, cand = self.expected(table, one.base), self.expected(table, one.model)
+        ratio = cand.range.over(base.range) if base and cand else None
+        return ratio is not None and any(ratio.times(unit).overlaps(one.printed.range) for unit in (100, 1))
 
 
 def scopes(table: AccuracyTable, at: int) -> list[Scope]:
@@ -148,31 +160,53 @@ def _named(table: AccuracyTable, at: int, tasks: Sequence[int]) -> list[int]:
 def chosen(table: AccuracyTable, at: int) -> tuple[Scope | None, bool]:
     """The reading that explains the most printed averages, and whether it can be relied on.
 
-    None where there is no row to be an average of. Where no reading explains any, it is the usual one, or a part
-    of it that explains all of them (``left_out`` names the rest).
+    Of several that explain as many it is the one from whose rows the most recoveries of the average follow. None
+    where there is no row to be an average of. Where a part of a reading explains at least two averages more than any
+    whole one, it is that (``left_out`` names the rest).
     """
     found = scopes(table, at)
-    count = sum(score is not None for score in table.rows[at].scores)
     if not found:
         return None, False
+    telling = _telling(table, at)
     explained: list[int] = []
     for scope in found:
-        explained.append(scope.explains(table, at))
-        if explained[-1] == count:
-            break  # no other reading explains more
+        explained.append(scope.explains(table, at, telling))
+        if explained[-1] == len(telling):
+            return scope, True  # no other reading explains more
     most = max(explained)
-    if most == 0 and count > 1:
-        # A definition that no heading tells has to be shown by most rows; a stale average by every column.
-        part = _part(table, at, found, max(2, -(-2 * count // 3)) if table.turned else count)
-        if part is not None:
-            return part, True
-    scope = found[explained.index(most)]
-    clear = 4 * most >= count if count > 3 or (table.turned and count > 2) else True
-    return scope, clear
+    part = _part(table, at, found, telling, most + 2)
+    if part is not None:
+        return part, True
+    best = [scope for scope, number in zip(found, explained, strict=True) if number == most]
+    scope = best[0] if len(best) == 1 or not most else max(best, key=lambda one: one.recoveries(table, at))
+    count = sum(score is not None for score in table.rows[at].scores)
+    several = len(telling) - most > 1 and (count > 3 or (table.turned and count > 2))
+    return scope, not several or 4 * most >= len(telling)
 
 
-def _part(table: AccuracyTable, at: int, found: Sequence[Scope], least: int) -> Scope | None:
-    """A reading without one or two of its rows that explains ``least`` of the printed averages."""
+def _telling(table: AccuracyTable, at: int) -> list[int]:
+    """The models whose average tells readings apart: not every figure above it is the same; all where there is none."""
+    tasks = [row for row in table.rows if row.kind == "task"]
+    printed = [model for model, score in enumerate(table.rows[at].scores) if score is not None]
+    told = [
+        model
+        for model in printed
+        if len({score.value for row in (*tasks, table.rows[at]) if (score := row.scores[model]) is not None}) > 1
+    ]
+    return told or printed
+
+
+def _part(
+    table: AccuracyTable, at: int, found: Sequence[Scope], telling: Sequence[int], least: int
+) -> Scope | None:
+    """A reading without a few of its rows that explains ``least`` of the averages or more.
+
+    A definition that no heading tells has to be shown by most rows of models; a stale average by every column.
+    """
+    least = max(least, -(-2 * len(telling) // 3) if table.turned else len(telling))
+    if least > len(telling):
+        return None
+    best, most = None, least - 1
     for scope in found[:3]:
         if not 3 <= len(scope.members) <= _MOST_MEMBERS or scope.weights:
             continue
@@ -180,9 +214,12 @@ def _part(table: AccuracyTable, at: int, found: Sequence[Scope], least: int) -> 
             for dropped in combinations(scope.members, size):
                 kept = tuple(one for one in scope.members if one not in dropped)
                 part = Scope(kept, left_out=dropped)
-                if len(kept) > 1 and part.explains(table, at) >= least:
-                    return part
-    return None
+                count = part.explains(table, at, telling) if len(kept) > 1 else 0
+                if count > most:
+                    best, most = part, count
+                if most == len(telling):
+                    return best
+    return best
 
 
 def settled(table: AccuracyTable) -> AccuracyTable:
@@ -194,27 +231,33 @@ def settled(table: AccuracyTable) -> AccuracyTable:
     averages = [at for at, row in enumerate(rows) if row.kind == "average"]
     for at in averages[_MOST_AVERAGES:]:
         rows[at] = replace(rows[at], kind="other")
-    for at, row in enumerate(rows):
-        if row.kind != "average" or row.sure:
-            continue
-        now = replace(table, rows=tuple(rows))
-        least = 1 if average_in(row.label) == "yes" else 2
-        fits = any(len(scope.members) >= least and _mostly_explains(scope, now, at) for scope in scopes(now, at))
-        rows[at] = replace(row, sure=True) if fits else replace(row, kind="other" if is_overall(row.label) else "task")
+    undecided = [at for at in averages[:_MOST_AVERAGES] if not rows[at].sure]
+    while undecided:
+        for at in undecided:
+            rows[at] = _decided(replace(table, rows=tuple(rows)), at)
+        # What became a task is a row of the averages around it, so that these are looked at again.
+        kept = [at for at in undecided if rows[at].kind == "average"]
+        undecided = kept if len(kept) < len(undecided) else []
     return replace(table, rows=tuple(rows))
+
+
+def _decided(table: AccuracyTable, at: int) -> CardScores:
+    """A doubtful average as what the other rows say that it is."""
+    row = table.rows[at]
+    named = average_in(row.label) == "yes"
+    for scope in scopes(table, at):
+        alone = len(scope.members) == 1
+        # The only row of its group is an average as well, and any other row that is equal is so by chance.
+        near = alone and named and table.rows[scope.members[0]].group == row.group
+        if (near or not alone) and _mostly_explains(scope, table, at):
+            return replace(row, sure=True)
+    return replace(row, kind="other" if is_overall(row.label) else "task")
 
 
 def _mostly_explains(scope: Scope, table: AccuracyTable, at: int) -> bool:
     """Whether more than half of the printed averages follow, without columns that have one figure throughout."""
-    varied = [
-        model
-        for model, printed in enumerate(table.rows[at].scores)
-        if printed
-        and len({score.value for one in scope.members if (score := table.rows[one].scores[model])} | {printed.value})
-        > 1
-    ]
-    models = varied or [model for model, printed in enumerate(table.rows[at].scores) if printed]
-    return 2 * sum(scope.fits(table, at, model) for model in models) > len(models)
+    telling = _telling(table, at)
+    return 2 * scope.explains(table, at, telling) > len(telling)
 
 
 def mean_of(ranges: Sequence[tuple[Fraction, Range]]) -> tuple[Fraction, Range]:

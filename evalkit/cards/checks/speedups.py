@@ -50,15 +50,18 @@ def speedup_figures(table: SpeedTable) -> Iterator[Figure]:
             readings = tuple(_readings(table, row, base, place))
             without = tuple(_without_one(table, row, base))
             by_heading[f"{heading} {place}"].append(_Stated(row, heading, printed, readings, without))
-    for stated in by_heading.values():
-        yield from _figures(table, stated)
+    columns = list(by_heading.values())
+    # Where every measured column has a speedup of its own they are all read alike.
+    together = len(columns) == len(table.measures)
+    for stated in columns:
+        yield from _figures(table, stated, [one for each in columns for one in each] if together else stated)
 
 
-def _figures(table: SpeedTable, stated: Sequence[_Stated]) -> Iterator[Figure]:
-    """The speedups of one column, by the reading that explains the most of them."""
-    count = [sum(_fits(one, number) for one in stated) for number in range(len(stated[0].readings))]
+def _figures(table: SpeedTable, stated: Sequence[_Stated], alike: Sequence[_Stated]) -> Iterator[Figure]:
+    """The speedups of one column, by the reading that explains the most of those that are read alike."""
+    count = [sum(_fits(one, number) for one in alike) for number in range(len(stated[0].readings))]
     chosen = count.index(max(count)) if count else 0
-    full = [one for one in stated if any(one.readings)]
+    full = [one for one in alike if any(one.readings)]
     unclear = len(full) > 2 and (not count or 4 * max(count) < len(full))
     for one in stated:
         reading = one.readings[chosen] if count else None

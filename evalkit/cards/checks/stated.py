@@ -142,8 +142,8 @@ def _rebased(table: AccuracyTable, entries: Sequence[_Entry], unit: int) -> Sequ
 
     Of a table whose columns are models it is another pair of columns, else another task.
     """
-    items = [_item(table, entry, RECOVERIES, unit) for entry in entries]
-    if not entries or any(max(tally([item], 3)) for item in items):
+    told = [_item(table, entry, RECOVERIES, unit) for entry in entries if entry.one.base != entry.one.model]
+    if not told or any(tally(told, 3)) or (table.turned and _in_place(table, entries, unit)):
         return entries
     tries: list[list[_Entry]] = []
     if table.turned and len(table.rows) <= _MOST_TASKS:
@@ -155,6 +155,18 @@ def _rebased(table: AccuracyTable, entries: Sequence[_Entry], unit: int) -> Sequ
             tries.append([replace(one, one=replace(one.one, base=base, model=model, place=place)) for one in entries])
     fits = (some for some in tries if tally([_item(table, one, (PLAIN,), unit) for one in some], 1) == [len(entries)])
     return next(fits, entries)
+
+
+def _in_place(table: AccuracyTable, entries: Sequence[_Entry], unit: int) -> bool:
+    """Whether a recovery of another column follows from the task that it stands behind."""
+    columns = {entry.at for entry in entries}
+    others = [(at, row) for at, row in enumerate(table.rows) if at not in columns]
+    return any(
+        _item(table, _Entry(at, row, one), (PLAIN,), unit).fits(0)
+        for at, row in others
+        for one in row.stated
+        if one.kind == "recovery" and one.model != one.base
+    )
 
 
 def recovery_unit(printed: Sequence[Printed]) -> int:
