@@ -7,8 +7,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from evalkit.base.printable import counted
-from evalkit.cards.checks.conventions import DIFFERENCES, INVERSE, LEFT, PLAIN, Convention
+from evalkit.cards.checks.conventions import INVERSE, LEFT, PLAIN, Convention
 from evalkit.cards.checks.figure import Expected, Figure, FigureSpot, Ref
+from evalkit.cards.checks.overall import overall_differences
 from evalkit.cards.checks.scopes import Scope, chosen, mean_of, scopes
 from evalkit.cards.checks.stated import NO_SCORE, UNCLEAR, recovery_unit
 from evalkit.cards.figures import Range
@@ -137,12 +138,9 @@ def _recoveries(table: AccuracyTable, at: int, target: _Average | None) -> Itera
     everything = [one.printed for other in table.rows for one in other.stated if one.kind == "recovery"]
     unit = recovery_unit(everything)
     if row.kind == "recovery":
-        printed = list(row.stated)
+        yield from overall_differences(table, at, None if target is None else target.at)
     some: list[tuple[Stated, list[Expected], str]] = []
     for one in printed:
-        if one.kind == "difference":
-            yield _difference(table, at, one, target)
-            continue
         formulas = _formulas(table, at, target)
         expected, remark = _expected(table, at, one, target, formulas)
         some.append((one, [_scaled(each, unit) for each in expected], remark))
@@ -154,22 +152,6 @@ def _recoveries(table: AccuracyTable, at: int, target: _Average | None) -> Itera
         kept = tuple(expected) if not unclear else ()
         lacks = "" if kept else UNCLEAR if unclear else INCOMPLETE if target else NO_SCORE
         yield Figure("recovery", table.place, *place, one.printed, kept, lacks, remark)
-
-
-def _difference(table: AccuracyTable, at: int, one: Stated, target: _Average | None) -> Figure:
-    """A row of differences under an average: checked where it follows by some formula, since the row says none."""
-    scores = table.rows[target.at].scores if target is not None else (None,) * len(table.models)
-    base, cand = scores[one.base], scores[one.model]
-    found: list[Expected] = []
-    if base is not None and cand is not None:
-        found = _by(
-            DIFFERENCES, (base.value, base.range), (cand.value, cand.range), f"{cand.text} and {base.text}", ((), ())
-        )
-    fits = [each for each in found if each.range.overlaps(one.printed.range)]
-    lacks = UNCLEAR if found else NO_SCORE
-    return Figure(
-        "difference", table.place, table.rows[at].name, one.place, one.printed, tuple(fits), "" if fits else lacks
-    )
 
 
 def _column(table: AccuracyTable, at: int, one: Stated) -> str:

@@ -178,7 +178,15 @@ def recovery_unit(printed: Sequence[Printed]) -> int:
 
 
 def _differences(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:
-    items = [_item(table, entry, _SIGNED, 100) for entry in entries]
+    """The differences of one column; those with a percent sign apart where not all have one."""
+    for percent in sorted({entry.one.printed.percent for entry in entries}):
+        yield from _alike(table, [entry for entry in entries if entry.one.printed.percent == percent])
+
+
+def _alike(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:
+    plain = [_without_arrow(entry) for entry in entries]
+    tried = [(some, [_item(table, entry, _SIGNED, 100) for entry in some]) for some in (entries, plain)]
+    entries, items = max(tried, key=lambda one: max(tally(one[1], len(_SIGNED))))
     full = [item for item in items if any(item.expected)]
     count = tally(full, len(_SIGNED))
     chosen = best(full, len(_SIGNED)) if full else 0
@@ -187,6 +195,14 @@ def _differences(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Fi
     for entry, item in zip(entries, items, strict=True):
         order = () if unclear else (chosen,) if settled else range(len(_SIGNED))
         yield _figure(table, entry, item, order, UNCLEAR if unclear and any(item.expected) else NO_SCORE)
+
+
+def _without_arrow(entry: _Entry) -> _Entry:
+    """The entry with its arrow as a word for better or worse, and not as a sign."""
+    printed = entry.one.printed
+    if not printed.pointed:
+        return entry
+    return replace(entry, one=replace(entry.one, printed=replace(printed, value=abs(printed.value), signed=False)))
 
 
 def _speedups(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:
@@ -249,7 +265,8 @@ def _item(table: AccuracyTable, entry: _Entry, formulas: Sequence[Convention], u
 def _expected(table: AccuracyTable, entry: _Entry, formula: Convention, unit: int) -> Expected | None:
     base, cand = entry.scores
     if entry.one.base == entry.one.model:
-        return Expected(Fraction(unit), Range(Fraction(unit), Fraction(unit)), "the baseline beside itself")
+        itself = Fraction(0 if entry.one.kind == "difference" else unit)
+        return Expected(itself, Range(itself, itself), "the baseline beside itself")
     if base is None or cand is None:
         return None
     whole = 100 if max(base.value, cand.value) > Fraction(3, 2) or base.percent else 1

@@ -22,7 +22,12 @@ _MAIN = re.compile(rf"\s*({_NUMBER})")
 _UNCERTAINTY = re.compile(rf"\s*(?:±|\+/-|\+-)\s*{_NUMBER}")
 _BRACKET = re.compile(r"\s*(?:\(([^()]{0,80})\)|\[([^\[\]]{0,80})\])")
 _SLASHED = re.compile(rf"\s*[/|]\s*({_NUMBER})")
-_UNIT_WORD = re.compile(r"\s*(?:pp|pts?|points?|%p|p\.p\.)\.?(?![a-z])", re.IGNORECASE)
+_UNIT_WORD = re.compile(
+    r"\s*(?:pp|pts?|points?|%p|p\.p\.|[KMGT]i?B|GB/s|(?:tok(?:en)?s?|t|it|req|img|samples)\s?/\s?(?:s|sec|min)|"
+    r"tps|qps|bpw|sec(?:onds)?|min(?:utes)?|hours?|h|hrs?)\.?(?![a-z])",
+    re.IGNORECASE,
+)
+"""What a figure may be of; points and percent are told apart by the arithmetic."""
 _MARK = re.compile(
     r"\s*(?:[*†‡§¶^#ªº¹²³⁰⁴-⁹]|\[\^?\w{1,3}\]|[\u2190-\u21ff\u25a0-\u27bf\u2b00-\u2bff\ufe0f]|[\U0001f300-\U0001faff])"
 )
@@ -46,6 +51,16 @@ class Cell:
     """What stands behind a plus-minus sign."""
     interval: bool = False
     """Whether ``beside`` are the ends of an interval in square brackets."""
+    arrow: int = 0
+    """-1 for an arrow that points down, 1 for one that points up."""
+
+    @property
+    def directed(self) -> Printed | None:
+        """The figure with its arrow for a sign, as it is of a difference; a figure with a sign stays as it is."""
+        figure = self.figure
+        if figure is None or figure.signed or not self.arrow:
+            return figure
+        return replace(figure, value=self.arrow * figure.value, signed=True, pointed=True)
 
     @property
     def unread(self) -> bool:
@@ -72,7 +87,9 @@ def read(text: str, *, commas: bool = False) -> Cell:
     beside = _beside(words[main.end() :], commas=commas)
     if beside is None:
         return cell
-    return replace(beside, text=text.strip(), figure=_figure(main[1], commas=commas))
+    arrows = [letter for letter in _BRACKET.sub("", text) if letter in _DOWN + _UP]
+    way = 0 if len(arrows) != 1 else -1 if arrows[0] in _DOWN else 1
+    return replace(beside, text=text.strip(), figure=_figure(main[1], commas=commas), arrow=way)
 
 
 def reader(*, commas: bool) -> Callable[[str], Cell]:

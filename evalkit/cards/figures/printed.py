@@ -41,6 +41,8 @@ class Printed:
     """Whether a percent sign stands beside it."""
     signed: bool = False
     """Whether a plus, a minus or an arrow says in which direction."""
+    pointed: bool = False
+    """Whether it was an arrow, which may as well stand for better and worse."""
     near: float = field(init=False, repr=False, compare=False)
     """``value`` as nearly as a float has it, for what need not be exact."""
 

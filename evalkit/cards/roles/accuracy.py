@@ -25,7 +25,7 @@ def accuracy_table(sheet: Sheet, leftovers: Leftovers) -> AccuracyTable | None:
     if found is None or not found.rows:
         return None
     speaks = any(row.stated or row.kind == "average" for row in found.rows)
-    known = any(is_benchmark(row.name) for row in found.rows)
+    known = any(is_benchmark(row.label) or is_benchmark(row.name) for row in found.rows)
     compared = (found.pairs and found.named) or (known and len(found.models) > 1 and not found.metrics)
     scored = any(row.kind in {"task", "average"} or row.stated for row in found.rows)
     return found if scored and (speaks or compared) else None

@@ -9,7 +9,7 @@ from evalkit.cards.nouns import AccuracyTable, CardScores, Stated
 from evalkit.cards.roles import cells as beside_cells
 from evalkit.cards.roles import words
 from evalkit.cards.roles.averages import average_in
-from evalkit.cards.roles.cells import CellSpot, Leftovers, beside
+from evalkit.cards.roles.cells import ITSELF, CellSpot, Leftovers, beside
 from evalkit.cards.roles.columns import Pairing, pairing, roles
 from evalkit.cards.sizes import is_benchmark
 
@@ -140,7 +140,8 @@ class _Rows:
             kind, model, base = self.pairs.stated[at]
             own = self.sheet.head[self.pairs.scores[model]] or f"column {self.pairs.scores[model] + 1}"
             place = f"{kind} of {own}"
-            found = [Stated(kind, model, base, cell.figure, name, place)] if cell.figure else []
+            figure = cell.directed if kind == "difference" else cell.figure
+            found = [Stated(kind, model, base, figure, name, place)] if figure else []
         else:
             model, base_or_none = self.pairs.scores.index(at), self.pairs.bases[self.pairs.scores.index(at)]
             return list(beside(cell, CellSpot(model, base_or_none, row, name), self.leftovers))
@@ -150,13 +151,13 @@ class _Rows:
         """A row of nothing but recoveries or differences of what stands above it."""
         stated: list[Stated] = []
         for model, at in enumerate(self.pairs.scores):
-            figure, base = line.cells[at].figure, self.pairs.bases[model]
-            name = self.sheet.head[at]
+            base, name = self.pairs.bases[model], self.sheet.head[at]
+            kind = "recovery" if words.RECOVERY.search(label) else "difference"
+            figure = line.cells[at].directed if kind == "difference" else line.cells[at].figure
             if figure is None:
                 continue
-            kind = "recovery" if words.RECOVERY.search(label) else "difference"
             own = model if base is None else base
-            if base is None and (kind == "difference" or figure.value not in {1, 100}):
+            if base is None and figure.value not in ITSELF[kind]:
                 # A baseline recovers all of itself, and anything else that stands in its column says something else.
                 self.leftovers.add(label, name, figure.text, beside_cells.STRAY)
                 continue

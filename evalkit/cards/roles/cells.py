@@ -17,6 +17,9 @@ NOBODY = "a figure beside a score that is compared with none"
 STRAY = "it is not clear which columns it compares"
 ERROR = "an error or a deviation, which only the samples can give"
 
+ITSELF = {"recovery": (1, 100), "difference": (0,), "speedup": (1,)}
+"""What a baseline has that is compared with itself."""
+
 
 @dataclass(slots=True)
 class Leftovers:

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from evalkit.cards.roles import models, words
-from evalkit.cards.roles.averages import average_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from evalkit.cards.nouns import StatedKind
     from evalkit.cards.roles.sheet import Sheet
@@ -34,9 +33,11 @@ _SETTING = re.compile(
 def roles(sheet: Sheet) -> list[Role]:
     """The role of every column."""
     found: list[Role] = [_role(sheet, at) for at in range(len(sheet.head))]
-    if found[0] in {"score", "quantity"} and _SETTING.match(sheet.head[0]):
+    first = next((at for at, role in enumerate(found) if at and role in {"score", *STATED}), len(found))
+    # Rows need a name: where no column of words has it, it is the first column's figure.
+    if found[0] in {"score", "quantity"} and (_SETTING.match(sheet.head[0]) or "words" not in found[:first]):
         found[0] = "words"
-    first = next((at for at, role in enumerate(found) if role in {"score", *STATED}), len(found))
+    first = 0 if found[0] in {"score", *STATED} else first
     return ["label" if role == "words" and at < first else role for at, role in enumerate(found)]
 
 
@@ -87,29 +88,32 @@ def pairing(sheet: Sheet, kinds: Sequence[Role]) -> Pairing:
 
     ``S S R`` is a baseline, a candidate and its recovery; ``S S R S R`` adds a candidate; ``S S R S S R`` is two
     baselines with a candidate each; in ``S S S R R`` the recoveries follow in the candidates' order; in ``S R S R``
-    the baseline has a recovery of its own.
+    the baseline has a recovery of its own. ``R S S`` and the like are read from right to left.
     """
     scores = [at for at, role in enumerate(kinds) if role == "score"]
     stated = [at for at, role in enumerate(kinds) if role in STATED]
     names = [sheet.head[at] for at in scores]
     if names and all(_METRIC_NAMES.fullmatch(name) for name in names):
         return Pairing(scores, [None] * len(scores), metrics=True, stray=stated)
-    blocks = _blocks(sheet, kinds, scores)
+    mirrored = bool(scores and stated) and stated[0] < scores[0] and stated[-1] < scores[-1]
+    blocks = _blocks(sheet, kinds, scores, mirrored=mirrored)
     indices = [[scores.index(at) for at in block] for block in blocks]
     compared = bool(stated) or any(words.RECOVERY.search(name) for name in names)
     bases, named = models.bases(names, indices, compared=compared)
     found = Pairing(scores, bases, named)
     for block in blocks:
-        last = max(block)
-        after = [at for at in stated if at > min(block) and not any(last < other <= at for other in scores)]
+        first, last = min(block), max(block)
+        near = [at for at in stated if at > first and not any(last < other <= at for other in scores)]
+        if mirrored:
+            near = [at for at in stated if at < last and not any(at <= other < first for other in scores)]
         for role in STATED:
-            own = [at for at in after if kinds[at] == role and at not in found.stated]
+            own = [at for at in near if kinds[at] == role and at not in found.stated]
             _assign(sheet, found, own, block, role)
     found.stray = [at for at in stated if at not in found.stated]
     return found
 
 
-def _blocks(sheet: Sheet, kinds: Sequence[Role], scores: list[int]) -> list[list[int]]:
+def _blocks(sheet: Sheet, kinds: Sequence[Role], scores: list[int], *, mirrored: bool) -> list[list[int]]:
     """The score columns by baseline."""
     by_top: dict[str, list[int]] = {}
     for at in scores:
@@ -117,13 +121,14 @@ def _blocks(sheet: Sheet, kinds: Sequence[Role], scores: list[int]) -> list[list
     if len(by_top) > 1 and "" not in by_top and all(len(block) > 1 for block in by_top.values()):
         return list(by_top.values())
     runs: list[tuple[list[int], list[int]]] = []
-    for at, role in enumerate(kinds):
+    columns = list(enumerate(kinds))
+    for at, role in reversed(columns) if mirrored else columns:
         if role == "score" and (not runs or runs[-1][1]):
             runs.append(([], []))
         if runs and role in {"score", "recovery"}:
             runs[-1][role == "recovery"].append(at)
     if len(runs) > 1 and all(len(found) == len(printed) + 1 > 1 for found, printed in runs):
-        return [found for found, _ in runs]
+        return [sorted(found) for found, _ in runs]
     return [scores] if scores else []
 
 
@@ -174,8 +179,3 @@ def _heading(sheet: Sheet, found: Pairing, model: int) -> str:
 def _before(found: Pairing, at: int, candidates: list[int]) -> int | None:
     before = [model for model in candidates if found.scores[model] < at]
     return before[-1] if before else None
-
-
-def averaged(names: Sequence[str]) -> Iterator[int]:
-    """The columns whose names say that they are averages of the others."""
-    yield from (at for at, name in enumerate(names) if average_in(name) == "yes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,13 @@ from evalkit.cards.nouns import AccuracyTable, CardScores, Stated
 from evalkit.cards.roles import cells as beside_cells
 from evalkit.cards.roles import models, words
 from evalkit.cards.roles.averages import average_in, weight_in
-from evalkit.cards.roles.cells import CellSpot, Leftovers, beside
+from evalkit.cards.roles.cells import ITSELF, CellSpot, Leftovers, beside
 from evalkit.cards.roles.columns import STATED, roles
 from evalkit.cards.roles.sheet import Line, Sheet
 from evalkit.cards.sizes import is_benchmark
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from evalkit.cards.nouns import RowKind, StatedKind
     from evalkit.cards.roles.columns import Role
@@ -156,6 +157,19 @@ def _starts(cell: Cell) -> bool:
     return cell.figure.value in {1, 100} if cell.figure else not cell.unread
 
 
+_WORDS = re.compile(r"[a-z0-9]{2,}")
+
+
+def _weighted(rows: list[CardScores]) -> list[CardScores]:
+    """The rows; a column that stands for as many tasks as all others do together is an average beyond doubt."""
+    weights = [row.weight for row in rows if row.kind == "task"]
+    total = sum(one for one in weights if one)
+    return [
+        replace(row, sure=True) if row.kind == "average" and row.weight == total and all(weights) else row
+        for row in rows
+    ]
+
+
 @dataclass(slots=True)
 class _Columns:
     """Reads the columns as rows of the turned table."""
@@ -167,28 +181,42 @@ class _Columns:
     leftovers: Leftovers
 
     def read(self) -> list[CardScores]:
-        """One row for each column of scores, and one for a recovery that belongs to no single column."""
-        rows: list[CardScores] = []
+        """One row for each column of scores, and one for each stated column that belongs to no single one."""
+        rows: dict[int, CardScores] = {}
         groups: dict[str, int] = {}
-        stated = [at for at, role in enumerate(self.kinds) if role in STATED]
-        tasks = sum(role == "score" for role in self.kinds)
-        single = len([at for at in stated if self.kinds[at] == "recovery"]) <= 1 < tasks
         for at, role in enumerate(self.kinds):
             top = self.sheet.tops[at]
             group = groups.setdefault(top, len(groups))
             self._left(at)
             if role == "score":
-                rows.append(self._row(at, group))
-            elif role in {"recovery", "difference"}:
-                found = self._stated(at)
-                if not found:
-                    continue
-                if (rows and rows[-1].kind != "recovery") and not (single and rows[-1].kind == "task"):
-                    rows[-1] = replace(rows[-1], stated=(*rows[-1].stated, *found))
-                else:
-                    nothing = (None,) * len(self.names)
-                    rows.append(CardScores(self.sheet.head[at], top, group, "recovery", nothing, found))
-        return rows
+                rows[at] = self._row(at, group)
+            elif role in {"recovery", "difference"} and (found := self._stated(at)):
+                nothing = (None,) * len(self.names)
+                rows[at] = CardScores(self.sheet.head[at], top, group, "recovery", nothing, found)
+        for at in [one for one in rows if self.kinds[one] != "score"]:
+            owner = self._owner(at, {one: row for one, row in rows.items() if self.kinds[one] == "score"})
+            if owner is not None:
+                rows[owner] = replace(rows[owner], stated=(*rows[owner].stated, *rows.pop(at).stated))
+        return _weighted(list(rows.values()))
+
+    def _owner(self, at: int, scores: Mapping[int, CardScores]) -> int | None:
+        """The column of scores that a stated column is about: the one that it names, or the one before it.
+
+        None for one behind several tasks, which may be about all of them.
+        """
+        alike = [one for one, role in enumerate(self.kinds) if role == self.kinds[at]]
+        trailing = not scores or alike[0] > max(scores)
+        told = set(_WORDS.findall(words.DIFFERENCE.sub(" ", words.RECOVERY.sub(" ", self.sheet.head[at].lower()))))
+        named = [one for one in scores if told and told <= set(_WORDS.findall(self.sheet.head[one].lower()))]
+        if len(named) == 1:
+            return named[0]
+        if trailing and len(alike) == len(scores) > 1:
+            return list(scores)[alike.index(at)]
+        before = [one for one in scores if one < at]
+        if not before:
+            return None
+        several = trailing and len(scores) > 1 and scores[before[-1]].kind == "task"
+        return None if several and (self.kinds[at] == "difference" or len(alike) == 1) else before[-1]
 
     def _row(self, at: int, group: int) -> CardScores:
         name = self.sheet.head[at] or f"column {at + 1}"
@@ -218,13 +246,14 @@ class _Columns:
         found: list[Stated] = []
         for model, cell in enumerate(self.sheet.column(at)):
             base = self.bases[model]
-            if cell.figure is None:
+            figure = cell.directed if kind == "difference" else cell.figure
+            if figure is None:
                 continue
-            if base is None and (kind != "recovery" or cell.figure.value not in {1, 100}):
-                self.leftovers.add(self.names[model], name, cell.figure.text, beside_cells.STRAY)
+            if base is None and figure.value not in ITSELF[kind]:
+                self.leftovers.add(self.names[model], name, figure.text, beside_cells.STRAY)
                 continue
             own = model if base is None else base
-            found.append(Stated(kind, model, own, cell.figure, name, f"{kind} of {self.names[model]}"))
+            found.append(Stated(kind, model, own, figure, name, f"{kind} of {self.names[model]}"))
             found += beside(cell, CellSpot(model, own, self.names[model], name), self.leftovers)
         return tuple(found)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalkit.cards.figures import Cell, is_missing, reader, speaks_commas
+from evalkit.cards.figures import Cell, is_missing, reader, same_units, speaks_commas
 from evalkit.cards.roles import words
 
 if TYPE_CHECKING:
@@ -127,8 +127,9 @@ def is_title(cells: Sequence[str]) -> bool:
 
 def _lines(body: Sequence[TextRow], cells: Callable[[str], Cell]) -> Iterator[Line]:
     section, sections = "", 0
+    alike = same_units(cells(cell) for row in body for cell in row.cells)
     for row in body:
-        read = tuple(cells(cell) for cell in row.cells)
+        read = tuple(alike(cells(cell)) for cell in row.cells)
         if not any(cell.text for cell in read):
             continue
         if is_title(row.cells) and len(row.cells) > 1 and read[0].figure is None:

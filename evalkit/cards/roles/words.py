@@ -10,10 +10,18 @@ from evalkit.cards.sizes import is_benchmark, size_of
 if TYPE_CHECKING:
     from evalkit.cards.nouns import Better
 
+QUANTIZED = re.compile(
+    r"quanti[sz]ed|(?<![a-z])w\d{1,2}a\d{1,2}|(?<![a-z])int-?[2348]\b|(?<![a-z])(?:mx|nv)?fp-?[468](?![\d.])|gptq|awq|gguf|exl[23]|\bnf4\b|bnb"
+    r"|bitsandbytes|-dynamic|this model|\bq[2-8]_|\biq\d|\b[2-8][- ]?bits?\b|smoothquant|spinquant|quarot|autoround"
+    r"|auto-round|\bhqq\b|aqlm|quip|\bqat\b|\bptq\b|\brtn\b|\be[45]m[23]|mxint|pruned|sparse|2of4|2:4|compressed|(?<![a-z])w[2-8]g\d",
+    re.IGNORECASE,
+)
+"""What the name of a compressed model has in it."""
 RECOVERY = re.compile(
     r"\brecover(?:y|ies)\b|\brecovered (?:accuracy|score|performance|\(?%)|% recovered"
     r"|\bretention\b|\bretain|\bpreserv|% of (?:the )?(?:base|bf16|fp16|original|full)"
-    r"|\brelative (?:to|accuracy|performance|score)|^rec\.?(?: \(?%\)?)?$",
+    r"|\brelative (?:to|accuracy|performance|score)|^rec\.?(?: \(?%\)?)?$"
+    rf"|(?:\bq(?:uant\w*)?|{QUANTIZED.pattern})\)?\s?/\s?(?:\w{{1,12}}\s?\()?(?:base\w*|b?f(?:p|loat)?-?(?:16|32)|orig\w*)",
     re.IGNORECASE,
 )
 DIFFERENCE = re.compile(
@@ -86,13 +94,6 @@ TASKS = re.compile(
     re.IGNORECASE,
 )
 METRIC = re.compile(r"(?:metrics?|measure|filter|score type)\b", re.IGNORECASE)
-QUANTIZED = re.compile(
-    r"quanti[sz]ed|(?<![a-z])w\d{1,2}a\d{1,2}|(?<![a-z])int-?[2348]\b|(?<![a-z])(?:mx|nv)?fp-?[468](?![\d.])|gptq|awq|gguf|exl[23]|\bnf4\b|bnb"
-    r"|bitsandbytes|-dynamic|this model|\bq[2-8]_|\biq\d|\b[2-8][- ]?bits?\b|smoothquant|spinquant|quarot|autoround"
-    r"|auto-round|\bhqq\b|aqlm|quip|\bqat\b|\bptq\b|\brtn\b|\be[45]m[23]|mxint|pruned|sparse|2of4|2:4|compressed|(?<![a-z])w[2-8]g\d",
-    re.IGNORECASE,
-)
-"""What the name of a compressed model has in it."""
 WHOLE = re.compile(
     r"\b(?:b?f(?:p|loat)?-?16|b?f(?:p|loat)?-?32|baseline|original|unquanti[sz]ed|full[- ]precision|uncompressed|dense"
     r"|reference|teacher)\b|\bbase\b(?!line)",

@@ -26,34 +26,49 @@ class _MarkupCell:
 
 
 def html_tables(text: str) -> tuple[list[Table], str]:
-    """The outermost ``<table>`` elements, one that is never closed included, and the text with them blanked."""
+    """Every ``<table>`` element, one inside another and one that is never closed included; and the text without them.
+
+    A table inside a cell is one of its own, and no part of that cell. Every line of the text stays where it is.
+    """
     found: list[Table] = []
-    kept: list[str] = []
-    depth, begun, after = 0, 0, 0
+    open_tables: list[_Span] = []
+    outermost = _Span(0)
     for tag in TAG.finditer(text):
         if tag[2].lower() != "table":
             continue
-        depth = max(depth + (-1 if tag[1] else 1), 0)
-        if depth == 1 and not tag[1]:
-            begun = tag.start()
-        elif depth == 0 and tag[1] and begun >= after:
-            found.append(_table(text, begun, tag.end()))
-            kept += [text[after:begun], "\n" * text.count("\n", begun, tag.end())]
-            after = tag.end()
-            begun = len(text)
-            if len(found) >= MOST_TABLES:
-                break
-    if depth and begun >= after and len(found) < MOST_TABLES:
-        end = _end_of_open(text, begun)
-        found.append(_table(text, begun, end))
-        kept += [text[after:begun], "\n" * text.count("\n", begun, end)]
-        after = end
-    return [table for table in found if table.rows], "".join(kept) + text[after:]
+        if not tag[1]:
+            open_tables.append(_Span(tag.start()))
+        elif open_tables and len(found) < MOST_TABLES:
+            _close(text, tag.end(), open_tables, outermost, found)
+    while open_tables and len(found) < MOST_TABLES:
+        _close(text, _end_of_open(text, open_tables[-1].begun), open_tables, outermost, found)
+    return [table for table in found if any(any(row.cells) for row in table.rows)], outermost.without(text, len(text))
 
 
-def _table(text: str, begun: int, end: int) -> Table:
-    line = text.count("\n", 0, begun) + 1
-    return Table(line, _grid(_mended(_cells(text[begun:end]))), end=line + text.count("\n", begun, end))
+@dataclass(slots=True)
+class _Span:
+    """A table while it is read, with the places of those inside it."""
+
+    begun: int
+    inside: list[tuple[int, int]] = field(default_factory=list)
+
+    def without(self, text: str, end: int) -> str:
+        """Its text up to ``end``, with the tables inside it blanked line for line."""
+        kept, after = [], self.begun
+        for start, stop in self.inside:
+            kept += [text[after:start], "\n" * text.count("\n", start, stop)]
+            after = max(stop, after)
+        return "".join(kept) + text[after:end]
+
+
+def _close(text: str, end: int, open_tables: list[_Span], outermost: _Span, found: list[Table]) -> None:
+    """Read the table that was opened last; it ends at ``end``."""
+    span = open_tables.pop()
+    around = open_tables[-1] if open_tables else outermost
+    around.inside.append((span.begun, end))
+    line = text.count("\n", 0, span.begun) + 1
+    rows = _grid(_mended(_cells(span.without(text, end))))
+    found.append(Table(line, rows, end=line + text.count("\n", span.begun, end)))
 
 
 def _end_of_open(text: str, begun: int) -> int:
@@ -66,23 +81,19 @@ def _end_of_open(text: str, begun: int) -> int:
 def _cells(element: str) -> list[list[_MarkupCell]]:
     """Rows of cells with their spans; closing tags may be left out, as HTML allows, and the tag of a row as well."""
     rows: list[list[_MarkupCell]] = []
-    heading, in_row, depth, last = False, False, 0, 0
+    heading, in_row, last = False, False, 0
     cell: _MarkupCell | None = None
     for tag in TAG.finditer(element):
         name, closing = tag[2].lower(), bool(tag[1])
         if cell is not None:
             cell.parts.append(element[last : tag.start()])
         last = tag.end()
-        if name == "table":
-            depth += -1 if closing else 1
-        elif depth > 1 or name not in _STRUCTURE:
+        if name not in _STRUCTURE and name != "table":
             if cell is not None:
                 cell.parts.append(tag[0])
             continue
         heading = name == "thead" and not closing if name in {"thead", "tbody", "tfoot"} else heading
         left_open, cell = cell is not None and not closing, None
-        if depth != 1:
-            continue
         begins = name in {"td", "th"} and not closing
         if name == "tr" or (begins and not in_row):
             in_row = not closing and len(rows) < MOST_ROWS
