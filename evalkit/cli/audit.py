@@ -54,7 +54,7 @@ def command(paths: tuple[Path, ...], *, as_json: bool, as_comment: bool, allow_u
         for line in cards.as_lines(report):
             click.echo(printable(line))
         if not report.checked:
-            click.echo(f"no figure could be checked; {_FIX}")
+            click.echo(f"no figure could be checked; {'none rests on others' if report.unchecked else _FIX}")
     if report.wrong:
         return ExitCode.GATE_FAILED
     return ExitCode.FINE if report.checked or allow_unchecked else ExitCode.INCOMPLETE

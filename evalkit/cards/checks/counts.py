@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.cards.checks.figure import AuditFinding, doubt
 from evalkit.cards.figures import Range
-from evalkit.cards.sizes import size_of
+from evalkit.cards.sizes import best_of, runs_in, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from evalkit.cards.figures import Printed
     from evalkit.cards.nouns import AccuracyTable, CardScores
 
-_REPEATS = {"accuracy": (1,), "seeds": tuple(range(1, 17))}
-"""Runs of all items of which a score may be the mean, by kind of metric."""
+_RUNS = (*range(1, 17), 20, 24, 25, 32, 48, 50, 64, 100, 128, 200)
+_REPEATS = {"accuracy": (1,), "seeds": _RUNS, "attempts": _RUNS}
+"""Runs of all items, or attempts at each, of which a score may be the mean, by kind of metric."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,20 @@ class Counts:
     n: int
     source: str
     possible: range
-    """The counts of right answers among ``n`` that print as the score does; of one run."""
+    """The counts of right answers that print as the score does; of one run, or of all that the name tells."""
+    repeats: int
+    """Of how many runs the score is the mean, where its name says so; else 1."""
     seeds: int
     """The fewest runs of which the score can be the mean; 0 where no number that was tried can."""
     nearest: tuple[tuple[str, int], ...]
     """Printed scores and counts on both sides, of one run."""
     cut: int | None = None
     """The count that gives the score when its further digits are cut off instead of rounded."""
+
+    @property
+    def of(self) -> str:
+        """What is counted: samples, or samples in every run."""
+        return f"{self.n:,}" if self.repeats == 1 else f"{self.n * self.repeats:,} ({self.n:,} in {self.repeats} runs)"
 
     @property
     def words(self) -> str:
@@ -49,8 +57,10 @@ def counts(row: CardScores, model: int, printed: Printed) -> Counts | None:
     """What counts give a score; None where the metric is no count, or its number of samples is not known."""
     size = size_of(row.label, row.category)
     repeats = _REPEATS.get(size.kind) if size is not None else None
-    if repeats is None or size is None or row.kind != "task" or row.better == "lower":
+    if repeats is None or size is None or row.kind != "task" or row.better == "lower" or best_of(row.label) > 1:
         return None
+    if told_runs := runs_in(row.label):
+        repeats = (told_runs,)
     told = row.n(model)
     source = "the card" if told else f"{size.source}: {size.n:,} {size.what}"
     return _counted(told or size.n, repeats, source, printed)
@@ -61,13 +71,16 @@ def _counted(n: int, repeats: tuple[int, ...], source: str, printed: Printed) ->
     whole = 100 if printed.value > Fraction(3, 2) or printed.percent else 1
     if not 0 <= printed.value <= whole:
         return None
-    found = _among(printed.range, n, whole)
+    told = repeats[0] if len(repeats) == 1 else 1
+    total = n * told
+    found = _among(printed.range, total, whole)
     seeds = next((runs for runs in repeats if _among(printed.range, n * runs, whole)), 0)
-    below = floor(printed.value * n / whole)
-    nearest = tuple((f"{float(Fraction(whole * k, n)):.{printed.decimals}f}", k) for k in (below, below + 1) if k <= n)
+    below = floor(printed.value * total / whole)
+    near = [k for k in (below, below + 1) if k <= total]
+    nearest = tuple((f"{float(Fraction(whole * k, total)):.{printed.decimals}f}", k) for k in near)
     above = Range(printed.value, printed.value + 2 * printed.half_unit)
-    cut = next(iter(_among(above, n, whole)), None) if not found else None
-    return Counts(n, source, found, seeds, nearest, cut)
+    cut = next(iter(_among(above, total, whole)), None) if not found else None
+    return Counts(n, source, found, told, seeds, nearest, cut)
 
 
 def _among(bounds: Range, n: int, whole: int) -> range:
@@ -88,14 +101,14 @@ def impossible(table: AccuracyTable) -> Iterator[AuditFinding]:
             texts = ", ".join(score.text for _, score, _ in wrong)
             near = "; ".join(f"of {score.text} {one.words}" for _, score, one in wrong[:4])
             because = (
-                f"no count of {wrong[0][2].n:,} gives any of them: another number of samples, a mean of several runs "
+                f"no count of {wrong[0][2].of} gives any of them: another number of samples, a mean of several runs "
                 f"or of groups, or digits cut off ({near}) [{wrong[0][2].source}]"
             )
             place = (row.name, "all models") if not table.turned else ("all models", row.label)
             yield doubt("count", (table.place, *place), texts, because)
             continue
         for model, score, one in wrong:
-            because = f"no count of {one.n:,} gives it; {one.words} [{one.source}]"
+            because = f"no count of {one.of} gives it; {one.words} [{one.source}]"
             place = (row.name, table.models[model]) if not table.turned else (table.models[model], row.label)
             yield doubt("count", (table.place, *place), score.text, because)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 from typing import TYPE_CHECKING
 
 from evalkit import stats
@@ -41,7 +42,10 @@ class Noise:
 
 def noise(table: AccuracyTable) -> Iterator[Noise]:
     """Each row and candidate of a table for which the number of samples is known."""
+    rescaled = _rescaled(table)
     for at, row in enumerate(table.rows):
+        if row.group in rescaled and (row.kind == "average" or _chance(row)):
+            continue
         rows = [row] if row.kind == "task" else members(table, at) if row.kind == "average" else []
         for base, candidate in table.pairs:
             sizes = [_samples(member, candidate) for member in rows]
@@ -70,6 +74,25 @@ def noise(table: AccuracyTable) -> Iterator[Noise]:
                 interval.high,
                 "; ".join(dict.fromkeys(size[1] for size in sizes if size)),
             )
+
+
+def _rescaled(table: AccuracyTable) -> set[int]:
+    """The groups of rows in which a score is far below what guessing gets: they are rescaled, so that it gets 0."""
+    found = set()
+    for row in table.rows:
+        size, chance = size_of(row.label, row.category), _chance(row)
+        for score in row.scores:
+            if size is None or not chance or score is None:
+                continue
+            share = float(score.value / 100 if score.value > 1 or score.percent else score.value)
+            if share < chance - 4 * sqrt(chance * (1 - chance) / size.n):
+                found.add(row.group)
+    return found
+
+
+def _chance(row: CardScores) -> float:
+    size = size_of(row.label, row.category)
+    return size.chance if size is not None else 0.0
 
 
 def _samples(row: CardScores, model: int) -> tuple[int, str] | None:

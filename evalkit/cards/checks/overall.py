@@ -12,6 +12,8 @@ from evalkit.cards.checks.figure import Expected, Figure, FigureSpot, Ref
 from evalkit.cards.checks.scopes import mean_of, scopes
 from evalkit.cards.checks.stated import NO_SCORE, UNCLEAR
 from evalkit.cards.figures import Range
+from evalkit.cards.roles import words
+from evalkit.cards.roles.averages import average_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -92,9 +94,11 @@ def overall_differences(table: AccuracyTable, at: int, average: int | None) -> I
     stated = [one for one in table.rows[at].stated if one.kind == "difference"]
     told = _Differences(table, at, stated)
     tasks = [one for one, row in enumerate(table.rows) if row.kind == "task"]
+    single = [[one] for one in sorted(tasks, key=lambda one: (one > at, abs(one - at)))]
+    several = [list(scope.members) for scope in scopes(table, at) if len(scope.members) > 1]
+    named = average_in(words.DIFFERENCE.sub(" ", table.rows[at].label)) != "no"
     choices = [[average]] if average is not None else []
-    choices += [[one] for one in sorted(tasks, key=lambda one: (one > at, abs(one - at)))]
-    choices += [list(scope.members) for scope in scopes(table, at) if len(scope.members) > 1]
+    choices += [*several, *single] if named else [*single, *several]
     best: _Reading = [None] * len(stated)
     most = 0
     count = sum(one.model != one.base for one in stated)

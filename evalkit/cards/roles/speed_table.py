@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from evalkit.cards.nouns import SpeedRow, SpeedTable
-from evalkit.cards.roles import words
+from evalkit.cards.roles import models, words
 from evalkit.cards.roles.cells import SEVERAL, Leftovers
 from evalkit.cards.roles.columns import roles
 
@@ -38,7 +38,7 @@ def speed_table(sheet: Sheet, leftovers: Leftovers) -> SpeedTable | None:
     ]
     if not measures or not labels:
         return None
-    model = next((at for at in labels if _MODEL.search(sheet.head[at])), labels[-1])
+    model = _model_column(sheet, labels)
     settings = [at for at in labels if at != model and not words.NOT_A_SCORE.match(sheet.head[at])]
     numbers = _numbers(sheet, kinds, min(measures + speedups))
     if any(
@@ -57,6 +57,15 @@ def speed_table(sheet: Sheet, leftovers: Leftovers) -> SpeedTable | None:
                 leftovers.add(rows[-1].name, sheet.head[at], line.cells[at].text, SEVERAL)
     better = tuple(words.speed(sheet.head[at]) for at in measures)
     return SpeedTable(sheet.place, tuple(sheet.head[at] for at in measures), better, tuple(rows))
+
+
+def _model_column(sheet: Sheet, labels: Sequence[int]) -> int:
+    """The column that says which model a row is of: by its cells where it has several, else by its heading."""
+    told = [at for at in labels if _MODEL.search(sheet.head[at])]
+    cells = {at: [cell.text for cell in sheet.column(at) if cell.text] for at in labels}
+    saying = {at: sum(models.quantized(text) or models.whole(text) for text in texts) for at, texts in cells.items()}
+    varied = [at for at in told if len(set(cells[at])) > 1 and 2 * saying[at] >= len(sheet.lines)]
+    return next(iter([*varied, *told]), labels[-1])
 
 
 def _row(

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from evalkit.cards.sizes.names import Size, is_benchmark, known, size_of
+from evalkit.cards.sizes.names import Size, best_of, is_benchmark, known, runs_in, size_of
 
-__all__ = ["Size", "is_benchmark", "known", "size_of"]
+__all__ = ["Size", "best_of", "is_benchmark", "known", "runs_in", "size_of"]

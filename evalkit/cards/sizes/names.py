@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -16,8 +16,16 @@ Kind: TypeAlias = Literal["accuracy", "attempts", "seeds", "two", "partial", "we
 
 _BRACKETS = re.compile(r"[(\[{]([^()\[\]{}]{0,200})[)\]}]")
 _SHOTS = re.compile(
-    r"\b\d{1,3}[- ]?shots?\b|\b(?:zero|one|few|five)[- ]shot\b|\bpass\s?@\s?\d{1,3}\b|\b(?:avg|mean)\s?@\s?\d{1,3}\b"
+    r"\b\d{1,3}[- ]?shots?\b|\b(?:zero|one|few|five)[- ]shot\b|\bpass\s?@\s?\d{1,3}(?:\s?:\s?\d{1,4})?\b"
+    r"|\b(?:avg|average|mean|maj|cons)\s?@\s?\d{1,4}\b|\b\d{1,4} (?:runs|seeds|samples|trials|attempts|repeats)\b"
 )
+_RUNS = re.compile(
+    r"\bpass\s?@\s?1\s?:\s?(\d{1,4})\b|\b(?:avg|average|mean)\s?@\s?(\d{1,4})\b"
+    r"|\b(?:average|avg|mean)\.? (?:of|over) (\d{1,4}) (?:runs|seeds|samples|trials|attempts|repeats)\b"
+    r"|\b(\d{1,4}) (?:runs|seeds|samples|trials|attempts|repeats)\b",
+    re.IGNORECASE,
+)
+_BEST_OF = re.compile(r"\b(?:pass|maj|cons|best)\s?@\s?(\d{1,4})\b", re.IGNORECASE)
 _WORD = re.compile(r"[a-z0-9+']+")
 _FOREIGN = re.compile(
     r"\b(?:multilingual|global|translated|lite|mini|subset|redux|arabic|bengali|chinese|czech|dutch|finnish|french|german"
@@ -40,6 +48,8 @@ class Size:
     needs: frozenset[str] = frozenset()
     never: frozenset[str] = frozenset()
     versions: tuple[tuple[str, int], ...] = ()
+    chance: float = 0.0
+    """The share that guessing gets right, of benchmarks whose scores are published with and without it."""
 
     @property
     def higher_is_better(self) -> bool:
@@ -77,6 +87,7 @@ def _size(entry: Mapping[str, Any]) -> Size:
         needs=frozenset(entry.get("needs", ())),
         never=frozenset(entry.get("never", ())),
         versions=tuple(entry.get("versions", {}).items()),
+        chance=entry.get("chance", 0.0),
     )
 
 
@@ -112,6 +123,18 @@ def is_benchmark(label: str) -> bool:
     return any("".join(words[:count]) in _by_name() for count in range(1, min(len(words), 4) + 1))
 
 
+def runs_in(label: str) -> int | None:
+    """Of how many runs a score is the mean, where its name says so: "pass@1:64", "avg@32", "mean of 3 runs"."""
+    found = _RUNS.search(label)
+    return next((int(one) for one in found.groups() if one), None) if found else None
+
+
+def best_of(label: str) -> int:
+    """Of how many attempts the best or the most frequent is counted: 10 of "pass@10"; 1 where each one is."""
+    found = _BEST_OF.search(label)
+    return int(found[1]) if found else 1
+
+
 def _named(label: str) -> Size | None:
     words, settings = _taken_apart(label)
     for count in range(len(words), 0, -1):
@@ -136,7 +159,7 @@ def _tells_split(size: Size, words: list[str]) -> bool:
 def _version(size: Size, words: list[str]) -> Size:
     n = next((n for word, n in size.versions if word in words), size.n)
     what = size.what if n == size.n else f"{size.what.split(' of ')[0]} ({next(w for w, m in size.versions if m == n)})"
-    return Size(size.benchmark, n, what, size.kind, size.source, size.names)
+    return replace(size, n=n, what=what)
 
 
 def _taken_apart(label: str) -> tuple[list[str], list[str]]:
