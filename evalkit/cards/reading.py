@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from evalkit.base.printable import agreeing, counted
 from evalkit.cards.nouns import AccuracyTable, Card, CostTable, SpeedTable, Unchecked
 from evalkit.cards.roles.accuracy import accuracy_table
-from evalkit.cards.roles.cells import Leftovers
+from evalkit.cards.roles.cells import PASSED_OVER, Leftovers
 from evalkit.cards.roles.claims import claims
+from evalkit.cards.roles.columns import STATED, roles
 from evalkit.cards.roles.cost_table import cost_table, is_cost_table
 from evalkit.cards.roles.sheet import Sheet, sheets
 from evalkit.cards.roles.speed_table import speed_table
@@ -53,6 +54,24 @@ class _Reading:
         if accuracy is None and speed is None:
             named = ", ".join(name for name in sheet.head if name)[:80]
             self.notices.append(f"{place}: passed over, no comparison, average, speed or cost in it ({named})")
+            self.unchecked += _passed_over(sheet)
+
+
+def _passed_over(sheet: Sheet) -> list[Unchecked]:
+    """The figures that could be scores of a comparison: of a table with two such columns, or one that states any."""
+    kinds = roles(sheet)
+    columns = [at for at, role in enumerate(kinds) if role in {"score", *STATED}]
+    if len(columns) < 2 and not any(kinds[at] in STATED for at in columns):
+        return []
+    leftovers = Leftovers(sheet.place)
+    labels = [at for at, role in enumerate(kinds) if role == "label"]
+    for line in sheet.lines:
+        name = " ".join(dict.fromkeys(line.cells[at].text for at in labels if line.cells[at].text))
+        for at in columns:
+            figure = line.cells[at].figure
+            if figure is not None:
+                leftovers.add(name, sheet.head[at] or f"column {at + 1}", figure.text, PASSED_OVER)
+    return leftovers.found
 
 
 def card(text: str) -> Card:

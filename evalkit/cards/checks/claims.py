@@ -107,6 +107,8 @@ def _ratios(card: Card) -> Iterator[tuple[Fraction, Range]]:
             yield from (one for one in found if one is not None)
     for cost in card.costs:
         yield from cost_ratios(cost)
+    stated = [one for table in card.accuracy for row in table.rows for one in row.stated]
+    yield from ((one.printed.value, one.printed.range) for one in stated if one.kind == "speedup")
 
 
 _EXPECTED = {"recovery": _recovery, "average": _average, "speedup": _speedup}

@@ -71,6 +71,16 @@ def _turned(formula: Formula) -> Formula:
     return turned
 
 
+def _as_ratio(formula: Formula) -> Formula:
+    """The formula as a plain ratio and not in percent."""
+
+    def ratio(base: Number, cand: Number, whole: int) -> Number | None:
+        found = formula(base, cand, whole)
+        return None if found is None else (found[0] / 100, found[1].times(Fraction(1, 100)))
+
+    return ratio
+
+
 def _bare(formula: Formula) -> Formula:
     """The formula without its sign."""
 
@@ -101,7 +111,11 @@ BARE_DIFFERENCES = (
     Convention("candidate - baseline, without a sign", _bare(_own_points)),
     Convention("(candidate - baseline) / baseline, without a sign", _bare(_change)),
 )
-ASIDES = (PLAIN, INVERSE, LEFT, *DIFFERENCES, *BARE_DIFFERENCES)
+RATIOS = (
+    Convention("candidate / baseline, as a ratio", _as_ratio(_plain)),
+    Convention("baseline / candidate, as a ratio", _as_ratio(_inverse)),
+)
+ASIDES = (PLAIN, INVERSE, LEFT, *DIFFERENCES, *BARE_DIFFERENCES, *RATIOS)
 
 
 @dataclass(frozen=True, slots=True)

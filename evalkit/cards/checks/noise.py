@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 from evalkit import stats
 from evalkit.cards.checks.averages import members
 from evalkit.cards.sizes import size_of
-from evalkit.stats import PublishedScore, unpaired_recovery
+from evalkit.stats import PublishedScore, RecoveryInterval, unpaired_recovery
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from evalkit.cards.figures import Printed
     from evalkit.cards.nouns import AccuracyTable, CardScores
+
+
+_FINE = 0.0005
+"""Half a unit of a score's last digit, as a share, from which on rounding counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,8 @@ def noise(table: AccuracyTable) -> Iterator[Noise]:
             if len(found) < len(rows):
                 continue
             interval = unpaired_recovery(found)
-            if interval.percent is None or interval.low is None or interval.high is None:
+            ends = _with_rounding(rows, base, candidate, found, interval)
+            if interval.percent is None or ends is None:
                 continue
             yield Noise(
                 table.place,
@@ -70,10 +75,38 @@ def noise(table: AccuracyTable) -> Iterator[Noise]:
                 100.0 * sum(one.baseline for one in found) / len(found),
                 100.0 * sum(one.candidate for one in found) / len(found),
                 interval.percent,
-                interval.low,
-                interval.high,
+                *ends,
                 "; ".join(dict.fromkeys(size[1] for size in sizes if size)),
             )
+
+
+def _with_rounding(
+    rows: Sequence[CardScores], base: int, candidate: int, found: Sequence[PublishedScore], interval: RecoveryInterval
+) -> tuple[float, float] | None:
+    """The ends of an interval, moved outwards by what rounding may hide where scores have few decimals."""
+    if interval.low is None or interval.high is None:
+        return None
+    halves = [(_half(row.scores[base]), _half(row.scores[candidate])) for row in rows]
+    if max(max(pair) for pair in halves) < _FINE:
+        return interval.low, interval.high
+    moved = [
+        [
+            PublishedScore(one.n, _within(one.baseline - way * half[0]), _within(one.candidate + way * half[1]))
+            for one, half in zip(found, halves, strict=True)
+        ]
+        for way in (-1, 1)
+    ]
+    low, high = (unpaired_recovery(some) for some in moved)
+    return None if low.low is None or high.high is None else (low.low, high.high)
+
+
+def _half(score: Printed | None) -> float:
+    """Half a unit of a score's last digit, as a share."""
+    return 0.0 if score is None else float(score.half_unit) / (100 if score.value > 1 or score.percent else 1)
+
+
+def _within(share: float) -> float:
+    return min(max(share, 0.0), 1.0)
 
 
 def _rescaled(table: AccuracyTable) -> set[int]:

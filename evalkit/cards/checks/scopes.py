@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from evalkit.cards.nouns import AccuracyTable, CardScores, Stated
 
 _OVERALL = re.compile(r"\b(?:overall|total|all|grand|macro)\b", re.IGNORECASE)
-_AVERAGE_WORDS = re.compile(r"\b(?:average|avg|mean|score|scores|accuracy)\b\.?|[^\w]", re.IGNORECASE)
+_AVERAGE_WORDS = re.compile(r"\b(?:average|avg|mean|score|scores|accuracy)\b\.?|[^\w+]", re.IGNORECASE)
 _MOST_VARIED = 60
 """Rows of an average of which readings without some are tried."""
 _MOST_AVERAGES = 40
@@ -146,7 +146,7 @@ def _on_another_scale(row: CardScores) -> bool:
 
 
 def _named(table: AccuracyTable, at: int, tasks: Sequence[int]) -> list[int]:
-    """The rows that the average's own name names, or whose names begin as it does."""
+    """The rows that the average's own name names, or whose names begin or end as it does."""
     label = table.rows[at].label
     rest = _AVERAGE_WORDS.sub("", label).lower()
     inside = [one for one in tasks if len(table.rows[one].label) > 2 and table.rows[one].label.lower() in label.lower()]
@@ -154,7 +154,8 @@ def _named(table: AccuracyTable, at: int, tasks: Sequence[int]) -> list[int]:
         return inside
     if len(rest) < 3:
         return []
-    return [one for one in tasks if _AVERAGE_WORDS.sub("", table.rows[one].name).lower().startswith(rest)]
+    names = {one: _AVERAGE_WORDS.sub("", table.rows[one].name).lower() for one in tasks}
+    return [one for one, name in names.items() if name.startswith(rest) or name.endswith(rest)]
 
 
 def chosen(table: AccuracyTable, at: int) -> tuple[Scope | None, bool]:

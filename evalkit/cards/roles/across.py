@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.cards.nouns import AccuracyTable, CardScores, Stated
 from evalkit.cards.roles import cells as beside_cells
-from evalkit.cards.roles import words
+from evalkit.cards.roles import models, words
 from evalkit.cards.roles.averages import average_in
 from evalkit.cards.roles.cells import ITSELF, CellSpot, Leftovers, beside
 from evalkit.cards.roles.columns import Pairing, pairing, roles
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def across(sheet: Sheet, leftovers: Leftovers) -> AccuracyTable | None:
     """The table of accuracy in a sheet whose columns are models; None where no column has scores."""
-    kinds = roles(sheet)
+    kinds = _told_by_signs(sheet, roles(sheet))
     pairs = pairing(sheet, kinds)
     labels = [at for at, role in enumerate(kinds) if role == "label"]
     if not pairs.scores or not labels:
@@ -32,6 +32,16 @@ def across(sheet: Sheet, leftovers: Leftovers) -> AccuracyTable | None:
     rows = _Rows(sheet, kinds, pairs, labels, leftovers).read()
     names = tuple(sheet.head[at] or f"column {at + 1}" for at in pairs.scores)
     return AccuracyTable(sheet.place, names, tuple(pairs.bases), tuple(rows), metrics=pairs.metrics, named=pairs.named)
+
+
+def _told_by_signs(sheet: Sheet, kinds: Sequence[Role]) -> list[Role]:
+    """The roles; a column of percentages behind two of figures without a sign is a comparison, whatever its name."""
+    scores = [at for at, role in enumerate(kinds) if role == "score"]
+    signed = [at for at in scores if all(cell.figure.percent for cell in sheet.column(at) if cell.figure)]
+    bare = [at for at in scores if not any(cell.figure.percent for cell in sheet.column(at) if cell.figure)]
+    last = max(bare, default=0) if len(bare) > 1 else len(kinds)
+    unnamed = [at for at in signed if at > last and not models.quantized(sheet.head[at])]
+    return ["aside" if at in unnamed else role for at, role in enumerate(kinds)]
 
 
 @dataclass(slots=True)
@@ -139,7 +149,7 @@ class _Rows:
         if at in self.pairs.stated:
             kind, model, base = self.pairs.stated[at]
             own = self.sheet.head[self.pairs.scores[model]] or f"column {self.pairs.scores[model] + 1}"
-            place = f"{kind} of {own}"
+            place = f"{name if kind == 'aside' else kind} of {own}"
             figure = cell.directed if kind == "difference" else cell.figure
             found = [Stated(kind, model, base, figure, name, place)] if figure else []
         else:

@@ -9,7 +9,9 @@ from evalkit.cards.sizes import is_benchmark
 
 Sureness: TypeAlias = Literal["no", "perhaps", "yes"]
 
-_AVERAGE = re.compile(r"\b(?:averages?|averaged|avg)\b\.?", re.IGNORECASE)
+_AVERAGE = re.compile(
+    r"\b(?:averages?|averaged|avg|durchschnitt|mittelwert|moyenne|promedio|media)\b\.?|平均\w?|평균", re.IGNORECASE
+)
 _MEAN = re.compile(
     r"(?:the |overall |arithmetic |macro |simple )?mean(?: score| accuracy| of all| overall)?", re.IGNORECASE
 )

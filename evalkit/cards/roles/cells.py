@@ -15,9 +15,10 @@ INTERVAL = "the ends of an interval, which only the samples can give"
 SEVERAL = "more than one figure in the cell, or words among them"
 NOBODY = "a figure beside a score that is compared with none"
 STRAY = "it is not clear which columns it compares"
+PASSED_OVER = "its table names no models that are compared and no average"
 ERROR = "an error or a deviation, which only the samples can give"
 
-ITSELF = {"recovery": (1, 100), "difference": (0,), "speedup": (1,)}
+ITSELF = {"recovery": (1, 100), "difference": (0,), "speedup": (1,), "aside": (1, 100)}
 """What a baseline has that is compared with itself."""
 
 

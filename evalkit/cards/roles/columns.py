@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from evalkit.cards.nouns import StatedKind
     from evalkit.cards.roles.sheet import Sheet
 
-Role: TypeAlias = Literal["label", "score", "recovery", "difference", "speedup", "n", "quantity", "error", "words"]
-STATED: tuple[Role, ...] = ("recovery", "difference", "speedup")
+Role: TypeAlias = Literal[
+    "label", "score", "recovery", "difference", "speedup", "aside", "n", "quantity", "error", "unread", "words"
+]
+"""``aside``: ratios of which only the figures can say what they are. ``unread``: figures in forms such as "18/20"."""
+STATED: tuple[Role, ...] = ("recovery", "difference", "speedup", "aside")
 _METRIC_NAMES = re.compile(
     r"(?:acc(?:uracy)?(?:[_ ]norm)?|f1|em|exact[_ ]match|value|score|result|precision|recall|bleu|rouge\w*|mcc|auc"
     r"|pass@\d+)(?: ?[(%)↑]+)?",
@@ -44,11 +47,13 @@ def roles(sheet: Sheet) -> list[Role]:
 def _role(sheet: Sheet, at: int) -> Role:
     name = sheet.head[at]
     if not sheet.is_numeric(at):
-        return "words"
+        cells = sheet.column(at)
+        return "unread" if at and 2 * sum(cell.unread for cell in cells) > len(cells) else "words"
     pairs = _mostly_pairs(sheet, at)
     told: tuple[tuple[Role, bool], ...] = (
         ("n", bool(words.COUNT.fullmatch(name))),
         ("speedup", bool(words.SPEEDUP.search(name))),
+        ("aside", bool(words.RATIO.fullmatch(name.strip()))),
         ("recovery", bool(words.RECOVERY.search(name)) and not pairs),
         ("error", bool(words.UNCERTAINTY.search(name))),
         ("difference", bool(words.DIFFERENCE.search(name)) and not pairs),
@@ -158,8 +163,13 @@ def _assign(sheet: Sheet, found: Pairing, own: list[int], block: list[int], role
             continue
         given.add(model)
         base = found.bases[model]
-        kind: StatedKind = "recovery" if role == "recovery" else "difference" if role == "difference" else "speedup"
-        found.stated[at] = (kind, model, model if base is None else base)
+        found.stated[at] = (stated_kind(role), model, model if base is None else base)
+
+
+def stated_kind(role: Role) -> StatedKind:
+    """What the figures of a column state, whose role is one of ``STATED``."""
+    kinds: dict[Role, StatedKind] = {"recovery": "recovery", "difference": "difference", "speedup": "speedup"}
+    return kinds.get(role, "aside")
 
 
 def _named(sheet: Sheet, found: Pairing, at: int, candidates: list[int]) -> int | None:

@@ -12,7 +12,7 @@ from evalkit.cards.roles import cells as beside_cells
 from evalkit.cards.roles import models, words
 from evalkit.cards.roles.averages import average_in, weight_in
 from evalkit.cards.roles.cells import ITSELF, CellSpot, Leftovers, beside
-from evalkit.cards.roles.columns import STATED, roles
+from evalkit.cards.roles.columns import STATED, roles, stated_kind
 from evalkit.cards.roles.sheet import Line, Sheet
 from evalkit.cards.sizes import is_benchmark
 
@@ -107,12 +107,38 @@ def down(sheet: Sheet, leftovers: Leftovers) -> AccuracyTable | None:
     labels = [at for at, role in enumerate(kinds) if role == "label"]
     if not labels or not (scores or "recovery" in kinds):
         return None
+    comparing = [number for number, line in enumerate(sheet.lines) if number and _compares(line, labels)]
+    whole, sheet = sheet, replace(sheet, lines=tuple(l for n, l in enumerate(sheet.lines) if n not in comparing))
     names = _names(sheet, kinds, labels)
     blocks = _blocks(sheet, kinds, labels, names)
-    bases, named = models.bases(names, blocks, compared=any(role in STATED for role in kinds))
+    bases, named = models.bases(names, blocks, compared=bool(comparing) or any(role in STATED for role in kinds))
+    bases = _completed(sheet, kinds, bases)
     reading = _Columns(sheet, kinds, names, bases, leftovers)
     rows = reading.read()
+    for done, number in enumerate(comparing):
+        rows = reading.compared(rows, whole.lines[number], number - done - 1)
     return AccuracyTable(sheet.place, tuple(names), tuple(bases), tuple(rows), turned=True, named=named)
+
+
+def _compares(line: Line, labels: Sequence[int]) -> bool:
+    """Whether a row among models is no model: "Recovery", "Δ", for what stands above it."""
+    name = " ".join(line.cells[at].text for at in labels)
+    told = words.RECOVERY.search(name) or words.DIFFERENCE.search(name)
+    return bool(told) and not models.quantized(words.RECOVERY.sub("", name)) and not models.whole(name)
+
+
+def _completed(sheet: Sheet, kinds: Sequence[Role], bases: Sequence[int | None]) -> list[int | None]:
+    """The baselines; a model with a recovery other than 100 is compared with the only baseline that there is."""
+    only = {base for base in bases if base is not None}
+    recovery = [at for at, role in enumerate(kinds) if role == "recovery"]
+    if len(only) != 1 or not recovery:
+        return list(bases)
+    found = list(bases)
+    for model, line in enumerate(sheet.lines):
+        cells = [line.cells[at] for at in recovery]
+        if found[model] is None and model not in only and any(cell.figure and not _starts(cell) for cell in cells):
+            found[model] = next(iter(only))
+    return found
 
 
 def _names(sheet: Sheet, kinds: Sequence[Role], labels: Sequence[int]) -> list[str]:
@@ -190,7 +216,7 @@ class _Columns:
             self._left(at)
             if role == "score":
                 rows[at] = self._row(at, group)
-            elif role in {"recovery", "difference"} and (found := self._stated(at)):
+            elif role in STATED and role != "speedup" and (found := self._stated(at)):
                 nothing = (None,) * len(self.names)
                 rows[at] = CardScores(self.sheet.head[at], top, group, "recovery", nothing, found)
         for at in [one for one in rows if self.kinds[one] != "score"]:
@@ -216,7 +242,7 @@ class _Columns:
         if not before:
             return None
         several = trailing and len(scores) > 1 and scores[before[-1]].kind == "task"
-        return None if several and (self.kinds[at] == "difference" or len(alike) == 1) else before[-1]
+        return None if several and (self.kinds[at] != "recovery" or len(alike) == 1) else before[-1]
 
     def _row(self, at: int, group: int) -> CardScores:
         name = self.sheet.head[at] or f"column {at + 1}"
@@ -241,7 +267,7 @@ class _Columns:
         )
 
     def _stated(self, at: int) -> tuple[Stated, ...]:
-        kind: StatedKind = "recovery" if self.kinds[at] == "recovery" else "difference"
+        kind = stated_kind(self.kinds[at])
         name = self.sheet.head[at]
         found: list[Stated] = []
         for model, cell in enumerate(self.sheet.column(at)):
@@ -253,9 +279,29 @@ class _Columns:
                 self.leftovers.add(self.names[model], name, figure.text, beside_cells.STRAY)
                 continue
             own = model if base is None else base
-            found.append(Stated(kind, model, own, figure, name, f"{kind} of {self.names[model]}"))
+            place = f"{name if kind == 'aside' else kind} of {self.names[model]}"
+            found.append(Stated(kind, model, own, figure, name, place))
             found += beside(cell, CellSpot(model, own, self.names[model], name), self.leftovers)
         return tuple(found)
+
+    def compared(self, rows: list[CardScores], line: Line, above: int) -> list[CardScores]:
+        """The rows with what a line under the models says of the one above it, of each task."""
+        label = next(cell.text for cell in line.cells if cell.text)
+        kind: StatedKind = "recovery" if words.RECOVERY.search(label) else "difference"
+        columns = [at for at, role in enumerate(self.kinds) if role == "score"]
+        by_name = {self.sheet.head[at] or f"column {at + 1}": at for at in columns}
+        base = self.bases[above]
+        found = []
+        for row in rows:
+            at = by_name.get(row.label)
+            figure = None if at is None else line.cells[at].directed if kind == "difference" else line.cells[at].figure
+            if figure is not None and base is None:
+                self.leftovers.add(label, row.label, figure.text, beside_cells.STRAY)
+            elif figure is not None and base is not None:
+                one = Stated(kind, above, base, figure, label, f"{kind} of {self.names[above]}")
+                row = replace(row, stated=(*row.stated, one))  # noqa: PLW2901 - the row with what is stated of it
+            found.append(row)
+        return found
 
     def _left(self, at: int) -> None:
         role, name = self.kinds[at], self.sheet.head[at] or f"column {at + 1}"

@@ -10,6 +10,7 @@ from evalkit.cards.roles import words
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_BASELINE = re.compile(r"\bbaseline\b|\boriginal\b", re.IGNORECASE)
 _NOISE = re.compile(r"[^a-z0-9.]+")
 
 
@@ -43,6 +44,10 @@ def bases(names: Sequence[str], blocks: Sequence[Sequence[int]], *, compared: bo
 
 def _bases(names: Sequence[str], *, compared: bool) -> tuple[list[int | None], bool]:
     small = [at for at, name in enumerate(names) if quantized(name)]
+    called = [at for at in small if _BASELINE.search(names[at])]
+    if len(small) == len(names) and len(called) == 1:
+        # "Baseline (FP8)": compressed itself, and what the others are compared with.
+        small.remove(called[0])
     large = [at for at in range(len(names)) if at not in small]
     told = [at for at in large if whole(names[at])]
     if not small and told and len(told) < len(names):

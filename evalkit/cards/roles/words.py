@@ -18,7 +18,7 @@ QUANTIZED = re.compile(
 )
 """What the name of a compressed model has in it."""
 RECOVERY = re.compile(
-    r"\brecover(?:y|ies)\b|\brecovered (?:accuracy|score|performance|\(?%)|% recovered"
+    r"恢复率|保持率|\brecover(?:y|ies)\b|\brecovered (?:accuracy|score|performance|\(?%)|% recovered"
     r"|\bretention\b|\bretain|\bpreserv|% of (?:the )?(?:base|bf16|fp16|original|full)"
     r"|\brelative (?:to|accuracy|performance|score)|^rec\.?(?: \(?%\)?)?$"
     rf"|(?:\bq(?:uant\w*)?|{QUANTIZED.pattern})\)?\s?/\s?(?:\w{{1,12}}\s?\()?(?:base\w*|b?f(?:p|loat)?-?(?:16|32)|orig\w*)",
@@ -30,6 +30,8 @@ DIFFERENCE = re.compile(
     r"|^(?:loss|gain)(?: \(.{1,10}\))?$|\bvs\.? ",
     re.IGNORECASE,
 )
+RATIO = re.compile(r"(?:ratio|relative|rel\.?|factor)(?: ?\(?[x×%]\)?)?", re.IGNORECASE)
+"""The whole heading of a column of ratios, of which the figures have to say what is over what."""
 SPEEDUP = re.compile(r"\bspeed-?\s?ups?\b|\bacceleration\b|\b(?:times|x) faster\b", re.IGNORECASE)
 UNCERTAINTY = re.compile(
     r"±|\+/-|\b(?:std\w*|standard (?:error|deviation)|s\.?e\.?m?|c\.?i\.?|confidence|interval|margin|variance"
@@ -41,7 +43,7 @@ COUNT = re.compile(r"#?\s?n|#?\s?(?:number of )?(?:samples|questions|pairs|probl
 NOT_A_SCORE = re.compile(
     r"^#|^(?:no\.?|rank|version|filter|n-?shots?|shots?|few-?shots?|num_fewshot|size|questions|samples|verdict|year|date"
     r"|seeds?|runs?|epochs?|steps?|temperature|top[_-]?[pk]|limit|max\w*"
-    r"|weights?|p[- ]?values?|ratio|relative|items|notes?|status|winner|wins?|(?:gpu[- ])?hours|votes|id|index"
+    r"|weights?|p[- ]?values?|items|notes?|status|winner|wins?|(?:gpu[- ])?hours|votes|id|index"
     r"|count|total|remarks?|comments?|support|human|random(?: baseline)?|chance)\b(?! score| accuracy)",
     re.IGNORECASE,
 )
@@ -59,6 +61,7 @@ _RATE = re.compile(
 _SPEED = re.compile(r"\bspeed\b(?!-?\s?up)", re.IGNORECASE)
 _QUANTITY = re.compile(
     r"\b(?:unparsed|unreadable|truncated|cut short|empty|another field|tokens|memory|vram|gpu mem|parameters|#?params"
+    r"|calib\w*(?: \w+)?|damp\w*|act[- ]?order|gs"
     r"|active params|failed|failures|cost|price|disk|bpw|bits|bits per weight|bit ?width|group ?size|batch ?size|flops"
     r"|embedding|dim|dims|dimensions?|vocab\w*|layers|downloads|likes|file ?size|model ?size|sequence length"
     r"|context (?:length|window|size)|max (?:tokens|length)|compression(?: ratio)?|energy|power|watts|speed)\b"
