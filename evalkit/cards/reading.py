@@ -60,17 +60,17 @@ class _Reading:
 def _passed_over(sheet: Sheet) -> list[Unchecked]:
     """The figures that could be scores of a comparison: of a table with two such columns, or one that states any."""
     kinds = roles(sheet)
-    columns = [at for at, role in enumerate(kinds) if role in {"score", *STATED}]
-    if len(columns) < 2 and not any(kinds[at] in STATED for at in columns):
+    columns = [at for at, role in enumerate(kinds) if role in {"score", "unread", *STATED}]
+    if len(columns) < 2 and all(kinds[at] == "score" for at in columns):
         return []
     leftovers = Leftovers(sheet.place)
     labels = [at for at, role in enumerate(kinds) if role == "label"]
     for line in sheet.lines:
         name = " ".join(dict.fromkeys(line.cells[at].text for at in labels if line.cells[at].text))
         for at in columns:
-            figure = line.cells[at].figure
-            if figure is not None:
-                leftovers.add(name, sheet.head[at] or f"column {at + 1}", figure.text, PASSED_OVER)
+            cell = line.cells[at]
+            if cell.figure or cell.unread:
+                leftovers.add(name, sheet.head[at] or f"column {at + 1}", cell.text, PASSED_OVER)
     return leftovers.found
 
 

@@ -102,7 +102,7 @@ def _speedup(card: Card, claim: PrintedClaim) -> tuple[Expected, ...]:
 def _ratios(card: Card) -> Iterator[tuple[Fraction, Range]]:
     for table in card.speeds:
         for row, base in with_baselines(table):
-            yield from ((figure.value, figure.range) for _, _, figure in row.speedups)
+            yield from ((figure.value, figure.range) for _, _, figure in row.speedups if not figure.percent)
             found = [ratio(table, row, base, at) for at in range(len(table.measures)) if base and row is not base]
             yield from (one for one in found if one is not None)
     for cost in card.costs:

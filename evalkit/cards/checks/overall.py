@@ -111,7 +111,7 @@ def overall_differences(table: AccuracyTable, at: int, average: int | None) -> I
             break
     first = list(told.readings([average])) if average is not None and not most and count < 3 else []
     for number, one in enumerate(stated):
-        expected = [best[number]] if 2 * most > count or most == count else [each[number] for each in first]
+        expected = [best[number]] if 2 * most > count or (named and most) else [each[number] for each in first]
         kept = tuple(each for each in expected if each is not None)
         place = (table.rows[at].name, one.place) if not table.turned else (table.models[one.model], one.column)
         lacks = "" if kept else UNCLEAR if tasks else NO_SCORE

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from evalkit.cards.nouns import AccuracyTable, CardScores, Stated
 
 _OVERALL = re.compile(r"\b(?:overall|total|all|grand|macro)\b", re.IGNORECASE)
+_WEIGHTED = re.compile(r"(?<!un)\bweighted\b|\bmicro\b", re.IGNORECASE)
+"""An average of which the plain mean is no reading."""
 _AVERAGE_WORDS = re.compile(r"\b(?:average|avg|mean|score|scores|accuracy)\b\.?|[^\w+]", re.IGNORECASE)
 _MOST_VARIED = 60
 """Rows of an average of which readings without some are tried."""
@@ -118,7 +120,8 @@ def scopes(table: AccuracyTable, at: int) -> list[Scope]:
     ordered = [*wide, *readings] if overall else [*readings, *wide]
     ordered += [_named(table, at, tasks)]
     found = [Scope(tuple(members)) for members in ordered if members]
-    return list(dict.fromkeys([*found, *_variants(table, found)]))
+    every = list(dict.fromkeys([*found, *_variants(table, found)]))
+    return [one for one in every if one.weights] if _WEIGHTED.search(row.label) else every
 
 
 def _variants(table: AccuracyTable, found: Sequence[Scope]) -> Iterator[Scope]:
@@ -152,7 +155,7 @@ def _named(table: AccuracyTable, at: int, tasks: Sequence[int]) -> list[int]:
     inside = [one for one in tasks if len(table.rows[one].label) > 2 and table.rows[one].label.lower() in label.lower()]
     if len(inside) > 1:
         return inside
-    if len(rest) < 3:
+    if len(rest) < 2:
         return []
     names = {one: _AVERAGE_WORDS.sub("", table.rows[one].name).lower() for one in tasks}
     return [one for one, name in names.items() if name.startswith(rest) or name.endswith(rest)]
@@ -197,9 +200,7 @@ def _telling(table: AccuracyTable, at: int) -> list[int]:
     return told or printed
 
 
-def _part(
-    table: AccuracyTable, at: int, found: Sequence[Scope], telling: Sequence[int], least: int
-) -> Scope | None:
+def _part(table: AccuracyTable, at: int, found: Sequence[Scope], telling: Sequence[int], least: int) -> Scope | None:
     """A reading without a few of its rows that explains ``least`` of the averages or more.
 
     A definition that no heading tells has to be shown by most rows of models; a stale average by every column.
@@ -245,6 +246,10 @@ def settled(table: AccuracyTable) -> AccuracyTable:
 def _decided(table: AccuracyTable, at: int) -> CardScores:
     """A doubtful average as what the other rows say that it is."""
     row = table.rows[at]
+    tasks = [one for one, other in enumerate(table.rows) if other.kind == "task"]
+    told = Scope(tuple(_named(table, at, tasks)))
+    if len(told.members) > 1 and told.explains(table, at, _telling(table, at)):
+        return replace(row, sure=True)
     named = average_in(row.label) == "yes"
     for scope in scopes(table, at):
         alone = len(scope.members) == 1

@@ -8,7 +8,7 @@ sums are in use as well.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -47,8 +47,8 @@ def speedup_figures(table: SpeedTable) -> Iterator[Figure]:
             if base is None:
                 yield Figure("speedup", table.place, row.name, heading, printed, (), _NO_BASELINE)
                 continue
-            readings = tuple(_readings(table, row, base, place))
-            without = tuple(_without_one(table, row, base))
+            readings = tuple(_as_printed(one, printed) for one in _readings(table, row, base, place))
+            without = () if printed.percent else tuple(_without_one(table, row, base))
             by_heading[f"{heading} {place}"].append(_Stated(row, heading, printed, readings, without))
     columns = list(by_heading.values())
     # Where every measured column has a speedup of its own they are all read alike.
@@ -71,6 +71,14 @@ def _figures(table: SpeedTable, stated: Sequence[_Stated], alike: Sequence[_Stat
         yield Figure("speedup", table.place, one.row.name, one.heading, one.printed, expected, lacks, others=others)
 
 
+def _as_printed(reading: Expected | None, printed: Printed) -> Expected | None:
+    """A ratio, or the gain in percent that it is: 1.38 times is +38%."""
+    if reading is None or not printed.percent:
+        return reading
+    gain = Range(100 * reading.range.low - 100, 100 * reading.range.high - 100)
+    return replace(reading, value=100 * reading.value - 100, range=gain, because=f"{reading.because}, less 1")
+
+
 def _fits(one: _Stated, number: int) -> bool:
     reading = one.readings[number]
     return reading is not None and reading.range.overlaps(one.printed.range)
@@ -82,7 +90,7 @@ def with_baselines(table: SpeedTable) -> Iterator[tuple[SpeedRow, SpeedRow | Non
     for row in table.rows:
         by_setting[row.setting].append(row)
     for rows in by_setting.values():
-        bare = [row for row in rows if all(figure.value == 1 for _, _, figure in row.speedups)]
+        bare = [row for row in rows if all(figure.value == (not figure.percent) for _, _, figure in row.speedups)]
         told = [row for row in rows if whole(row.model)]
         base = told[0] if len(told) == 1 else bare[0] if bare else None
         yield from ((row, base if len(rows) > 1 else None) for row in rows)

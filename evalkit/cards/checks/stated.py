@@ -23,6 +23,7 @@ from evalkit.cards.checks.conventions import (
 )
 from evalkit.cards.checks.figure import Expected, Figure, FigureSpot, Ref
 from evalkit.cards.figures import Printed, Range, mean, mean_range
+from evalkit.cards.roles import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -191,7 +192,7 @@ def _alike(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:
     count = tally(full, len(_SIGNED))
     chosen = best(full, len(_SIGNED)) if full else 0
     settled = count[chosen] > 1 and 2 * count[chosen] >= len(full)
-    unclear = len(full) > 2 and not settled
+    unclear = not settled and (len(full) > 2 or (len(full) > 1 and not count[chosen]))
     for entry, item in zip(entries, items, strict=True):
         order = () if unclear else (chosen,) if settled else range(len(_SIGNED))
         yield _figure(table, entry, item, order, UNCLEAR if unclear and any(item.expected) else NO_SCORE)
@@ -210,9 +211,10 @@ def _speedups(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figur
     for entry in entries:
         item = _item(table, entry, (PLAIN, INVERSE), 1)
         orders = {"higher": (0,), "lower": (1,), "": (0, 1)}
-        order = orders[entry.row.better]
+        way = entry.row.better or words.speed(table.models[entry.one.model])
+        order = orders[way]
         fits = any(item.fits(number) for number in order)
-        yield _figure(table, entry, item, order if fits or entry.row.better else (), _QUANTITY)
+        yield _figure(table, entry, item, order if fits or way else (), _QUANTITY)
 
 
 def _asides(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:

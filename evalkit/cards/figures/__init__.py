@@ -7,4 +7,15 @@ from evalkit.cards.figures.printed import Printed
 from evalkit.cards.figures.ranges import Range, mean, mean_range
 from evalkit.cards.figures.units import same_units
 
-__all__ = ["Cell", "Printed", "Range", "is_missing", "mean", "mean_range", "read", "reader", "same_units", "speaks_commas"]
+__all__ = [
+    "Cell",
+    "Printed",
+    "Range",
+    "is_missing",
+    "mean",
+    "mean_range",
+    "read",
+    "reader",
+    "same_units",
+    "speaks_commas",
+]

@@ -22,12 +22,12 @@ _MAIN = re.compile(rf"\s*({_NUMBER})")
 _UNCERTAINTY = re.compile(rf"\s*(?:±|\+/-|\+-)\s*{_NUMBER}")
 _BRACKET = re.compile(r"\s*(?:\(([^()]{0,80})\)|\[([^\[\]]{0,80})\])")
 _SLASHED = re.compile(rf"\s*[/|]\s*({_NUMBER})")
+_POINTS = re.compile(r"\s*(?:pp|pts?|points?|%p|p\.p\.)\.?(?![a-z])", re.IGNORECASE)
 _UNIT_WORD = re.compile(
-    r"\s*(?:pp|pts?|points?|%p|p\.p\.|[KMGT]i?B|GB/s|(?:tok(?:en)?s?|t|it|req|img|samples)\s?/\s?(?:s|sec|min)|"
-    r"tps|qps|bpw|sec(?:onds)?|min(?:utes)?|hours?|h|hrs?)\.?(?![a-z])",
+    r"\s*([KMGT]i?B|GB/s|(?:tok(?:en)?s?|t|it|req|img|samples)\s?/\s?(?:s|sec|min)|tps|qps|bpw|sec(?:onds)?"
+    r"|min(?:utes)?|hours?|h|hrs?)\.?(?![a-z])",
     re.IGNORECASE,
 )
-"""What a figure may be of; points and percent are told apart by the arithmetic."""
 _MARK = re.compile(
     r"\s*(?:[*†‡§¶^#ªº¹²³⁰⁴-⁹]|\[\^?\w{1,3}\]|[\u2190-\u21ff\u25a0-\u27bf\u2b00-\u2bff\ufe0f]|[\U0001f300-\U0001faff])"
 )
@@ -51,6 +51,8 @@ class Cell:
     """What stands behind a plus-minus sign."""
     interval: bool = False
     """Whether ``beside`` are the ends of an interval in square brackets."""
+    unit: str = ""
+    """A word behind the figure that says what it measures; not of points and percent, which scores have as well."""
     arrow: int = 0
     """-1 for an arrow that points down, 1 for one that points up."""
 
@@ -122,11 +124,13 @@ def _beside(rest: str, *, commas: bool) -> Cell | None:
     """The further figures of a cell as those of one without a figure of its own; None where words stand among them."""
     figures: list[Printed] = []
     errors: list[str] = []
-    interval = False
+    interval, unit = False, ""
     while rest.strip():
         if found := _UNCERTAINTY.match(rest):
             errors.append(found[0].strip())
-        elif found := _UNIT_WORD.match(rest) or (None if _interval(rest) else _MARK.match(rest)):
+        elif found := _UNIT_WORD.match(rest):
+            unit = found[1]
+        elif found := _POINTS.match(rest) or (None if _interval(rest) else _MARK.match(rest)):
             pass
         elif found := _SLASHED.match(rest):
             one = _figure(found[1], commas=commas)
@@ -146,7 +150,7 @@ def _beside(rest: str, *, commas: bool) -> Cell | None:
         else:
             return None
         rest = rest[found.end() :]
-    return Cell("", None, tuple(figures), tuple(errors), interval)
+    return Cell("", None, tuple(figures), tuple(errors), interval, unit)
 
 
 def _interval(rest: str) -> bool:

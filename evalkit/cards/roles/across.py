@@ -76,8 +76,10 @@ class _Rows:
         scores = tuple(line.cells[at].figure for at in self.pairs.scores)
         stated = [one for at in used for one in self._stated(at, line.cells[at], name)]
         group = self.groups.setdefault((self.sections, self.category), len(self.groups))
-        measured = words.speed(label) or words.speed(self.sheet.head[self.pairs.scores[0]])
-        kind = "other" if measured and kind == "task" else kind
+        heads = {words.speed(self.sheet.head[at]) for at in self.pairs.scores}
+        measured = words.speed(label) or (heads.pop() if len(heads) == 1 else "")
+        units = any(line.cells[at].unit for at in self.pairs.scores)
+        kind = "other" if (measured or units) and kind == "task" else kind
         better = measured or words.better(label, f"{self.category} {line.section}", self.sheet.caption)
         sizes = self._sizes(line)
         return CardScores(label, section, group, kind, scores, tuple(stated), sizes, better, sure)
@@ -107,7 +109,9 @@ class _Rows:
     def _scored(self, line: Line) -> bool:
         """Whether a row has a score of a baseline, so that it is not a row of recoveries only."""
         return any(
-            line.cells[at].figure is not None and self.pairs.bases[model] is None
+            (figure := line.cells[at].figure) is not None
+            and figure.value not in ITSELF["recovery"]
+            and self.pairs.bases[model] is None
             for model, at in enumerate(self.pairs.scores)
         )
 

@@ -59,6 +59,7 @@ def _role(sheet: Sheet, at: int) -> Role:
         ("difference", bool(words.DIFFERENCE.search(name)) and not pairs),
         ("score", bool(words.speed(name)) and (models.quantized(name) or models.whole(name))),
         ("quantity", bool(words.NOT_A_SCORE.match(name)) or words.is_quantity(name, heading=True)),
+        ("quantity", all(cell.unit for cell in sheet.column(at) if cell.figure)),
     )
     return next((role for role, holds in told if holds), "score")
 
@@ -125,6 +126,11 @@ def _blocks(sheet: Sheet, kinds: Sequence[Role], scores: list[int], *, mirrored:
         by_top.setdefault(sheet.tops[at], []).append(at)
     if len(by_top) > 1 and "" not in by_top and all(len(block) > 1 for block in by_top.values()):
         return list(by_top.values())
+    by_measure: dict[str, list[int]] = {}
+    for at in scores if all(words.speed(sheet.head[at]) for at in scores) else ():
+        by_measure.setdefault(models.without_model(sheet.head[at]), []).append(at)
+    if len(by_measure) > 1 and all(len(block) > 1 for block in by_measure.values()):
+        return list(by_measure.values())
     runs: list[tuple[list[int], list[int]]] = []
     columns = list(enumerate(kinds))
     for at, role in reversed(columns) if mirrored else columns:

@@ -108,7 +108,8 @@ def down(sheet: Sheet, leftovers: Leftovers) -> AccuracyTable | None:
     if not labels or not (scores or "recovery" in kinds):
         return None
     comparing = [number for number, line in enumerate(sheet.lines) if number and _compares(line, labels)]
-    whole, sheet = sheet, replace(sheet, lines=tuple(l for n, l in enumerate(sheet.lines) if n not in comparing))
+    lines = sheet.lines
+    sheet = replace(sheet, lines=tuple(line for number, line in enumerate(lines) if number not in comparing))
     names = _names(sheet, kinds, labels)
     blocks = _blocks(sheet, kinds, labels, names)
     bases, named = models.bases(names, blocks, compared=bool(comparing) or any(role in STATED for role in kinds))
@@ -116,7 +117,7 @@ def down(sheet: Sheet, leftovers: Leftovers) -> AccuracyTable | None:
     reading = _Columns(sheet, kinds, names, bases, leftovers)
     rows = reading.read()
     for done, number in enumerate(comparing):
-        rows = reading.compared(rows, whole.lines[number], number - done - 1)
+        rows = reading.compared(rows, lines[number], number - done - 1)
     return AccuracyTable(sheet.place, tuple(names), tuple(bases), tuple(rows), turned=True, named=named)
 
 

@@ -24,6 +24,11 @@ def whole(name: str) -> bool:
     return bool(words.WHOLE.search(name)) and not quantized(name)
 
 
+def without_model(heading: str) -> str:
+    """What a heading says besides the model: "BF16 TTFT (ms)" is of "ttft ms"."""
+    return _NOISE.sub(" ", words.WHOLE.sub(" ", words.QUANTIZED.sub(" ", heading.lower()))).strip()
+
+
 def bases(names: Sequence[str], blocks: Sequence[Sequence[int]], *, compared: bool) -> tuple[list[int | None], bool]:
     """By model, the index of its baseline; and whether the names say so.
 

@@ -30,7 +30,10 @@ def speed_table(sheet: Sheet, leftovers: Leftovers) -> SpeedTable | None:
     """The times, rates and speedups of a sheet whose rows are models; None where it has none."""
     kinds = roles(sheet)
     measures = [at for at, role in enumerate(kinds) if role == "quantity" and _measures(sheet.head[at])]
-    speedups = [at for at, role in enumerate(kinds) if role == "speedup"]
+    # Of rates a gain in percent is a speedup; of times it may be by two formulas.
+    rates = all(words.speed(sheet.head[at]) == "higher" for at in measures)
+    gains = [at for at, role in enumerate(kinds) if role == "difference" and rates]
+    speedups = sorted([*(at for at, role in enumerate(kinds) if role == "speedup"), *gains])
     labels = [
         at
         for at, role in enumerate(kinds)

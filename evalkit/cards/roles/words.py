@@ -25,26 +25,31 @@ RECOVERY = re.compile(
     re.IGNORECASE,
 )
 DIFFERENCE = re.compile(
-    r"Δ|∆|\b(?:delta|diff\w*|change|degradation|drop|gap|increase|decrease|improvement|reduction"
+    r"(?:Δ|∆)(?!p\b)|\b(?:delta|diff\w*|change|degradation|drop|gap|increase|decrease|improvement|reduction|savings?|saved"
     r"|regression)\b|\b(?:accuracy|score|performance|quality) (?:loss|gain)\b"
     r"|^(?:loss|gain)(?: \(.{1,10}\))?$|\bvs\.? ",
     re.IGNORECASE,
 )
 RATIO = re.compile(r"(?:ratio|relative|rel\.?|factor)(?: ?\(?[x×%]\)?)?", re.IGNORECASE)
 """The whole heading of a column of ratios, of which the figures have to say what is over what."""
-SPEEDUP = re.compile(r"\bspeed-?\s?ups?\b|\bacceleration\b|\b(?:times|x) faster\b", re.IGNORECASE)
+SPEEDUP = re.compile(
+    r"\bspeed-?\s?ups?\b|\bacceleration\b|\b(?:times|x) faster\b|\b(?:throughput|speed) (?:gain|ratio)\b",
+    re.IGNORECASE,
+)
 UNCERTAINTY = re.compile(
     r"±|\+/-|\b(?:std\w*|standard (?:error|deviation)|s\.?e\.?m?|c\.?i\.?|confidence|interval|margin|variance"
     r"|std\.? ?err\w*)\b",
     re.IGNORECASE,
 )
-COUNT = re.compile(r"#?\s?n|#?\s?(?:number of )?(?:samples|questions|pairs|problems|items)", re.IGNORECASE)
+COUNT = re.compile(
+    r"#|#?\s?n|count|support|#?\s?(?:number of )?(?:samples|questions|pairs|problems|items)", re.IGNORECASE
+)
 """What a column is called that says how many samples the scores of a row come from."""
 NOT_A_SCORE = re.compile(
     r"^#|^(?:no\.?|rank|version|filter|n-?shots?|shots?|few-?shots?|num_fewshot|size|questions|samples|verdict|year|date"
     r"|seeds?|runs?|epochs?|steps?|temperature|top[_-]?[pk]|limit|max\w*"
     r"|weights?|p[- ]?values?|items|notes?|status|winner|wins?|(?:gpu[- ])?hours|votes|id|index"
-    r"|count|total|remarks?|comments?|support|human|random(?: baseline)?|chance)\b(?! score| accuracy)",
+    r"|total|remarks?|comments?|human|random(?: baseline)?|chance)\b(?! score| accuracy| rate)",
     re.IGNORECASE,
 )
 _TIME = re.compile(
@@ -70,8 +75,8 @@ _QUANTITY = re.compile(
 )
 _ROW_QUANTITY = re.compile(
     r"\b(?:unparsed|unreadable|truncated|cut short|empty|another field|tokens|memory|vram|parameters|params|seconds)\b"
-    r"|\((?:[GMKT]i?B|m?s)\)|^(?:number of |mean |total |max |file |disk |model )?"
-    r"(?:size|samples|questions|failed|failures|cost|price)\b|^(?:ranks?|std|standard|#|no\.?|elo|votes|wins?)\b|^#",
+    r"|\((?:[GMKT]i?B|m?s)\)|\b(?:gpus?|ram)\b|^(?:number of |mean |total |max |file |disk |model )?"
+    r"(?:size|disk|samples|questions|failed|failures|cost|price)\b|^(?:ranks?|std|standard|#|no\.?|elo|votes|wins?)\b|^#",
     re.IGNORECASE,
 )
 """What a row is called that stands beside scores and is none: a share of answers, a length, a size."""
