@@ -54,3 +54,22 @@ def test_the_number_of_samples_on_the_card_wins():
 def test_digits_that_were_cut_off_are_told():
     (one,) = audit(card(HEAD + "| GSM8K | 76.27 | 76.87 |\n")).doubts
     assert "1,014 gives it when digits are cut off instead of rounded" in one.because
+
+
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [
+        ("| AIME 2025 (pass@1:64) | 64.11 | 65.26 |\n", []),  # 1,231 and 1,253 of 1,920
+        ("| AIME 2025 (avg@2) | 73.33 | 70.83 |\n", [("base-FP8", "70.83")]),
+        ("| HumanEval pass@1 | 67.07 | 66.95 |\n", []),  # 110 of 164, and a mean over five attempts
+        ("| HumanEval pass@1 | 67.0731 | 66.9511 |\n", [("all models", "67.0731, 66.9511")]),
+        ("| HumanEval pass@10 | 67.0731 | 66.9511 |\n", []),  # an estimate from all attempts of a problem
+    ],
+)
+def test_runs_and_attempts_are_counted(row, found):
+    assert doubts(row) == found
+
+
+def test_runs_that_a_name_tells_are_named():
+    (one,) = audit(card(HEAD + "| AIME 2025 (avg@2) | 73.33 | 70.83 |\n")).doubts
+    assert "no count of 60 (30 in 2 runs) gives it; the nearest that do are 70.00 (42) and 71.67 (43)" in one.because

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.cards.figures import Printed, Range, mean_range, read, speaks_commas
+from evalkit.cards.figures import Printed, Range, mean_range, read, same_units, speaks_commas
 
 
 @pytest.mark.parametrize(
@@ -116,3 +116,18 @@ def test_narrowing_by_a_range_that_lies_elsewhere_changes_nothing():
     here = Range(Fraction(1), Fraction(2))
     assert here.within(Range(Fraction(3), Fraction(4))) == here
     assert here.within(Range(Fraction(0), Fraction(3, 2))) == Range(Fraction(1), Fraction(3, 2))
+
+
+def test_a_figure_with_a_unit_and_an_arrow():
+    found = read("\N{DOWNWARDS BLACK ARROW} 5.7 GB")
+    assert (found.unit, float(found.figure.value), float(found.directed.value)) == ("GB", 5.7, -5.7)
+    assert read("+0.4 \N{DOWNWARDS ARROW}").directed.value > 0  # it has a sign of its own
+
+
+def test_times_and_sizes_of_one_table_get_one_unit():
+    cells = [read(text) for text in ("950 ms", "1.2 s", "512 MB", "1.5 GB", "70.1")]
+    alike = same_units(cells)
+    found = [(float(alike(cell).figure.value), alike(cell).figure.decimals) for cell in cells]
+    assert found == [(0.95, 3), (1.2, 1), (0.512, 3), (1.5, 1), (70.1, 1)]
+    alone = same_units(cells[:1])
+    assert alone(cells[0]) == cells[0]

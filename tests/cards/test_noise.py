@@ -46,3 +46,21 @@ def test_a_rounding_error_beyond_the_whole_is_none():
     percent = rows("Task | A | B\n-|-|-\nMMLU | 100.00001 | 70.5\n")["MMLU"]
     assert (share.low, share.high) == pytest.approx((percent.low, percent.high))
     assert share.high < 80
+
+
+def test_scores_rescaled_by_chance_have_no_interval():
+    head = "| Category | Task | base | base-FP8 |\n|---|---|---|---|\n"
+    rows = "| Leaderboard | MuSR | {} | 37.0 |\n| Leaderboard | BBH | 52.0 | 51.0 |\n| Leaderboard | IFEval | 80.0 | 79.0 |\n"
+    raw, rescaled = (audit(card(head + rows.format(score))).noise for score in ("38.0", "7.6"))
+    assert [one.row for one in raw] == ["Leaderboard: MuSR", "Leaderboard: BBH", "Leaderboard: IFEval"]
+    assert [one.row for one in rescaled] == ["Leaderboard: IFEval"]
+
+
+def test_an_interval_allows_for_rounding():
+    fine, coarse = (
+        audit(card(f"| Task | BF16 | FP8 |\n|---|---|---|\n| MMLU-Pro | {base} | {cand} |\n")).noise[0]
+        for base, cand in (("0.8500", "0.8400"), ("0.85", "0.84"))
+    )
+    assert not fine.is_noise
+    assert coarse.is_noise
+    assert coarse.low < fine.low < fine.high < coarse.high

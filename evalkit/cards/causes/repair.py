@@ -61,7 +61,7 @@ def repair(table: AccuracyTable, wrong: Sequence[Figure]) -> Repair | None:
     if len(wrong) == 1:
         # One figure follows if any of several scores is changed: only a score that cannot be is worth a word.
         shared = [spot for spot in shared if _cannot_be(table, spot)]
-    before = _failing(table)
+    before = frozenset(_failing(table))
     found = [one for spot in shared[:_MOST_CELLS] if (one := _changed(table, spot, wrong, before)) is not None]
     if len(found) == 1:
         return found[0]
@@ -80,8 +80,7 @@ def _changed(table: AccuracyTable, spot: FigureSpot, wrong: Sequence[Figure], be
     for value in _values(table, spot, printed, wrong):
         if len(wrong) == 1 and not _is_count(row, spot.model, value):
             continue
-        after = _failing(_with(table, spot, value))
-        if after < before and len(after) == len(before) - len(wrong):
+        if _explains(_with(table, spot, value), before, len(wrong)):
             tally = counts(row, spot.model, value)
             count = tally.possible[0] if tally and len(tally.possible) == 1 else None
             name = (row.name, table.models[spot.model])
@@ -91,10 +90,18 @@ def _changed(table: AccuracyTable, spot: FigureSpot, wrong: Sequence[Figure], be
     return None
 
 
-def _failing(table: AccuracyTable) -> frozenset[_Key]:
-    return frozenset(
-        (one.row, one.column, one.printed.text) for one in table_figures(table) if one.expected and not one.follows
-    )
+def _failing(table: AccuracyTable) -> Iterator[_Key]:
+    return ((one.row, one.column, one.printed.text) for one in table_figures(table) if one.expected and not one.follows)
+
+
+def _explains(table: AccuracyTable, before: frozenset[_Key], wrong: int) -> bool:
+    """Whether a changed table fails where it did before, but for the wrong figures, and nowhere else."""
+    after: set[_Key] = set()
+    for key in _failing(table):
+        after.add(key)
+        if key not in before or len(after) > len(before) - wrong:
+            return False
+    return len(after) == len(before) - wrong
 
 
 def _with(table: AccuracyTable, spot: FigureSpot, value: Printed) -> AccuracyTable:
@@ -191,8 +198,7 @@ def _swapped(table: AccuracyTable, wrong: Sequence[Figure], before: frozenset[_K
             if one is None or other is None or one.value == other.value:
                 continue
             moved = _with(_with(table, FigureSpot(at, base), other), FigureSpot(at, model), one)
-            after = _failing(moved)
-            if after < before and len(after) == len(before) - len(wrong):
+            if _explains(moved, before, len(wrong)):
                 refs = (Ref(row.name, table.models[base], one.text), Ref(row.name, table.models[model], other.text))
                 return Repair(
                     table.place, row.name, table.models[model], other.text, one.text, None, None, len(wrong), refs

@@ -18,6 +18,7 @@ from evalkit.cards.roles.averages import average_in
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from evalkit.cards.checks.conventions import Number
     from evalkit.cards.nouns import AccuracyTable, Stated
 
 _FORMULAS = (*DIFFERENCES, *BARE_DIFFERENCES)
@@ -48,13 +49,14 @@ class _Differences:
                 yield [self._mean(rows, one, formula) for one in self.stated]
 
     def _of_means(self, rows: Sequence[int], one: Stated, formula: int) -> Expected | None:
-        sides = []
-        for model in (one.base, one.model):
-            scores = [score for at in rows if (score := self.table.rows[at].scores[model]) is not None]
-            if len(scores) < len(rows):
-                return None
-            sides.append(mean_of([(score.value, score.range) for score in scores]))
-        return self._expected(rows, one, _FORMULAS[formula].compute(*sides, _whole(sides[0][0])), formula)
+        base, cand = (self._mean_of(rows, model) for model in (one.base, one.model))
+        if base is None or cand is None:
+            return None
+        return self._expected(rows, one, _FORMULAS[formula].compute(base, cand, _whole(base[0])), formula)
+
+    def _mean_of(self, rows: Sequence[int], model: int) -> Number | None:
+        scores = [score for at in rows if (score := self.table.rows[at].scores[model]) is not None]
+        return mean_of([(score.value, score.range) for score in scores]) if len(scores) == len(rows) else None
 
     def _mean(self, rows: Sequence[int], one: Stated, formula: int) -> Expected | None:
         found = []
@@ -65,9 +67,7 @@ class _Differences:
             found.append((each.value, each.range))
         return self._expected(rows, one, mean_of(found), formula)
 
-    def _expected(
-        self, rows: Sequence[int], one: Stated, number: tuple[Fraction, Range] | None, formula: int
-    ) -> Expected | None:
+    def _expected(self, rows: Sequence[int], one: Stated, number: Number | None, formula: int) -> Expected | None:
         if one.base == one.model:
             return Expected(Fraction(0), Range(Fraction(0), Fraction(0)), "the baseline beside itself")
         if number is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from evalkit.cards.roles import models, words
@@ -49,7 +50,14 @@ def _role(sheet: Sheet, at: int) -> Role:
     if not sheet.is_numeric(at):
         cells = sheet.column(at)
         return "unread" if at and 2 * sum(cell.unread for cell in cells) > len(cells) else "words"
-    pairs = _mostly_pairs(sheet, at)
+    if role := _role_of_name(name, pairs=_mostly_pairs(sheet, at)):
+        return role
+    return "quantity" if all(cell.unit for cell in sheet.column(at) if cell.figure) else "score"
+
+
+@lru_cache(maxsize=4096)
+def _role_of_name(name: str, *, pairs: bool) -> Role | None:
+    """What a heading says of its column; ``pairs`` where most cells have two figures, of which a score is the first."""
     told: tuple[tuple[Role, bool], ...] = (
         ("n", bool(words.COUNT.fullmatch(name))),
         ("speedup", bool(words.SPEEDUP.search(name))),
@@ -59,9 +67,8 @@ def _role(sheet: Sheet, at: int) -> Role:
         ("difference", bool(words.DIFFERENCE.search(name)) and not pairs),
         ("score", bool(words.speed(name)) and (models.quantized(name) or models.whole(name))),
         ("quantity", bool(words.NOT_A_SCORE.match(name)) or words.is_quantity(name, heading=True)),
-        ("quantity", all(cell.unit for cell in sheet.column(at) if cell.figure)),
     )
-    return next((role for role, holds in told if holds), "score")
+    return next((role for role, holds in told if holds), None)
 
 
 def _mostly_pairs(sheet: Sheet, at: int) -> bool:
