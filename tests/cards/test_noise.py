@@ -50,7 +50,10 @@ def test_a_rounding_error_beyond_the_whole_is_none():
 
 def test_scores_rescaled_by_chance_have_no_interval():
     head = "| Category | Task | base | base-FP8 |\n|---|---|---|---|\n"
-    rows = "| Leaderboard | MuSR | {} | 37.0 |\n| Leaderboard | BBH | 52.0 | 51.0 |\n| Leaderboard | IFEval | 80.0 | 79.0 |\n"
+    rows = (
+        "| Leaderboard | MuSR | {} | 37.0 |\n| Leaderboard | BBH | 52.0 | 51.0 |\n"
+        "| Leaderboard | IFEval | 80.0 | 79.0 |\n"
+    )
     raw, rescaled = (audit(card(head + rows.format(score))).noise for score in ("38.0", "7.6"))
     assert [one.row for one in raw] == ["Leaderboard: MuSR", "Leaderboard: BBH", "Leaderboard: IFEval"]
     assert [one.row for one in rescaled] == ["Leaderboard: IFEval"]
