@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections import deque
@@ -38,6 +39,8 @@ WHOLE_EVERY_S = 30.0
 """So is one of the whole run."""
 QUIET_S = 30.0
 """After so long without a line somebody wonders whether anything is going on."""
+WHOLE_LINES = 10_000
+"""Columns of what is no terminal, such as the log of a CI job: there, a line that is broken is found by no search."""
 TELLING = 16
 """Answers within ``PACE_OVER_S`` from which a model's time left is reckoned."""
 
@@ -70,6 +73,12 @@ def one_bar(*, as_json: bool = False) -> ProgressBars:
     """A bar that is gone when its work is done; for machines none."""
     console = Console(file=standard_error())
     return ProgressBars(console=console, transient=True, disable=as_json, redirect_stdout=False, redirect_stderr=False)
+
+
+def results_console() -> Console:
+    """Standard output for tables and sentences, as wide as its terminal is, or as they are."""
+    console = Console()
+    return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=WHOLE_LINES)
 
 
 class JsonDisplay(Display):

@@ -90,14 +90,11 @@ def _unexpected(error: BaseException, *, reader_left: bool) -> int:
     if left or (isinstance(error, OSError) and error.errno == errno.EPIPE):
         _leave_unsaid()
         return ExitCode.READER_GONE
-    lack = _lack(error)
-    if lack is None:
-        _crashed(error)
-    else:
-        _explain(lack)
+    said = _lack(error) or _crashed(error)
+    _explain(said)
     if is_full(error):
         _leave_unsaid()
-    return ExitCode.INFRASTRUCTURE
+    return said.exit_code
 
 
 def _lack(error: BaseException) -> EvalkitError | None:
@@ -128,15 +125,28 @@ def _leave_unsaid() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _crashed(error: BaseException) -> None:
+def _crashed(error: BaseException) -> EvalkitError:
+    """What broke off, whose fault it is, and where the traceback is."""
     story = _without_secrets("".join(traceback.format_exception(error)))
+    said = _without_secrets(str(error)).splitlines()
+    what = f"{type(error).__name__}{f': {said[0][:300]}' if said and said[0] else ''}"
+    kept = None if "--debug" in sys.argv else _keep(story)
+    traced, evidence = (f"; its traceback is in {kept}", "") if kept else ("", story)
+    if own := _own_code(error):
+        notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
+        fix = f"correct it there{traced}"
+        return ConfigError(f"{own}: code of your own raises {what}{notes}", fix=fix, evidence=evidence)
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    said = _without_secrets(str(error)).splitlines()
-    what = f"evalkit broke off: {type(error).__name__}{f': {said[0][:300]}' if said and said[0] else ''}{where}"
-    kept = None if "--debug" in sys.argv else _keep(story)
-    fix = f"this is a fault of evalkit; its traceback is in {kept}" if kept else "this is a fault of evalkit"
-    _explain(EvalkitError(what, fix=fix, evidence="" if kept else story))
+    fix = f"this is a fault of evalkit{traced}"
+    return InfrastructureError(f"evalkit broke off: {what}{where}", fix=fix, evidence=evidence)
+
+
+def _own_code(error: BaseException) -> str | None:
+    """Where a benchmark, metric or harness that evalkit does not bring has raised an error."""
+    # What was never imported has run no such code, and may be what cannot be imported.
+    extensions = sys.modules.get("evalkit.tasks.extensions")
+    return extensions.raised_in(error) if extensions else None
 
 
 def _keep(story: str) -> Path | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
 _ROOM = 60
 """Columns of a terminal from which an id and some numbers have room in a line."""
-_WIDE = 160
-"""Columns of what is no terminal, such as the log of a CI job: there, a line that is broken is found by no search."""
 
 
 @click.command("history", help="Show how recovery and scores moved from run to run, and what changed in between.")
@@ -43,7 +40,8 @@ _WIDE = 160
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(task: str | None, output: str, *, everything: bool, as_json: bool) -> None:
     """Print a table for each candidate and task."""
-    from evalkit.records import history  # noqa: PLC0415 - --help must not wait for them
+    from evalkit.cli.display import results_console  # noqa: PLC0415 - --help must not wait for them
+    from evalkit.records import history  # noqa: PLC0415
     from evalkit.runs import since  # noqa: PLC0415 - --help must not wait for them
 
     runs = history.past_runs(Path(output))
@@ -69,9 +67,7 @@ def command(task: str | None, output: str, *, everything: bool, as_json: bool) -
     if not found:
         click.echo(f"no run in {output} has a candidate: recovery is what a candidate keeps of its baseline")
 
-    console = Console()
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console = Console(width=_WIDE)
+    console = results_console()
     for line, one in zip(found, told, strict=True):
         _show(line, console, () if one is None else since.sentences(one))
     if left_out:

@@ -70,13 +70,13 @@ def _parts(found: Outlook) -> list[str]:
 
 
 def _show(found: Outlook) -> None:
-    from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
+    from evalkit.cli.display import results_console  # noqa: PLC0415
     from evalkit.runs import forecast_words  # noqa: PLC0415
 
-    console = Console()
+    console = results_console()
     for label, words in found.commands.items():
         console.print(Text(f"{label}: {words}"), soft_wrap=True)
     head, body = forecast_words.table(found.forecasts)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
+    from rich.console import Console
+    from rich.table import Table
+
     from evalkit.config.options import Option
     from evalkit.config.run_config import Config
     from evalkit.report import Report
@@ -133,15 +136,39 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _tables(built: Report) -> Iterator[tuple[list[str], list[list[str]]]]:
-    """What a terminal has room for: the scores, the traits of answers that changed, noise, and what was published."""
+def _tables(built: Report, console: Console) -> Iterator[Table]:
+    """What a terminal has room for: the scores, the traits of answers that changed, noise, and what was published.
+
+    Where the scores of several candidates have no room beside each other, each candidate has a table.
+    """
     from evalkit import report  # noqa: PLC0415
 
-    yield report.table(built)
+    whole = _table(*report.table(built))
+    if len(built.candidates) > 1 and console.measure(whole).minimum > console.width:
+        yield from (_table(*report.table(built, candidates=[label])) for label in built.candidates)
+    else:
+        yield whole
     head, traits = report.drift_table(built)
     for table in ((head, [row for row in traits if row[-1]]), report.noise_table(built), report.published_table(built)):
         if table[1]:
-            yield table
+            yield _table(*table)
+
+
+def _table(head: list[str], body: list[list[str]]) -> Table:
+    """For a terminal: where room lacks, names are broken before figures are."""
+    from rich.markup import escape  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    from evalkit import report  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False)
+    for at, cell in enumerate(head):
+        figures = at > 1
+        table.add_column(escape(cell), justify="right" if figures else "left", no_wrap=figures, overflow="fold")
+    for row in body:
+        table.add_row(*[Text(printable(cell)) for cell in row], style="bold" if row[1] == report.AVERAGE else "")
+    return table
 
 
 def _show(finished: Finished, *, as_json: bool) -> None:
@@ -150,22 +177,16 @@ def _show(finished: Finished, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(report.results_text(finished.report))
         return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.markup import escape  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    console = Console()
+    from evalkit.cli.display import results_console  # noqa: PLC0415
+
+    console = results_console()
     first = [(text, "bold") for text in finished.report.outcome.lines]
     first += [(f"before you read on: {text}", "yellow") for text in finished.report.doubts]
     for text, style in [*first, *((text, "") for text in report.sentences(finished.report))]:
         console.print(Text(printable(text), style=style))
-    for head, body in _tables(finished.report):
-        table = Table(*[escape(cell) for cell in head], box=None, pad_edge=False)
-        for at in range(2, len(head)):
-            table.columns[at].justify = "right"
-        for row in body:
-            table.add_row(*[Text(printable(cell)) for cell in row], style="bold" if row[1] == report.AVERAGE else "")
+    for table in _tables(finished.report, console):
         console.print(table)
     for sentence in report.completeness(finished.report):
         console.print(Text(printable(sentence)))

@@ -76,6 +76,9 @@ class ChatQuestions:
                 # Its place is kept: a row that cannot be asked is a failure of every model, not a smaller denominator.
                 bad = Sample(f"row-{position:06d}", (Text(error.message),), None)
                 found = [(one, "") for one, _ in attempts.listed(bad, self.task, lambda *_: "")]
+            except Exception as error:
+                error.add_note(f"at row {position} of {self.task.name}, counted from 0")
+                raise
             yield from found
 
 

@@ -80,7 +80,9 @@ def rows(report: Report) -> list[AccuracyRow]:
     return found
 
 
-def table(report: Report, *, sizes: bool = False) -> tuple[list[str], list[list[str]]]:
+def table(
+    report: Report, *, sizes: bool = False, candidates: Sequence[str] | None = None
+) -> tuple[list[str], list[list[str]]]:
     """Heading and body.
 
     Where candidates are compared on other samples, each has the baseline's score on its own pairs before it. Own means
@@ -89,12 +91,14 @@ def table(report: Report, *, sizes: bool = False) -> tuple[list[str], list[list[
     Args:
         report: What is shown.
         sizes: Tell the number of pairs as well, ``n``.
+        candidates: Of these alone.
     """
     found = rows(report)
     judged = any(one.verdict is not None for one in report.judgements)
     apart, own = any(row.apart for row in found), any(row.own for row in found)
     head = ["Category", "Metric", *([] if apart else [report.baseline])]
-    for label in report.candidates:
+    labels = report.candidates if candidates is None else candidates
+    for label in labels:
         head += [*([report.baseline] if apart else []), label, "Recovery (%)", *(["Verdict"] if judged else [])]
         head += ["n"] if sizes and apart else []
     common = sizes and not apart and bool(report.candidates)
@@ -102,7 +106,8 @@ def table(report: Report, *, sizes: bool = False) -> tuple[list[str], list[list[
     body = []
     for row in found:
         cells = [row.category, f"{row.title} {row.metric}".rstrip(), *([] if apart else [row.baseline])]
-        for label, one in row.judgements.items():
+        for label in labels:
+            one = row.judgements[label]
             cells += [*([row.baselines[label]] if apart else []), row.scores[label], recovery_text(one.comparison)]
             cells += [*([verdict_text(one.verdict)] if judged else []), *([_n(one)] if sizes and apart else [])]
         cells += [_n(one) for one in row.judgements.values()][:1] if common else []

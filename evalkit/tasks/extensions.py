@@ -46,6 +46,8 @@ _HARNESS = (
 )
 """The methods of ``evalkit.harnesses.harness.Harness``, which stands on a higher floor."""
 _OPTION = "--allow-task-code"
+_MODULE = "evalkit_task_code_"
+"""How the name of a file's module begins, before the digest of its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class _Code:
         self.files: dict[str, _File] = {}
         self.allowed = 0
         """How many callers allow it now."""
+        self.packages: set[str] = set()
+        """First parts of the names of modules from which something was loaded."""
 
 
 _CODE = _Code()
@@ -117,11 +121,11 @@ def faults(folder: Path | None) -> list[str]:
     for path in _python(folder):
         file = _executed(path)
         if file is None:
-            silent.append(path.name)
+            silent.append(short(path))
         elif file[1].fault:
             told.append(file[1].fault)
     if silent:
-        told.append(f"{short(Path(folder or ''))} has code of its own ({', '.join(silent)}): {_OPTION} runs it")
+        told.append(f"code of your own in {' and '.join(silent)} was not run: {_OPTION} runs it")
     return told
 
 
@@ -199,6 +203,19 @@ def _by(name: str, task: Task, answer: str, references: Json, dialect: Dialect) 
     if not 0 <= value <= 1:
         raise _bad(own, f"says {result.value!r} of the answer {answer[:40]!r}")
     return replace(result, value=value)
+
+
+def raised_in(error: BaseException) -> str | None:
+    """Where code of a tasks folder or of an extending package was under way when an error was raised, ``file:line``.
+
+    None where no such code was under way.
+    """
+    own = None
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        name = frame.f_globals.get("__name__", "")
+        if name.startswith(_MODULE) or name.partition(".")[0] in _CODE.packages:
+            own = f"{short(Path(frame.f_code.co_filename))}:{line}"
+    return own
 
 
 def _bad(own: Extension, what: str) -> ConfigError:
@@ -283,7 +300,7 @@ def _executed(path: Path) -> tuple[str, _File] | None:
 
 
 def _execute(path: Path, text: bytes, digest: str) -> _File:
-    module = ModuleType(f"evalkit_task_code_{digest}")
+    module = ModuleType(f"{_MODULE}{digest}")
     module.__file__ = str(path)
     # A dataclass looks its own module up.
     sys.modules[module.__name__] = module
@@ -350,6 +367,7 @@ def _loaded(kind: str, point: EntryPoint) -> Any:
         raise ConfigError(f"{where} cannot be loaded: {_said(error)}", fix="mend or remove the package") from error
     if wrong := _misfit(kind, found):
         raise ConfigError(f"{where} {wrong}", fix="mend or remove the package")
+    _CODE.packages.add(point.module.partition(".")[0])
     return found
 
 
@@ -366,4 +384,6 @@ def _misfit(kind: str, thing: Any) -> str:
 
 
 def _said(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    # A syntax error's own text repeats the file and the line.
+    said = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -29,8 +29,8 @@ def test_code_runs_while_a_command_with_the_word_lasts_and_no_longer(folder):
     (folder / "pages.toml").write_text(DOCVQA.replace('"anls"', '"near"'))
     (folder / "near.py").write_text(f"{CODE}# {folder}\n")
     without = evalkit("tasks", "--tasks-dir", folder)
-    assert f"{folder} has code of its own (near.py): --allow-task-code runs it" in without.err
+    assert f"code of your own in {folder / 'near.py'} was not run: --allow-task-code runs it" in without.err
     assert "  pages " not in without.out
     assert "  pages " in evalkit("tasks", "--tasks-dir", folder, "--allow-task-code").out
     (folder / "near.py").write_text(f"{CODE}# another\n# {folder}\n")
-    assert "has code of its own" in evalkit("tasks", "--tasks-dir", folder).err
+    assert "was not run" in evalkit("tasks", "--tasks-dir", folder).err

@@ -68,7 +68,7 @@ def test_without_the_users_word_one_line_says_how(beside):
     workplace, _ = beside
     done = run(workplace, check=2)
     told = [json.loads(line) for line in done.stderr.splitlines()][-1]
-    assert "mine has code of its own (gauges.py): --allow-task-code runs it" in str(told)
+    assert "code of your own in mine/gauges.py was not run: --allow-task-code runs it" in str(told)
 
 
 def test_a_stored_run_is_judged_again_by_the_same_code_alone(beside):

@@ -82,8 +82,8 @@ def test_nothing_runs_without_the_users_word(folder):
     (folder / "own.py").write_text(HALF + f"open({str(folder / 'ran')!r}, 'w').close()\n")
     told = complaint(lambda: found(folder, allowed=False))
     assert told.startswith(
-        f"{folder / 'mine.toml'}: metrics[0]: unknown metric 'half'; {folder} has code of its own (own.py): "
-        "--allow-task-code runs it; known: acc, anls, "
+        f"{folder / 'mine.toml'}: metrics[0]: unknown metric 'half'; code of your own in "
+        f"{folder / 'own.py'} was not run: --allow-task-code runs it; known: acc, anls, "
     )
     assert not (folder / "ran").exists()
 
@@ -115,7 +115,7 @@ def test_a_bad_file_spoils_itself_alone(folder):
         ("BENCHMARKS = {'half': 1}\n", "BENCHMARKS: 'half' is no Benchmark"),
         ("HARNESSES = {'half': 1}\n", "HARNESSES: 'half' is no harness: it lacks questions, fetch, session, checker, "),
         ("METRICS = [1]\n", "METRICS is no dictionary of names"),
-        ("METRICS = {\n", "SyntaxError"),
+        ("METRICS = {\n", "own.py:1: SyntaxError: '{' was never closed; known: "),
         ("METRICS = exit(3)\n", "SystemExit: 3"),
     ],
 )
