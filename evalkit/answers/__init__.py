@@ -149,5 +149,8 @@ def _by_document(path: Path, whole: dict[str, Json], choice: MetricChoice) -> Re
 def _unknown(place: str, value: Json) -> DataError:
     if isinstance(value, list):
         return DataError(f"{place}: a JSON array", fix="write one JSON object a line, without brackets and commas")
+    if isinstance(value, dict) and {"results", "configs"} <= value.keys():
+        fix = "name the samples_*.jsonl beside it (lm_eval --log_samples), or the folder"
+        return DataError(f"{place}: lm-eval's totals, without the score of any sample", fix=fix)
     what = f"with {', '.join(list(value)[:8]) or 'no keys'}" if isinstance(value, dict) else "that is no JSON object"
     return DataError(f"{place}: unknown format, a value {what}", fix=_KNOWN)

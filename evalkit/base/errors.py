@@ -70,6 +70,9 @@ class EvalkitError(Exception):
         # They may quote a server, a file or a log, and end on a terminal and in CI's files.
         self.message, self.fix, self.evidence = printable(message), printable(fix), printable(evidence)
         super().__init__(self.message)
+        if fix:
+            # Under the message in a traceback: whoever calls evalkit from Python is told what to do next, too.
+            self.add_note(self.fix)
 
 
 class UsageError(EvalkitError):

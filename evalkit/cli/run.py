@@ -142,9 +142,12 @@ def _tables(built: Report, console: Console) -> Iterator[Table]:
     Where the scores of several candidates have no room beside each other, each candidate has a table.
     """
     from evalkit import report  # noqa: PLC0415
+    from evalkit.cli.display import WHOLE_LINES  # noqa: PLC0415
 
     whole = _table(*report.table(built))
-    if len(built.candidates) > 1 and console.measure(whole).minimum > console.width:
+    # What is measured within the terminal's own width is never wider than it.
+    needed = console.measure(whole, options=console.options.update(max_width=WHOLE_LINES)).minimum
+    if len(built.candidates) > 1 and needed > console.width:
         yield from (_table(*report.table(built, candidates=[label])) for label in built.candidates)
     else:
         yield whole

@@ -102,9 +102,9 @@ class Run:
             UsageError: There is no such task or candidate.
             EvalkitError: As ``samples``.
         """
-        for name, known in ((task, self.tasks), (candidate, self.candidates)):
+        for what, name, known in (("task", task, self.tasks), ("candidate", candidate, self.candidates)):
             if name is not None and name not in known:
-                raise UsageError(f"run {self.id}: '{name}' is not in it", fix=near_miss(name, known))
+                raise UsageError(f"run {self.id} has no {what} '{name}'", fix=near_miss(name, known))
         found = frames.flips(self.samples(), self.baseline)
         for column, wanted in (("task", task), ("candidate", candidate)):
             found = found if wanted is None else found[found[column] == wanted]

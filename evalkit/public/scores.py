@@ -11,6 +11,7 @@ import pandas as pd
 from evalkit import answers, harnesses, stats
 from evalkit.answers import MetricChoice, lines
 from evalkit.answers.sides import judged, matched
+from evalkit.base.errors import DataError
 from evalkit.comparison.outcome import outcome
 from evalkit.config.policy import Policy
 from evalkit.public import frames
@@ -106,14 +107,25 @@ def recovery(
         strata: For each sample the fixed group that it is of, such as a subject.
 
     Raises:
-        DataError: A score outside 0 to 1, or sequences of different lengths.
+        DataError: A score that is missing or outside 0 to 1, or sequences of different lengths.
     """
 
     def listed(groups: Sequence[str | None] | None) -> list[str | None] | None:
         return None if groups is None else list(groups)
 
     groups = stats.Grouping(listed(clusters), listed(strata))
-    return stats.recovery([float(one) for one in baseline], [float(one) for one in candidate], groups)
+    return stats.recovery(_numbers(baseline, "baseline"), _numbers(candidate, "candidate"), groups)
+
+
+def _numbers(scores: Sequence[float], what: str) -> list[float]:
+    found = []
+    for position, score in enumerate(scores, start=1):
+        try:
+            found.append(float(score))
+        except (TypeError, ValueError):
+            fix = "pass only the samples that both answered, each with a score from 0 to 1"
+            raise DataError(f"{what}: score number {position} is {score!r}", fix=fix) from None
+    return found
 
 
 def _read(source: str | Path | DataFrame, choice: MetricChoice) -> ReadAnswers:

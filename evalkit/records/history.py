@@ -354,7 +354,9 @@ def _conditions(run: PastRun, row: _Row, label: str) -> dict[str, str]:
             # Baseline and candidate nearly always share these: they are told apart only where they differ.
             if value and found.get(name) != str(value):
                 found[name if name not in found else f"{name} of {whose}"] = str(value)
-        found[f"weights of {whose}"] = str(model.get("digest") or "")
+        # Of a server that evalkit did not start, what it is said to be.
+        known = "server's name or revision" if engine.get("name") == "endpoint" else "weights"
+        found[f"{known} of {whose}"] = str(model.get("digest") or "")
     for task in row.tasks:
         if task.get("revision"):
             of = "" if len(row.tasks) == 1 else f" of {task.get('task')}"

@@ -56,8 +56,10 @@ def _both(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[tup
 
 def _model(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[str]:
     """What of a model and of the program under it is not as it was."""
-    yield from _change("weights or files", old["model"]["digest"], new["model"]["digest"])
     before, after = old["engine"], new["engine"]
+    # Of the weights behind a server that evalkit did not start nothing is known but what it is said to be.
+    what = "name or revision of its server (--endpoint-is)" if after["name"] == "endpoint" else "weights or files"
+    yield from _change(what, old["model"]["digest"], new["model"]["digest"])
     yield from _change("serving program", before["name"], after["name"])
     program = after["name"] if before["name"] == after["name"] else "version"
     yield from _change(program, before["version"], after["version"])

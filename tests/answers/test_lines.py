@@ -115,6 +115,10 @@ def test_whole_and_text_ids_are_the_same_ids(tmp_path):
         ('[\n {"id": 1, "score": 1}\n]', "a JSON array"),
         ("3", "no JSON object"),
         ("{}", "unknown format, a value with no keys"),
+        (
+            '{"results": {"t": {"acc,none": 1}}, "configs": {}}',
+            "f.jsonl: lm-eval's totals, without the score of any",
+        ),
         ("{\n", "f.jsonl: not JSON"),
         ('{"name": "x"}\n{"name": "y"}\n', "f.jsonl:1: unknown format, a value with name"),
     ],

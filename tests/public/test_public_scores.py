@@ -1,6 +1,7 @@
 """Comparisons from Python: tables, files and plain numbers."""
 
 import json
+import math
 
 import numpy as np
 import pandas as pd
@@ -80,3 +81,9 @@ def test_clusters_and_strata_say_how_samples_hang_together():
 def test_scores_in_percent_are_refused():
     with pytest.raises(evalkit.EvalkitError, match="score number 1 is 80"):
         evalkit.recovery([80.0], [79.0])
+
+
+@pytest.mark.parametrize("missing", [None, pd.NA, math.nan, "right"])
+def test_a_score_that_is_none_is_named_by_its_place(missing):
+    with pytest.raises(evalkit.EvalkitError, match="candidate: score number 2 is "):
+        evalkit.recovery([1.0, 1.0], [1.0, missing])

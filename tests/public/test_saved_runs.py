@@ -1,6 +1,7 @@
 """A run from Python: asked, read again, and as tables."""
 
 import json
+import traceback
 
 import pandas as pd
 import pytest
@@ -76,10 +77,18 @@ def test_flips_are_those_that_the_report_counts(read):
     pd.testing.assert_frame_equal(read.flips(task="pages"), flips[flips["task"] == "pages"].reset_index(drop=True))
 
 
-@pytest.mark.parametrize("wrong", [{"task": "page"}, {"candidate": "base"}])
-def test_a_wrong_name_has_a_near_miss(read, wrong):
-    with pytest.raises(evalkit.EvalkitError, match="is not in it"):
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"task": "page"}, "has no task 'page'\ndid you mean 'pages'?"),
+        ({"candidate": "base"}, "has no candidate 'base'\nknown: cand"),
+    ],
+)
+def test_a_wrong_name_has_a_near_miss(read, wrong, said):
+    with pytest.raises(evalkit.EvalkitError) as raised:
         read.flips(**wrong)
+    # The last lines of a traceback, as a notebook shows it.
+    assert "".join(traceback.format_exception_only(raised.value)).endswith(f"run {read.id} {said}\n")
 
 
 def test_no_such_run_is_one_error(tmp_path):

@@ -44,6 +44,15 @@ def told(change):
     return invalidation.moved(before(), after)
 
 
+def test_of_a_server_that_evalkit_did_not_start_no_weights_are_claimed():
+    plans = before(), before()
+    for plan in plans:
+        plan["models"][1]["engine"]["name"] = "endpoint"
+    plans[1]["models"][1]["model"]["digest"] = f"name:{'b' * 64}"
+    (sentence,) = invalidation.moved(*plans)
+    assert sentence == "cand: name or revision of its server (--endpoint-is) aaaaaaaaaaaa → bbbbbbbbbbbb"
+
+
 def test_nothing_moved_is_nothing_told():
     assert invalidation.moved(before(), before()) == []
 
