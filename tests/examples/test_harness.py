@@ -57,7 +57,7 @@ def test_the_page_shows_the_example_as_it_is():
     text = (ROOT / "docs/how-to/harness.md").read_text(encoding="utf-8")
     code = (EXAMPLE / "sums.py").read_text(encoding="utf-8")
     blocks = re.findall(r"```py\n(.*?)```", text, re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     assert all(block in code for block in blocks)
     (shown,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     assert tomllib.loads(shown) == tomllib.loads((EXAMPLE / "sums.toml").read_text(encoding="utf-8"))

@@ -126,6 +126,23 @@ def test_the_page_shows_what_is_run():
     assert bare(shown[0][1]) == bare(CODE)
 
 
+def test_the_rehearsal_runs_the_whole_task_and_the_page_shows_it(tmp_path):
+    for name in (*NEEDED, "gauges.py", "rehearse.py"):
+        shutil.copy(EXAMPLE / name, tmp_path)
+    for name in ("make_rows.py", "rehearse.py"):
+        done = subprocess.run([sys.executable, name], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("UNDECIDED (exit 3): nothing degraded; Gauges has too few samples")
+    assert Path(tmp_path, done.stdout.splitlines()[-1]).is_file()
+    # Readings of 44, 45 and 46 are within one of what the better stand-in says: one gauge of thirty shows 45.
+    (row,) = json.loads(next(tmp_path.glob("runs/*/results.json")).read_text())["tasks"]
+    assert row["scores"]["base"]["metrics"] == {"within_one": pytest.approx(1 / 30), "number": pytest.approx(1 / 30)}
+    page = (EXAMPLE.parents[1] / "docs/how-to/own-benchmark.md").read_text(encoding="utf-8")
+    code = (EXAMPLE / "rehearse.py").read_text(encoding="utf-8")
+    blocks = re.findall(r"```py\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 2
+    assert all(block in code for block in blocks)
+
+
 def bare(code):
     """What Python makes of it, without docstrings, annotations, and what serves them alone."""
     tree = ast.parse(code)

@@ -18,6 +18,7 @@ from evalkit.base.types import Task
 from evalkit.cli import COMMANDS, cli
 from evalkit.config.run_config import Config
 from evalkit.files import resources
+from evalkit.runs.export import COLUMNS
 from evalkit.tasks import metrics
 from evalkit.tasks.benchmarks import BENCHMARKS, HARNESSED
 from evalkit.tasks.task_file import Suite
@@ -43,6 +44,11 @@ def section(text, heading):
 
 def first_cells(text):
     return re.findall(r"^\| `([^`]+)`", text, re.MULTILINE)
+
+
+def test_every_column_of_samples_is_explained():
+    told = re.findall(r"^\| (`[^|]+) \|", section(page("run-folder.md"), "The columns of samples"), re.MULTILINE)
+    assert sorted(re.findall(r"`([^`]+)`", " ".join(told))) == sorted(COLUMNS)
 
 
 def leaves(kind, place=""):
