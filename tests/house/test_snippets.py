@@ -52,6 +52,10 @@ def typed(line):
 def files(tmp_path, monkeypatch):
     """Files that commands name and click wants to see."""
     monkeypatch.chdir(tmp_path)
+    # Folders that another tool's command on the page has written.
+    for _, text in blocks("sh"):
+        for folder in re.findall(r"--output_path (\w+)", text):
+            (tmp_path / folder).mkdir(exist_ok=True)
     for _, line in commands():
         for word in shlex.split(line):
             if re.fullmatch(r"[\w-]+\.(jsonl|md|json|toml)", word):
