@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,6 +70,8 @@ def check(tasks_dir: tuple[Path, ...], name: str, data: Path | None, rows: int, 
     from evalkit.tasks import registry  # noqa: PLC0415
 
     (task,) = registry.find([name], tasks_dir)
+    # Rows are looked at, each once, however often a run asks it.
+    task = replace(task, decoding=replace(task.decoding, n=1))
     held = harnesses.harness(task)
     questions = held.questions(task, data, notice)
     bad: list[str] = []

@@ -93,7 +93,7 @@ class Checks:
     def finish(self) -> None:
         """Wait for every judgement."""
         if self._waiting:
-            self.say(Stage(f"judging {counted(len(self._waiting), 'more program')}"))
+            self.say(Stage(f"judging {counted(len(self._waiting), 'more answer')}"))
         while self._waiting:
             self.collect(_LOOK_EVERY_S)
 

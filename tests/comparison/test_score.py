@@ -2,9 +2,23 @@ import dataclasses
 
 import pytest
 
-from evalkit.base.types import Answer, Dataset, Decoding, Failure, FailureKind, Record, Sample, Task, Text
-from evalkit.comparison.score import Tally, grouped, tally
+from evalkit.base.types import (
+    Answer,
+    Dataset,
+    Decoding,
+    Elsewhere,
+    Failure,
+    FailureKind,
+    Record,
+    Sample,
+    Score,
+    Task,
+    Text,
+)
+from evalkit.comparison.pairs import Side, compare
+from evalkit.comparison.score import Tally, grouped, parts_of, tally
 from evalkit.harnesses import harness
+from evalkit.harnesses.scoring import ByMetrics
 
 TASK = Task(
     name="docvqa",
@@ -166,3 +180,45 @@ def test_a_fault_of_the_references_is_no_fault_of_the_answer():
     assert (found.score, found.metrics["anls"], found.bounds) == (1.0, 1.0, (0.5, 1.0))
     assert (total.left_out, total.unanswered) == ({"2", "3"}, {"4"})
     assert found.notes == {}
+
+
+class InParts(ByMetrics):
+    """Each word of an answer is a part, right where it is ``y``."""
+
+    def score(self, task, sample, answer):
+        del sample
+        parts = tuple(float(word == "y") for word in answer.text.split())
+        return {name: Score(sum(parts) / len(parts), answer.text, parts=parts) for name in task.metrics}
+
+
+def test_parts_of_answers_count_one_by_one_and_are_clusters():
+    task = dataclasses.replace(TASK, metrics=("acc",), headline="acc")
+    sides = []
+    for texts in (("y y y n", "n"), ("y y n n", "y")):
+        total = Tally(task, "m", InParts())
+        for key, text in zip("ab", texts, strict=True):
+            total.add(Sample(key, (Text("q"),), None), answer(text))
+        sides.append(total)
+    base, cand = sides
+    # Three of five instructions, not the mean of three quarters and nothing.
+    assert base.task_score().score == cand.task_score().score == 3 / 5
+    assert sorted(base.paired) == ["a[0]", "a[1]", "a[2]", "a[3]", "b[0]"]
+    assert {one.cluster for one in base.paired.values()} == {"a", "b"}
+    assert (base.in_parts, base.unanswered) == (True, frozenset())
+    found = compare("t", Side("base", base.paired), Side("cand", cand.paired))
+    assert (found.n, found.recovery.percent, found.recovery.clusters) == (5, 100.0, 2)
+
+
+def test_an_answer_without_parts_is_one():
+    assert parts_of("a", Score(0.5)) == {"a": 0.5}
+    assert parts_of("a", Score(0.5, parts=(1.0, 0.0))) == {"a[0]": 1.0, "a[1]": 0.0}
+
+
+def test_reasoning_is_counted_beside_texts_and_alone():
+    total = Tally(TASK, "m", harness(TASK))
+    beside = Elsewhere("reasoning", "so")
+    total.add(sample("1"), dataclasses.replace(answer("right"), elsewhere=beside))
+    total.add(sample("2"), dataclasses.replace(answer(None), elsewhere=beside))
+    total.add(sample("3"), answer("right"))
+    found = total.task_score()
+    assert (found.reasoned, found.elsewhere, found.empty) == (2, {"reasoning": 1}, 1)
