@@ -147,7 +147,7 @@ def tokens_table(result: PerfResult) -> PerfGrid:
 def _token_words(row: PerfRow) -> str:
     if row.ttft_s is None or row.gap_s is None:
         return "not meaningful"
-    return f"first after {1000 * row.ttft_s:.3g} ms, then {1000 * row.gap_s:.3g} ms apart"
+    return f"first after {number(1000 * row.ttft_s)} ms, then {number(1000 * row.gap_s)} ms apart"
 
 
 def _gpu_words(row: PerfRow) -> str:
@@ -186,9 +186,9 @@ def sentences(result: PerfResult) -> Iterator[str]:
     else:
         yield f"Nothing was started twice, so there is no A/A spread, and no ratio is told: {NOT_RESOLVED}."
     yield (
-        "Latency is the median of all queries; from and to are the ends of the starts' 95 % intervals. Throughput is "
-        "the mean of the starts; from and to are the lowest and the highest. Least and most are what some pair of "
-        "starts gives, each at the far end."
+        "Latency is the median of all queries, in brackets the ends of the starts' 95 % intervals. Throughput is the "
+        "mean of the starts, in brackets the lowest and the highest. Least and most are what some pair of starts "
+        "gives, each at the far end."
     )
     yield _price_words(result)
     if any(row.figure is not None and row.ttft_s is None for row in result.rows):

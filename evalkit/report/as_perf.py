@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.perf import tables
 from evalkit.perf.cells import STREAMS
-from evalkit.report import markup
+from evalkit.report import commands, markup
 from evalkit.report.pages import page
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def perf_markdown(result: PerfResult) -> str:
     for title, found in _more(result):
         lines += [f"## {title}", "", *markup.table(*found), ""]
     if command := result.provenance.get("command"):
-        lines += ["## Commands", "", *markup.code([str(command)], "sh"), ""]
+        lines += ["## Commands", "", *markup.code([commands.shared(str(command))], "sh"), ""]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

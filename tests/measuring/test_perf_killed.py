@@ -8,7 +8,7 @@ import time
 import psutil
 import pytest
 
-PATIENCE_S = 60
+PATIENCE_S = 240
 
 
 def waited(holds):
