@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from evalkit.base.printable import agreeing, counted
@@ -14,6 +15,8 @@ from evalkit.cards.roles.cost_table import cost_table, is_cost_table
 from evalkit.cards.roles.sheet import Sheet, sheets
 from evalkit.cards.roles.speed_table import speed_table
 from evalkit.cards.text import MOST_ROWS, MOST_TABLES, Table, contents
+
+_FROM_TO = re.compile(r"\d ?%? ?(?:\N{RIGHTWARDS ARROW}|[-=]>) ?\d")
 
 
 @dataclass(slots=True)
@@ -60,7 +63,7 @@ class _Reading:
 def _passed_over(sheet: Sheet) -> list[Unchecked]:
     """The figures that could be scores of a comparison: of a table with two such columns, or one that states any."""
     kinds = roles(sheet)
-    columns = [at for at, role in enumerate(kinds) if role in {"score", "unread", *STATED}]
+    columns = [at for at, role in enumerate(kinds) if role in {"score", *STATED} or _has_pairs(sheet, at)]
     if len(columns) < 2 and all(kinds[at] == "score" for at in columns):
         return []
     leftovers = Leftovers(sheet.place)
@@ -72,6 +75,11 @@ def _passed_over(sheet: Sheet) -> list[Unchecked]:
             if cell.figure or cell.unread:
                 leftovers.add(name, sheet.head[at] or f"column {at + 1}", cell.text, PASSED_OVER)
     return leftovers.found
+
+
+def _has_pairs(sheet: Sheet, at: int) -> bool:
+    """Whether a column's cells are two figures with an arrow between them."""
+    return any(_FROM_TO.search(cell.text) for cell in sheet.column(at) if cell.unread)
 
 
 def card(text: str) -> Card:

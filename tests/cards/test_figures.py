@@ -131,3 +131,8 @@ def test_times_and_sizes_of_one_table_get_one_unit():
     assert found == [(0.95, 3), (1.2, 1), (0.512, 3), (1.5, 1), (70.1, 1)]
     alone = same_units(cells[:1])
     assert alone(cells[0]) == cells[0]
+
+
+def test_a_ratio_behind_a_difference():
+    found = read("+0.41 [-0.20, +1.02]; × 1.02 [0.99, 1.05]")
+    assert (found.figure.text, found.ratio.text, len(found.beside)) == ("+0.41", "1.02", 4)

@@ -23,9 +23,9 @@ _UNCERTAINTY = re.compile(rf"\s*(?:±|\+/-|\+-)\s*{_NUMBER}")
 _BRACKET = re.compile(r"\s*(?:\(([^()]{0,80})\)|\[([^\[\]]{0,80})\])")
 _SLASHED = re.compile(rf"\s*[/|]\s*({_NUMBER})")
 _POINTS = re.compile(r"\s*(?:pp|pts?|points?|%p|p\.p\.)\.?(?![a-z])", re.IGNORECASE)
-_UNIT_WORD = re.compile(
-    r"\s*([KMGT]i?B|GB/s|(?:tok(?:en)?s?|t|it|req|img|samples)\s?/\s?(?:s|sec|min)|tps|qps|bpw|sec(?:onds)?"
-    r"|min(?:utes)?|hours?|h|hrs?)\.?(?![a-z])",
+_UNIT_OR_FACTOR = re.compile(
+    r"\s*(?P<unit>[KMGT]i?B|GB/s|(?:tok(?:en)?s?|t|it|req|img|samples)\s?/\s?(?:s|sec|min)|tps|qps|bpw|sec(?:onds)?"
+    rf"|min(?:utes)?|hours?|h|hrs?)\.?(?![a-z])|\s*;\s*[×x]\s?(?P<factor>{DIGITS})",
     re.IGNORECASE,
 )
 _MARK = re.compile(
@@ -51,6 +51,8 @@ class Cell:
     """What stands behind a plus-minus sign."""
     interval: bool = False
     """Whether ``beside`` are the ends of an interval in square brackets."""
+    ratio: Printed | None = None
+    """What stands behind a semicolon and a times sign: ``+6.4; × 1.02``."""
     unit: str = ""
     """A word behind the figure that says what it measures; not of points and percent, which scores have as well."""
     arrow: int = 0
@@ -124,12 +126,13 @@ def _beside(rest: str, *, commas: bool) -> Cell | None:
     """The further figures of a cell as those of one without a figure of its own; None where words stand among them."""
     figures: list[Printed] = []
     errors: list[str] = []
-    interval, unit = False, ""
+    interval, unit, ratio = False, "", None
     while rest.strip():
         if found := _UNCERTAINTY.match(rest):
             errors.append(found[0].strip())
-        elif found := _UNIT_WORD.match(rest):
-            unit = found[1]
+        elif found := _UNIT_OR_FACTOR.match(rest):
+            unit = found["unit"] or unit
+            ratio = _figure(found["factor"], commas=commas) if found["factor"] else ratio
         elif found := _POINTS.match(rest) or (None if _interval(rest) else _MARK.match(rest)):
             pass
         elif found := _SLASHED.match(rest):
@@ -150,7 +153,7 @@ def _beside(rest: str, *, commas: bool) -> Cell | None:
         else:
             return None
         rest = rest[found.end() :]
-    return Cell("", None, tuple(figures), tuple(errors), interval, unit)
+    return Cell("", None, tuple(figures), tuple(errors), interval, ratio, unit)
 
 
 def _interval(rest: str) -> bool:

@@ -46,6 +46,14 @@ class CellSpot:
 
 def beside(cell: Cell, spot: CellSpot, leftovers: Leftovers) -> tuple[Stated, ...]:
     """The figures beside a score or a recovery, as something stated of the model."""
+    if cell.ratio is None or spot.base is None:
+        return _bracketed(cell, spot, leftovers)
+    place = f"ratio beside {spot.column}"
+    ratio = Stated("aside", spot.model, spot.base, cell.ratio, spot.column + " ×", place)
+    return (*_bracketed(cell, spot, leftovers), ratio)
+
+
+def _bracketed(cell: Cell, spot: CellSpot, leftovers: Leftovers) -> tuple[Stated, ...]:
     if not cell.beside:
         return ()
     if cell.interval:
