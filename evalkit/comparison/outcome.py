@@ -16,17 +16,17 @@ Which rows count is a matter of their tier (``evalkit.comparison.verdict``).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from evalkit.base.errors import ExitCode
 from evalkit.base.printable import agreeing, counted, one_line, part_of
+from evalkit.base.verdicts import Kind, Verdict
 from evalkit.comparison import verdict
-from evalkit.comparison.verdict import Verdict, figures, unchanged
+from evalkit.comparison.verdict import figures, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from evalkit.base.errors import ExitCode
     from evalkit.comparison.pairs import Comparison
     from evalkit.comparison.verdict import Judgement
 
@@ -37,41 +37,6 @@ _LONGEST: Final = 300
 _UNUSABLE: Final = (Verdict.NOT_COMPARABLE, Verdict.INCOMPLETE)
 _SMOKE: Final = "a smoke run, of the first questions in stored order"
 _DRAWN: Final = "on a part of the questions, drawn at random"
-
-
-class Kind(StrEnum):
-    """What a run, or a candidate of it, comes to; the worst first."""
-
-    NOT_SERVED = "not_served"
-    DEGRADED = "degraded"
-    NOT_COMPARABLE = "not_comparable"
-    INCOMPLETE = "incomplete"
-    UNDECIDED = "undecided"
-    RECOVERED = "recovered"
-    PASSED = "passed"
-    NOT_JUDGED = "not_judged"
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """What a shell is told."""
-        return _CODES[self]
-
-    @property
-    def words(self) -> str:
-        """The kind as it is read."""
-        return self.value.replace("_", " ")
-
-
-_CODES: Final = {
-    Kind.NOT_SERVED: ExitCode.INFRASTRUCTURE,
-    Kind.DEGRADED: ExitCode.GATE_FAILED,
-    Kind.NOT_COMPARABLE: ExitCode.INCOMPLETE,
-    Kind.INCOMPLETE: ExitCode.INCOMPLETE,
-    Kind.UNDECIDED: ExitCode.UNDECIDED,
-    Kind.RECOVERED: ExitCode.FINE,
-    Kind.PASSED: ExitCode.FINE,
-    Kind.NOT_JUDGED: ExitCode.FINE,
-}
 
 
 @dataclass(frozen=True, slots=True)

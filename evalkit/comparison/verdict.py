@@ -37,11 +37,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from evalkit import stats
 from evalkit.base.printable import agreeing, counted, part_of
+from evalkit.base.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,16 +65,6 @@ SMOKE = "a smoke run asks the first samples in stored order, which stand for no 
 """Why the first rows of a task are undecided, whatever they show."""
 
 
-class Verdict(StrEnum):
-    """What a comparison says of a candidate."""
-
-    RECOVERED = "recovered"
-    DEGRADED = "degraded"
-    UNDECIDED = "undecided"
-    INCOMPLETE = "incomplete"
-    NOT_COMPARABLE = "not_comparable"
-
-
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """A comparison with its verdict."""
@@ -86,8 +76,8 @@ class Judgement:
     reasons: tuple[str, ...]
     """Why this verdict, then what a reader should hold against it."""
     more: MoreSamples | None = None
-    """How likely more samples would decide an undecided row; None when it is not samples that it lacks, or when there
-    are too few to tell."""
+    """How likely more samples would decide an undecided row; None when it is not samples that it lacks, when all are
+    asked, or when there are too few to tell."""
     p: float | None = None
     """One-sided p of a row whose interval lies below its threshold, lost answers at their best; otherwise None."""
     tested: int = 1
@@ -246,7 +236,9 @@ def _not_beyond_chance(row: Judgement, family: int) -> Judgement:
 
 
 def _more(one: Comparison, threshold: float) -> MoreSamples | None:
-    """How many more samples would decide; of an average, when all its tasks grow alike."""
+    """How many more samples would decide, if there are more; of an average, when all its tasks grow alike."""
+    if one.available is not None and one.available <= one.planned:
+        return None
     if one.totals is not None:
         return stats.samples_to_decide(one.totals, threshold)
     return stats.samples_to_decide_average(one.tasks, threshold) if one.tasks else None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from evalkit import stats
 from evalkit.base import codec
-from evalkit.base.codec import Fault
+from evalkit.base.codec import Fault, Percent, Share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,19 +27,20 @@ _MOST = 150.0
 class Rule:
     """What one row has to hold."""
 
-    min_recovery: float | None = None
-    """In percent; left out: the policy's own."""
+    min_recovery: Percent | None = None
+    """In percent; left out (null): the policy's own."""
     tier: Tier | None = None
-    """What the row counts for in the exit code; left out: critical, and supporting where an average covers the task."""
+    """What the row counts for in the exit code; left out (null): critical, and supporting where an average
+    covers the task."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What a candidate has to hold; the ``[policy]`` table of a TOML file."""
 
-    min_recovery: float | None = None
-    """In percent, for every row without its own; left out: only the rows that have one are judged."""
-    max_failed: float = 0.01
+    min_recovery: Percent | None = None
+    """In percent, for every row without its own; left out (null): only the rows that have one are judged."""
+    max_failed: Share = 0.01
     """Largest share of planned samples, 0-1, that may lack a pair."""
     tasks: Mapping[str, Rule] = field(default_factory=dict)
     """By task name."""

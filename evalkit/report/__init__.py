@@ -8,7 +8,7 @@ from __future__ import annotations
 from evalkit.report.accuracy import PrintedScores, decimals, file_pair, point_scores, printed, table
 from evalkit.report.as_card import model_card
 from evalkit.report.as_html import html
-from evalkit.report.as_json import comparison_json, judgement_json, outcome_json, results, results_text
+from evalkit.report.as_json import comparison_json, judgement_json, outcome_json, results, results_json, results_text
 from evalkit.report.as_junit import junit, junit_stopped
 from evalkit.report.as_markdown import markdown
 from evalkit.report.as_perf import perf_facts, perf_html, perf_markdown, perf_section
@@ -17,7 +17,6 @@ from evalkit.report.building import build
 from evalkit.report.doubts import better, outside, own_card
 from evalkit.report.facts import (
     AVERAGE,
-    SCHEMA_VERSION,
     Average,
     Comparability,
     NoiseFloor,
@@ -42,7 +41,6 @@ from evalkit.report.words import (
 __all__ = [
     "AVERAGE",
     "PICTURES",
-    "SCHEMA_VERSION",
     "Average",
     "Comparability",
     "Evidence",
@@ -79,6 +77,7 @@ __all__ = [
     "published_table",
     "recovery_text",
     "results",
+    "results_json",
     "results_text",
     "sentences",
     "summary",

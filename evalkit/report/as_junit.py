@@ -19,9 +19,9 @@ from xml.etree import ElementTree as ET
 
 from evalkit.base.errors import ExitCode
 from evalkit.base.printable import one_line, part_of, printable
+from evalkit.base.verdicts import Kind, Verdict
 from evalkit.comparison import verdict
-from evalkit.comparison.outcome import Kind, exit_code, without_report
-from evalkit.comparison.verdict import Verdict
+from evalkit.comparison.outcome import exit_code, without_report
 from evalkit.report.facts import AVERAGE
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _cases(report: Report, label: str, *, gated: bool) -> Iterator[_Case]:
 
 def _case(group: str, name: str, one: Judgement, *, gated: bool) -> _Case:
     """One row; ``gated`` when some row of the report has a threshold."""
-    text, reason = verdict.sentence(one), "; ".join(one.reasons)
+    text, reason = verdict.sentence(one) + _answers(one), "; ".join(one.reasons)
     kind = one.verdict.value if one.verdict else "not_judged"
     unusable = one.verdict in {Verdict.INCOMPLETE, Verdict.NOT_COMPARABLE}
     if unusable and not gated:
@@ -98,6 +98,12 @@ def _case(group: str, name: str, one: Judgement, *, gated: bool) -> _Case:
     if code is ExitCode.FINE:
         return _Case(group, name, text)
     return _Case(group, name, text, "error" if code is ExitCode.INCOMPLETE else "failure", kind, reason)
+
+
+def _answers(one: Judgement) -> str:
+    """The question that the sentence's interval is an answer to; empty where it has none."""
+    found = one.comparison.recovery
+    return "" if found.low is None or found.high is None else f'; 95 % interval "{found.question}"'
 
 
 def _alone(row: Row, report: Report) -> _Case:

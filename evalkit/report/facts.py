@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from evalkit.records.plan import Plan, PlannedTask
     from evalkit.stats import Flips
 
-SCHEMA_VERSION = 2
 AVERAGE = "Average Score"
 """The published name of the average row."""
 

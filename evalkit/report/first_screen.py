@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from evalkit.base.printable import agreeing, counted, part_of
+from evalkit.base.verdicts import Kind, Verdict
 from evalkit.cards import Standing
 from evalkit.comparison import verdict
-from evalkit.comparison.outcome import Kind
-from evalkit.comparison.verdict import Verdict
 from evalkit.report import accuracy, held, words
 
 if TYPE_CHECKING:

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from evalkit.base.types import Json
+    from evalkit.base.verdicts import Verdict
     from evalkit.comparison.drift import Change
     from evalkit.comparison.pairs import Comparison
-    from evalkit.comparison.verdict import Judgement, Verdict
+    from evalkit.comparison.verdict import Judgement
     from evalkit.report.facts import Published, Report, Row
     from evalkit.stats import Estimate, Flips, RecoveryInterval
 

@@ -18,18 +18,11 @@ if TYPE_CHECKING:
 
     from evalkit.stats.totals import Clusters, Grouping, PairTotals
 
-RecoveryMethod: TypeAlias = Literal[
-    "fieller",
-    "score",
-    "clusters",
-    "combined",
-    "unpaired",
-    "attempts",
-    "noise floor",
-    "finite population",
-    "all asked",
-    "bounds",
-]
+SampledMethod: TypeAlias = Literal["fieller", "score", "clusters", "combined", "unpaired"]
+RepeatedMethod: TypeAlias = Literal["attempts", "noise floor", "combined"]
+BenchmarkMethod: TypeAlias = Literal["finite population", "all asked", "bounds"]
+RecoveryMethod: TypeAlias = SampledMethod | RepeatedMethod | BenchmarkMethod
+"""What finds an interval: for questions like these, if repeated, on this benchmark."""
 
 ZERO_BASELINE = "the baseline scored 0"
 _FEW_CLUSTERS = 10

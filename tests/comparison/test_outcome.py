@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from evalkit import report
 from evalkit.base.errors import ExitCode
 from evalkit.base.scores import SampleScore
+from evalkit.base.verdicts import Kind, Verdict
 from evalkit.comparison import verdict
 from evalkit.comparison.averages import average
-from evalkit.comparison.outcome import Kind, exit_code, outcome, without_report
+from evalkit.comparison.outcome import exit_code, outcome, without_report
 from evalkit.comparison.pairs import Side, compare
-from evalkit.comparison.verdict import Verdict
 from evalkit.config.policy import Policy, Rule
 from evalkit.records.terms import Terms
 from support.reports import HOSTILE, built, judged, task

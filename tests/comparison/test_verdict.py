@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from evalkit import stats
 from evalkit.base.scores import SampleScore
+from evalkit.base.verdicts import Verdict
 from evalkit.comparison import averages, pairs, verdict
 from evalkit.comparison.losses import Attempts
 from evalkit.comparison.pairs import Side
-from evalkit.comparison.verdict import Verdict
 from evalkit.config.policy import Rule
 
 

@@ -22,7 +22,7 @@ from evalkit.runs.export import COLUMNS
 from evalkit.tasks import metrics
 from evalkit.tasks.benchmarks import BENCHMARKS, HARNESSED
 from evalkit.tasks.task_file import Suite
-from reference import commands, declared, results
+from reference import commands, declared, results, schema
 from reference.blocks import BLOCKS
 from reference.markdown import filled, table
 
@@ -70,6 +70,11 @@ def test_what_a_page_takes_from_the_code_is_as_the_code_has_it(path):
     text = path.read_text(encoding="utf-8")
     if filled(text, BLOCKS) != text:
         pytest.fail(f"{path.relative_to(ROOT)} is out of date: python tools/make_reference.py writes it", pytrace=False)
+
+
+def test_the_schema_of_the_results_is_as_their_types_have_it():
+    if (resources.reports() / "results.schema.json").read_text(encoding="utf-8") != schema.text():
+        pytest.fail("results.schema.json is out of date: python tools/make_reference.py writes it", pytrace=False)
 
 
 def test_every_block_is_on_a_page():

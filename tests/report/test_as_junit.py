@@ -52,6 +52,7 @@ def test_a_degraded_row_is_a_failure_with_its_reason():
     assert found.type == "degraded"
     assert "below 99 %" in found.message
     assert found.text.startswith("RECOVERY 50.0 %")
+    assert found.text.endswith('; 95 % interval "for questions like these"')
 
 
 def test_an_undecided_critical_row_is_a_failure_because_it_blocks():
@@ -78,6 +79,10 @@ def test_an_incomplete_row_is_an_error():
     assert isinstance(found, Error)
     assert found.type == "incomplete"
     assert "40 of 400" in found.message
+
+
+def test_a_sentence_without_an_interval_names_no_question():
+    assert "for questions" not in report.junit(built({"base": [[False] * 4], "cand": [MIXED]}))
 
 
 def test_without_a_threshold_nothing_is_judged_but_what_is_lost_is_an_error():

@@ -31,7 +31,7 @@ def drawn_part(**more):
 
 def test_of_a_part_drawn_at_random_the_interval_on_this_benchmark_is_told_beside_the_other():
     found = drawn_part(drawn=True)
-    row = report.results(found)["tasks"][0]["recovery"]["cand"]
+    row = report.results_json(found)["tasks"][0]["recovery"]["cand"]
     low, high = row["on_benchmark"]["interval"]
     assert row["on_benchmark"]["interval_method"] == "finite population"
     assert (row["percent"] - low) / (row["percent"] - row["interval"][0]) == pytest.approx(0.5**0.5)
@@ -41,7 +41,7 @@ def test_of_a_part_drawn_at_random_the_interval_on_this_benchmark_is_told_beside
 
 def test_lost_answers_move_the_ends_on_this_benchmark_by_the_worst_and_the_best_that_they_can_do():
     found = built({"base": [RIGHT * 9], "cand": [[*RIGHT * 8, True, True, None, None]]})
-    row = report.results(found)["tasks"][0]["recovery"]["cand"]
+    row = report.results_json(found)["tasks"][0]["recovery"]["cand"]
     assert row["on_benchmark"]["interval"] == pytest.approx(row["bounds"])
     assert row["on_benchmark"]["interval_method"] == "bounds"
     assert row["bounds"] == pytest.approx([100 * 34 / 36, 100.0])
@@ -49,7 +49,7 @@ def test_lost_answers_move_the_ends_on_this_benchmark_by_the_worst_and_the_best_
 
 def test_the_first_rows_of_a_task_say_nothing_of_the_whole_benchmark():
     found = drawn_part()
-    row = report.results(found)["tasks"][0]["recovery"]["cand"]["on_benchmark"]
+    row = report.results_json(found)["tasks"][0]["recovery"]["cand"]["on_benchmark"]
     why = "the first samples in stored order stand for no others"
     assert row == {"question": "on this benchmark", "interval": None, "interval_method": None, "reason": why}
     assert f'No interval "on this benchmark" of {TASK.title}: {why}.' in report.completeness(found)
@@ -57,7 +57,7 @@ def test_the_first_rows_of_a_task_say_nothing_of_the_whole_benchmark():
 
 def test_an_average_of_tasks_asked_whole_is_the_number_itself_on_this_benchmark():
     several = [task("docvqa"), task("chartqa", "ChartQA (test, CoT)")]
-    found = report.results(built({"base": [MIXED * 9, RIGHT * 9], "cand": [RIGHT * 9, MIXED * 9]}, tasks=several))
+    found = report.results_json(built({"base": [MIXED * 9, RIGHT * 9], "cand": [RIGHT * 9, MIXED * 9]}, tasks=several))
     row = found["averages"][0]["recovery"]["cand"]
     assert row["on_benchmark"] == {
         "question": "on this benchmark",
@@ -84,7 +84,7 @@ def asked_twice(again):
 
 def test_an_average_has_its_interval_if_repeated_from_the_noise_of_its_tasks():
     found = asked_twice([MIXED * 9, RIGHT * 9])
-    value = report.results(found)
+    value = report.results_json(found)
     rows = [one["recovery"]["cand"]["if_repeated"] for one in (*value["tasks"], *value["averages"])]
     assert [one["interval_method"] for one in rows] == ["noise floor", "noise floor", "combined"]
     widths = [one["interval"][1] - one["interval"][0] for one in rows]
@@ -97,7 +97,7 @@ def test_an_average_has_its_interval_if_repeated_from_the_noise_of_its_tasks():
 
 def test_a_task_whose_second_asking_has_no_answer_leaves_its_average_without_an_interval_and_says_so():
     found = asked_twice([MIXED * 9, [None] * 36])
-    value = report.results(found)["averages"][0]["recovery"]["cand"]["if_repeated"]
+    value = report.results_json(found)["averages"][0]["recovery"]["cand"]["if_repeated"]
     why = "no sample has an answer from both askings of the baseline"
     assert (value["interval"], value["reason"]) == (None, f"ChartQA (test, CoT): {why}")
     assert f'No interval "if repeated" of ChartQA (test, CoT): {why}.' in report.completeness(found)

@@ -12,6 +12,7 @@ from evalkit.files import resources
 from evalkit.harnesses import harness
 from evalkit.records.checkpoint import Checkpoint
 from evalkit.records.plan import Contender, Plan, PlannedTask
+from evalkit.records.results import FORMAT
 from evalkit.records.terms import Terms
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)> [x](javascript:alert(1)) \u202e|`'
@@ -173,13 +174,15 @@ def test_a_smoke_run_never_recovers():
     assert one.outcome.exit_code == 3
 
 
-def test_the_average_says_how_many_more_samples_would_decide():
+def test_where_all_samples_are_asked_no_number_says_how_many_more_would_decide():
     two = (task(), task("chartqa"))
     mixed = [True] * 97 + [False] * 3
     one = built({"base": [[True] * 100] * 2, "cand": [mixed, mixed]}, tasks=two, terms=Terms(policy=Policy(96)))
     judged = one.averages[0].judgements["cand"]
     assert judged.verdict == "undecided"
-    assert judged.more.samples(0.5) > 0
+    assert judged.more is None
+    told = report.results_json(one)["averages"][0]["recovery"]["cand"]
+    assert (told["more"], told["more_range"]) == (None, None)
     assert "this average cannot decide at 96 %: all 200 samples are asked" in report.sentences(one)[0]
 
 
@@ -348,7 +351,7 @@ def test_json_is_unrounded_and_complete():
     row = found["tasks"][0]
     assert row["scores"]["cand"]["score"] == pytest.approx(1 / 3, abs=0)
     assert row["scores"]["cand"]["planned"] == row["scores"]["cand"]["scored"] + row["scores"]["cand"]["failed"]
-    assert found["schema_version"] == report.SCHEMA_VERSION
+    assert found["schema_version"] == FORMAT
 
 
 def test_equal_reports_render_to_equal_bytes():

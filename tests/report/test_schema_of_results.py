@@ -8,6 +8,7 @@ import pytest
 
 from evalkit import report
 from evalkit.files import resources
+from evalkit.records.results import FORMAT
 from support.reports import MIXED, RIGHT, built, judged, whole
 
 SCHEMA = json.loads((resources.reports() / "results.schema.json").read_text(encoding="utf-8"))
@@ -25,8 +26,8 @@ def problems(value):
 def test_the_schema_is_one_and_says_its_version():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert SCHEMA["properties"]["schema_version"]["const"] == report.SCHEMA_VERSION
-    assert SCHEMA["$id"].endswith(f":{report.SCHEMA_VERSION}")
+    assert SCHEMA["properties"]["schema_version"]["const"] == FORMAT
+    assert SCHEMA["$id"].endswith(f":{FORMAT}")
 
 
 def test_a_report_with_everything_is_valid_and_leaves_no_part_untried():

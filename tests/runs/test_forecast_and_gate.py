@@ -9,9 +9,9 @@ import pytest
 
 from evalkit.base.scores import SampleScore
 from evalkit.base.types import Dataset, Decoding, Task
+from evalkit.base.verdicts import Verdict
 from evalkit.comparison import averages, pairs, verdict
 from evalkit.comparison.pairs import Side
-from evalkit.comparison.verdict import Verdict
 from evalkit.config.policy import Rule
 from evalkit.runs import forecast
 from evalkit.runs.forecast import CostTerms, Past, Sizes

@@ -13,7 +13,19 @@ What an annotation cannot say (a range, a name that must exist) the owner of the
 from __future__ import annotations
 
 from evalkit.base.codec.faults import Fault, Source, above, at_least, known, refuse, under
-from evalkit.base.codec.keys import LATER, LENIENT, OTHERS, UNSAID, Key, Numbers, declared
+from evalkit.base.codec.keys import (
+    LATER,
+    LENIENT,
+    OTHERS,
+    UNSAID,
+    Count,
+    Items,
+    Key,
+    Numbers,
+    Percent,
+    Share,
+    declared,
+)
 from evalkit.base.codec.reading import MisfitError, kept, read
 from evalkit.base.codec.writing import written
 
@@ -22,10 +34,14 @@ __all__ = [
     "LENIENT",
     "OTHERS",
     "UNSAID",
+    "Count",
     "Fault",
+    "Items",
     "Key",
     "MisfitError",
     "Numbers",
+    "Percent",
+    "Share",
     "Source",
     "above",
     "at_least",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
-from typing import Any, Final, get_type_hints
+from typing import Annotated, Any, Final, TypeAlias, get_type_hints
 
 OTHERS: Final = {"others": True}
 """Metadata of the field, no key itself, in which a class keeps what none of its keys takes: another evalkit's."""
@@ -25,6 +25,19 @@ class Numbers:
     high: float | None = None
     text: str = ""
     """What it means."""
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """What a list is, for the schema of a file (``Annotated[tuple[str, ...], Items(least=1)]``)."""
+
+    least: int = 0
+    unique: bool = False
+
+
+Count: TypeAlias = Annotated[int, Numbers("count", 0)]
+Share: TypeAlias = Annotated[float, Numbers("share", 0, 1, "Between 0 and 1.")]
+Percent: TypeAlias = Annotated[float, Numbers("percent", 0, None, "In percent.")]
 
 
 @dataclass(frozen=True, slots=True)
