@@ -11,14 +11,15 @@ from evalkit.base.errors import DataError, near_miss
 from evalkit.base.identity import file_name
 from evalkit.comparison.pairs import SAMPLES
 from evalkit.files import textfile
-from evalkit.records import run_record
+from evalkit.records import results, run_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from evalkit.answers.reading import MetricChoice
-    from evalkit.base.types import Groups, Json
+    from evalkit.base.types import Engine, Groups, Json, Task
+    from evalkit.records.results import Results, StatedTask
 
 _LM_EVAL = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.-]+)\.jsonl")
 
@@ -108,51 +109,53 @@ def run_of(path: Path, choice: MetricChoice) -> RunOf:
     """What the run around a samples file says about it."""
     if path.parent.parent.name != "samples":
         return RunOf(str(path))
-    results = object_in(path.parent.parent.parent / "results.json")
-    label = _label(path.parent.name, results)
-    rows = [row for row in results.get("tasks") or [] if isinstance(row, dict) and row.get("task") == path.stem]
-    if not rows:
+    run = path.parent.parent.parent
+    found = _results(run)
+    label = _label(path.parent.name, found)
+    row = None if found is None else found.task(path.stem)
+    if found is None or row is None:
         return RunOf(label, path.stem, settings={"task": path.stem})
-    row, task = rows[0], _task(path.parent.parent.parent, path.stem)
-    attempts = int((task.get("decoding") or {}).get("n") or 1)
-    available = row.get("available")
+    task = _task(run, path.stem)
+    attempts = 1 if task is None else task.decoding.n
     return RunOf(
         label,
         path.stem,
-        model=str(((results.get("models") or {}).get(label) or {}).get("source") or ""),
-        averages=_averages(results),
-        planned=-(-int(row.get("planned") or 0) // attempts),
-        available=None if available is None else -(-available // attempts),
-        smoke=bool(row.get("smoke", results.get("smoke"))),
-        drawn=bool(row.get("drawn")),
-        settings=_settings(row, results, label),
-        groups=_groups(task, choice),
+        model=found.models[label].source if label in found.models else "",
+        averages=_averages(found),
+        planned=-(-row.planned // attempts),
+        available=-(-row.available // attempts),
+        smoke=found.smoke if row.smoke is None else row.smoke,
+        drawn=bool(row.drawn),
+        settings=_settings(row, found, label),
+        # Of a run that did not keep its tasks, clusters.
+        groups="sampled" if task is None else task.groups or choice.groups_of(task),
         attempts=attempts,
     )
 
 
-def _groups(task: Mapping[str, Json], choice: MetricChoice) -> Groups:
-    """What a run's task states, or what is known of it; of a run that did not keep its tasks, clusters."""
+def _results(run: Path) -> Results | None:
+    """What a run's ``results.json`` says; None where there is none that can be read."""
     try:
-        kept = run_record.task_from(task)
-    except ValueError:
-        return "sampled"
-    return kept.groups or choice.groups_of(kept)
+        return results.read(textfile.text(run / "results.json"))
+    except (DataError, ValueError):
+        return None
 
 
-def _averages(results: Mapping[str, Json]) -> dict[str, tuple[str, ...]]:
+def _averages(found: Results) -> dict[str, tuple[str, ...]]:
     """The average rows of a run: those of its categories that it averages, each over all its tasks."""
-    rows = [row for row in results.get("tasks") or [] if isinstance(row, dict)]
-    named = [one["category"] for one in results.get("averages") or [] if isinstance(one, dict) and one.get("category")]
-    return {name: tuple(str(row["task"]) for row in rows if row.get("category") == name) for name in named}
+    return {
+        one.category: tuple(row.task for row in found.tasks if row.category == one.category) for one in found.averages
+    }
 
 
-def _task(run: Path, name: str) -> Mapping[str, Json]:
-    """A run's task, as the run kept it; empty where it did not."""
-    plan = object_in(run / "run.json").get("plan")
-    parts = plan.get("tasks") if isinstance(plan, dict) else None
-    tasks = [part.get("task") or {} for part in parts or [] if isinstance(part, dict)]
-    return next((task for task in tasks if task.get("name") == name), {})
+def _task(run: Path, name: str) -> Task | None:
+    """A run's task, as the run kept it; None where it did not."""
+    try:
+        plan = run_record.read_file(textfile.text(run / "run.json")).plan
+    except (DataError, ValueError):
+        return None
+    part = None if plan is None else plan.part(name)
+    return None if part is None else part.task
 
 
 def object_in(path: Path) -> dict[str, Json]:
@@ -167,15 +170,15 @@ def object_in(path: Path) -> dict[str, Json]:
 def _model_folder(run: Path, choice: MetricChoice) -> Path:
     """The folder of the model that was named, of the run's baseline, or of its only candidate."""
     models = {path.name: path for path in sorted((run / "samples").iterdir()) if path.is_dir()}
-    results = object_in(run / "results.json")
-    labels = [results.get("baseline"), *(results.get("candidates") or [])]
+    found = _results(run)
+    labels = () if found is None else found.labels
     wanted = labels[:1] if choice.role == "baseline" else labels[1:]
     if choice.model is not None:
         if file_name(choice.model) not in models:
-            known = [str(label) for label in labels if label] or list(models)
+            known = labels or list(models)
             raise DataError(f"{run}: no model '{choice.model}'", fix=near_miss(choice.model, known))
-        wanted = [choice.model]
-    named = [models[name] for label in wanted if (name := file_name(str(label))) in models]
+        wanted = (choice.model,)
+    named = [models[name] for label in wanted if (name := file_name(label)) in models]
     if len(named) == 1:
         return named[0]
     several = "has several candidates" if len(named) > 1 else f"does not say which model is the {choice.role}"
@@ -184,30 +187,25 @@ def _model_folder(run: Path, choice: MetricChoice) -> Path:
     raise DataError(f"{run}: {several}", fix=f"{option}{choices}" if choices else "finish the run first")
 
 
-def _label(folder: str, results: Mapping[str, Json]) -> str:
-    labels = [results.get("baseline"), *(results.get("candidates") or [])]
-    return next((str(label) for label in labels if label and file_name(str(label)) == folder), folder)
+def _label(folder: str, found: Results | None) -> str:
+    labels = () if found is None else found.labels
+    return next((label for label in labels if file_name(label) == folder), folder)
 
 
-def _settings(row: Mapping[str, Json], results: Mapping[str, Json], label: str) -> dict[str, Json]:
+def _settings(row: StatedTask, found: Results, label: str) -> dict[str, Json]:
     """What has to be equal on the other side, as the run itself knew it; format 1 told less of it."""
-    known = ((row.get("comparability") or {}).get("settings") or {}).get(label)
-    if isinstance(known, dict):
+    if row.comparability is not None and label in row.comparability.settings:
         # Samples are compared one by one: a part of a task can be compared with the whole.
-        return {key: value for key, value in known.items() if key != SAMPLES}
+        return {key: value for key, value in row.comparability.settings[label].items() if key != SAMPLES}
     told = ("task", "metric", "dialect", "images", "revision")
-    return {key: row[key] for key in told if row.get(key) is not None} | _engine(results, label)
+    model = found.models.get(label)
+    return {key: getattr(row, key) for key in told} | ({} if model is None else _engine(model.engine))
 
 
-def _engine(results: Mapping[str, Json], label: str) -> dict[str, Json]:
+def _engine(engine: Engine) -> dict[str, Json]:
     """What of the serving program can move an answer."""
-    engine = ((results.get("models") or {}).get(label) or {}).get("engine") or {}
-    found = {
-        name: engine[key]
-        for name, key in (("engine", "name"), ("engine version", "version"), ("accelerator", "accelerator"))
-        if engine.get(key) is not None
-    }
-    return found | {f"numerics.{key}": value for key, value in (engine.get("numerics") or {}).items()}
+    found = {"engine": engine.name, "engine version": engine.version, "accelerator": engine.accelerator}
+    return found | {f"numerics.{key}": value for key, value in engine.numerics.items()}
 
 
 def _details(folder: Path) -> list[FolderPart]:

@@ -83,13 +83,15 @@ def _show(line: RunLine, console: Console, found: Iterable[str]) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     from evalkit import report  # noqa: PLC0415
+    from evalkit.stats import IntervalQuestion  # noqa: PLC0415
 
     head = Text.assemble((line.title, "bold"), f"  {line.candidate} beside {line.baseline}  ")
     console.print(head.append(_drawn(line), style="cyan"))
     table = Table(box=None, pad_edge=False)
     # An id is there to be copied: where there is some room, it keeps its line, and something else is broken.
     table.add_column("run", no_wrap=console.width >= _ROOM, overflow="fold")
-    for name in ("baseline", "candidate", "recovery (%)", "95 % interval", "paired"):
+    interval = f"95 % interval\n{IntervalQuestion.LIKE_THESE}"
+    for name in ("baseline", "candidate", "recovery (%)", interval, "paired"):
         table.add_column(name, justify="right", overflow="fold")
     judged = any(point.verdict for point in line.points)
     own = any(report.point_scores(point).own for point in line.points)

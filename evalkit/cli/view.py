@@ -49,7 +49,7 @@ def command(run: str | None, output: str, port: int, *, opens: bool) -> int:
         raise UsageError(
             f"port {port} of 127.0.0.1: {error.strerror}", fix="leave --port out for a free one"
         ) from error
-    if chosen is not None and chosen.results:
+    if chosen is not None and chosen.results is not None:
         _prepare(chosen)
     address = viewer.address(chosen.id if chosen else None)
     click.echo(address)

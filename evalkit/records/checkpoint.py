@@ -6,11 +6,8 @@ The files are read elsewhere (``evalkit.serve.environment.weights``); here are t
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
 
 LANGUAGE, VISION, PROJECTOR = "language_model", "vision_tower", "projector"
 

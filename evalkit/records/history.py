@@ -9,14 +9,17 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from evalkit.base.errors import EvalkitError, UsageError, near_miss
-from evalkit.base.identity import decoded
+from evalkit.records import results, run_record
+from evalkit.records.results import StatedTask
+from evalkit.records.run_record import RunFile
 from evalkit.records.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from evalkit.base.types import Json
+    from evalkit.records.figures import StatedJudgement
+    from evalkit.records.results import Results, StatedAverage
 
 AVERAGE = "Average Score"
 """What an average row is called, as in the published tables."""
@@ -37,30 +40,29 @@ class PastRun:
     """ISO 8601, UTC; empty when the folder does not say."""
     finished: bool
     smoke: bool
-    facts: Mapping[str, Json] = field(repr=False, default_factory=dict)
+    facts: RunFile = field(repr=False, default_factory=RunFile)
     """``run.json``."""
-    results: Mapping[str, Json] = field(repr=False, default_factory=dict)
-    """``results.json``; empty while the run has not finished."""
+    results: Results | None = field(repr=False, default=None)
+    """``results.json``; None while the run has not finished."""
     problem: str = ""
     """Why the folder cannot be read as a run."""
 
     @property
     def baseline(self) -> str:
         """The baseline's label."""
-        return str(self.results.get("baseline") or (self.labels[0] if self.labels else ""))
+        return self.labels[0] if self.labels else ""
 
     @property
-    def candidates(self) -> list[str]:
+    def candidates(self) -> tuple[str, ...]:
         """The candidates' labels."""
-        return [label for label in self.labels if label != self.baseline]
+        return self.labels[1:]
 
     @property
-    def labels(self) -> list[str]:
+    def labels(self) -> tuple[str, ...]:
         """All models, the baseline first."""
-        if self.results.get("baseline"):
-            return [str(self.results["baseline"]), *map(str, _list(self.results.get("candidates")))]
-        models = _list(_dict(self.facts.get("plan")).get("models"))
-        return [str(_dict(_dict(one).get("model")).get("label", "")) for one in models]
+        if self.results is not None:
+            return self.results.labels
+        return () if self.facts.plan is None else self.facts.plan.labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Point:
     percent: float | None
     interval: tuple[float, float] | None
     """95 % interval of the recovery; None when it is not known."""
+    question: str | None
+    """What the interval is an answer to; None where the file does not tell."""
     verdict: str | None
     paired: int | None
     planned: int | None
@@ -112,9 +116,9 @@ class _Row:
     task: str
     title: str
     category: str
-    body: Mapping[str, Json]
+    body: StatedTask | StatedAverage
     settings: Mapping[str, str]
-    tasks: Sequence[Mapping[str, Json]]
+    tasks: Sequence[StatedTask]
 
 
 def past_runs(output: Path) -> list[PastRun]:
@@ -159,14 +163,12 @@ def gone_text(keys: Sequence[str]) -> str:
 
 def attempts(run: PastRun) -> dict[str, int]:
     """How often each task of a run asks a problem, by the task's name."""
-    tasks = [_dict(_dict(row).get("task")) for row in _list(_dict(run.facts.get("plan")).get("tasks"))]
-    found = {str(task.get("name")): _dict(task.get("decoding")).get("n") for task in tasks}
-    return {name: n for name, n in found.items() if isinstance(n, int)}
+    return {} if run.facts.plan is None else {part.task.name: part.task.decoding.n for part in run.facts.plan.tasks}
 
 
 def counted(runs: Iterable[PastRun], *, everything: bool = False) -> list[PastRun]:
     """The runs that a history is made of: finished and whole, unless ``everything`` that has results is wanted."""
-    return [run for run in runs if run.results and (everything or (run.finished and not run.smoke))]
+    return [run for run in runs if run.results is not None and (everything or (run.finished and not run.smoke))]
 
 
 def lines(runs: Sequence[PastRun], task: str | None = None) -> list[RunLine]:
@@ -178,7 +180,7 @@ def lines(runs: Sequence[PastRun], task: str | None = None) -> list[RunLine]:
     found: dict[tuple[str, str, str], list[tuple[PastRun, _Row]]] = {}
     for run in runs:
         for row in _rows(run):
-            for label in _dict(row.body.get("recovery")):
+            for label in row.body.recovery:
                 found.setdefault((row.task, run.baseline, label), []).append((run, row))
     names = [key[0] for key in found]
     if task is not None and task not in names:
@@ -199,22 +201,6 @@ def sparkline(values: Sequence[float | None]) -> str:
     return "".join(
         " " if value is None else _BLOCKS[round((value - low) / step) if step else level] for value in values
     )
-
-
-def interval(recovery: Mapping[str, Json]) -> tuple[float, float] | None:
-    """The interval of one recovery of ``results.json``; None where the file does not tell."""
-    found = recovery.get("interval")
-    if isinstance(found, list) and len(found) == 2 and all(isinstance(end, int | float) for end in found):
-        return float(found[0]), float(found[1])
-    return None
-
-
-def verdict(row: Mapping[str, Json], label: str) -> str | None:
-    """The verdict on one candidate in a row of ``results.json``; None where the file does not tell."""
-    own = _dict(_dict(row.get("recovery")).get(label)).get("verdict")
-    beside = _dict(row.get("verdict")).get(label)
-    found = _dict(beside).get("verdict") if isinstance(beside, dict) else beside
-    return str(own or found) if own or found else None
 
 
 def _inside(output: Path) -> Iterator[Path]:
@@ -247,56 +233,40 @@ def _stamp(path: Path) -> tuple[int, int, int]:
 @lru_cache(maxsize=4096)
 def _known(folder: Path, *_stamps: tuple[int, int, int]) -> PastRun:
     """The run, read anew when its files are not those that were read."""
-    problem, facts, results = "", {}, {}
+    problem, facts, found = "", RunFile(), None
     try:
-        facts = _read(folder / "run.json")
-        if (folder / "results.json").is_file():
-            results = _table(_read(folder / "results.json"))
+        facts = run_record.read_file((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        problem = f"cannot be read: {error}"
+        problem = f"cannot be read: run.json: {error}"
+    try:
+        if not problem and (folder / "results.json").is_file():
+            found = results.read((folder / "results.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        problem = f"cannot be read: results.json: {error}"
+    planned = facts.plan is not None and facts.plan.smoke
     return PastRun(
         folder.name,
         folder,
-        str(facts.get("began") or ""),
-        finished=bool(facts.get("finished")) and bool(results),
-        smoke=bool(results.get("smoke", _dict(facts.get("plan")).get("smoke"))),
+        facts.began,
+        finished=facts.finished and found is not None,
+        smoke=planned if found is None else found.smoke,
         facts=facts,
-        results=results,
+        results=found,
         problem=problem,
     )
 
 
-def _read(path: Path) -> dict[str, Json]:
-    found = decoded(path.read_text(encoding="utf-8"))
-    if not isinstance(found, dict):
-        raise ValueError(f"{path.name} is not a JSON object")  # noqa: TRY004 - told like every other damage
-    return found
-
-
-def _table(results: dict[str, Json]) -> dict[str, Json]:
-    """The same, when its rows are of the shape in which a run writes them: one damaged file must not hide all runs."""
-    tables = [results.get("tasks", []), results.get("averages", [])]
-    if not all(isinstance(rows, list) and all(isinstance(row, dict) for row in rows) for rows in tables):
-        raise ValueError("results.json does not hold the rows of a table")
-    cells = [row.get(name, {}) for rows in tables for row in rows for name in ("scores", "recovery")]
-    if not all(isinstance(found, dict) and all(isinstance(one, dict) for one in found.values()) for found in cells):
-        raise ValueError("results.json does not hold the cells of a table")
-    if not all("task" in row for row in tables[0]):
-        raise ValueError("results.json has a row without its task")
-    return results
-
-
 def _rows(run: PastRun) -> Iterator[_Row]:
-    tasks = [_dict(row) for row in _list(run.results.get("tasks"))]
-    for row in tasks:
-        name = str(row.get("task", ""))
-        settings: dict[str, str] = {key: str(row[key]) for key in ("metric", "dialect", "images") if key in row}
-        yield _Row(name, str(row.get("title", name)), str(row.get("category", "")), row, settings, [row])
-    for row in map(_dict, _list(run.results.get("averages"))):
-        category = str(row.get("category", ""))
-        members = [task for task in tasks if task.get("category") == category]
-        shared = {"tasks of the average": ", ".join(str(task.get("task")) for task in members)}
-        yield _Row(f"{AVERAGE} ({category})", f"{AVERAGE} ({category})", category, row, shared, members)
+    if run.results is None:
+        return
+    for row in run.results.tasks:
+        settings = {"metric": row.metric, "dialect": row.dialect, "images": row.images}
+        yield _Row(row.task, row.title, row.category, row, settings, [row])
+    for average in run.results.averages:
+        members = [task for task in run.results.tasks if task.category == average.category]
+        shared = {"tasks of the average": ", ".join(task.task for task in members)}
+        name = f"{AVERAGE} ({average.category})"
+        yield _Row(name, name, average.category, average, shared, members)
 
 
 def _line(key: tuple[str, str, str], rows: Sequence[tuple[PastRun, _Row]]) -> RunLine:
@@ -312,24 +282,26 @@ def _line(key: tuple[str, str, str], rows: Sequence[tuple[PastRun, _Row]]) -> Ru
 
 
 def _point(run: PastRun, row: _Row, label: str, changed: tuple[str, ...]) -> Point:
-    found = _dict(_dict(row.body.get("recovery")).get(label))
-    scores = _dict(row.body.get("scores"))
-    own = (
-        _first(_dict(scores.get(run.baseline)).get("score"), row.body.get("baseline")),
-        _first(_dict(scores.get(label)).get("score")),
-    )
+    found: StatedJudgement = row.body.recovery[label]
+    own: tuple[float | None, float | None] = (None, None)
+    if isinstance(row.body, StatedTask):
+        means = {name: score.score for name, score in row.body.scores.items()}
+        own = means.get(run.baseline), means.get(label)
+    else:
+        own = row.body.baseline, None
     return Point(
         run.id,
         run.began,
-        _first(found.get("baseline"), own[0]),
-        _first(found.get("candidate"), own[1]),
-        _first(found.get("percent")),
-        interval(found),
-        verdict(row.body, label),
-        found.get("paired"),
-        found.get("planned"),
+        own[0] if found.baseline is None else found.baseline,
+        own[1] if found.candidate is None else found.candidate,
+        found.percent,
+        found.interval,
+        found.question,
+        found.verdict,
+        found.paired,
+        found.planned,
         run.smoke,
-        _first(found.get("min_recovery")),
+        found.min_recovery,
         own,
         changed,
     )
@@ -337,30 +309,33 @@ def _point(run: PastRun, row: _Row, label: str, changed: tuple[str, ...]) -> Poi
 
 def _conditions(run: PastRun, row: _Row, label: str) -> dict[str, str]:
     """Everything that a change of the line may come from, by the name that a reader knows it by."""
-    provenance = _dict(run.facts.get("provenance"))
-    shared = _dict(_dict(provenance.get("serving")).get("packages"))
-    found = {"evalkit": str(run.facts.get("evalkit") or provenance.get("evalkit") or "")}
+    provenance = run.facts.provenance or run_record.Provenance()
+    shared = (provenance.serving or run_record.ServedFrom()).packages or {}
+    found = {"evalkit": run.facts.evalkit or provenance.evalkit or ""}
+    models = {} if run.results is None else run.results.models
     for whose in (run.baseline, label):
-        model = _dict(_dict(run.results.get("models")).get(whose))
-        engine = _dict(model.get("engine"))
-        packages = {**shared, **_dict(_dict(engine.get("numerics")).get("packages"))}
+        if whose not in models:
+            continue
+        model = models[whose]
+        own = model.engine.numerics.get("packages")
+        packages = {**shared, **(own if isinstance(own, dict) else {})}
         facts = {
-            "vLLM": engine.get("version"),
+            "vLLM": model.engine.version,
             "transformers": packages.get("transformers"),
             "torch": packages.get("torch"),
-            "accelerator": engine.get("accelerator"),
+            "accelerator": model.engine.accelerator,
         }
         for name, value in facts.items():
             # Baseline and candidate nearly always share these: they are told apart only where they differ.
             if value and found.get(name) != str(value):
                 found[name if name not in found else f"{name} of {whose}"] = str(value)
         # Of a server that evalkit did not start, what it is said to be.
-        known = "server's name or revision" if engine.get("name") == "endpoint" else "weights"
-        found[f"{known} of {whose}"] = str(model.get("digest") or "")
+        known = "server's name or revision" if model.engine.name == "endpoint" else "weights"
+        found[f"{known} of {whose}"] = model.digest
     for task in row.tasks:
-        if task.get("revision"):
-            of = "" if len(row.tasks) == 1 else f" of {task.get('task')}"
-            found[f"data set revision{of}"] = str(task["revision"])
+        if task.revision:
+            of = "" if len(row.tasks) == 1 else f" of {task.task}"
+            found[f"data set revision{of}"] = task.revision
     return {**found, **row.settings}
 
 
@@ -376,15 +351,3 @@ def _short(value: str) -> str:
     plain = value.removeprefix("sha256:").removeprefix("name:")
     is_digest = len(plain) >= 40 and all(sign in "0123456789abcdef" for sign in plain)
     return plain[:_DIGEST] if is_digest else value
-
-
-def _first(*values: Json) -> float | None:
-    return next((float(value) for value in values if isinstance(value, int | float)), None)
-
-
-def _dict(value: Json) -> dict[str, Json]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Json) -> list[Json]:
-    return value if isinstance(value, list) else []

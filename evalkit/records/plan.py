@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalkit.base.identity import digest
-from evalkit.base.types import FINAL, FailureKind
+from evalkit.base.types import FINAL, Engine, FailureKind, Model, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from evalkit.base.types import Engine, Model, Task
 
 
 @dataclass(frozen=True, slots=True)

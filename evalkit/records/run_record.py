@@ -1,145 +1,215 @@
-"""What a run remembers of itself, as JSON and back: its plan, and the terms that its report is judged by.
+"""What a run remembers of itself: in the store, and as ``run.json`` in its folder.
 
-With these and the samples store a report is made again without a config, a server or a data set.
+With this and the samples a report is made again without a config, a server or a data set.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
-from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field
+from typing import Any, Final
 
-from evalkit import cards
-from evalkit.base import types
-from evalkit.cards.figures import Printed
-from evalkit.config import policy
-from evalkit.records import checkpoint
+from evalkit.base import codec
+from evalkit.base.codec import LENIENT, OTHERS, UNSAID, MisfitError
+from evalkit.base.identity import decoded
+from evalkit.base.types import Engine, Json, Model
 from evalkit.records.plan import Contender, Plan, PlannedTask
-from evalkit.records.terms import Terms
+from evalkit.records.results import StoredAnswers
+from evalkit.records.terms import KeptTerms, Terms
 
-if TYPE_CHECKING:
-    from evalkit.base.types import Json, Task
-
-_NAMES: dict[str, Any] = {"Mapping": Mapping, **vars(cards), **vars(checkpoint), **vars(policy), **vars(types)}
-"""What the annotations of the nouns may name: their own modules import it for the type checker alone."""
+FORMAT: Final = 1
+"""The version of ``run.json``."""
 
 
-def plan_json(plan: Plan) -> dict[str, Json]:
-    """A plan as JSON, with everything resolved; ``models`` begins with the baseline."""
-    return {
-        "key": plan.key,
-        "smoke": plan.smoke,
-        "models": [_contender(one) for one in plan.contenders],
-        "tasks": _written(plan.tasks),
-        "repeat": None if plan.repeat is None else _contender(plan.repeat),
-        "repeated": _written(plan.repeated),
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptModel:
+    """A model of a plan, with the engine that would serve it."""
+
+    model: Model
+    engine: Engine
+    epoch: int = 0
+    """As in ``Contender``."""
+    attempt: int = 0
+    """As in ``Contender``."""
+    identity: str = ""
+    """What of the two can move an answer, for whoever looks an answer up."""
+
+    @classmethod
+    def of(cls, one: Contender) -> KeptModel:
+        """As a plan has it."""
+        return cls(model=one.model, engine=one.engine, epoch=one.epoch, attempt=one.attempt, identity=one.identity)
+
+    @property
+    def contender(self) -> Contender:
+        """As a plan has it."""
+        return Contender(self.model, self.engine, self.epoch, self.attempt)
 
 
-def plan_from(found: Mapping[str, Json]) -> Plan:
-    """The plan that ``plan_json`` wrote.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptPlan:
+    """A plan with everything resolved."""
 
-    Raises:
-        ValueError: It is not such a plan.
-    """
-    try:
-        baseline, *candidates = [_read(Contender, one) for one in found["models"]]
+    key: str = ""
+    smoke: bool = False
+    models: tuple[KeptModel, ...]
+    """The baseline first."""
+    tasks: tuple[PlannedTask, ...]
+    repeat: KeptModel | None = None
+    repeated: tuple[PlannedTask, ...] = ()
+
+    @classmethod
+    def of(cls, plan: Plan) -> KeptPlan:
+        """A plan as it is kept."""
+        return cls(
+            key=plan.key,
+            smoke=plan.smoke,
+            models=tuple(map(KeptModel.of, plan.contenders)),
+            tasks=plan.tasks,
+            repeat=None if plan.repeat is None else KeptModel.of(plan.repeat),
+            repeated=plan.repeated,
+        )
+
+    def plan(self) -> Plan:
+        """The plan that was kept.
+
+        Raises:
+            MisfitError: It has no baseline.
+        """
+        if not self.models:
+            raise MisfitError("plan.models: is empty; must begin with the baseline")
+        baseline, *candidates = [one.contender for one in self.models]
         return Plan(
             baseline=baseline,
             candidates=tuple(candidates),
-            tasks=_read(tuple[PlannedTask, ...], found["tasks"]),
-            smoke=bool(found["smoke"]),
-            repeat=_read(Contender | None, found["repeat"]),
-            repeated=_read(tuple[PlannedTask, ...], found["repeated"]),
+            tasks=self.tasks,
+            smoke=self.smoke,
+            repeat=None if self.repeat is None else self.repeat.contender,
+            repeated=self.repeated,
         )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"not a plan of a run ({error})") from error
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """How its models are named, the baseline first."""
+        return tuple(one.model.label for one in self.models)
+
+    def part(self, task: str) -> PlannedTask | None:
+        """What is planned of a task."""
+        return next((one for one in self.tasks if one.task.name == task), None)
 
 
-def task_from(found: Mapping[str, Json]) -> Task:
-    """A task of a plan that ``plan_json`` wrote.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedFrom:
+    """The interpreter that served."""
+
+    packages: Mapping[str, str] | None = field(default=None, metadata=LENIENT)
+    """By name, the release."""
+    others: Mapping[str, Json] = field(default_factory=dict, metadata=OTHERS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldConfig:
+    """What of a run's config is looked at again; the rest is kept for people."""
+
+    output: str | None = field(default=None, metadata=LENIENT)
+    data: Mapping[str, str] | None = field(default=None, metadata=LENIENT)
+    """Task name to the file or folder that was read in place of the hub."""
+    others: Mapping[str, Json] = field(default_factory=dict, metadata=OTHERS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What ran, and how to run it again."""
+
+    evalkit: str | None = field(default=None, metadata=LENIENT)
+    """Its version."""
+    serving: ServedFrom | None = field(default=None, metadata=UNSAID)
+    endpoints: Mapping[str, StoredAnswers] | None = field(default=None, metadata=UNSAID)
+    """Label of a server that evalkit did not start to what its stored answers are worth."""
+    config: ToldConfig | None = field(default=None, metadata=UNSAID)
+    others: Mapping[str, Json] = field(default_factory=dict, metadata=OTHERS)
+    """Machine, packages, environments, commands and the like, for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """What the store keeps of a run, from its beginning on."""
+
+    began: str = ""
+    """ISO 8601, UTC."""
+    fresh: bool = False
+    """Whether everything was to be asked again."""
+    notices: tuple[str, ...] = ()
+    plan: KeptPlan | None = field(default=None, metadata=UNSAID)
+    """Not there before models and samples are resolved."""
+    provenance: Provenance | None = field(default=None, metadata=UNSAID)
+    rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Task to the rows of its data that were drawn, in the order of its samples."""
+    exams: Mapping[str, Mapping[str, Mapping[str, Json]]] = field(default_factory=dict)
+    """Model label -> task -> how it was asked, as its harness keeps it."""
+    checks: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    """Task -> how answers were judged, as its harness keeps it."""
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Model label -> why it did not answer everything."""
+    terms: KeptTerms | None = field(default=None, metadata=UNSAID)
+    """What the report is judged by; not there before everything was asked."""
+    others: Mapping[str, Json] = field(default_factory=dict, metadata=OTHERS)
+    """What another evalkit keeps."""
+
+    def planned(self) -> Plan:
+        """The plan.
+
+        Raises:
+            MisfitError: There is none.
+        """
+        if self.plan is None:
+            raise MisfitError("plan: missing")
+        return self.plan.plan()
+
+    def judged_by(self) -> Terms:
+        """What the report is judged by, with how the tasks were asked and judged.
+
+        Raises:
+            MisfitError: It is not there.
+        """
+        if self.terms is None:
+            raise MisfitError("terms: missing")
+        told = {key.field: getattr(self.terms, key.field) for key in codec.declared(KeptTerms)}
+        return Terms(**told, exams=self.exams, checks=self.checks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFile(RunRecord):
+    """``run.json``."""
+
+    schema_version: int = FORMAT
+    evalkit: str = ""
+    """The version that wrote the file."""
+    run: str = ""
+    """The run's id."""
+    finished: bool = False
+
+
+def read(body: Mapping[str, Json]) -> RunRecord:
+    """The record that the store keeps, of this evalkit or another one.
 
     Raises:
-        ValueError: It is not such a task.
+        MisfitError: Something is missing or of another type; the message tells all of it.
     """
-    try:
-        return cast("Task", _read(types.Task, found))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"not a task of a run ({error})") from error
+    found: RunRecord = codec.kept(RunRecord, body)
+    return found
 
 
-def terms_json(terms: Terms) -> dict[str, Json]:
-    """Terms as JSON, but for how exams were held and judged: a run keeps that beside them."""
-    return {key: value for key, value in _written(terms).items() if key not in {"exams", "checks"}}
-
-
-def terms_from(body: Mapping[str, Json]) -> Terms:
-    """The terms in what a run keeps: ``terms`` as ``terms_json`` wrote it, ``exams`` and ``checks``.
+def read_file(text: str) -> RunFile:
+    """The text of a ``run.json``, of this evalkit or another one.
 
     Raises:
-        ValueError: They are not there, or are something else.
+        ValueError: It is no JSON, or something is missing or of another type; the message tells all of it.
     """
-    try:
-        found = {**body["terms"], "exams": body.get("exams", {}), "checks": body.get("checks", {})}
-        return cast("Terms", _read(Terms, found))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"no terms of a report ({error})") from error
+    found: RunFile = codec.kept(RunFile, decoded(text))
+    return found
 
 
-def _contender(one: Contender) -> dict[str, Json]:
-    return {**_written(one), "identity": one.identity}
-
-
-def _written(value: Any) -> Any:
-    """A noun as JSON."""
-    if isinstance(value, Printed):
-        return value.text
-    if is_dataclass(value):
-        return {field.name: _written(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {key: _written(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_written(item) for item in value]
-    return value
-
-
-def _read(hint: Any, value: Any) -> Any:
-    """A noun from its JSON; keys that it does not have are passed over, so that a newer evalkit's file can be read."""
-    origin = get_origin(hint)
-    if origin in {Union, UnionType}:
-        return None if value is None else _read(_branch(hint, value), value)
-    if origin is tuple:
-        return tuple(_read(get_args(hint)[0], item) for item in value)
-    if origin is Mapping:
-        return {key: _read(get_args(hint)[1], item) for key, item in value.items()}
-    if is_dataclass(hint):
-        return _noun(hint, value)
-    return _plain(hint, value)
-
-
-def _noun(hint: Any, value: Any) -> Any:
-    if hasattr(hint, "parse"):
-        return hint.parse(value)
-    hints = get_type_hints(hint, localns=_NAMES)
-    return hint(**{key: _read(hints[key], item) for key, item in value.items() if key in hints})
-
-
-def _plain(hint: Any, value: Any) -> Any:
-    if hint is Any or get_origin(hint) is Literal or isinstance(value, hint):
-        return value
-    if hint is float and isinstance(value, int):
-        return float(value)
-    raise TypeError(f"{value!r} where {hint.__name__} should be")
-
-
-def _branch(hint: Any, value: Any) -> Any:
-    """The alternative of a union that ``value`` can mean: a noun for an object, otherwise the plain one."""
-    options = [option for option in get_args(hint) if option is not NoneType]
-    fitting = [option for option in options if _is_table(option) == isinstance(value, Mapping)]
-    return (fitting or options)[0]
-
-
-def _is_table(hint: Any) -> bool:
-    """Whether JSON writes it as an object."""
-    return get_origin(hint) is Mapping or (is_dataclass(hint) and not hasattr(hint, "parse"))
+def file_of(record: RunRecord, *, run: str, finished: bool, evalkit: str) -> RunFile:
+    """``run.json`` of a run."""
+    kept: dict[str, Any] = {key.field: getattr(record, key.field) for key in codec.declared(RunRecord)}
+    return RunFile(**kept, others=record.others, run=run, finished=finished, evalkit=evalkit)

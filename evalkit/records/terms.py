@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from evalkit.base.types import Json
+from evalkit.cards import PublishedTable
 from evalkit.config.policy import Policy
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from evalkit.base.types import Json
-    from evalkit.cards import PublishedTable
-    from evalkit.records.checkpoint import Checkpoint
+from evalkit.records.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What a report is judged by, and what is known beside the answers."""
+class KeptTerms:
+    """What a report is judged by; how the tasks were asked and judged is kept beside it."""
 
     policy: Policy = field(default_factory=Policy)
     accepted: tuple[str, ...] = ()
@@ -27,9 +23,15 @@ class Terms:
     published: tuple[PublishedTable, ...] = ()
     checkpoints: Mapping[str, Checkpoint] = field(default_factory=dict)
     """By model label."""
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Model label -> why it did not answer everything: it could not be served, or was given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms(KeptTerms):
+    """What a report is judged by, and what is known beside the answers."""
+
     exams: Mapping[str, Mapping[str, Mapping[str, Json]]] = field(default_factory=dict)
     """Model label -> task -> how the exam was held."""
     checks: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     """Task -> how answers were judged."""
-    missing: Mapping[str, str] = field(default_factory=dict)
-    """Model label -> why it did not answer everything: it could not be served, or was given up."""

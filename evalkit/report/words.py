@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from evalkit.base import codec
 from evalkit.base.errors import near_miss
 from evalkit.base.printable import agreeing, counted, part_of
 from evalkit.comparison import elsewhere, verdict
 from evalkit.records import checkpoint
+from evalkit.records.results import StoredAnswers
 from evalkit.report import held
 from evalkit.stats import IntervalQuestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from evalkit.base.types import Json
     from evalkit.base.verdicts import Verdict
     from evalkit.comparison.drift import Change
     from evalkit.comparison.pairs import Comparison
@@ -177,19 +178,19 @@ def _how_served(report: Report) -> Iterator[str]:
         if one.model.endpoint:
             yield f"{label} was asked on a server that evalkit did not start; its weights are known by name only."
             if found := report.provenance.get("endpoints", {}).get(label):
-                yield f"{label}: {standing(found)}."
+                yield f"{label}: {standing(codec.kept(StoredAnswers, found))}."
         if one.engine.numerics.get("trust-remote-code"):
             yield f"{label}: code from the model's repository was allowed to run (trust_remote_code)."
 
 
-def standing(found: Mapping[str, Json]) -> str:
+def standing(found: StoredAnswers) -> str:
     """What the stored answers of a server that evalkit did not start were worth, as ``vouching`` has found it."""
-    asked, same = found["asked"], found["same"]
-    if found["how"] == "vouched":
-        return f"its answers are those of '{found['revision']}', as the user vouches (--endpoint-is)"
-    if found["how"] == "compared":
+    asked, same = found.asked, found.same
+    if found.how == "vouched":
+        return f"its answers are those of '{found.revision}', as the user vouches (--endpoint-is)"
+    if found.how == "compared":
         return f"answers of earlier runs are used again: {asked} of them, asked again, came back the same"
-    if found["how"] == "own":
+    if found.how == "own":
         return "every answer was asked for by this run"
     if not asked:
         return "none of its stored answers can be compared (they were drawn by chance), so everything is asked again"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evalkit.base.codec import written
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from evalkit.base.types import Json
+    from evalkit.base.types import Json, Task
+    from evalkit.records.plan import Contender, Plan, PlannedTask
 
 _DIGEST = 12
 """Characters of a digest or commit that a person needs to tell two apart."""
@@ -17,55 +20,39 @@ _LONGEST = 60
 """Characters of a value that a sentence has room for."""
 
 
-def moved(before: Mapping[str, Json], after: Mapping[str, Json]) -> list[str]:
+def moved(before: Plan, after: Plan) -> list[str]:
     """One sentence for each model, and for each task, whose answers of ``before`` do not hold for ``after``.
 
-    Both are plans as a run keeps them (``runfile.plan_json``). Models are matched by label, tasks by name; one that
-    only one of the plans has is new rather than moved, and is not told; nor is another number of samples. No sentence
-    means that every answer to what both ask is reused.
+    Models are matched by label, tasks by name; one that only one of the plans has is new rather than moved, and is not
+    told; nor is another number of samples. No sentence means that every answer to what both ask is reused.
     """
     found: dict[tuple[str, ...], list[str]] = {}
-    for label, (old, new) in _both(_models(before), _models(after)):
-        parts = tuple(_model(old, new))
+    models, now = ({one.model.label: one for one in plan.contenders} for plan in (before, after))
+    for label in filter(models.__contains__, now):
+        parts = tuple(_model(models[label], now[label]))
         if parts:
             found.setdefault(parts, []).append(label)
     sentences = [f"{', '.join(labels)}: {'; '.join(parts)}" for parts, labels in found.items()]
-    for name, (old, new) in _both(_tasks(before), _tasks(after)):
-        parts = tuple(_task(old, new))
+    tasks, asked = ({part.task.name: part for part in plan.tasks} for plan in (before, after))
+    for name in filter(tasks.__contains__, asked):
+        parts = tuple(_task(tasks[name], asked[name]))
         if parts:
             sentences.append(f"{name}: {'; '.join(parts)}")
     return sentences
 
 
-def labels(plan: Mapping[str, Json]) -> set[str]:
-    """How a plan names its models."""
-    return set(_models(plan))
-
-
-def _models(plan: Mapping[str, Json]) -> dict[str, Json]:
-    return {one["model"]["label"]: one for one in plan["models"]}
-
-
-def _tasks(plan: Mapping[str, Json]) -> dict[str, Json]:
-    return {part["task"]["name"]: part for part in plan["tasks"]}
-
-
-def _both(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[tuple[str, tuple[Json, Json]]]:
-    yield from ((name, (before[name], after[name])) for name in after if name in before)
-
-
-def _model(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[str]:
+def _model(old: Contender, new: Contender) -> Iterator[str]:
     """What of a model and of the program under it is not as it was."""
-    before, after = old["engine"], new["engine"]
+    before, after = old.engine, new.engine
     # Of the weights behind a server that evalkit did not start nothing is known but what it is said to be.
-    what = "name or revision of its server (--endpoint-is)" if after["name"] == "endpoint" else "weights or files"
-    yield from _change(what, old["model"]["digest"], new["model"]["digest"])
-    yield from _change("serving program", before["name"], after["name"])
-    program = after["name"] if before["name"] == after["name"] else "version"
-    yield from _change(program, before["version"], after["version"])
-    yield from _change("accelerator", before["accelerator"], after["accelerator"])
-    yield from _settings(before["numerics"], after["numerics"])
-    if new["epoch"] != old["epoch"]:
+    what = "name or revision of its server (--endpoint-is)" if after.name == "endpoint" else "weights or files"
+    yield from _change(what, old.model.digest, new.model.digest)
+    yield from _change("serving program", before.name, after.name)
+    program = after.name if before.name == after.name else "version"
+    yield from _change(program, before.version, after.version)
+    yield from _change("accelerator", before.accelerator, after.accelerator)
+    yield from _settings(written(before.numerics), written(after.numerics))
+    if new.epoch != old.epoch:
         yield "asked afresh since (--fresh)"
 
 
@@ -79,32 +66,32 @@ def _settings(before: Mapping[str, Json], after: Mapping[str, Json], prefix: str
             yield from _change(prefix + key, old, new)
 
 
-def _task(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[str]:
+def _task(old: PlannedTask, new: PlannedTask) -> Iterator[str]:
     """What of a task is not as it was, as far as answers or their scores hang on it."""
     told = list(_asked(old, new))
     # More or fewer samples (--limit) are no reason to ask again the ones that both have.
-    if not told and old["listing"] != new["listing"] and old["planned"] == new["planned"]:
+    if not told and old.listing != new.listing and old.planned == new.planned:
         told = ["the questions, or how they are built"]
     yield from told
-    yield from _change("checker", old.get("checker"), new.get("checker"))
+    yield from _change("checker", old.checker, new.checker)
     for name in ("headline", "dialect"):
-        yield from (f"{text} (the same answers are read otherwise)" for text in _of(name, old["task"], new["task"]))
+        yield from (f"{text} (the same answers are read otherwise)" for text in _of(name, old.task, new.task))
 
 
-def _asked(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[str]:
+def _asked(old: PlannedTask, new: PlannedTask) -> Iterator[str]:
     """What of a task may change the requests."""
-    yield from _change("data revision", old["revision"], new["revision"])
-    before, after = old["task"], new["task"]
-    if before["prompt"] != after["prompt"]:
+    yield from _change("data revision", old.revision, new.revision)
+    before, after = old.task, new.task
+    if before.prompt != after.prompt:
         yield "the prompt"
     for name in ("benchmark", "images"):
         yield from _of(name, before, after)
     for name in ("dataset", "decoding", "settings"):
-        yield from _settings(before.get(name) or {}, after.get(name) or {}, f"{name}.")
+        yield from _settings(written(getattr(before, name)), written(getattr(after, name)), f"{name}.")
 
 
-def _of(name: str, before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[str]:
-    yield from _change(name, before.get(name), after.get(name))
+def _of(name: str, before: Task, after: Task) -> Iterator[str]:
+    yield from _change(name, getattr(before, name), getattr(after, name))
 
 
 def _change(name: str, old: Json, new: Json) -> Iterable[str]:

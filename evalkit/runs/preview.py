@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -14,13 +15,13 @@ import numpy as np
 from evalkit import harnesses, serve, stats
 from evalkit.base.errors import StoreError
 from evalkit.base.events import Stage
-from evalkit.base.identity import decoded
 from evalkit.base.printable import one_line
 from evalkit.base.types import Answer
 from evalkit.comparison.score import tally
 from evalkit.files.scratch import Scratch
+from evalkit.records import run_record
 from evalkit.records.plan import Plan, averages, fingerprint
-from evalkit.records.run_record import plan_from
+from evalkit.records.run_record import KeptPlan
 from evalkit.records.store import Store
 from evalkit.runs import prepare, publish, refusals
 from evalkit.runs.forecast import AverageForecast, CostTerms, Forecast, Past, Sizes, average, forecast
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from evalkit.base.events import Say
-    from evalkit.base.types import Json, Record, Task
+    from evalkit.base.types import Record, Task
     from evalkit.comparison.score import Tally
     from evalkit.config.policy import Rule
     from evalkit.config.run_config import Config
     from evalkit.records.plan import Contender, PlannedTask
+    from evalkit.records.run_record import RunFile
     from evalkit.stats import Population
 
 _LOOKED_AT = 32
@@ -160,26 +162,27 @@ def _past(output: Path, tasks: Sequence[Task], contenders: Sequence[Contender]) 
     return found
 
 
-def _worth(run: Mapping[str, Json], task: Task, contenders: Sequence[Contender]) -> tuple[int, bool, int, str]:
+def _worth(run: RunFile, task: Task, contenders: Sequence[Contender]) -> tuple[int, bool, int, str]:
     """By what runs are preferred: models, machine, how many samples of the task, and the newest of equals."""
-    part = _part(run, task)
-    planned = part["planned"] if part else 0
-    return len(_common(run, contenders)), _elsewhere(run, contenders) == "", min(planned, _ENOUGH), str(run["run"])
+    part = _plan(run).part(task.name)
+    planned = 0 if part is None else part.planned
+    return len(_common(run, contenders)), _elsewhere(run, contenders) == "", min(planned, _ENOUGH), run.run
 
 
-def _common(run: Mapping[str, Json], contenders: Sequence[Contender]) -> set[str]:
+def _common(run: RunFile, contenders: Sequence[Contender]) -> set[str]:
     """Digests of models that the run and this one share."""
-    return {one.model.digest for one in contenders} & {one["model"]["digest"] for one in run["plan"]["models"]}
+    return {one.model.digest for one in contenders} & {one.model.digest for one in _plan(run).models}
 
 
-def _elsewhere(run: Mapping[str, Json], contenders: Sequence[Contender]) -> str:
+def _elsewhere(run: RunFile, contenders: Sequence[Contender]) -> str:
     """What the run computed on, where none of this run's servers would; else empty."""
-    theirs = {str(one["engine"]["accelerator"]) for one in run["plan"]["models"]}
+    theirs = {one.engine.accelerator for one in _plan(run).models}
     return "" if theirs & {one.engine.accelerator for one in contenders} else one_line(", ".join(sorted(theirs)))
 
 
-def _part(run: Mapping[str, Json], task: Task) -> Mapping[str, Json] | None:
-    return next((one for one in run["plan"]["tasks"] if one["task"]["name"] == task.name), None)
+def _plan(run: RunFile) -> KeptPlan:
+    """The plan of one of ``_runs``, which all have one."""
+    return run.plan or KeptPlan(models=(), tasks=())
 
 
 def _stored(output: Path, tasks: Sequence[Task], contenders: Sequence[Contender]) -> dict[str, int]:
@@ -190,7 +193,7 @@ def _stored(output: Path, tasks: Sequence[Task], contenders: Sequence[Contender]
     found: dict[str, int] = {}
     try:
         with Store(output, write=False) as store:
-            for part in chain.from_iterable(map(_parts, _runs(output))):
+            for part in chain.from_iterable(_plan(run).tasks for run in _runs(output)):
                 for task in tasks:
                     # Where it was read from moves no request; anything else may.
                     if part.task == replace(task, source=part.task.source):
@@ -198,14 +201,6 @@ def _stored(output: Path, tasks: Sequence[Task], contenders: Sequence[Contender]
     except StoreError:
         pass
     return found
-
-
-def _parts(run: Mapping[str, Json]) -> tuple[PlannedTask, ...]:
-    """The tasks of a run; none of one that a newer evalkit wrote."""
-    try:
-        return plan_from(run["plan"]).tasks
-    except ValueError:
-        return ()
 
 
 def _answered(store: Store, part: PlannedTask, contenders: Sequence[Contender]) -> int:
@@ -217,25 +212,24 @@ def _answered(store: Store, part: PlannedTask, contenders: Sequence[Contender]) 
     )
 
 
-def _runs(output: Path) -> Iterator[dict[str, Json]]:
+def _runs(output: Path) -> Iterator[RunFile]:
+    """What earlier runs keep of themselves, as far as it can be read and has a plan."""
     for path in output.glob("*/run.json"):
-        try:
-            run = decoded(path.read_text(encoding="utf-8"))
-            if run["run"] and run["plan"]["models"] and run["plan"]["tasks"]:
+        with suppress(OSError, ValueError):
+            run = run_record.read_file(path.read_text(encoding="utf-8"))
+            if run.run and run.plan is not None and run.plan.models and run.plan.tasks:
                 yield run
-        except (OSError, ValueError, LookupError, TypeError):
-            continue
 
 
-def _of_run(store: Store, run: Mapping[str, Json], task: Task, contenders: Sequence[Contender]) -> Past | None:
-    part = _part(run, task)
+def _of_run(store: Store, run: RunFile, task: Task, contenders: Sequence[Contender]) -> Past | None:
+    part = _plan(run).part(task.name)
     if part is None:
         return None
     tallies: list[Tally] = []
     answers: list[Answer] = []
-    for one in run["plan"]["models"]:
-        records = _records(store, part, fingerprint(one["identity"], one["epoch"], one["attempt"]))
-        tallies.append(tally(task, one["model"]["label"], records, harnesses.harness(task)))
+    for one in _plan(run).models:
+        records = _records(store, part, fingerprint(one.identity, one.epoch, one.attempt))
+        tallies.append(tally(task, one.model.label, records, harnesses.harness(task)))
         answers += [record.outcome for record in records if isinstance(record.outcome, Answer)]
     if not answers:
         return None
@@ -243,7 +237,7 @@ def _of_run(store: Store, run: Mapping[str, Json], task: Task, contenders: Seque
     words = [one.completion_tokens for one in answers if one.completion_tokens is not None]
     count, share, population = _pairs(tallies)
     return Past(
-        run=str(run["run"]),
+        run=run.run,
         answers=len(answers),
         latency_s=fmean(one.latency_s for one in answers),
         prompt_tokens=fmean(prompts) if prompts else None,
@@ -257,8 +251,8 @@ def _of_run(store: Store, run: Mapping[str, Json], task: Task, contenders: Seque
     )
 
 
-def _records(store: Store, part: Mapping[str, Json], key: Callable[[str], str]) -> list[Record]:
-    return list(islice(store.records(part["listing"], key, part.get("checker") or ""), _ENOUGH))
+def _records(store: Store, part: PlannedTask, key: Callable[[str], str]) -> list[Record]:
+    return list(islice(store.records(part.listing, key, part.checker), _ENOUGH))
 
 
 def _pairs(tallies: Sequence[Tally]) -> tuple[int, float | None, Population | None]:

@@ -17,7 +17,7 @@ from evalkit.comparison.pairs import Side
 from evalkit.comparison.score import grouped, tally
 from evalkit.files import private, resources
 from evalkit.records import checkpoint
-from evalkit.records.terms import Terms
+from evalkit.records.terms import KeptTerms
 from evalkit.report import Evidence
 from evalkit.runs import prepare, thumbnails
 from evalkit.serve import environment
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from evalkit.records.checkpoint import Checkpoint
     from evalkit.records.plan import Contender, Plan, PlannedTask
     from evalkit.records.store import Store
+    from evalkit.records.terms import Terms
     from evalkit.report import Report
     from evalkit.runs.prepare import Source
 
@@ -43,23 +44,21 @@ FORMATS = ("html", "md", "card", "junit", "json", "summary")
 """What a report can be rendered as."""
 
 
-def terms(config: Config, plan: Plan, facts: Mapping[str, Json]) -> Terms:
-    """What the report of a run is judged by, and what is known beside the answers.
+def terms(config: Config, plan: Plan, missing: Mapping[str, str]) -> KeptTerms:
+    """What the report of a run is judged by.
 
     Args:
         config: Its policy, accepted differences and suite.
         plan: Its models; their files are read as far as they are on this machine.
-        facts: ``exams``, ``checks`` and ``missing``, as the run has remembered them.
+        missing: Model label to why it did not answer everything.
     """
-    return Terms(
+    return KeptTerms(
         policy=config.policy,
         accepted=config.accept_differences,
         averaged=prepare.averaged(config),
         published=tuple(registry.published(config.published, config.baseline.source)),
         checkpoints=checkpoints(plan),
-        exams=facts.get("exams", {}),
-        checks=facts.get("checks", {}),
-        missing=facts.get("missing", {}),
+        missing=missing,
     )
 
 

@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock, get_ident
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalkit import __version__, serve
+from evalkit.base import codec
 from evalkit.base.errors import (
     EvalkitError,
     FullDiskError,
@@ -27,6 +28,7 @@ from evalkit.client import SendingPolicy
 from evalkit.files import scratch
 from evalkit.records import run_record
 from evalkit.records.plan import Plan
+from evalkit.records.run_record import KeptPlan, Provenance, RunRecord
 from evalkit.records.store import RunRow, Store
 from evalkit.report import words
 from evalkit.runs import asking, invalidation, joining, leaks, prepare, publish, refusals, saved_run, vouching
@@ -39,13 +41,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from evalkit.base.events import Event, Say
-    from evalkit.base.types import Json, Task
+    from evalkit.base.types import Task
     from evalkit.config.run_config import Config, Serving
     from evalkit.records.plan import Contender
+    from evalkit.records.results import StoredAnswers
     from evalkit.report import Report
     from evalkit.runs.prepare import Source
-
-SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,11 @@ class _Run:
         self._say_outside = say
         self._notices: list[str] = []
         self._row: RunRow | None = None
+        self._record = RunRecord()
+        """What the run remembers of itself; in the store once there is a row."""
         self._turn = RLock()
         self._stores_in = get_ident()
-        self._standings: dict[str, Json] = {}
+        self._standings: dict[str, StoredAnswers] = {}
         """Label of a server that evalkit did not start to what its stored answers are worth."""
         self._unkept = False
         """A notice has come that the store does not have yet."""
@@ -109,9 +112,15 @@ class _Run:
             # what another tells is kept with the next event of that one.
             if self._unkept and self._row is not None and get_ident() == self._stores_in:
                 self._unkept = False
-                self._row = replace(self._row, body={**self._row.body, "notices": self._notices})
-                self._store.keep_run(self._row)
+                self._remember()
             self._say_outside(event)
+
+    def _remember(self, **changed: Any) -> None:
+        """Change what the run remembers of itself, and keep it in the store."""
+        self._record = replace(self._record, notices=tuple(self._notices), **changed)
+        if self._row is not None:
+            self._row = replace(self._row, body=codec.written(self._record))
+            self._store.keep_run(self._row)
 
     def carry_out(self) -> Finished:
         """Everything."""
@@ -126,8 +135,8 @@ class _Run:
         row, finished_before = self._begin(plan)
         folder = self._output / row.id
         publish.own_folder(folder)
-        facts = {"plan": run_record.plan_json(plan), "provenance": self._provenance(plan)}
-        row = replace(row, body={**row.body, **facts, "rows": prepare.drawn_rows(sources)})
+        rows = {task: tuple(found) for task, found in prepare.drawn_rows(sources).items()}
+        self._remember(plan=KeptPlan.of(plan), provenance=self._provenance(plan), rows=rows)
         self._keep(row, folder)
         with Checks(sources, self._store, self.say, unsafe=self._config.unsafe_exec) as checks:
             checks.start(plan.asked)
@@ -194,25 +203,26 @@ class _Run:
         """The plan, with the stored answers of servers set aside that may have become others since."""
         row = self._store.latest_run(plan.key)
         if row is not None and not row.finished:
-            self._standings = row.body.get("provenance", {}).get("endpoints", {})
+            told = saved_run.remembered(row).provenance or Provenance()
+            self._standings = dict(told.endpoints or {})
             return plan
         stale = set()
         for one in (one for one in plan.contenders if one.model.endpoint):
             label = one.model.label
             revision = self._config.endpoint_is.get(label, "")
             found = vouching.standing(one, sources, self._store, revision, self._policy)
-            self._standings[label] = found.facts
+            self._standings[label] = found
             if found.how == "afresh":
                 stale.add(one.identity)
-                self.say(Notice(f"{label}: {words.standing(found.facts)}"))
+                self.say(Notice(f"{label}: {words.standing(found)}"))
             elif found.how == "compared":
-                self.say(Stage(f"{label}: {words.standing(found.facts)}"))
+                self.say(Stage(f"{label}: {words.standing(found)}"))
         return self._in_next_epoch(plan, stale)
 
     def _afresh(self, plan: Plan) -> Plan:
         """The plan with its models' stored answers set aside, unless it continues a run that did so."""
         row = self._store.latest_run(plan.key)
-        if row is not None and row.body.get("fresh") and not row.finished:
+        if row is not None and not row.finished and saved_run.remembered(row).fresh:
             return plan
         return self._in_next_epoch(plan, {one.identity for one in plan.contenders})
 
@@ -228,23 +238,20 @@ class _Run:
         row = self._store.latest_run(plan.key)
         if row is None:
             began = datetime.now(UTC)
-            row = RunRow(
-                f"{began:%Y%m%d-%H%M%S}-{plan.key[:6]}",
-                plan.key,
-                finished=False,
-                body={"began": began.isoformat(), "fresh": self._config.fresh},
-            )
+            self._record = RunRecord(began=began.isoformat(), fresh=self._config.fresh)
+            row = RunRow(f"{began:%Y%m%d-%H%M%S}-{plan.key[:6]}", plan.key, finished=False, body={})
             self.say(Stage(f"run {row.id}"))
             self._tell_what_moved(row.id, plan)
             return row, False
-        self._notices = list(dict.fromkeys([*row.body.get("notices", ()), *self._notices]))
+        self._record = saved_run.remembered(row)
+        self._notices = list(dict.fromkeys([*self._record.notices, *self._notices]))
         self.say(Stage(f"{'looking at' if row.finished else 'continuing'} run {row.id}"))
         return replace(row, finished=False), row.finished
 
     def _tell_what_moved(self, run_id: str, plan: Plan) -> None:
         """Say why answers of the run before are asked again, if they are."""
         before = saved_run.latest(self._store, [one.model.label for one in plan.contenders], but=run_id)
-        found = invalidation.moved(before.body["plan"], run_record.plan_json(plan)) if before else []
+        found = invalidation.moved(saved_run.plan(before), plan) if before else []
         if before and found:
             self.say(Notice(invalidation.sentence(before.id, found)))
 
@@ -272,7 +279,7 @@ class _Run:
 
     def _answer(self, one: Contender, sources: Sequence[Source], checks: Checks, run_id: str, folder: Path) -> Ledger:
         """Let one model answer what it owes."""
-        held = self._row.body.get("exams", {}).get(one.model.label, {}) if self._row is not None else {}
+        held = self._record.exams.get(one.model.label, {})
         ledger = Ledger(one, sources, self._store, run_id, self.say, checks, self._remember_exams, earlier={**held})
         self._remember_reused(ledger)
         if ledger.has_pending:
@@ -307,11 +314,8 @@ class _Run:
 
     def _remember_exams(self, ledger: Ledger) -> None:
         """Keep how the exams were held: a later look at the run asks nothing, and still has to say it."""
-        if self._row is not None:
-            exams, label = self._row.body.get("exams", {}), ledger.contender.model.label
-            exams = {**exams, label: {**exams.get(label, {}), **ledger.facts}}
-            self._row = replace(self._row, body={**self._row.body, "exams": exams})
-            self._store.keep_run(self._row)
+        exams, label = self._record.exams, ledger.contender.model.label
+        self._remember(exams={**exams, label: {**exams.get(label, {}), **ledger.facts}})
 
     def _remember_reused(self, ledger: Ledger) -> None:
         """Say of an exam whose answers all come from other runs that this one did not hold it."""
@@ -323,19 +327,14 @@ class _Run:
 
     def _remember_checks(self, checks: Checks) -> None:
         """Keep how answers were judged; what earlier parts of the run judged is counted with it."""
-        if self._row is not None:
-            before = self._row.body.get("checks", {})
-            found = {name: facts.after(before.get(name, {})) for name, facts in checks.facts.items()}
-            self._row = replace(self._row, body={**self._row.body, "checks": {**before, **found}})
-            self._store.keep_run(self._row)
+        before = self._record.checks
+        found = {name: facts.after(before.get(name, {})) for name, facts in checks.facts.items()}
+        self._remember(checks={**before, **found})
 
     def _remember_terms(self, run_id: str, plan: Plan) -> RunRow:
         """Keep what the report is judged by; returns the run as any later look at it will find it."""
-        if self._row is not None:
-            missing = {label: error.message for label, error in self._missing.items()}
-            body = {**self._row.body, "notices": self._notices, "missing": missing}
-            terms = run_record.terms_json(publish.terms(self._config, plan, body))
-            self._store.keep_run(replace(self._row, body={**body, "terms": terms}))
+        missing = {label: error.message for label, error in self._missing.items()}
+        self._remember(missing=missing, terms=publish.terms(self._config, plan, missing))
         return saved_run.find(run_id, self._store)
 
     def tell_tools(self, error: EvalkitError) -> None:
@@ -345,14 +344,14 @@ class _Run:
             with suppress(OutputError, FullDiskError):
                 publish.write_stopped(self._output / self._row.id, saved_run.plan(self._row), error)
 
-    def _provenance(self, plan: Plan) -> dict[str, Json]:
+    def _provenance(self, plan: Plan) -> Provenance:
         """What ran, and how to run it again."""
         config = self._config
         served = [one for one in plan.contenders if not one.model.endpoint]
         own = dict.fromkeys(one for task in self._tasks for one in task.extensions)
-        return {
+        told = {
             **environment.provenance(self._serving),
-            "endpoints": self._standings,
+            "endpoints": codec.written(self._standings),
             **({"extensions": [asdict(one) for one in own]} if own else {}),
             **({"making": made} if (made := _making(served)) else {}),
             "environments": {one.model.label: tools.provenance(config.serving(one.model.label)) for one in served},
@@ -362,19 +361,15 @@ class _Run:
                 for one in served
             },
         }
+        found: Provenance = codec.kept(Provenance, told)
+        return found
 
     def _keep(self, row: RunRow, folder: Path) -> None:
         """Write the run's row and ``run.json``."""
-        self._row = row = replace(row, body={**row.body, "notices": self._notices})
-        self._store.keep_run(row)
-        facts = {
-            "schema_version": SCHEMA_VERSION,
-            "evalkit": __version__,
-            "run": row.id,
-            "finished": row.finished,
-            **row.body,
-        }
-        publish.write_text(folder / "run.json", [json.dumps(facts, indent=2, sort_keys=True) + "\n"])
+        self._row = row
+        self._remember()
+        file = run_record.file_of(self._record, run=row.id, finished=row.finished, evalkit=__version__)
+        publish.write_text(folder / "run.json", [json.dumps(codec.written(file), indent=2, sort_keys=True) + "\n"])
 
 
 def _making(contenders: Iterable[Contender]) -> dict[str, Json]:

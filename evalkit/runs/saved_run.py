@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evalkit.base import codec
+from evalkit.base.codec import MisfitError
 from evalkit.base.errors import StoreError, UsageError, near_miss
 from evalkit.base.printable import part_of
 from evalkit.base.types import Answer
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from evalkit.config.policy import Policy
     from evalkit.records.plan import Plan
+    from evalkit.records.run_record import RunRecord
     from evalkit.records.store import RunRow
     from evalkit.records.terms import Terms
     from evalkit.report import Report
@@ -74,6 +77,18 @@ def find(name: str, store: Store) -> RunRow:
     return row
 
 
+def remembered(row: RunRow) -> RunRecord:
+    """What a run remembers of itself.
+
+    Raises:
+        StoreError: It is not in words that this evalkit understands.
+    """
+    try:
+        return run_record.read(row.body)
+    except MisfitError as error:
+        raise _unreadable(row, error) from error
+
+
 def plan(row: RunRow) -> Plan:
     """The plan of a run.
 
@@ -81,8 +96,8 @@ def plan(row: RunRow) -> Plan:
         StoreError: The store does not say, or not in words that this evalkit understands.
     """
     try:
-        return run_record.plan_from(row.body["plan"])
-    except (KeyError, ValueError) as error:
+        return remembered(row).planned()
+    except MisfitError as error:
         raise _unreadable(row, error) from error
 
 
@@ -93,8 +108,8 @@ def terms(row: RunRow) -> Terms:
         StoreError: The store does not say, or not in words that this evalkit understands.
     """
     try:
-        return run_record.terms_from(row.body)
-    except (KeyError, ValueError) as error:
+        return remembered(row).judged_by()
+    except MisfitError as error:
         raise _unreadable(row, error) from error
 
 
@@ -106,13 +121,10 @@ def report(row: RunRow, store: Store, *, policy: Policy | None = None) -> Report
     Raises:
         StoreError: The store does not say how, or not in words that this evalkit understands.
     """
-    own = terms(row)
-    try:
-        notices, provenance = row.body["notices"], row.body["provenance"]
-    except KeyError as error:
-        raise _unreadable(row, error) from error
+    own, kept = terms(row), remembered(row)
     judged = own if policy is None else replace(own, policy=policy)
-    return publish.build(plan(row), store, judged, notices=notices, provenance=provenance)
+    told = codec.written(kept.provenance) or {}
+    return publish.build(plan(row), store, judged, notices=kept.notices, provenance=told)
 
 
 def check(row: RunRow, store: Store) -> None:
@@ -121,9 +133,11 @@ def check(row: RunRow, store: Store) -> None:
     Raises:
         UsageError: Something is missing: the run has not finished, or its answers are in another store.
     """
+    terms_of = remembered(row).terms
+    reported = {} if terms_of is None else terms_of.missing
     planned = missing = 0
     for one, part in plan(row).asked:
-        if one.model.label in row.body.get("terms", {}).get("missing", {}):
+        if one.model.label in reported:
             continue
         settled = 0
         for record in store.records(part.listing, one.fingerprint(), part.checker):
@@ -143,10 +157,13 @@ def latest(store: Store, labels: Sequence[str], but: str) -> RunRow | None:
     wanted = set(labels)
     for key in reversed(store.run_ids()):
         row = store.run(key)
-        if key == but or row is None or not row.finished or "plan" not in row.body:
+        if key == but or row is None or not row.finished:
             continue
-        if wanted & {one["model"]["label"] for one in row.body["plan"]["models"]}:
-            return row
+        # A run that another evalkit kept must not hide the ones before it.
+        with suppress(StoreError):
+            kept = remembered(row).plan
+            if kept is not None and wanted.intersection(kept.labels):
+                return row
     return None
 
 

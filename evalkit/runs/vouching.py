@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -18,11 +17,12 @@ from evalkit.base.printable import counted
 from evalkit.base.types import Answer
 from evalkit.client import Client
 from evalkit.harnesses import Served
+from evalkit.records.results import StoredAnswers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from evalkit.base.types import Json, Outcome, Sample
+    from evalkit.base.types import Outcome, Sample
     from evalkit.client import SendingPolicy
     from evalkit.harnesses import Session
     from evalkit.records.plan import Contender
@@ -38,41 +38,23 @@ _LOOKED_AT: Final = 256
 """Rows of a task among which they are chosen: their pictures have to be read again."""
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointStanding:
-    """What the stored answers of one server are worth."""
-
-    how: str
-    """``own`` (there are none of other runs), ``vouched``, ``compared``, or ``afresh`` (they are not used)."""
-    revision: str = ""
-    """What the user says that the server is."""
-    asked: int = 0
-    """Stored answers that were asked again."""
-    same: int = 0
-    """Of them, those that came back the same."""
-
-    @property
-    def facts(self) -> dict[str, Json]:
-        """For the run's file and the report."""
-        return {"how": self.how, "revision": self.revision, "asked": self.asked, "same": self.same}
-
-
 def standing(
     one: Contender, sources: Sequence[Source], store: Store, revision: str, policy: SendingPolicy
-) -> EndpointStanding:
+) -> StoredAnswers:
     """Look whether the answers that are stored under a server's name may be used by a run that did not ask for them.
 
     Raises:
         InfrastructureError: The server gives no answer to what is asked again.
     """
     if revision:
-        return EndpointStanding("vouched", revision)
+        return StoredAnswers(how="vouched", revision=revision)
     key = one.fingerprint()
     if not any(entry.request and store.outcome(key(entry.request)) for each in sources for entry in each.entries):
-        return EndpointStanding("own")
+        return StoredAnswers(how="own")
     chosen = list(_chosen(one, sources, store))
     same = asyncio.run(_ask_again(one, chosen, policy)) if chosen else 0
-    return EndpointStanding("compared" if chosen and same == len(chosen) else "afresh", "", len(chosen), same)
+    alike = bool(chosen) and same == len(chosen)
+    return StoredAnswers(how="compared" if alike else "afresh", asked=len(chosen), same=same)
 
 
 def _chosen(one: Contender, sources: Sequence[Source], store: Store) -> Iterator[Asked]:

@@ -76,14 +76,14 @@ class Files:
     @classmethod
     def of(cls, run: PastRun) -> Files:
         """The files that a finished run has left."""
-        rows = run.results.get("tasks", [])
-        names = [str(row["task"]) for row in rows]
+        rows = () if run.results is None else run.results.tasks
+        names = [row.task for row in rows]
         several = history.attempts(run)
         return cls(
             run.folder,
             tuple(run.labels),
             tuple(names),
-            tuple(str(row["metric"]) for row in rows),
+            tuple(row.metric for row in rows),
             tuple(several.get(name, 1) for name in names),
         )
 

@@ -111,7 +111,7 @@ class Pages:
     def run(self, request: Request) -> Response:
         """The table of one run."""
         run = self._run(request)
-        return self._page("run", run=run, rows=table.rows(run), plan=_plan(run))
+        return self._page("run", run=run, rows=table.rows(run), models=run.facts.plan.models if run.facts.plan else ())
 
     def samples(self, request: Request) -> Response:
         """Fifty samples of those that a filter leaves."""
@@ -210,7 +210,7 @@ class Pages:
         raise HTTPException(404, history.gone_text([wanted]) if known else "There is no such run.")
 
     def _samples(self, run: PastRun) -> Samples | Building:
-        if not run.results:
+        if run.results is None:
             raise HTTPException(404, "This run has not finished: its samples can be seen here when it has.")
         return self.indexes.get(run)
 
@@ -305,8 +305,3 @@ def _choices(samples: Samples) -> dict[str, list[str]]:
         "outcome": [*index.OUTCOMES[1:], *index.MARKS],
         "failure": sorted(samples.failures[1:]),
     }
-
-
-def _plan(run: PastRun) -> dict[str, Any]:
-    found = run.facts.get("plan")
-    return found if isinstance(found, dict) else {}

@@ -21,17 +21,17 @@ from huggingface_hub.file_download import repo_folder_name
 
 from evalkit import harnesses
 from evalkit.base.errors import DataError
-from evalkit.base.types import Dataset
 from evalkit.files import textfile
-from evalkit.records import run_record
+from evalkit.records.run_record import ToldConfig
 from evalkit.tasks import images
 from evalkit.tasks.rows import cells, local
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from evalkit.base.types import Json
+    from evalkit.base.types import Dataset, Json
     from evalkit.records.history import PastRun
+    from evalkit.records.plan import PlannedTask
 
 QUICK: Final = 64 << 20
 """Bytes of a row group that are read while a page waits; the image alone may take longer."""
@@ -74,7 +74,9 @@ class Pictures:
     def __init__(self, run: PastRun) -> None:
         """Find the data of ``run`` when they are asked for."""
         self._run = run
-        self._parts = {part["task"]["name"]: part for part in run.facts.get("plan", {}).get("tasks", [])}
+        plan, told = run.facts.plan, run.facts.provenance
+        self._parts = {} if plan is None else {part.task.name: part for part in plan.tasks}
+        self._config = ToldConfig() if told is None or told.config is None else told.config
         self._lock = Lock()
         self._kept: OrderedDict[str, Picture] = OrderedDict()
         self._spots: dict[str, list[tuple[Path, list[tuple[int, int]]]]] = {}
@@ -123,24 +125,20 @@ class Pictures:
 
     def _row(self, task: str, position: int) -> int:
         """Of the data, counted from 0."""
-        drawn = self._run.facts.get("rows", {}).get(task)
-        if isinstance(drawn, list) and position < len(drawn) and isinstance(drawn[position], int):
-            return int(drawn[position])
-        part = self._parts.get(task) or {}
+        drawn = self._run.facts.rows.get(task, ())
+        if position < len(drawn):
+            return drawn[position]
+        part = self._parts.get(task)
         # Each row has as many lines as attempts.
-        return position // int(((part.get("task") or {}).get("decoding") or {}).get("n") or 1)
+        return position if part is None else position // part.task.decoding.n
 
     def _columns(self, task: str) -> tuple[str, ...]:
         part = self._parts.get(task)
         if part is None:
             raise DataError(f"run.json does not say where the data of {task} are", fix="run the same command again")
-        try:
-            kept = run_record.task_from(part["task"])
-        except ValueError as error:
-            raise DataError(f"{task}: {error}", fix="run the same command again") from error
-        columns = harnesses.harness(kept).pictures(kept)
+        columns = harnesses.harness(part.task).pictures(part.task)
         if not columns:
-            raise DataError(f"{task}: the benchmark {kept.benchmark} has no images", fix="update evalkit")
+            raise DataError(f"{task}: the benchmark {part.task.benchmark} has no images", fix="update evalkit")
         return columns
 
     def _groups(self, task: str, columns: Sequence[str]) -> list[tuple[Path, list[tuple[int, int]]]]:
@@ -150,27 +148,21 @@ class Pictures:
                 self._spots[task] = [(path, _sizes(path, columns)) for path in self._files(self._parts[task])]
             return self._spots[task]
 
-    def _files(self, part: Mapping[str, Json]) -> list[Path]:
-        task = part["task"]
-        source = task["dataset"]
-        dataset = Dataset(source["id"], source["split"], source.get("config"), files=tuple(source["files"]))
-        given = self._config().get("data", {}).get(task["name"])
+    def _files(self, part: PlannedTask) -> list[Path]:
+        dataset = part.task.dataset
+        given = (self._config.data or {}).get(part.task.name)
         if given:
             return local.given(self._root() / given, dataset)
         if dataset.id:
-            return _cached(dataset, str(part["revision"]))
-        return local.matching((self._root() / task["source"]).parent, dataset.files)
-
-    def _config(self) -> dict[str, Json]:
-        found = self._run.facts.get("provenance", {}).get("config", {})
-        return found if isinstance(found, dict) else {}
+            return _cached(dataset, part.revision)
+        return local.matching((self._root() / part.task.source).parent, dataset.files)
 
     def _root(self) -> Path:
         """The folder in which the run was started: relative paths of a run count from there.
 
         It is not noted, but the output folder that the run was given leads back to it.
         """
-        given = Path(str(self._config().get("output") or "runs"))
+        given = Path(self._config.output or "runs")
         output = self._run.folder.resolve().parent
         if not given.is_absolute() and ".." not in given.parts and output.parts[-len(given.parts) :] == given.parts:
             return output.parents[len(given.parts) - 1]

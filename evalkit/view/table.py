@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalkit.records.history import AVERAGE, interval, verdict
+from evalkit.records.figures import StatedJudgement
+from evalkit.records.history import AVERAGE
 from evalkit.report import file_pair, printed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evalkit.base.types import Json
+    from evalkit.records.figures import StatedScore
     from evalkit.records.history import PastRun
+    from evalkit.records.results import StatedAverage, StatedTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,58 +52,52 @@ class TableRow:
     own: str
     """Means over all that a model answered, where they are others than those shown."""
     cells: tuple[TableCell, ...]
-    details: tuple[tuple[str, Mapping[str, Json]], ...]
+    details: tuple[tuple[str, StatedScore], ...]
     """Label and what else is known of that model's score (planned, failed, unparsed and so on)."""
 
 
 def rows(run: PastRun) -> list[TableRow]:
     """Every task, each category followed by its average."""
-    tasks, averages = run.results.get("tasks", []), run.results.get("averages", [])
+    if run.results is None:
+        return []
     found = []
-    for category in dict.fromkeys(str(task.get("category", "")) for task in tasks):
-        found += [_task(run, task) for task in tasks if str(task.get("category", "")) == category]
-        found += [_average(run, one) for one in averages if one.get("category") == category]
+    for category in dict.fromkeys(task.category for task in run.results.tasks):
+        found += [_task(run, task) for task in run.results.tasks if task.category == category]
+        found += [_average(run, one) for one in run.results.averages if one.category == category]
     return found
 
 
-def _task(run: PastRun, task: Mapping[str, Json]) -> TableRow:
-    scores = task.get("scores", {})
-    own = {
-        label: (scores[label].get("score"), scores[label].get("scored") or 0) for label in run.labels if label in scores
-    }
-    names = (str(task.get("title", task["task"])), str(task.get("category", "")), str(task.get("metric", "")))
-    details = tuple((label, scores[label]) for label in run.labels if label in scores)
-    return _row(run, task, (str(task["task"]), *names), own, details)
+def _task(run: PastRun, task: StatedTask) -> TableRow:
+    details = tuple((label, task.scores[label]) for label in run.labels if label in task.scores)
+    own = {label: (score.score, score.scored) for label, score in details}
+    return _row(run, task.recovery, (task.task, task.title, task.category, task.metric), own, details)
 
 
-def _average(run: PastRun, row: Mapping[str, Json]) -> TableRow:
-    category = str(row.get("category", ""))
-    names = (None, f"{AVERAGE} ({category})", category, "")
-    return _row(run, row, names, {run.baseline: (row.get("baseline"), 0)}, ())
+def _average(run: PastRun, row: StatedAverage) -> TableRow:
+    names = (None, f"{AVERAGE} ({row.category})", row.category, "")
+    return _row(run, row.recovery, names, {run.baseline: (row.baseline, 0)}, ())
 
 
 def _row(
     run: PastRun,
-    row: Mapping[str, Json],
+    told: Mapping[str, StatedJudgement],
     names: tuple[str | None, str, str, str],
     own: Mapping[str, tuple[float | None, int]],
-    details: tuple[tuple[str, Mapping[str, Json]], ...],
+    details: tuple[tuple[str, StatedScore], ...],
 ) -> TableRow:
     """One row with its scores as the report prints them; a file that tells no scores over the pairs has own means."""
-    found = {label: row.get("recovery", {}).get(label, {}) for label in run.candidates}
+    found = {label: told.get(label, StatedJudgement(percent=None)) for label in run.candidates}
     pairs = {
         label: file_pair(
-            _known(one.get("baseline"), own.get(run.baseline)),
-            _known(one.get("candidate"), own.get(label)),
-            one.get("percent"),
+            _known(one.baseline, own.get(run.baseline)), _known(one.candidate, own.get(label)), one.percent
         )
         for label, one in found.items()
     }
     scores = printed(run.baseline, pairs, own)
-    apart = len({(one.get("paired"), scores.baselines[label]) for label, one in found.items()}) > 1
+    apart = len({(one.paired, scores.baselines[label]) for label, one in found.items()}) > 1
     cells = [
-        _cell(row, label, scores.candidates[label], scores.baselines[label] if apart else "")
-        for label in run.candidates
+        _cell(label, one, scores.candidates[label], scores.baselines[label] if apart else "")
+        for label, one in found.items()
     ]
     return TableRow(*names, scores.baseline, scores.own, tuple(cells), details)
 
@@ -110,19 +106,21 @@ def _known(paired: float | None, own: tuple[float | None, int] | None) -> float 
     return paired if paired is not None or own is None else own[0]
 
 
-def _cell(row: Mapping[str, Json], label: str, score: str, baseline: str) -> TableCell:
-    found = row.get("recovery", {}).get(label, {})
-    reasons = found.get("reasons") or ([found["reason"]] if found.get("reason") else [])
+def _cell(label: str, one: StatedJudgement, score: str, baseline: str) -> TableCell:
     return TableCell(
         label,
         score,
         baseline,
-        found.get("percent"),
-        interval(found),
-        verdict(row, label),
-        tuple(map(str, reasons)),
-        found.get("paired"),
-        found.get("planned"),
-        tuple((word, found[word]) for word in ("regressed", "improved") if found.get(word) is not None),
-        found.get("min_recovery"),
+        one.percent,
+        one.interval,
+        one.verdict,
+        one.reasons or ((one.reason,) if one.reason else ()),
+        one.paired,
+        one.planned,
+        tuple(
+            (word, count)
+            for word, count in (("regressed", one.regressed), ("improved", one.improved))
+            if count is not None
+        ),
+        one.min_recovery,
     )

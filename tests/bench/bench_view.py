@@ -29,9 +29,10 @@ from typing import TYPE_CHECKING
 import psutil
 import requests
 
+from evalkit.base import codec
 from evalkit.base.types import Answer, Dataset, Decoding, Engine, Failure, FailureKind, Image, Model, Sample, Task, Text
-from evalkit.records import run_record
 from evalkit.records.plan import Contender, Plan, PlannedTask
+from evalkit.records.run_record import KeptPlan
 from evalkit.records.store import RunRow, Store
 from evalkit.records.terms import Terms
 from evalkit.runs import publish
@@ -90,7 +91,7 @@ def make(output: Path, count: int) -> None:
                 store.put(fingerprint(sample.id), outcome(draw, sample.references), RUN)
         part = PlannedTask(TASK, listing, count, count, "sha256:" + "a" * 64)
         plan = Plan(models[0], (models[1],), (part,))
-        body = {"began": "2026-01-01T00:00:00+00:00", "plan": run_record.plan_json(plan)}
+        body = {"began": "2026-01-01T00:00:00+00:00", "plan": codec.written(KeptPlan.of(plan))}
         store.keep_run(RunRow(RUN, plan.key, finished=True, body=body))
         publish.write(output / RUN, publish.build(plan, store, Terms()), store)
     publish.write_text(output / RUN / "run.json", [json.dumps({**body, "run": RUN, "finished": True})])

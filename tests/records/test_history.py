@@ -102,7 +102,7 @@ def test_a_damaged_table_is_said_and_harms_no_other(tmp_path, damage):
     whole, broken = history.past_runs(tmp_path)
     assert (whole.problem, whole.finished) == ("", True)
     assert broken.problem.startswith("cannot be read: ")
-    assert (broken.results, broken.finished) == ({}, False)
+    assert (broken.results, broken.finished) == (None, False)
     assert len(only_line(tmp_path).points) == 1
 
 

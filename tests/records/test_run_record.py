@@ -7,13 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit import report
+from evalkit.base import codec
 from evalkit.base.types import Dataset, Decoding, Engine, Model, PublishedPrompt, Task
 from evalkit.config.policy import Policy, Rule
 from evalkit.harnesses import harness
 from evalkit.records import run_record
 from evalkit.records.checkpoint import Checkpoint
 from evalkit.records.plan import Contender, Plan, PlannedTask
-from evalkit.records.terms import Terms
+from evalkit.records.run_record import KeptPlan, RunRecord
+from evalkit.records.terms import KeptTerms, Terms
 from support.reports import COMMIT, contender, everything, task, terms_with_everything
 
 text = st.text(max_size=6)
@@ -95,10 +97,24 @@ def through_json(value):
     return json.loads(json.dumps(value, sort_keys=True))
 
 
+def plan_from(kept):
+    return codec.kept(KeptPlan, kept).plan()
+
+
+def plan_json(plan):
+    return codec.written(KeptPlan.of(plan))
+
+
+def kept_with(one):
+    """What a run keeps of these terms."""
+    own = {key.field: getattr(one, key.field) for key in codec.declared(KeptTerms)}
+    return codec.written(RunRecord(terms=KeptTerms(**own), exams=one.exams, checks=one.checks))
+
+
 @settings(max_examples=80)
 @given(plans)
 def test_every_plan_comes_back(plan):
-    again = run_record.plan_from(through_json(run_record.plan_json(plan)))
+    again = plan_from(through_json(plan_json(plan)))
     assert again == plan
     assert again.key == plan.key
     assert [one.identity for one in again.contenders] == [one.identity for one in plan.contenders]
@@ -107,20 +123,19 @@ def test_every_plan_comes_back(plan):
 @settings(max_examples=80)
 @given(terms)
 def test_all_terms_come_back(one):
-    body = {"terms": run_record.terms_json(one), "exams": one.exams, "checks": one.checks}
-    assert run_record.terms_from(through_json(body)) == one
+    assert run_record.read(through_json(kept_with(one))).judged_by() == one
 
 
 def test_a_report_from_what_came_back_is_equal_to_the_last_byte():
     plan, tallies, terms, notices, provenance = everything()
     first = report.build(plan, tallies, harness, terms, notices=notices, provenance=provenance)
     # As the store writes it: the order of keys is part of what is kept.
-    body = json.loads(json.dumps({"terms": run_record.terms_json(terms), "exams": terms.exams, "checks": terms.checks}))
+    body = json.loads(json.dumps(kept_with(terms)))
     again = report.build(
-        run_record.plan_from(through_json(run_record.plan_json(plan))),
+        plan_from(through_json(plan_json(plan))),
         tallies,
         harness,
-        run_record.terms_from(body),
+        run_record.read(body).judged_by(),
         notices=through_json(notices),
         provenance=through_json(provenance),
     )
@@ -130,28 +145,38 @@ def test_a_report_from_what_came_back_is_equal_to_the_last_byte():
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "said"),
     [
-        lambda body: body.pop("models"),
-        lambda body: body["models"].clear(),
-        lambda body: body["models"][0]["model"].pop("digest"),
-        lambda body: body["tasks"][0].update(planned="many"),
-        lambda body: body.update(tasks=None),
+        (lambda body: body.pop("models"), "models: missing; must be a list, each a table"),
+        (lambda body: body["models"].clear(), "plan.models: is empty; must begin with the baseline"),
+        (lambda body: body["models"][0]["model"].pop("digest"), "models[0].model.digest: missing; must be text"),
+        (
+            lambda body: body["tasks"][0].update(planned="many", listing=7),
+            'tasks[0].listing: is 7 (a whole number); must be text | tasks[0].planned: is "many" (text); must be a',
+        ),
+        (lambda body: body.update(tasks=None), "tasks: is null (nothing); must be a list, each a table"),
     ],
 )
-def test_a_damaged_plan_is_one_error(change):
-    body = run_record.plan_json(Plan(contender("base"), (), (PlannedTask(task(), "l", 1, 1, COMMIT),)))
+def test_a_damaged_plan_tells_all_that_is_wrong_and_where(change, said):
+    body = plan_json(Plan(contender("base"), (), (PlannedTask(task(), "l", 1, 1, COMMIT),)))
     change(body)
-    with pytest.raises(ValueError, match="not "):
-        run_record.plan_from(body)
+    with pytest.raises(codec.MisfitError) as caught:
+        plan_from(body)
+    assert str(caught.value).startswith(said)
 
 
 def test_terms_that_are_not_there_are_one_error():
-    with pytest.raises(ValueError, match="no terms of a report"):
-        run_record.terms_from({})
+    with pytest.raises(codec.MisfitError, match="terms: missing"):
+        run_record.read({}).judged_by()
+    with pytest.raises(codec.MisfitError, match="plan: missing"):
+        run_record.read({}).planned()
 
 
-def test_what_a_newer_evalkit_adds_is_passed_over():
-    body = through_json(run_record.plan_json(Plan(contender("base"), (), (PlannedTask(task(), "l", 1, 1, COMMIT),))))
+def test_what_a_newer_evalkit_adds_is_passed_over_and_kept_where_the_run_is_written_again():
+    body = through_json(plan_json(Plan(contender("base"), (), (PlannedTask(task(), "l", 1, 1, COMMIT),))))
     body["tasks"][0]["task"]["colour"] = "red"
-    assert run_record.plan_from(body).tasks[0].task == task()
+    assert plan_from(body).tasks[0].task == task()
+    found = run_record.read({"began": "2026", "colour": "red", "provenance": {"machine": "x", "evalkit": 7}})
+    again = codec.written(run_record.file_of(found, run="r", finished=True, evalkit="1"))
+    assert (again["colour"], again["provenance"]) == ("red", {"machine": "x", "evalkit": 7})
+    assert (again["run"], again["finished"], again["schema_version"]) == ("r", True, 1)

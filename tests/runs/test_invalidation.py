@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evalkit.base import codec
 from evalkit.base.types import Dataset, Decoding, Engine, Model, PublishedPrompt, Task
-from evalkit.records import run_record
 from evalkit.records.plan import Contender, Plan, PlannedTask
+from evalkit.records.run_record import KeptPlan
 from evalkit.runs import invalidation
 
 COMMITS = ("a" * 40, "b" * 40)
@@ -33,15 +34,17 @@ TASK = Task(
 
 
 def before():
+    """A plan as a run keeps it."""
     models = [Contender(Model(label, f"org/{label}", COMMITS[0]), ENGINE) for label in ("base", "cand")]
-    return run_record.plan_json(Plan(models[0], (models[1],), (PlannedTask(TASK, "listing", 100, 100, COMMITS[0]),)))
+    plan = Plan(models[0], (models[1],), (PlannedTask(TASK, "listing", 100, 100, COMMITS[0]),))
+    return codec.written(KeptPlan.of(plan))
 
 
 def told(change):
     """What is told when ``change`` was made to the second plan."""
     after = before()
     change(after)
-    return invalidation.moved(before(), after)
+    return invalidation.moved(*(codec.kept(KeptPlan, one).plan() for one in (before(), after)))
 
 
 def test_of_a_server_that_evalkit_did_not_start_no_weights_are_claimed():
@@ -54,7 +57,7 @@ def test_of_a_server_that_evalkit_did_not_start_no_weights_are_claimed():
 
 
 def test_nothing_moved_is_nothing_told():
-    assert invalidation.moved(before(), before()) == []
+    assert told(lambda _plan: None) == []
 
 
 @pytest.mark.parametrize(
@@ -147,7 +150,7 @@ def test_it_speaks_exactly_when_an_identity_moved(which, numerics):
     """The sentences and the fingerprints agree: silence means reuse."""
     one = Contender(Model("m", "m", "x"), Engine("vllm", "1", "cpu", {"seed": 0}))
     other = Contender(Model("m", "m", "xy"[which]), Engine("vllm", "1", "cpu", {"seed": 0, **numerics}))
-    found = invalidation.moved(*(run_record.plan_json(Plan(each, (), ())) for each in (one, other)))
+    found = invalidation.moved(*(Plan(each, (), ()) for each in (one, other)))
     assert (found == []) == (one.identity == other.identity)
 
 

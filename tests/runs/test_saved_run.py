@@ -2,9 +2,10 @@
 
 import pytest
 
+from evalkit.base import codec
 from evalkit.base.errors import StoreError, UsageError
-from evalkit.records import run_record
 from evalkit.records.plan import Plan, PlannedTask
+from evalkit.records.run_record import KeptPlan
 from evalkit.records.store import RunRow, Store
 from evalkit.runs import saved_run
 from support.reports import COMMIT, contender, task
@@ -23,7 +24,7 @@ def store(tmp_path):
         for key, labels, finished in zip(
             IDS, (["base", "a"], ["base", "b"], ["x", "y"]), (True, True, False), strict=True
         ):
-            body = {"plan": run_record.plan_json(plan(*labels))}
+            body = {"plan": codec.written(KeptPlan.of(plan(*labels)))}
             found.keep_run(RunRow(key, "plan", finished, body))
         yield found
 

@@ -2,9 +2,10 @@
 
 import dataclasses
 
+from evalkit.base import codec
 from evalkit.base.types import Answer, Failure, FailureKind, Model, Sample, Text
-from evalkit.records import run_record
 from evalkit.records.plan import Contender, Plan, PlannedTask
+from evalkit.records.run_record import KeptPlan
 from evalkit.records.store import RunRow, Store
 from support.pastruns import recovery, write_run
 from support.reports import COMMIT, ENGINE, task
@@ -55,7 +56,7 @@ def several(output, run, scores, *, versions=("1", "1"), again=None, labels=("ba
                 answer = Answer("right" if right else "#####", "stop", 1, 3, 0.1)
                 outcome = Failure(FailureKind.DEADLINE, "slow") if right is None else answer
                 store.put(one.fingerprint()(f"{part.name} r{number}"), outcome, run)
-        store.keep_run(RunRow(run, plan.key, finished=True, body={"plan": run_record.plan_json(plan)}))
+        store.keep_run(RunRow(run, plan.key, finished=True, body={"plan": codec.written(KeptPlan.of(plan))}))
     names = [part.name for part, _ in scores]
     average = {"category": TASK.category, "baseline": 0.8, "recovery": {label: recovery(99.0) for label in labels[1:]}}
     write_run(

@@ -35,6 +35,13 @@ def recovery(percent, interval=None, **more):
     return {"percent": percent, "interval": interval, "baseline": 0.8, "candidate": 0.79, **more}
 
 
+def score(planned):
+    """One model's result on one task, as format 1 has it."""
+    counts = dict.fromkeys(("failed", "truncated", "empty", "unparsed"), 0)
+    means = {"score": 0.8, "metrics": {"anls": 0.8}, "bounds": [0.8, 0.8], "failures": {}, "notes": {}}
+    return {"planned": planned, "scored": planned, **counts, **means, "mean_completion_tokens": None}
+
+
 def write_run(output, run="20260101-000000-aaaaaa", *, lines=None, recoveries=None, **changed):
     """A finished run; ``lines`` is {model label: {task: [line, ...]}}, the baseline first."""
     lines = lines or {"base": {"pages": []}, "cand": {"pages": []}}
@@ -46,15 +53,21 @@ def write_run(output, run="20260101-000000-aaaaaa", *, lines=None, recoveries=No
         "smoke": changed.get("smoke", False),
         "baseline": base,
         "candidates": candidates,
-        "models": {label: {"digest": sha256(label.encode()).hexdigest(), "engine": engine} for label in lines},
+        "models": {
+            label: {"source": label, "digest": sha256(label.encode()).hexdigest(), "engine": engine} for label in lines
+        },
         "tasks": [
             {
                 "task": name,
                 "title": name.title(),
                 "category": "Vision",
                 "metric": "anls",
+                "dialect": "neuralmagic",
+                "images": "reencode",
+                "planned": len(lines[base][name]),
+                "available": len(lines[base][name]),
                 "revision": changed.get("revision", "a" * 40),
-                "scores": {label: {"score": 0.8, "planned": len(lines[label].get(name, []))} for label in lines},
+                "scores": {label: score(len(lines[label].get(name, []))) for label in lines},
                 "recovery": {label: (recoveries or {}).get(name, recovery(98.75)) for label in candidates},
             }
             for name in tasks

@@ -6,9 +6,11 @@ import re
 
 import pytest
 
+from evalkit.base import codec
 from evalkit.base.types import Answer, Dataset, Decoding, Engine, Failure, FailureKind, Model, Sample, Task, Text
-from evalkit.records import history, run_record
+from evalkit.records import history
 from evalkit.records.plan import Contender, Plan, PlannedTask
+from evalkit.records.run_record import KeptPlan
 from evalkit.records.store import RunRow, Store, judgement_key
 from evalkit.records.terms import Terms
 from evalkit.runs import publish
@@ -52,7 +54,7 @@ def write_attempts(output, seed=3):
                 store.put(one.fingerprint()(request), Failure(FailureKind.DEADLINE, "slow") if lost else answer, RUN)
         part = PlannedTask(TASK, listing, len(planned), len(planned), "v0.1", "judge")
         plan = Plan(models[0], tuple(models[1:]), (part,))
-        body = {"began": "2026-01-01T00:00:00+00:00", "plan": run_record.plan_json(plan)}
+        body = {"began": "2026-01-01T00:00:00+00:00", "plan": codec.written(KeptPlan.of(plan))}
         store.keep_run(RunRow(RUN, plan.key, finished=True, body=body))
         publish.write(output / RUN, publish.build(plan, store, Terms()), store)
     publish.write_text(output / RUN / "run.json", [json.dumps({**body, "run": RUN, "finished": True})])
