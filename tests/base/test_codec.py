@@ -209,6 +209,7 @@ class Kept:
     parts: tuple[Part, ...] = ()
     by_name: Mapping[str, Part | None] = field(default_factory=dict)
     ends: tuple[float, float] | None = None
+    sky: Literal[Colour.BLUE] = Colour.BLUE
     colour: Colour | None = None
     tier: Literal["high", "low"] = "high"
     total: Annotated[int, codec.Numbers("count", 0)] | None = field(default=None, metadata=codec.LATER)
@@ -244,6 +245,7 @@ def test_what_is_not_known_is_left_out_or_null_as_the_field_says():
         "parts": [],
         "by_name": {},
         "ends": None,
+        "sky": "blue",
         "colour": None,
         "tier": "high",
     }
@@ -274,6 +276,8 @@ def test_numbers_are_kept_as_they_were_written():
         ({"parts": [{"n": 1}, {"n": "2"}]}, 'parts[1].n: is "2" (text); must be a whole number'),
         ({"by_name": {"a b": {}}}, 'by_name."a b".n: missing; must be a whole number'),
         ({"ends": [1.0]}, "ends: is [1.0] (a list); must be a list of 2, each a number"),
+        ({"parts": [{}] * 30}, " | ".join(f"parts[{at}].n: missing; must be a whole number" for at in range(20))),
+        ({"sky": 3}, 'sky: is 3 (a whole number); must be one of "blue"'),
         ({"colour": 3}, 'colour: is 3 (a whole number); must be one of "red", "blue"'),
         ({"total": -0.5, "notes": []}, "total: is -0.5 (a number); must be a whole number | notes: is [] (a list)"),
     ],

@@ -8,6 +8,7 @@ import pytest
 
 from evalkit import report
 from evalkit.files import resources
+from evalkit.records import results
 from evalkit.records.results import FORMAT
 from support.reports import MIXED, RIGHT, built, judged, whole
 
@@ -61,6 +62,11 @@ def test_a_report_with_everything_is_valid_and_leaves_no_part_untried():
 )
 def test_every_kind_of_report_is_valid(one):
     assert problems(found(one)) == []
+
+
+@pytest.mark.parametrize("one", [whole(), built({"base": [RIGHT]})], ids=["everything", "no candidate"])
+def test_what_is_written_is_read_as_it_was(one):
+    assert results.read(report.results_text(one)) == report.results(one)
 
 
 def objects(value, place=()):

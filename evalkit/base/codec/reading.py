@@ -29,6 +29,8 @@ _Place: TypeAlias = "tuple[_Place, str | int] | None"
 """Where a value stands, from the inside out: written out only where something is wrong."""
 _Reader: TypeAlias = Callable[[Any, _Place, list[Fault]], Any]
 
+_TOLD = 20
+"""Misfits of a kept file that its one line tells; nobody mends more of them by hand."""
 _WORDS = {
     str: "text",
     bool: "true or false",
@@ -96,12 +98,14 @@ def kept(kind: Any, stored: Any) -> Any:
     words of a ``Literal`` or an enum are taken as they are, because another evalkit may have others.
 
     Raises:
-        MisfitError: In one line everything that is missing or of another type, each with its place.
+        MisfitError: In one line what is missing or of another type, each with its place; from 20 on their number.
     """
     problems: list[Fault] = []
     found = _reader(kind, _KEPT)(stored, None, problems)
     if problems:
-        raise MisfitError(" | ".join(problem.line("") for problem in problems))
+        told = [problem.line("") for problem in problems[:_TOLD]]
+        more = [f"and {len(problems) - _TOLD:,} more"] if len(problems) > _TOLD else []
+        raise MisfitError(" | ".join([*told, *more]))
     return found
 
 
@@ -230,7 +234,7 @@ def _mapping(hint: Any, rules: _Rules) -> _Reader:
 
 def _word(hint: Any, rules: _Rules) -> _Reader:
     """One of some words or numbers; those of an enum become its members."""
-    members = {one: one for one in get_args(hint)} or {one.value: one for one in hint}
+    members = {one.value if isinstance(one, Enum) else one: one for one in (get_args(hint) or hint)}
     kind = type(next(iter(members)))
 
     def find(value: Any, place: _Place, problems: list[Fault]) -> Any:
@@ -282,7 +286,7 @@ def _wanted(hint: Any) -> str:
     if origin in {Union, UnionType}:
         return " or ".join(_wanted(option) for option in get_args(hint) if option is not NoneType)
     if origin is Literal or (isinstance(hint, type) and issubclass(hint, Enum)):
-        choices = get_args(hint) or [one.value for one in hint]
+        choices = [one.value if isinstance(one, Enum) else one for one in (get_args(hint) or hint)]
         return "one of " + ", ".join(json.dumps(choice) for choice in choices)
     if origin is tuple:
         inner = get_args(hint)
