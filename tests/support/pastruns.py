@@ -79,7 +79,13 @@ def write_run(output, run="20260101-000000-aaaaaa", *, lines=None, recoveries=No
         "began": f"{run[:4]}-{run[4:6]}-{run[6:8]}T02:00:00+00:00",
         "finished": changed.get("finished", True),
         "evalkit": changed.get("evalkit", "0.1.0"),
-        "plan": {"tasks": changed.get("plan_tasks", []), "models": []},
+        "plan": {
+            "tasks": [
+                {"listing": "l", "planned": 1, "available": 1, "revision": "x", **part}
+                for part in changed.get("plan_tasks", [])
+            ],
+            "models": [],
+        },
         "provenance": {"config": {"output": output.name, "data": changed.get("data", {})}},
         "rows": changed.get("rows", {}),
     }

@@ -16,6 +16,7 @@ from evalkit.records.terms import Terms
 from evalkit.runs import publish
 from evalkit.view.samples import Filter
 from support.pastruns import failed, sample, write_run
+from support.reports import kept
 from support.viewers import indexed
 
 PROBLEMS, ATTEMPTS = 24, 5
@@ -105,7 +106,7 @@ def test_the_page_says_the_numbers_of_the_report(viewer, tmp_path):
 def test_a_problem_whose_attempts_were_never_both_answered_still_counts(tmp_path):
     base = [sample(0, "x", 1.0, id="p#0"), {**failed(1, "deadline"), "id": "p#1"}]
     cand = [{**failed(0, "deadline"), "id": "p#0"}, sample(1, "y", 0.0, id="p#1")]
-    task = {"task": {"name": "pages", "decoding": {"n": 2}}}
+    task = {"task": {**kept("pages"), "decoding": {"max_tokens": 10, "n": 2}}}
     folder = write_run(tmp_path, lines={"base": {"pages": base}, "cand": {"pages": cand}}, plan_tasks=[task])
     (found,) = indexed(folder).found(indexed(folder).numbers(Filter(1, flip="regressed")).tolist())
     assert found.id == "p#1"

@@ -54,8 +54,10 @@ def test_an_image_of_a_row_that_was_drawn(place, position, row):
 
 
 def test_a_damaged_list_of_drawn_rows_shows_no_other_picture(place):
-    with pytest.raises(DataError, match="another image at this row"):
+    with pytest.raises(DataError, match=r"run\.json does not say where the data of pages are"):
         load(pictures(place, rows={"pages": ["x"]}), 0, picture(7))
+    (run,) = history.past_runs(place / "runs")
+    assert run.problem.startswith('cannot be read: run.json: rows.pages[0]: is "x" (text); must be a whole number')
 
 
 def test_data_that_the_user_named_come_first(place):
