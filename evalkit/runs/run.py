@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from evalkit.base.events import Event, Say
-    from evalkit.base.types import Task
+    from evalkit.base.types import Json, Task
     from evalkit.config.run_config import Config, Serving
     from evalkit.records.plan import Contender
     from evalkit.records.results import StoredAnswers
