@@ -52,7 +52,7 @@ def test_of_a_server_that_evalkit_did_not_start_no_weights_are_claimed():
     for plan in plans:
         plan["models"][1]["engine"]["name"] = "endpoint"
     plans[1]["models"][1]["model"]["digest"] = f"name:{'b' * 64}"
-    (sentence,) = invalidation.moved(*plans)
+    (sentence,) = invalidation.moved(*(codec.kept(KeptPlan, one).plan() for one in plans))
     assert sentence == "cand: name or revision of its server (--endpoint-is) aaaaaaaaaaaa → bbbbbbbbbbbb"
 
 
