@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from evalkit.report.accuracy import PrintedScores, decimals, file_pair, point_scores, printed, table
 from evalkit.report.as_card import model_card
+from evalkit.report.as_eval_records import eval_results, every_eval_ever
 from evalkit.report.as_html import html
 from evalkit.report.as_json import comparison_json, judgement_json, outcome_json, results, results_json, results_text
 from evalkit.report.as_junit import junit, junit_stopped
@@ -56,6 +57,8 @@ __all__ = [
     "decimals",
     "differences",
     "drift_table",
+    "eval_results",
+    "every_eval_ever",
     "file_pair",
     "html",
     "judgement_json",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from evalkit import harnesses, report, serve
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from evalkit.runs.prepare import Source
 
 _NOT_ASKED = Failure(FailureKind.NOT_ASKED, "the model could not be served, or was given up before")
-FORMATS = ("html", "md", "card", "junit", "json", "summary")
+FORMATS = ("html", "md", "card", "evals", "junit", "json", "summary")
 """What a report can be rendered as."""
 
 
@@ -132,7 +133,7 @@ def write(folder: Path, built: Report, store: Store, sources: Sequence[Source] =
     """
     lists = flip_lists(built.plan, store)
     thumbnails.keep(folder / thumbnails.FOLDER, lists, sources)
-    _write_formats(folder, built, FORMATS, evidence(folder, lists))
+    _write_formats(folder, built, FORMATS, evidence(folder, lists), folder.name)
     for one in built.plan.contenders:
         for part in built.plan.tasks:
             lines = _lines(part, one, store)
@@ -178,10 +179,10 @@ def write_report(
         OutputError: The folder cannot be written.
     """
     shown = evidence(run or folder, flip_lists(built.plan, store)) if "html" in formats else Evidence()
-    return _write_formats(folder, built, formats, shown)
+    return _write_formats(folder, built, formats, shown, (run or folder).name)
 
 
-def _write_formats(folder: Path, built: Report, formats: Collection[str], shown: Evidence) -> list[Path]:
+def _write_formats(folder: Path, built: Report, formats: Collection[str], shown: Evidence, run: str) -> list[Path]:
     texts: dict[str, str] = {}
     if "json" in formats:
         texts["results.json"] = report.results_text(built)
@@ -194,6 +195,8 @@ def _write_formats(folder: Path, built: Report, formats: Collection[str], shown:
         for label in built.candidates:
             name = f"model_card.{file_name(label)}.md" if several else "model_card.md"
             texts[name] = report.model_card(built, label)
+    if "evals" in formats:
+        texts |= _records(built, run)
     if "junit" in formats:
         texts["junit.xml"] = report.junit(built)
     if "summary" in formats:
@@ -201,6 +204,22 @@ def _write_formats(folder: Path, built: Report, formats: Collection[str], shown:
     for name, text in texts.items():
         write_text(folder / name, [text])
     return [folder / name for name in texts]
+
+
+def _records(built: Report, run: str) -> dict[str, str]:
+    """By file, what every_eval_ever and the Hub read of each model."""
+    try:
+        began = datetime.strptime(run[: len("20260101-000000")], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        began = datetime.fromtimestamp(0, UTC)
+    texts = {}
+    for one in built.plan.contenders:
+        label, name = one.model.label, file_name(one.model.label)
+        for task, text in report.every_eval_ever(built, label, run, int(began.timestamp())).items():
+            texts[f"every_eval_ever/{name}/{task}.json"] = text
+        for task, text in report.eval_results(built, label, began.isoformat()).items():
+            texts[f"eval_results/{name}/.eval_results/{task}.yaml"] = text
+    return texts
 
 
 def write_stopped(folder: Path, plan: Plan, error: EvalkitError) -> None:
