@@ -77,7 +77,9 @@ def check(tasks_dir: tuple[Path, ...], name: str, data: Path | None, rows: int, 
     bad: list[str] = []
     good: list[Sample] = []
     ids: set[str] = set()
-    for sample, request in questions.samples(None):
+    times = task.decoding.n
+    # Attempts at a row are asked alike: the first one stands for all.
+    for sample, request in islice(questions.samples(None), 0, None, times):
         if not request:
             bad.append(sample.text)
         elif sample.id in ids:
@@ -85,7 +87,9 @@ def check(tasks_dir: tuple[Path, ...], name: str, data: Path | None, rows: int, 
         elif len(good) < rows:
             good.append(sample)
         ids.add(sample.id)
-    click.echo(f"{task.name}: {counted(questions.available, 'row')}, {_state(bad, questions.available)}")
+    available = questions.available // times
+    often = f", each asked {times} times" if times > 1 else ""
+    click.echo(f"{task.name}: {counted(available, 'row')}{often}, {_state(bad, available)}")
     for line in bad[:_TOLD]:
         click.echo(f"  {printable(line)}")
     if len(bad) > _TOLD:

@@ -74,7 +74,7 @@ def _suites(extra: Sequence[Path]) -> _Read[Suite]:
 def _fault(suite: Suite, known: _Read[Task]) -> ConfigError | None:
     """What is wrong with the names in a suite."""
     for name in suite.tasks:
-        if name not in known.found and name not in known.broken:
+        if name not in known.found and name not in known.broken and not named.is_named(name):
             return ConfigError(f"{suite.source}: tasks: unknown task '{name}'", fix=near_miss(name, known.found))
     categories = {known.found[name].category for name in suite.tasks if name in known.found}
     for name in suite.averages or ():

@@ -17,6 +17,8 @@ from support.earlierstores import reseal
 from support.workplaces import fitted_out
 
 FILES = ["junit.xml", "model_card.md", "report.html", "report.md", "results.json", "summary.md"]
+RECORDS = [f"every_eval_ever/{model}/{task}.json" for model in ("base", "cand") for task in ("charts", "pages")]
+"""Rows of one's own are no data set of the Hub: there is no entry for its `.eval_results`."""
 
 DELETE_THREE = (
     "DELETE FROM response WHERE fingerprint IN (SELECT fingerprint FROM response ORDER BY fingerprint LIMIT 3)"
@@ -52,15 +54,16 @@ def written(done):
 def test_a_report_rendered_again_is_the_runs_own_to_the_last_byte(runs, tmp_path):
     run = the_run(runs)
     assert {path.name for path in run.iterdir() if path.is_file()} == {*FILES, "run.json"}
+    files = sorted([*RECORDS, *FILES])
     ways = {"id": run.name, "beginning": run.name[:15], "latest": "latest", "folder": run}
     for way, name in ways.items():
         done = evalkit("report", name, "--runs", runs, "-o", tmp_path / way)
-        assert sorted(written(done)) == [str(tmp_path / way / file) for file in FILES]
-        for file in FILES:
+        assert sorted(written(done)) == [str(tmp_path / way / file) for file in files]
+        for file in files:
             assert (tmp_path / way / file).read_bytes() == (run / file).read_bytes(), file
-    before = {file: (run / file).read_bytes() for file in FILES}
-    assert len(written(evalkit("report", run))) == len(FILES)
-    assert {file: (run / file).read_bytes() for file in FILES} == before
+    before = {file: (run / file).read_bytes() for file in files}
+    assert len(written(evalkit("report", run))) == len(files)
+    assert {file: (run / file).read_bytes() for file in files} == before
 
 
 def test_only_the_formats_that_are_asked_for(runs, tmp_path):
@@ -77,7 +80,7 @@ def test_a_baseline_alone_has_every_file_but_a_model_card(workplace):
     workplace.evalkit("run", *words, check=0)
     (run,) = workplace.runs()
     done = evalkit("report", run, "-o", workplace.folder / "again")
-    assert {path.rsplit("/", 1)[1] for path in written(done)} == set(FILES) - {"model_card.md"}
+    assert {path.rsplit("/", 1)[1] for path in written(done)} == {*FILES, "pages.json"} - {"model_card.md"}
     assert "no model card" in done.err
     assert evalkit("report", run, "--format", "md").err == ""
 
@@ -132,7 +135,7 @@ def test_a_store_in_a_folder_that_cannot_be_written_is_read(runs, tmp_path):
         )
         assert done.returncode == 0, done.stderr
     runs.chmod(0o755)
-    assert sorted(path.name for path in out.iterdir()) == sorted([*FILES, "a.csv"])
+    assert sorted(path.name for path in out.iterdir()) == sorted([*FILES, "a.csv", "every_eval_ever"])
     for name in FILES:
         assert (out / name).read_bytes() == (the_run(runs) / name).read_bytes()
 

@@ -21,8 +21,8 @@ OWN_ROOMS = (
     "cli/demo.py",
 )
 """Where benchmarks are at home; the demonstration is made of some of them, and columns are guessed for one."""
-READS_OTHERS = ("answers/evalplus.py", "answers/lm_eval.py", "cards/")
-"""What reads files and tables that others made, whose rows are called by these names."""
+READS_OTHERS = ("answers/evalplus.py", "answers/lm_eval.py", "cards/", "report/as_eval_records.py")
+"""What reads or writes files and tables of others, whose rows and keys are called by these names."""
 TOOLS = {"lm-eval"}
 """Benchmarks that are called as the tool whose files are read and whose command is named in many places."""
 NAMES = re.compile(

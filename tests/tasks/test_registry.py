@@ -243,3 +243,34 @@ def test_a_category_that_no_task_has_is_refused_with_the_near_miss(tmp_path):
 def test_the_published_table_of_the_card_ships():
     table = next(one for one in registry.published() if one.candidate.endswith("pixtral-12b-quantized.w8a8"))
     assert table.row("mmmu").recovery.text == "96.29%"
+
+
+@pytest.mark.parametrize(
+    ("suite", "count", "averages"),
+    [
+        ("openllm", 6, ("Open LLM",)),
+        ("leaderboard", 6, ()),
+        ("standard-llm", 7, ()),
+        ("vlm", 5, ("Vision",)),
+        ("pixtral-card", 7, ("Vision",)),
+        ("demo", 7, ("Vision",)),
+    ],
+)
+def test_every_built_in_suite_has_its_tasks(suite, count, averages):
+    found = registry.chosen([], suite)
+    assert len({task.name for task in found}) == count
+    assert registry.averages([], suite) == averages
+    for name in averages:
+        assert sum(task.category == name for task in found) > 1
+
+
+def test_the_first_leaderboards_tasks_have_its_shots():
+    found = {task.name: task.settings["shots"] for task in registry.chosen([], "openllm")}
+    assert found == {
+        "openllm-arc": 25,
+        "openllm-hellaswag": 10,
+        "openllm-mmlu": 5,
+        "openllm-truthfulqa": 0,
+        "openllm-winogrande": 5,
+        "openllm-gsm8k": 5,
+    }
