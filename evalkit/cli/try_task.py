@@ -77,9 +77,7 @@ def check(tasks_dir: tuple[Path, ...], name: str, data: Path | None, rows: int, 
     bad: list[str] = []
     good: list[Sample] = []
     ids: set[str] = set()
-    times = task.decoding.n
-    # Attempts at a row are asked alike: the first one stands for all.
-    for sample, request in islice(questions.samples(None), 0, None, times):
+    for sample, request in questions.samples(None):
         if not request:
             bad.append(sample.text)
         elif sample.id in ids:
@@ -87,9 +85,7 @@ def check(tasks_dir: tuple[Path, ...], name: str, data: Path | None, rows: int, 
         elif len(good) < rows:
             good.append(sample)
         ids.add(sample.id)
-    available = questions.available // times
-    often = f", each asked {times} times" if times > 1 else ""
-    click.echo(f"{task.name}: {counted(available, 'row')}{often}, {_state(bad, available)}")
+    click.echo(f"{task.name}: {counted(questions.available, 'row')}, {_state(bad, questions.available)}")
     for line in bad[:_TOLD]:
         click.echo(f"  {printable(line)}")
     if len(bad) > _TOLD:

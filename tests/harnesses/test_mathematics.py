@@ -98,8 +98,7 @@ def test_without_math_verify_the_command_that_installs_it_is_named(monkeypatch):
 def test_the_reasoning_tasks_read_rows_in_the_columns_of_their_data(tmp_path, name, row, shown):
     data = write_lines(tmp_path / "rows.jsonl", [row])
     done = evalkit("tasks", "check", name, "--data", data)
-    times = 8 if name.startswith("aime") else 3
-    assert f"{name}: 1 row, each asked {times} times, all can be asked" in done.out
+    assert f"{name}: 1 row, all can be asked" in done.out
     assert shown in done.out
 
 
