@@ -90,7 +90,8 @@ def check(tasks_dir: tuple[Path, ...], name: str, data: Path | None, rows: int, 
         click.echo(f"  {printable(line)}")
     if len(bad) > _TOLD:
         click.echo(f"  and {len(bad) - _TOLD:,} more")
-    doubts = [doubt for sample in good for doubt in _show(sample, task, held, answers)]
+    scoring = None if questions.checker else held
+    doubts = [doubt for sample in good for doubt in _show(sample, task, scoring, answers)]
     for doubt in dict.fromkeys(doubts):
         notice(doubt)
     if not good:
@@ -102,7 +103,7 @@ def _state(bad: list[str], available: int) -> str:
     return f"{len(bad):,} of which cannot be asked:" if bad else "all can be asked" if available else "none"
 
 
-def _show(sample: Sample, task: Task, held: Harness, answers: tuple[str, ...]) -> Iterator[str]:
+def _show(sample: Sample, task: Task, held: Harness | None, answers: tuple[str, ...]) -> Iterator[str]:
     """Print a sample with its answers; what is doubtful of the scores."""
     from evalkit.tasks import trial  # noqa: PLC0415
 
@@ -111,6 +112,9 @@ def _show(sample: Sample, task: Task, held: Harness, answers: tuple[str, ...]) -
         for line in [_picture(part)] if isinstance(part, Image) else part.text.splitlines():
             click.echo(f"  | {printable(line)}")
     click.echo(f"  compared with: {printable(shown(sample.references))}")
+    if held is None:
+        click.echo("  answers are judged in a process of their own: none is tried here")
+        return
     right, wrong = trial.right(task, sample), trial.wrong(task, sample)
     if right is None:
         click.echo("  no right answer can be made of this by itself: give one with --answer")
