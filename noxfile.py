@@ -112,6 +112,7 @@ _BENCHES = {
     "client": ".[test]",
     "mmlu": ".[cpu,test]",
     "view": ".[test]",
+    "finished": ".[test]",
     "audit": ".[test]",
     "demo": ".[cpu]",
     "humaneval": ".[test]",
