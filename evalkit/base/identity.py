@@ -13,9 +13,13 @@ if TYPE_CHECKING:
     from evalkit.base.types import Json
 
 
+_SPELLING = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+"""Made once: ``json.dumps`` makes one for every value that it is not to spell in its usual way."""
+
+
 def canonical(value: Json) -> bytes:
     """The one JSON spelling of ``value`` that digests are taken of."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = _SPELLING.encode(value)
     # Lone surrogates can come out of JSON; they must have a digest too.
     return text.encode("utf-8", "surrogatepass")
 
@@ -26,7 +30,14 @@ def digest(value: Json) -> str:
 
 
 def said(texts: Mapping[str, str | None]) -> str:
-    """A short digest of what was answered: the texts by id of the attempt, in whatever order they came."""
+    """What tells answers apart: digests of the texts by id of the attempt, in whatever order they came.
+
+    A single one is its own, because what was answered is held only against what another model answered to the same.
+    """
+    if len(texts) == 1:
+        (only,) = texts.values()
+        if only is not None:
+            return only
     return digest(sorted(texts.items()))[:16]
 
 

@@ -9,7 +9,7 @@ import click
 
 from evalkit.base.errors import NothingScoredError, UsageError, near_miss
 from evalkit.cli.ending import notice
-from evalkit.cli.stored import runs_option, task_code_option
+from evalkit.cli.stored import on_the_way, runs_option, task_code_option
 
 
 @click.command(
@@ -34,10 +34,12 @@ from evalkit.cli.stored import runs_option, task_code_option
 @runs_option
 def command(run: str, named: str, candidate: str | None, output: Path | None, runs: Path) -> None:
     """Write, and print what was written."""
-    from evalkit.runs import joining, publish, saved_run  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.runs import joining, outcomes, saved_run  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.runs.publish import RunFolder  # noqa: PLC0415
 
     with saved_run.opened(run, runs) as (row, store, folder):
-        built = saved_run.report(row, store)
+        found = outcomes.gather(saved_run.plan(row), store, on_the_way)
+        built = saved_run.report(row, found.tallies)
         if not any(score.scored for line in built.rows for score in line.scores.values()):
             raise NothingScoredError(
                 f"run {row.id}: no sample was answered by any model",
@@ -53,5 +55,5 @@ def command(run: str, named: str, candidate: str | None, output: Path | None, ru
             built = replace(built, plan=replace(built.plan, candidates=chosen))
         if built.performance is None:
             notice("no performance in the card: `evalkit perf` has not measured these checkpoints here")
-        for path in publish.write_report(output or folder, built, store, ("card",), run=folder):
+        for path in RunFolder(folder.parent, folder.name).render(built, found.flips, ("card",), output):
             click.echo(path)

@@ -147,7 +147,8 @@ class PlainLines(Display):
             self._line(
                 f"{event.model}: {event.task} {event.scored + event.failed}/{event.planned}"
                 f"{f', {event.reused} from the store' if event.reused else ''}"
-                f"{f', {event.failed} failed' if event.failed else ''}, score {_score(event)}"
+                f"{f', {event.failed} failed' if event.failed else ''}"
+                f"{'' if event.score is None else f', score {_score(event)}'}"
             )
 
     def _line(self, text: str) -> None:

@@ -10,7 +10,7 @@ import click
 from evalkit.base.errors import ConfigError, NothingScoredError, UsageError
 from evalkit.base.printable import printable
 from evalkit.cli.policy_file import asked, with_policy
-from evalkit.cli.stored import runs_option, task_code_option
+from evalkit.cli.stored import on_the_way, runs_option, task_code_option
 
 
 @click.command(
@@ -31,12 +31,14 @@ def command(run: str, output: Path | None, runs: Path, *, as_json: bool, **given
     """Judge, and print what the run comes to."""
     from evalkit import report  # noqa: PLC0415 - --help must not wait for these
     from evalkit.config.run_config import check_policy  # noqa: PLC0415
-    from evalkit.runs import publish, saved_run  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.runs import outcomes, saved_run  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.runs.publish import FORMATS, RunFolder  # noqa: PLC0415
 
     with saved_run.opened(run, runs) as (row, store, folder):
         file, own = given["policy_file"], saved_run.terms(row).policy
         rules = asked(file, given["min_recovery"], given["max_failed"], own)
-        built = saved_run.report(row, store, policy=rules)
+        found = outcomes.gather(saved_run.plan(row), store, on_the_way)
+        built = saved_run.report(row, found.tallies, policy=rules)
         names = [one.part.task.name for one in built.rows]
         if file is not None:
             check_policy(rules, names, [one.category for one in built.averages], f"{file}: policy")
@@ -53,7 +55,8 @@ def command(run: str, output: Path | None, runs: Path, *, as_json: bool, **given
             raise ConfigError(
                 f"{where} none of the rows", fix="give --min-recovery 99, or a [policy] with min_recovery"
             )
-        written = publish.write_report(output, built, store, publish.FORMATS, run=folder) if output else []
+        place = RunFolder(folder.parent, folder.name)
+        written = place.render(built, found.flips, FORMATS, output) if output else []
     if as_json:
         click.echo(report.results_text(built), nl=False)
     else:

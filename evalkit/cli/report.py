@@ -8,7 +8,7 @@ import click
 
 from evalkit.base.errors import NothingScoredError, UsageError, near_miss
 from evalkit.cli.ending import notice
-from evalkit.cli.stored import runs_option, task_code_option
+from evalkit.cli.stored import on_the_way, runs_option, task_code_option
 
 FORMATS = ("html", "md", "card", "evals", "junit", "json", "summary")
 
@@ -41,11 +41,13 @@ FORMATS = ("html", "md", "card", "evals", "junit", "json", "summary")
 @runs_option
 def command(run: str, formats: str, output: Path | None, named: str, runs: Path) -> None:
     """Render, and print what was written."""
-    from evalkit.runs import joining, publish, saved_run  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.runs import joining, outcomes, saved_run  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.runs.publish import RunFolder  # noqa: PLC0415
 
     chosen = _chosen(formats)
     with saved_run.opened(run, runs) as (row, store, folder):
-        built = saved_run.report(row, store)
+        found = outcomes.gather(saved_run.plan(row), store, on_the_way)
+        built = saved_run.report(row, found.tallies)
         if not any(score.scored for line in built.rows for score in line.scores.values()):
             raise NothingScoredError(
                 f"run {row.id}: no sample was answered by any model",
@@ -54,7 +56,7 @@ def command(run: str, formats: str, output: Path | None, named: str, runs: Path)
         built = joining.joined(built, folder.parent, named)
         if "card" in chosen and not built.candidates:
             notice("no model card: it tells of a candidate, and this run has none")
-        for path in publish.write_report(output or folder, built, store, chosen, run=folder):
+        for path in RunFolder(folder.parent, folder.name).render(built, found.flips, chosen, output):
             click.echo(path)
 
 

@@ -1,10 +1,17 @@
-"""The option that names the folder of earlier runs, alike for every command that reads them."""
+"""What is alike for every command that reads earlier runs: where they are, their code, how far it is."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from evalkit.base.events import Stage
+from evalkit.cli.ending import notice
+
+if TYPE_CHECKING:
+    from evalkit.base.events import Event
 
 runs_option = click.option(
     "--runs",
@@ -32,3 +39,9 @@ task_code_option = click.option(
     callback=allow_task_code,
     help="Run the Python files beside tasks of your own: benchmarks, metrics and harnesses.",
 )
+
+
+def on_the_way(event: Event) -> None:
+    """Say on standard error how far it is with what takes long."""
+    if isinstance(event, Stage):
+        notice(event.text)

@@ -19,19 +19,19 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from statistics import fmean
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast
 
-from evalkit.base.types import Answer
 from evalkit.comparison.score import unit
 from evalkit.stats import SAME_WITHIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from evalkit.base.types import Record, Sample, Score, Task
-    from evalkit.comparison.score import Scoring
+    from evalkit.base.types import Answer, Sample, Score, Task
+    from evalkit.comparison.score import ScoredRecord
 
-    Pair: TypeAlias = tuple[Record, Record]
+    Pair: TypeAlias = tuple[ScoredRecord, ScoredRecord]
+    """The baseline's and the candidate's outcome of one planned sample."""
     Rank: TypeAlias = tuple[float, bool, int, int, str]
 
 Direction: TypeAlias = Literal["regressed", "improved"]
@@ -78,23 +78,37 @@ class FlipList:
     """The most informative first."""
 
 
-def choose(task: Task, candidate: str, pairs: Iterable[Pair], scoring: Scoring, most: int = MOST) -> FlipList:
-    """The flips of one task and candidate.
+class FlipChoice:
+    """Chooses the flips of one task and candidate while the samples pass by; few are kept."""
 
-    Args:
-        task: What was asked.
-        candidate: The candidate's label.
-        pairs: Every planned sample with the baseline's and the candidate's outcome; read once, few are kept.
-        scoring: The task's.
-        most: Flips of each direction to choose.
-    """
-    best: dict[Direction, _Best] = {"regressed": _Best(most), "improved": _Best(most)}
-    for attempts in _units(pairs, task):
-        found = _flip(attempts, task, scoring)
+    def __init__(self, task: Task, candidate: str, most: int = MOST) -> None:
+        """Choose at most ``most`` flips of each direction; ``candidate`` is its label."""
+        self._task, self._candidate = task, candidate
+        self._best: dict[Direction, _Best] = {"regressed": _Best(most), "improved": _Best(most)}
+        self._attempts: dict[str, list[Pair]] = {}
+        """By problem; a sample that is asked once is looked at at once."""
+
+    def add(self, baseline: ScoredRecord, candidate: ScoredRecord) -> None:
+        """Look at one planned sample with both models' outcomes."""
+        if self._task.decoding.n > 1:
+            key = unit(baseline.sample, self._task)
+            self._attempts.setdefault(key, []).append((baseline, candidate))
+        else:
+            self._look([(baseline, candidate)])
+
+    def list(self) -> FlipList:
+        """What was chosen, when every planned sample has been looked at."""
+        for attempts in self._attempts.values():
+            self._look(attempts)
+        self._attempts.clear()
+        worse, better = self._best["regressed"], self._best["improved"]
+        chosen = tuple(_in_turn([worse.chosen, better.chosen]))
+        return FlipList(self._task.name, self._candidate, worse.seen, better.seen, chosen)
+
+    def _look(self, attempts: Sequence[Pair]) -> None:
+        found = _flip(attempts, self._task.headline)
         if found is not None:
-            best[found.direction].add(_rank(found, task), found)
-    worse, better = best["regressed"], best["improved"]
-    return FlipList(task.name, candidate, worse.seen, better.seen, tuple(_in_turn([worse.chosen, better.chosen])))
+            self._best[found.direction].add(_rank(found, self._task), found)
 
 
 def in_turn(lists: Iterable[FlipList]) -> Iterator[tuple[FlipList, Flip]]:
@@ -139,47 +153,31 @@ def _agreed(one: str, other: str) -> int:
     return bisect_left(range(1, shorter + 1), True, key=lambda length: one[:length] != other[:length])
 
 
-def _units(pairs: Iterable[Pair], task: Task) -> Iterable[Sequence[Pair]]:
-    """What is paired, each with its attempts."""
-    if task.decoding.n == 1:
-        return ([pair] for pair in pairs)
-    found: dict[str, list[Pair]] = {}
-    for pair in pairs:
-        found.setdefault(unit(pair[0].sample, task), []).append(pair)
-    return found.values()
-
-
-def _flip(attempts: Sequence[Pair], task: Task, scoring: Scoring) -> Flip | None:
+def _flip(attempts: Sequence[Pair], headline: str) -> Flip | None:
     """The flip of one sample with all its attempts; None when it did not flip or has no pair of answers to show."""
-    first = [_scored(base, task, scoring) for base, _ in attempts]
-    second = [_scored(cand, task, scoring) for _, cand in attempts]
-    values = [[found[1][task.headline].value for found in side if found is not None] for side in (first, second)]
+    values = [
+        [one.scores[headline].value for one in side if one.counted(headline)] for side in zip(*attempts, strict=True)
+    ]
     if not all(values):
         return None
     before, after = map(fmean, values)
     if abs(after - before) <= SAME_WITHIN:
         return None
     sign = 1.0 if after > before else -1.0
-    both = [
-        (base.sample, FlipReply(*one, before), FlipReply(*two, after))
-        for (base, _), one, two in zip(attempts, first, second, strict=True)
-        if one is not None and two is not None
-    ]
+    both = [pair for pair in attempts if all(one.counted(headline) for one in pair)]
     if not both:
         return None
 
-    def shows(found: tuple[Sample, FlipReply, FlipReply]) -> float:
-        return sign * (found[2].scores[task.headline].value - found[1].scores[task.headline].value)
+    def shows(pair: Pair) -> float:
+        return sign * (pair[1].scores[headline].value - pair[0].scores[headline].value)
 
-    return Flip("improved" if sign > 0 else "regressed", *max(both, key=shows), len(both))
+    base, cand = max(both, key=shows)
+    replies = (_reply(base, before), _reply(cand, after))
+    return Flip("improved" if sign > 0 else "regressed", base.sample, *replies, len(both))
 
 
-def _scored(record: Record, task: Task, scoring: Scoring) -> tuple[Answer, Mapping[str, Score]] | None:
-    outcome = record.outcome
-    if not isinstance(outcome, Answer):
-        return None
-    found = scoring.score(task, record.sample, outcome)
-    return None if found[task.headline].left_out else (outcome, found)
+def _reply(record: ScoredRecord, value: float) -> FlipReply:
+    return FlipReply(cast("Answer", record.outcome), record.scores, value)
 
 
 def _in_turn(lists: Iterable[Sequence[T]]) -> Iterator[T]:

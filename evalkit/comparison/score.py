@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import fsum
 from statistics import fmean
 from typing import TYPE_CHECKING, Protocol
@@ -72,6 +72,28 @@ def parts_of(key: str, score: Score) -> dict[str, float]:
     return {f"{key}[{place}]": value for place, value in enumerate(score.parts)} or {key: score.value}
 
 
+@dataclass(frozen=True, slots=True)
+class ScoredRecord:
+    """One planned sample of one model with what became of it, and what every metric says: once, for all who ask."""
+
+    sample: Sample
+    """Its images carry their digest only."""
+    outcome: Outcome
+    scores: Mapping[str, Score] = field(default_factory=dict)
+    """By metric; empty where there is no answer."""
+
+    def counted(self, headline: str) -> bool:
+        """Whether there is an answer, and references that it can be held against."""
+        return bool(self.scores) and not self.scores[headline].left_out
+
+
+def scored(task: Task, sample: Sample, outcome: Outcome, scoring: Scoring) -> ScoredRecord:
+    """A sample with its outcome, scored if it is an answer."""
+    if isinstance(outcome, Failure):
+        return ScoredRecord(sample, outcome)
+    return ScoredRecord(sample, outcome, scoring.score(task, sample, outcome))
+
+
 class Tally:
     """Adds up one model's outcomes on one task, in any order."""
 
@@ -86,30 +108,34 @@ class Tally:
         """By sample id."""
         self.groups: dict[str, tuple[str, ...]] = {}
         """By id of what is paired: the parts of the task that it is in, the widest first."""
-        self._values: dict[str, dict[str, list[float]]] = {name: {} for name in task.metrics}
+        self._values: dict[str, dict[str, tuple[float, ...]]] = {name: {} for name in task.metrics}
+        self._once: dict[float, tuple[float]] = {}
+        """A value as that of one attempt, by itself: hundreds of thousands of samples share few of them."""
         self._texts: dict[str, dict[str, str | None]] = {}
-        self._hangs: dict[str, dict[str, str | None]] = {}
+        self._paired: dict[str, SampleScore] = {}
         self._failed: dict[str, Failure] = {}
-        self._units: set[str] = set()
-        self._running, self._scored, self._reasoned = 0.0, 0, 0
+        self._running = 0.0
+        self._scored = self._reasoned = 0
         self._notes: Counter[str] = Counter()
         self._left_out: dict[str, dict[str, str]] = {}
         self._elsewhere: Counter[str] = Counter()
 
     def add(self, sample: Sample, outcome: Outcome) -> None:
+        """Score one sample, and count it."""
+        self.count(scored(self.task, sample, outcome, self._scoring))
+
+    def count(self, record: ScoredRecord) -> None:
         """Count one sample."""
-        key = unit(sample, self.task)
+        sample, outcome, found = record.sample, record.outcome, record.scores
         if isinstance(outcome, Failure):
-            self._units.add(key)
             self._failed[sample.id] = outcome
             return
-        found = self._scoring.score(self.task, sample, outcome)
+        key = unit(sample, self.task)
         for name, score in found.items():
             if not score.left_out:
                 for part, value in parts_of(key, score).items():
-                    self._values[name].setdefault(part, []).append(value)
+                    self._add_value(name, part, value)
         headline = found[self.task.headline]
-        self._units |= parts_of(key, headline).keys()
         if headline.left_out:
             self._left_out.setdefault(headline.note or "", {})[sample.id] = key
             return
@@ -118,12 +144,10 @@ class Tally:
         self._scored += 1
         # Attempts at one problem are averaged: that they share it is no group any more.
         hangs = grouped(sample, self.task, self._scoring) if sample.cluster != key else {}
+        if headline.parts:  # they are no independent samples
+            hangs = {**hangs, "cluster": key}
         for part in parts_of(key, headline):
-            self._texts.setdefault(part, {})[sample.id] = digest(outcome.text)[:16]
-            # Parts of one answer are no independent samples.
-            self._hangs[part] = {**hangs, "cluster": key} if headline.parts else hangs
-            if parts := self._scoring.parts(sample):
-                self.groups[part] = parts
+            self._pair(part, sample, outcome, hangs)
         self.behaviour[sample.id] = Behaviour(
             truncated=outcome.finish_reason == "length",
             empty=not (outcome.text or "").strip(),
@@ -138,19 +162,26 @@ class Tally:
         if headline.note:
             self._notes[headline.note] += 1
 
+    def _add_value(self, metric: str, key: str, value: float) -> None:
+        before = self._values[metric].get(key)
+        once = self._once.setdefault(value, (value,))
+        self._values[metric][key] = once if before is None else (*before, value)
+
+    def _pair(self, key: str, sample: Sample, answer: Answer, group: Mapping[str, str | None]) -> None:
+        """What is paired: the sample with its headline score, or the problem with the mean over its attempts so far."""
+        values, own = self._values[self.task.headline][key], digest(answer.text)[:16]
+        texts: dict[str, str | None] = {sample.id: own}
+        if self.task.decoding.n > 1:
+            texts = self._texts.setdefault(key, {})
+            texts[sample.id] = own
+        if parts := self._scoring.parts(sample):
+            self.groups[key] = parts
+        self._paired[key] = SampleScore(key, fmean(values), attempts=len(values), said=said(texts), **group)
+
     @property
-    def paired(self) -> dict[str, SampleScore]:
+    def paired(self) -> Mapping[str, SampleScore]:
         """Headline scores by id of what is paired; attempts at one problem are averaged first."""
-        return {
-            key: SampleScore(
-                key,
-                fmean(values),
-                attempts=len(values),
-                said=said(self._texts[key]),
-                **self._hangs[key],
-            )
-            for key, values in self._values[self.task.headline].items()
-        }
+        return self._paired
 
     @property
     def failures(self) -> Mapping[str, FailureKind]:
@@ -160,12 +191,13 @@ class Tally:
     @property
     def unanswered(self) -> frozenset[str]:
         """Ids of what would be paired but has no answer at all."""
-        return frozenset(self._units - self._hangs.keys() - self.left_out)
+        failed = {paired_id(key, self.task.decoding.n) for key in self._failed}
+        return frozenset(failed - self._paired.keys() - self.left_out)
 
     @property
     def left_out(self) -> frozenset[str]:
         """Ids of what would be paired, was answered, and cannot be scored: its references are at fault."""
-        return frozenset(key for found in self._left_out.values() for key in found.values()) - self._hangs.keys()
+        return frozenset(key for found in self._left_out.values() for key in found.values()) - self._paired.keys()
 
     @property
     def running(self) -> float | None:

@@ -10,7 +10,7 @@ from evalkit.base.errors import UsageError, near_miss
 from evalkit.config import run_config
 from evalkit.files import textfile
 from evalkit.public import frames
-from evalkit.runs import export, saved_run
+from evalkit.runs import export, outcomes, saved_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,7 +122,8 @@ def read_run(run: str | Path = "latest", output: str | Path = "runs") -> Run:
         EvalkitError: There is no such run, it has not finished, or its store is gone.
     """
     with saved_run.opened(str(run), Path(output)) as (row, store, folder):
-        return Run(row.id, folder, saved_run.report(row, store))
+        found = outcomes.gather(saved_run.plan(row), store, lambda _event: None)
+        return Run(row.id, folder, saved_run.report(row, found.tallies))
 
 
 def run(config: str | Path | None = None, *, progress: Callable[[Event], None] | None = None, **settings: Any) -> Run:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from evalkit.base.identity import digest
+from evalkit.base.identity import canonical, digest
 from evalkit.base.types import FINAL, Engine, FailureKind, Model, Task
 
 if TYPE_CHECKING:
@@ -70,7 +71,15 @@ class Contender:
 
 def fingerprint(identity: str, epoch: int, attempt: int) -> Callable[[str], str]:
     """The function of a contender that is known by these alone, as a run's file keeps them."""
-    return lambda request: digest([identity, epoch, attempt, request])
+    begun = sha256(canonical([identity, epoch, attempt])[:-1] + b",")
+
+    def of(request: str) -> str:
+        # As ``digest([identity, epoch, attempt, request])``: what is the same for all requests is digested once.
+        whole = begun.copy()
+        whole.update(canonical(request) + b"]")
+        return whole.hexdigest()
+
+    return of
 
 
 @dataclass(frozen=True, slots=True)

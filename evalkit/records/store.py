@@ -11,47 +11,31 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
 from evalkit.base.errors import StoreError
 from evalkit.base.identity import digest
-from evalkit.base.types import FINAL, WHOLE, Answer, Elsewhere, Failure, FailureKind, Record, Sample, Text, ended
+from evalkit.base.types import FINAL, Answer, Record
 from evalkit.files import private
-from evalkit.records import storefile
+from evalkit.records import formats, responses, stored_samples, storefile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from evalkit.base.types import Image, Json, Outcome
+    from evalkit.base.types import FailureKind, Json, Outcome, Sample
 
-SCHEMA_VERSION = 3
-_SEALED_SINCE = 3
 FILE = storefile.FILE
-_ENDINGS = ", ".join(f"'{word}'" for word in sorted(filter(None, WHOLE)))
-"""Words of ``WHOLE`` for SQL: a stored answer with another one is a failure, and is asked again."""
 _AT_ONCE = 500
-"""Fingerprints that one query asks for; SQLite took 999 variables at most for long."""
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS sample (digest TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS listing (
-    listing TEXT, position INTEGER, sample TEXT NOT NULL, request TEXT NOT NULL,
-    PRIMARY KEY (listing, position)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS response (
-    fingerprint TEXT PRIMARY KEY, failure TEXT, text TEXT, finish_reason TEXT, prompt_tokens INTEGER,
-    completion_tokens INTEGER, latency_s REAL NOT NULL, tries INTEGER NOT NULL, run TEXT NOT NULL,
-    elsewhere TEXT) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS verdict (key TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS run (
-    id TEXT PRIMARY KEY, plan TEXT NOT NULL, finished INTEGER NOT NULL DEFAULT 0, body TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS sealed (listing TEXT PRIMARY KEY, seal TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS epoch (identity TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS run_by_plan ON run (plan);
-"""
+"""Rows, and fingerprints that one query asks for; SQLite took 999 variables at most for long."""
+_KEEP_SAMPLE = (
+    "INSERT INTO sample VALUES (?, ?) ON CONFLICT DO UPDATE SET body = excluded.body WHERE body <> excluded.body"
+)
+"""A sample that an earlier evalkit has spelled otherwise is quicker to read in today's spelling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +67,8 @@ class Store:
         self.path = folder / FILE
         self._write = write
         self._lock = -1
-        self._format = SCHEMA_VERSION
-        """A store of an earlier one that is only read has no seals, and one of format 1 nothing beside an answer."""
+        self._format = formats.VERSION
+        """A store of an earlier one is only read as it is."""
         self.withdrawn = 0
         """Answers that an earlier evalkit kept although their server had ended them: failures since this opening."""
 
@@ -94,16 +78,18 @@ class Store:
         Raises:
             StoreError: Another process writes to it, it cannot be written, or a newer evalkit made it.
         """
-        with self._guarded():
+        with self._guarded(), ExitStack() as undone:
             if self._write:
                 private.folder(self.path.parent)
                 self._lock = storefile.locked(self.path.with_name("store.lock"))
+                undone.callback(self._unlock)
                 # SQLite gives the files beside it the mode of this one.
                 os.close(private.descriptor(self.path, os.O_RDWR))
             elif not self.path.exists():
                 raise StoreError(f"{self.path}: no store here", fix=storefile.OTHER)
-            self._connection = self._connected()
+            self._connection = undone.enter_context(closing(self._connected()))
             self._prepare()
+            undone.pop_all()
         return self
 
     def _connected(self) -> sqlite3.Connection:
@@ -114,42 +100,24 @@ class Store:
         return sqlite3.connect(f"{self.path.resolve().as_uri()}?immutable=1", isolation_level=None, uri=True)
 
     def _prepare(self) -> None:
-        found = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if found > SCHEMA_VERSION:
-            raise StoreError(f"{self.path}: written by a newer evalkit (format {found})", fix="update evalkit")
-        storefile.check_is_store(self._connection, self.path, found)
-        if not found and not self._write:
-            raise StoreError(f"{self.path}: nothing was ever kept in this file", fix=storefile.OTHER)
+        self._format = formats.found(self._connection, self.path)
         if not self._write:
-            self._format = found
+            if not self._format:
+                raise StoreError(f"{self.path}: nothing was ever kept in this file", fix=storefile.OTHER)
             return
         # In WAL mode "normal" survives the death of the process; only a power cut may lose the last answers.
         self._connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
-        if found < SCHEMA_VERSION:
+        if self._format < formats.VERSION:
             with self._transaction():
-                for statement in _SCHEMA.split(";"):
-                    self._connection.execute(statement)
-                if found == 1:
-                    self._connection.execute("ALTER TABLE response ADD COLUMN elsewhere TEXT")
-                    self._withdraw()
-                storefile.seal_all(self._connection, self._tell)
-                self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-
-    def _withdraw(self) -> None:
-        """Make failures of the answers that their server had ended: format 1 kept how an answer ended, unjudged."""
-        kept = self._connection.execute(
-            "SELECT fingerprint, finish_reason FROM response WHERE failure IS NULL AND finish_reason IS NOT NULL"
-        )
-        found = [(key, ended(reason)) for key, reason in kept if reason not in WHOLE]
-        self._connection.executemany(
-            "UPDATE response SET failure = ?, text = ?, finish_reason = NULL WHERE fingerprint = ?",
-            [(failure.kind.value, failure.message, key) for key, failure in found],
-        )
-        self.withdrawn = len(found)
+                self.withdrawn = formats.bring(self._connection, self._format, self._tell)
+            self._format = formats.VERSION
 
     def __exit__(self, *exc: object) -> None:
         """Close it and let the next writer in."""
         self._connection.close()
+        self._unlock()
+
+    def _unlock(self) -> None:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -164,11 +132,7 @@ class Store:
         """
         entries: list[Listed] = []
         with self._transaction():
-            for sample, request in planned:
-                body = _sample_json(sample)
-                key = digest(body)
-                self._connection.execute("INSERT OR IGNORE INTO sample VALUES (?, ?)", (key, json.dumps(body)))
-                entries.append(Listed(key, request))
+            self._connection.executemany(_KEEP_SAMPLE, _written(planned, entries))
             listing = digest([note, [[entry.sample, entry.request] for entry in entries]])
             self._connection.executemany(
                 "INSERT OR IGNORE INTO listing VALUES (?, ?, ?, ?)",
@@ -183,45 +147,73 @@ class Store:
 
         Answers carry the judgement of the checker of that identity, where it has judged them.
         """
+        for sample, (outcome,) in self.outcomes_of(listing, [fingerprint], checker):
+            yield Record(sample, outcome)
+
+    def outcomes_of(
+        self, listing: str, fingerprints: Sequence[Callable[[str], str]], checker: str = ""
+    ) -> Iterator[tuple[Sample, tuple[Outcome | None, ...]]]:
+        """The same of several models: every planned sample with the outcome of each, everything read once."""
         # All of it before the first sample is handed out: whoever takes them counts on their number and order.
-        listed = self._rows("SELECT sample, request FROM listing WHERE listing = ? ORDER BY position", listing)
-        self._check_listing(listing, list(listed))
-        rows = self._rows(
+        self._check_listing(listing)
+        some = self._batches(
             "SELECT listing.sample, sample.body, listing.request FROM listing"
             " LEFT JOIN sample ON sample.digest = listing.sample WHERE listing.listing = ? ORDER BY listing.position",
             listing,
         )
-        for key, body, request in rows:
-            sample = storefile.read_sample(self.path, key, body)
-            outcome = self.outcome(fingerprint(request)) if request else bad_row(sample)
-            if checker and isinstance(outcome, Answer):
-                outcome = replace(outcome, judgement=self.judgement(judgement_key(checker, sample, outcome)))
-            yield Record(sample, outcome)
+        for rows in some:
+            samples = [stored_samples.read(self.path, key, body) for key, body, _ in rows]
+            keys = [[each(request) if request else "" for _, _, request in rows] for each in fingerprints]
+            found = [self.outcomes(one) for one in keys]
+            for at, sample in enumerate(samples):
+                if not rows[at][2]:
+                    yield sample, (stored_samples.bad_row(sample),) * len(keys)
+                    continue
+                outcomes = (answers.get(one[at]) for one, answers in zip(keys, found, strict=True))
+                yield sample, tuple(self._judged(sample, outcome, checker) for outcome in outcomes)
 
-    def _check_listing(self, listing: str, read: list[tuple[object, object]]) -> None:
-        row = self._row("SELECT seal FROM sealed WHERE listing = ?", listing) if self._format >= _SEALED_SINCE else None
-        fits = row[0] == storefile.listing_seal(read) if row else not read or self._format < _SEALED_SINCE
-        if not fits:
+    def settled(self, listing: str, fingerprint: Callable[[str], str]) -> int:
+        """How many planned samples of a listing have an outcome; none is read."""
+        requests = [request for (request,) in self._rows("SELECT request FROM listing WHERE listing = ?", listing)]
+        keys = [fingerprint(request) for request in requests if request]
+        kinds = self.kinds(keys)
+        return len(requests) - len(keys) + sum(key in kinds for key in keys)
+
+    def _judged(self, sample: Sample, outcome: Outcome | None, checker: str) -> Outcome | None:
+        if not checker or not isinstance(outcome, Answer):
+            return outcome
+        return replace(outcome, judgement=self.judgement(judgement_key(checker, sample, outcome)))
+
+    def _check_listing(self, listing: str) -> None:
+        if self._format < responses.SEALED_SINCE:
+            return
+        row = self._row("SELECT seal FROM sealed WHERE listing = ?", listing)
+        read = self._rows("SELECT sample, request FROM listing WHERE listing = ? ORDER BY position", listing)
+        if storefile.listing_seal(read) != (row[0] if row else storefile.listing_seal(())):
             raise storefile.damaged(self.path, "a task's list of samples")
 
     def sample(self, key: str) -> Sample:
         """One sample by its key, without image bytes."""
         row = self._row("SELECT body FROM sample WHERE digest = ?", key)
-        return storefile.read_sample(self.path, key, row[0] if row else None)
+        return stored_samples.read(self.path, key, row[0] if row else None)
 
     # --- reading ---
 
     def _guarded(self) -> AbstractContextManager[None]:
         return storefile.errors(self.path) if self._write else storefile.reading(self.path)
 
-    def _rows(self, query: str, *values: str) -> Iterator[tuple[Any, ...]]:
+    def _batches(self, query: str, *values: str) -> Iterator[list[tuple[Any, ...]]]:
         with self._guarded():
             cursor = self._connection.execute(query, values)
-        some: list[tuple[Any, ...]] | None = None
-        while some is None or some:
+        while True:
             with self._guarded():
                 some = cursor.fetchmany(_AT_ONCE)
-            yield from some
+            if not some:
+                return
+            yield some
+
+    def _rows(self, query: str, *values: str) -> Iterator[tuple[Any, ...]]:
+        return chain.from_iterable(self._batches(query, *values))
 
     def _row(self, query: str, *values: str) -> tuple[Any, ...] | None:
         with self._guarded():
@@ -234,9 +226,7 @@ class Store:
         Raises:
             StoreError: It is not what was written.
         """
-        columns = ", ".join(storefile.SEALED[table])
-        columns = columns.replace("elsewhere", "NULL") if self._format == 1 else columns
-        sealed = self._format >= _SEALED_SINCE
+        columns, sealed = ", ".join(storefile.SEALED[table]), self._format >= responses.SEALED_SINCE
         row = self._row(f"SELECT {columns}{', seal' if sealed else ''} FROM {table} WHERE {where}", *values)  # noqa: S608 - names and conditions of this module
         if row is None or not sealed:
             return row
@@ -248,60 +238,59 @@ class Store:
 
     def outcome(self, fingerprint: str) -> Outcome | None:
         """What is stored under ``fingerprint``."""
-        row = self._sealed("response", "fingerprint = ?", fingerprint)
-        if row is None:
-            return None
-        _, failure, text, finish, prompt, completion, latency, tries, _, beside = row
-        if failure is not None:
-            return Failure(FailureKind(failure), text, latency, tries)
-        if finish not in WHOLE:  # kept by an evalkit that took it for an answer's ending
-            return replace(ended(finish), latency_s=latency, tries=tries)
-        elsewhere = Elsewhere(*json.loads(beside)) if beside else None
-        return Answer(text, finish, prompt, completion, latency, tries, elsewhere=elsewhere)
+        return self.outcomes([fingerprint]).get(fingerprint)
 
-    def settled_of(self, fingerprints: Sequence[str], final: Iterable[FailureKind] = FINAL) -> set[str]:
-        """Those of ``fingerprints`` that are ``settled``, without reading what is stored under them."""
-        kinds = [kind.value for kind in final]
-        found: set[str] = set()
+    def outcomes(self, fingerprints: Sequence[str]) -> dict[str, Outcome]:
+        """What is stored under these fingerprints; those under which nothing is are left out.
+
+        Raises:
+            StoreError: A row is not what was written.
+        """
+        found = {}
+        for version, rows in self._responses(responses.selected, fingerprints):
+            found.update({row[0]: responses.read(self.path, version, row) for row in rows})
+        return found
+
+    def kinds(self, fingerprints: Sequence[str]) -> dict[str, FailureKind | None]:
+        """What kind of failure is stored under these fingerprints, None for an answer, without reading any.
+
+        Those under which nothing is stored are left out.
+        """
+        return {
+            key: responses.kind(failure, finish)
+            for _, rows in self._responses(lambda _: "fingerprint, failure, finish_reason", fingerprints)
+            for key, failure, finish in rows
+        }
+
+    def _responses(
+        self, columns: Callable[[int], str], fingerprints: Sequence[str]
+    ) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
+        """Rows under some fingerprints, with the format that they are in."""
         for first in range(0, len(fingerprints), _AT_ONCE):
             part = fingerprints[first : first + _AT_ONCE]
-            rows = self._rows(
-                f"SELECT fingerprint FROM response WHERE fingerprint IN ({_marks(part)})"  # noqa: S608 - marks alone
-                f" AND (failure IN ({_marks(kinds)}) OR failure IS NULL"
-                f" AND (finish_reason IS NULL OR finish_reason IN ({_ENDINGS})))",
-                *part,
-                *kinds,
-            )
-            found.update(fingerprint for (fingerprint,) in rows)
-        return found
+            with self._guarded(), self._one_state():
+                query = f"SELECT {columns(self._format)} FROM response WHERE fingerprint IN ({_marks(part)})"  # noqa: S608 - names of ours
+                rows = self._connection.execute(query, part).fetchall()
+                version = self._format
+            yield version, rows
+
+    @contextmanager
+    def _one_state(self) -> Iterator[None]:
+        """A format and rows that belong together: a writer may be bringing a store of an earlier one to today's."""
+        if self._format == formats.VERSION:
+            yield
+            return
+        self._connection.execute("BEGIN")
+        try:
+            self._format = formats.found(self._connection, self.path)
+            yield
+        finally:
+            self._connection.execute("COMMIT")
 
     def put(self, fingerprint: str, outcome: Outcome, run: str) -> None:
         """Commit one outcome. An answer is never replaced by a failure."""
-        if isinstance(outcome, Answer):
-            # SQLite takes no lone surrogates, which a broken tokenizer can emit through JSON.
-            text = None if outcome.text is None else outcome.text.encode("utf-8", "replace").decode()
-            row: tuple[str | int | None, ...] = (
-                None,
-                text,
-                outcome.finish_reason,
-                _whole(outcome.prompt_tokens),
-                _whole(outcome.completion_tokens),
-            )
-            beside = json.dumps([outcome.elsewhere.place, outcome.elsewhere.text]) if outcome.elsewhere else None
-        else:
-            row, beside = (outcome.kind.value, outcome.message, None, None, None), None
-        whole = (fingerprint, *row, float(outcome.latency_s), int(outcome.tries), run, beside)
         with storefile.errors(self.path):
-            self._connection.execute(
-                "INSERT INTO response VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - words of ours
-                " ON CONFLICT (fingerprint) DO UPDATE SET"
-                " failure=excluded.failure, text=excluded.text, finish_reason=excluded.finish_reason,"
-                " prompt_tokens=excluded.prompt_tokens, completion_tokens=excluded.completion_tokens,"
-                " latency_s=excluded.latency_s, tries=excluded.tries, run=excluded.run,"
-                " elsewhere=excluded.elsewhere, seal=excluded.seal"
-                f" WHERE response.failure IS NOT NULL OR response.finish_reason NOT IN ({_ENDINGS})",
-                (*whole, storefile.seal(*whole)),
-            )
+            self._connection.execute(responses.PUT, responses.written(fingerprint, outcome, run))
 
     # --- judgements ---
 
@@ -369,7 +358,20 @@ class Store:
 
 def settled(outcome: Outcome | None, final: Container[FailureKind] = FINAL) -> bool:
     """Whether asking again would bring nothing: an answer, or a failure that is final."""
-    return isinstance(outcome, Answer) or (outcome is not None and outcome.kind in final)
+    return outcome is not None and is_final(None if isinstance(outcome, Answer) else outcome.kind, final)
+
+
+def is_final(kind: FailureKind | None, final: Container[FailureKind] = FINAL) -> bool:
+    """The same by the kind of failure alone, which is None for an answer."""
+    return kind is None or kind in final
+
+
+def _written(planned: Iterable[tuple[Sample, str]], entries: list[Listed]) -> Iterator[tuple[str, str]]:
+    """Samples as rows, one by one; each is added to the entries of their listing."""
+    for sample, request in planned:
+        key, text = stored_samples.written(sample)
+        entries.append(Listed(key, request))
+        yield key, text
 
 
 def _marks(values: Sequence[str]) -> str:
@@ -379,31 +381,3 @@ def _marks(values: Sequence[str]) -> str:
 def judgement_key(checker: str, sample: Sample, answer: Answer) -> str:
     """Key of a judgement: the checker with its problems and limits, the problem, and the answer's text."""
     return digest([checker, sample.references, answer.text])
-
-
-def _whole(count: float | None) -> int | None:
-    """A count as SQLite gives it back."""
-    return None if count is None else int(count)
-
-
-def bad_row(sample: Sample) -> Failure:
-    """The failure of a row that could not be made into a question: its one text says why."""
-    return Failure(FailureKind.BAD_ROW, sample.text)
-
-
-def _sample_json(sample: Sample) -> dict[str, Json]:
-    content = _parts_json(sample.content)
-    body: dict[str, Json] = {
-        "id": sample.id,
-        "content": content,
-        "references": sample.references,
-        "cluster": sample.cluster,
-    }
-    # A sample that stands alone is kept as it always was: its key stays what it is.
-    if sample.turns:
-        body["turns"] = [[turn.role, _parts_json(turn.content)] for turn in sample.turns]
-    return body | ({"prefix": sample.prefix} if sample.prefix else {})
-
-
-def _parts_json(content: Iterable[Text | Image]) -> list[Json]:
-    return [part.text if isinstance(part, Text) else {"image": part.sha256} for part in content]

@@ -10,13 +10,13 @@ from evalkit.base.events import Notice, Outset, Progress
 from evalkit.base.types import PASSING, Answer, Failure
 from evalkit.comparison import elsewhere
 from evalkit.comparison.score import Tally
-from evalkit.records.store import settled
+from evalkit.records.store import is_final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from evalkit.base.events import Say
-    from evalkit.base.types import Json, Outcome, Replies, Sample, Task
+    from evalkit.base.types import FailureKind, Json, Outcome, Replies, Sample, Task
     from evalkit.harnesses import Facts
     from evalkit.records.plan import Contender, Plan
     from evalkit.records.store import Store
@@ -49,6 +49,8 @@ class Ledger:
     """How each task was held, by task name, where its harness has something to say."""
     _tallies: list[Tally] = field(default_factory=list)
     _reused: list[int] = field(default_factory=list)
+    _stored: list[tuple[int, int]] = field(default_factory=list)
+    """Answers and failures of each task that were counted without being read."""
     _told: set[str] = field(default_factory=set)
     """Notices of this model that have been said."""
     _last: bool = False
@@ -64,21 +66,31 @@ class Ledger:
         """Look every planned sample up in the store."""
         fingerprint, final = self.contender.fingerprint(), self.contender.final
         for number, source in enumerate(self.sources):
-            tally = Tally(source.part.task, self.contender.model.label, source.harness)
-            reused = 0
-            self._tallies.append(tally)
-            self._reused.append(0)
-            for position, record in enumerate(self.store.records(source.part.listing, fingerprint)):
-                entry = source.entries[position]
-                if entry.request and not settled(record.outcome, final):
-                    self.waiting.setdefault(fingerprint(entry.request), []).append((number, position))
-                    self.failed_before &= record.outcome is not None
-                elif record.outcome is not None:
-                    self._count(number, record.sample, record.outcome)
-                    reused += bool(entry.request)
-            self._reused[number] = reused
+            self._tallies.append(Tally(source.part.task, self.contender.model.label, source.harness))
+            keys = [fingerprint(entry.request) if entry.request else "" for entry in source.entries]
+            kinds = self.store.kinds([key for key in keys if key])
+            known = [bool(key) and key in kinds and is_final(kinds[key], final) for key in keys]
+            for position, key in enumerate(keys):
+                if key and not known[position]:
+                    self.waiting.setdefault(key, []).append((number, position))
+                    self.failed_before &= key in kinds
+            self._reused.append(sum(known))
+            self.answered = self.answered or None in kinds.values()
+            self._count_stored(number, keys, kinds)
             self._tell(number)
         self.pending_at_first = len(self.waiting)
+
+    def _count_stored(self, number: int, keys: Sequence[str], kinds: Mapping[str, FailureKind | None]) -> None:
+        """Count what the store has of a task. Where nothing is owed it is read once, for the report, and not here."""
+        part = self.sources[number].part
+        if self._owes(number) or part.checker:
+            self._stored.append((0, 0))
+            for key, record in zip(keys, self.store.records(part.listing, self.contender.fingerprint()), strict=True):
+                if key not in self.waiting and record.outcome is not None:
+                    self._count(number, record.sample, record.outcome)
+            return
+        failed = sum(not key or kinds[key] is not None for key in keys)
+        self._stored.append((len(keys) - failed, failed))
 
     def held(self, task: str, facts: Facts | None) -> None:
         """Keep how a task was held, as far as that is known by now; nothing where there is nothing to say."""
@@ -159,8 +171,8 @@ class Ledger:
                 task=part.task.name,
                 planned=part.planned,
                 reused=self._reused[number],
-                scored=tally.scored + len(tally.left_out),
-                failed=tally.failed,
+                scored=tally.scored + len(tally.left_out) + self._stored[number][0],
+                failed=tally.failed + self._stored[number][1],
                 score=tally.running,
             )
         )
@@ -185,6 +197,10 @@ class Ledger:
         pending = chain(self.waiting.values(), self.deferred.values())
         numbers = {number for places in pending for number, _ in places}
         return [source for number, source in enumerate(self.sources) if number in numbers]
+
+    def _owes(self, number: int) -> bool:
+        """Whether a task has a sample without an answer."""
+        return any(number == one for places in self.waiting.values() for one, _ in places)
 
     def some(self, source: Source) -> list[Sample]:
         """A few samples of a task, always the same ones, evenly spread; their pictures are digests only."""
@@ -231,6 +247,6 @@ def _owed(contender: Contender, sources: Sequence[Source], store: Store) -> int:
     fingerprint, final, count = contender.fingerprint(), contender.final, 0
     for source in sources:
         keys = [fingerprint(entry.request) for entry in source.entries if entry.request]
-        settled = store.settled_of(keys, final)
-        count += sum(key not in settled for key in keys)
+        kinds = store.kinds(keys)
+        count += sum(key not in kinds or not is_final(kinds[key], final) for key in keys)
     return count

@@ -23,7 +23,7 @@ from evalkit.records import run_record
 from evalkit.records.plan import Plan, averages, fingerprint
 from evalkit.records.run_record import KeptPlan
 from evalkit.records.store import Store
-from evalkit.runs import prepare, publish, refusals
+from evalkit.runs import prepare, refusals, report_terms
 from evalkit.runs.forecast import AverageForecast, CostTerms, Forecast, Past, Sizes, average, forecast
 from evalkit.serve import tools
 
@@ -113,7 +113,7 @@ def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlo
         window=window,
         smoke=any(one.planned < one.available for one in found),
         warnings=tuple(
-            publish.forewarnings(
+            report_terms.forewarnings(
                 Plan(contenders[0], tuple(contenders[1:]), ()), config.accept_differences, serving.python
             )
         ),

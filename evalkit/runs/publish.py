@@ -1,209 +1,144 @@
-"""What a run leaves for people and other tools, in ``runs/<run-id>/``: written whole or not at all."""
+"""What a run leaves for people and other tools, in ``runs/<run-id>/``: written whole or not at all, by one writer."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from evalkit import harnesses, report, serve
+from evalkit import __version__, report
+from evalkit.base import codec
 from evalkit.base.errors import NothingScoredError, unwritable
+from evalkit.base.events import Stage
 from evalkit.base.identity import file_name
 from evalkit.base.printable import counted
-from evalkit.base.types import Answer, Failure, FailureKind, Text
-from evalkit.comparison import comparability, flips, pairs
-from evalkit.comparison.pairs import Side
-from evalkit.comparison.score import grouped, tally
+from evalkit.base.types import Failure
 from evalkit.files import private, resources
-from evalkit.records import checkpoint
-from evalkit.records.terms import KeptTerms
+from evalkit.records import run_record
 from evalkit.report import Evidence
-from evalkit.runs import prepare, thumbnails
-from evalkit.serve import environment
-from evalkit.tasks import registry
+from evalkit.runs import outcomes, thumbnails
+from evalkit.runs.sample_files import ANOTHER_OUTPUT, SampleFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from evalkit.base.errors import EvalkitError
-    from evalkit.base.types import Image, Json, Record
+    from evalkit.base.events import Say
     from evalkit.comparison.flips import FlipList
-    from evalkit.comparison.score import Scoring
-    from evalkit.config.run_config import Config
-    from evalkit.records.checkpoint import Checkpoint
-    from evalkit.records.plan import Contender, Plan, PlannedTask
+    from evalkit.comparison.score import Tally
+    from evalkit.records.plan import Plan
+    from evalkit.records.run_record import RunRecord
     from evalkit.records.store import Store
-    from evalkit.records.terms import Terms
     from evalkit.report import Report
     from evalkit.runs.prepare import Source
 
-_NOT_ASKED = Failure(FailureKind.NOT_ASKED, "the model could not be served, or was given up before")
+    Judge = Callable[[Mapping[tuple[str, str], Tally]], Report]
+    """Makes tallies, by model label and task name, a report."""
+
 FORMATS = ("html", "md", "card", "evals", "junit", "json", "summary")
 """What a report can be rendered as."""
 
 
-def terms(config: Config, plan: Plan, missing: Mapping[str, str]) -> KeptTerms:
-    """What the report of a run is judged by.
+class RunFolder:
+    """The folder of one run, while it goes on, when it has failed, and when it has finished. Nobody else writes there.
 
-    Args:
-        config: Its policy, accepted differences and suite.
-        plan: Its models; their files are read as far as they are on this machine.
-        missing: Model label to why it did not answer everything.
+    Only a server's log is written by the server's own process, where `server_log` says.
     """
-    return KeptTerms(
-        policy=config.policy,
-        accepted=config.accept_differences,
-        averaged=prepare.averaged(config),
-        published=tuple(registry.published(config.published, config.baseline.source)),
-        checkpoints=checkpoints(plan),
-        missing=missing,
-    )
 
+    def __init__(self, output: Path, run: str) -> None:
+        """Of the run with this id, beside the others in ``output``."""
+        self.path = output / run
 
-def checkpoints(plan: Plan) -> dict[str, Checkpoint]:
-    """What the models' files say, by label; models whose files are not on this machine are left out."""
-    found = {one.model.label: environment.checkpoint(one.model) for one in plan.contenders}
-    return {label: one for label, one in found.items() if one is not None}
+    def server_log(self, label: str) -> Path:
+        """Where a model's server writes."""
+        return self.path / "server" / f"{file_name(label)}.log"
 
+    def going_on(self, record: RunRecord, *, finished: bool) -> None:
+        """``run.json``, in a folder that is its owner's alone.
 
-def forewarnings(plan: Plan, accepted: Sequence[str], python: str) -> list[str]:
-    """What a look at the models' files says against the comparison, before hours are spent on it.
+        Raises:
+            OutputError: The folder cannot be made or written.
+        """
+        try:
+            private.own(self.path)
+        except OSError as error:
+            raise unwritable(self.path, error, ANOTHER_OUTPUT) from error
+        file = run_record.file_of(record, run=self.path.name, finished=finished, evalkit=__version__)
+        write_text(self.path / "run.json", [json.dumps(codec.written(file), indent=2, sort_keys=True) + "\n"])
 
-    Args:
-        plan: The run's.
-        accepted: Items that may differ.
-        python: The serving interpreter; empty for this one.
-    """
-    files = checkpoints(plan)
-    base, *labels = [one.model.label for one in plan.contenders]
-    found = list(checkpoint.warnings(base, labels, files))
-    own = Side(base, {}, settings=comparability.of_model(plan.baseline, files.get(base)))
-    for one in plan.candidates:
-        other = Side(one.model.label, {}, settings=comparability.of_model(one, files.get(one.model.label)))
-        found += [
-            f"{other.label} is not comparable: {unlike.what}; if that is intended, add --accept-difference {unlike.key}"
-            for unlike in pairs.differences(own, other)
-            if unlike.key not in accepted
-        ]
-    return found + [text for one in plan.contenders for text in _misfit(one, files.get(one.model.label), python)]
+    def failed(self, plan: Plan, error: EvalkitError) -> None:
+        """``junit.xml`` and ``summary.md`` of a run that ended without a report.
 
+        Raises:
+            OutputError: The folder cannot be written.
+        """
+        write_text(self.path / "junit.xml", [report.junit_stopped(plan, error.message, code=error.exit_code)])
+        write_text(self.path / "summary.md", [report.summary_stopped(plan, error.message, code=error.exit_code)])
 
-def _misfit(one: Contender, files: Checkpoint | None, python: str) -> Iterator[str]:
-    """What the kernels of this processor do not take of a model that is served on it."""
-    dtype = str(one.engine.numerics.get("dtype", "auto"))
-    ours = one.engine.name in serve.DISTRIBUTIONS and one.engine.accelerator == "cpu"
-    if ours and files is not None and files.scheme.startswith("W8A8 int"):
-        found = serve.processor(python)
-        if {"float": "float32", "half": "float16"}.get(dtype, dtype) not in {*found.int8_dtypes, "auto"}:
-            fix = f"serve all models with --serve-arg dtype={found.dtype}"
-            yield f"{one.model.label}: the int8 kernel of this processor ({found.kind}) does not take {dtype}; {fix}"
+    def finished(self, plan: Plan, store: Store, judge: Judge, say: Say, sources: Sequence[Source] = ()) -> Report:
+        """The report in every format, small pictures for it, and the sample files: from one pass over the outcomes.
 
+        Args:
+            plan: The run's.
+            store: Its answers.
+            judge: Makes the report.
+            say: Hears how far it is.
+            sources: They hold the images of the samples; small pictures of some are kept for the report.
 
-def build(
-    plan: Plan, store: Store, terms: Terms, *, notices: Sequence[str] = (), provenance: Mapping[str, Json] | None = None
-) -> Report:
-    """The report of a plan, scored again from the store."""
-    tallies = {
-        (one.model.label, part.task.name): tally(
-            part.task,
-            one.model.label,
-            map(_settled, store.records(part.listing, one.fingerprint(), part.checker)),
-            harnesses.harness(part.task),
-        )
-        for one, part in plan.asked
-    }
-    return report.build(plan, tallies, harnesses.harness, terms, notices=notices, provenance=provenance)
+        Raises:
+            OutputError: The folder cannot be written.
+            NothingScoredError: There is no report; the folder is as it was.
+        """
+        with SampleFiles(self.path / "samples", plan) as files:
+            found = outcomes.gather(plan, store, say, files.add)
+            built = judge(found.tallies)
+            if not any(score.scored for line in built.rows for score in line.scores.values()):
+                raise _nothing_scored(self.path.name, built, plan, store)
+            say(Stage("writing the report"))
+            files.keep()
+        thumbnails.keep(self.path / thumbnails.FOLDER, found.flips, sources)
+        self.render(built, found.flips, FORMATS)
+        return built
 
+    def render(
+        self, built: Report, flips: Sequence[FlipList], formats: Collection[str], into: Path | None = None
+    ) -> list[Path]:
+        """A report in some of ``FORMATS``; returns the files.
 
-def _settled(record: Record) -> Record:
-    """A record as a report counts it: a planned sample that was not asked has no answer, and says why."""
-    return record if record.outcome is not None else replace(record, outcome=_NOT_ASKED)
+        Args:
+            built: What is rendered.
+            flips: Those of its run, shown with the small pictures that are in this folder.
+            formats: Which.
+            into: Where to write, when not here.
 
-
-def write(folder: Path, built: Report, store: Store, sources: Sequence[Source] = ()) -> None:
-    """The report in every format, and ``samples/<model>/<task>.jsonl``.
-
-    ``sources`` hold the images of the samples; small pictures of some are kept for the report.
-
-    Raises:
-        OutputError: The folder cannot be written.
-    """
-    lists = flip_lists(built.plan, store)
-    thumbnails.keep(folder / thumbnails.FOLDER, lists, sources)
-    _write_formats(folder, built, FORMATS, evidence(folder, lists), folder.name)
-    for one in built.plan.contenders:
-        for part in built.plan.tasks:
-            lines = _lines(part, one, store)
-            write_text(folder / "samples" / file_name(one.model.label) / f"{part.task.name}.jsonl", lines)
-
-
-def flip_lists(plan: Plan, store: Store) -> list[FlipList]:
-    """The flips of every task and candidate, chosen from the stored answers."""
-    return [
-        flips.choose(
-            part.task,
-            one.model.label,
-            zip(
-                store.records(part.listing, plan.baseline.fingerprint(), part.checker),
-                store.records(part.listing, one.fingerprint(), part.checker),
-                strict=True,
-            ),
-            harnesses.harness(part.task),
-        )
-        for part in plan.tasks
-        for one in plan.candidates
-    ]
-
-
-def evidence(run: Path, lists: Sequence[FlipList]) -> Evidence:
-    """What a page can show of single samples: flips, and the pictures in the run's own folder."""
-    return Evidence(lists, thumbnails.read(run / thumbnails.FOLDER), run.name)
-
-
-def write_report(
-    folder: Path, built: Report, store: Store, formats: Collection[str], *, run: Path | None = None
-) -> list[Path]:
-    """The report in some of ``FORMATS``, from the store and the run's folder alone; returns the files.
-
-    Args:
-        folder: Where to write.
-        built: What is rendered.
-        store: Its answers.
-        formats: Which.
-        run: The run's own folder, where its small pictures are; ``folder`` when it is None.
-
-    Raises:
-        OutputError: The folder cannot be written.
-    """
-    shown = evidence(run or folder, flip_lists(built.plan, store)) if "html" in formats else Evidence()
-    return _write_formats(folder, built, formats, shown, (run or folder).name)
-
-
-def _write_formats(folder: Path, built: Report, formats: Collection[str], shown: Evidence, run: str) -> list[Path]:
-    texts: dict[str, str] = {}
-    if "json" in formats:
-        texts["results.json"] = report.results_text(built)
-    if "md" in formats:
-        texts["report.md"] = report.markdown(built)
-    if "html" in formats:
-        texts["report.html"] = report.html(built, _templates(), shown)
-    if "card" in formats:
-        several = len(built.candidates) > 1
-        for label in built.candidates:
-            name = f"model_card.{file_name(label)}.md" if several else "model_card.md"
-            texts[name] = report.model_card(built, label)
-    if "evals" in formats:
-        texts |= _records(built, run)
-    if "junit" in formats:
-        texts["junit.xml"] = report.junit(built)
-    if "summary" in formats:
-        texts["summary.md"] = report.summary(built)
-    for name, text in texts.items():
-        write_text(folder / name, [text])
-    return [folder / name for name in texts]
+        Raises:
+            OutputError: The folder cannot be written.
+        """
+        texts: dict[str, str] = {}
+        if "json" in formats:
+            texts["results.json"] = report.results_text(built)
+        if "md" in formats:
+            texts["report.md"] = report.markdown(built)
+        if "html" in formats:
+            shown = Evidence(flips, thumbnails.read(self.path / thumbnails.FOLDER), self.path.name)
+            texts["report.html"] = report.html(built, _templates(), shown)
+        if "card" in formats:
+            several = len(built.candidates) > 1
+            for label in built.candidates:
+                name = f"model_card.{file_name(label)}.md" if several else "model_card.md"
+                texts[name] = report.model_card(built, label)
+        if "evals" in formats:
+            texts |= _records(built, self.path.name)
+        if "junit" in formats:
+            texts["junit.xml"] = report.junit(built)
+        if "summary" in formats:
+            texts["summary.md"] = report.summary(built)
+        folder = self.path if into is None else into
+        for name, text in texts.items():
+            write_text(folder / name, [text])
+        return [folder / name for name in texts]
 
 
 def _records(built: Report, run: str) -> dict[str, str]:
@@ -222,17 +157,7 @@ def _records(built: Report, run: str) -> dict[str, str]:
     return texts
 
 
-def write_stopped(folder: Path, plan: Plan, error: EvalkitError) -> None:
-    """``junit.xml`` and ``summary.md`` of a run that ended without a report.
-
-    Raises:
-        OutputError: The folder cannot be written.
-    """
-    write_text(folder / "junit.xml", [report.junit_stopped(plan, error.message, code=error.exit_code)])
-    write_text(folder / "summary.md", [report.summary_stopped(plan, error.message, code=error.exit_code)])
-
-
-def nothing_scored(run: str, built: Report, plan: Plan, store: Store) -> NothingScoredError:
+def _nothing_scored(run: str, built: Report, plan: Plan, store: Store) -> NothingScoredError:
     """The error of a run without a score: every reference is at fault, or what went wrong most often."""
     faults = {fault for row in built.rows for score in row.scores.values() for fault in score.left_out}
     if not faults:
@@ -267,18 +192,6 @@ def _templates() -> dict[str, str]:
     }
 
 
-def own_folder(folder: Path) -> None:
-    """Make a run's folder, for its owner alone.
-
-    Raises:
-        OutputError: It cannot be made.
-    """
-    try:
-        private.own(folder)
-    except OSError as error:
-        raise unwritable(folder, error, "choose another --output, then run the same command again") from error
-
-
 def write_text(path: Path, parts: Iterable[str]) -> None:
     """Write a file whole: a reader sees the old one or the new one, never half of one."""
     unfinished = path.with_name(path.name + ".part")
@@ -288,45 +201,4 @@ def write_text(path: Path, parts: Iterable[str]) -> None:
             stream.writelines(parts)
         unfinished.replace(path)
     except OSError as error:
-        raise unwritable(path, error, "choose another --output, then run the same command again") from error
-
-
-def _lines(part: PlannedTask, one: Contender, store: Store) -> Iterator[str]:
-    harness = harnesses.harness(part.task)
-    for record in store.records(part.listing, one.fingerprint(), part.checker):
-        yield json.dumps(_line(part, record, harness), ensure_ascii=False) + "\n"
-
-
-def _content(parts: Iterable[Text | Image]) -> list[Json]:
-    return [{"text": item.text} if isinstance(item, Text) else {"image_sha256": item.sha256} for item in parts]
-
-
-def _line(part: PlannedTask, record: Record, scoring: Scoring) -> dict[str, Json]:
-    sample, outcome = record.sample, record.outcome
-    turns = [{"role": one.role, "content": _content(one.content)} for one in sample.turns]
-    line: dict[str, Json] = {
-        "id": sample.id,
-        **({"turns": turns} if turns else {}),
-        "content": _content(sample.content),
-        **({"prefix": sample.prefix} if sample.prefix else {}),
-        "references": sample.references,
-        **grouped(sample, part.task, scoring),
-    }
-    if isinstance(outcome, Answer):
-        found = scoring.score(part.task, sample, outcome)
-        return {
-            **line,
-            "answer": outcome.text,
-            "score": None if found[part.task.headline].left_out else found[part.task.headline].value,
-            **({"left_out": found[part.task.headline].note} if found[part.task.headline].left_out else {}),
-            "scores": {name: asdict(score) for name, score in found.items()},
-            "finish_reason": outcome.finish_reason,
-            "prompt_tokens": outcome.prompt_tokens,
-            "completion_tokens": outcome.completion_tokens,
-            "latency_s": outcome.latency_s,
-            "tries": outcome.tries,
-            **({"verdict": dict(outcome.judgement)} if outcome.judgement is not None else {}),
-            **({"elsewhere": asdict(outcome.elsewhere)} if outcome.elsewhere is not None else {}),
-        }
-    outcome = outcome or _NOT_ASKED
-    return {**line, "failure": {"kind": outcome.kind.value, "message": outcome.message}, "tries": outcome.tries}
+        raise unwritable(path, error, ANOTHER_OUTPUT) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections import Counter
 from contextlib import suppress
@@ -12,36 +11,37 @@ from pathlib import Path
 from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any
 
-from evalkit import __version__, serve
+from evalkit import serve
 from evalkit.base import codec
 from evalkit.base.errors import (
     EvalkitError,
     FullDiskError,
     InfrastructureError,
+    NothingScoredError,
     OutputError,
     SandboxError,
     StoreError,
 )
 from evalkit.base.events import Notice, Stage
-from evalkit.base.identity import file_name
 from evalkit.client import SendingPolicy
 from evalkit.files import scratch
-from evalkit.records import run_record
 from evalkit.records.plan import Plan
 from evalkit.records.run_record import KeptPlan, Provenance, RunRecord
 from evalkit.records.store import RunRow, Store
 from evalkit.report import words
-from evalkit.runs import asking, invalidation, joining, leaks, prepare, publish, refusals, saved_run, vouching
+from evalkit.runs import asking, invalidation, joining, leaks, prepare, refusals, report_terms, saved_run, vouching
 from evalkit.runs.checks import Checks
 from evalkit.runs.pending import Ledger, outset
+from evalkit.runs.publish import RunFolder
 from evalkit.serve import environment, tools
 from evalkit.tasks import extensions, registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from evalkit.base.events import Event, Say
     from evalkit.base.types import Json, Task
+    from evalkit.comparison.score import Tally
     from evalkit.config.run_config import Config, Serving
     from evalkit.records.plan import Contender
     from evalkit.records.results import StoredAnswers
@@ -93,6 +93,7 @@ class _Run:
         self._row: RunRow | None = None
         self._record = RunRecord()
         """What the run remembers of itself; in the store once there is a row."""
+        self._folder: RunFolder | None = None
         self._turn = RLock()
         self._stores_in = get_ident()
         self._standings: dict[str, StoredAnswers] = {}
@@ -128,40 +129,44 @@ class _Run:
         self._tell_of_withdrawn()
         self._config = tools.settled(self._config, self._say_outside)
         plan, sources, repeated = self._plan()
-        for text in publish.forewarnings(plan, self._config.accept_differences, self._serving.python):
+        for text in report_terms.forewarnings(plan, self._config.accept_differences, self._serving.python):
             self.say(Stage(f"warning: {text}"))
         for text in leaks.told(plan, self._store):
             self.say(Notice(text))
         row, finished_before = self._begin(plan)
-        folder = self._output / row.id
-        publish.own_folder(folder)
+        folder = self._folder = RunFolder(self._output, row.id)
         rows = {task: tuple(found) for task, found in prepare.drawn_rows(sources).items()}
         self._remember(plan=KeptPlan.of(plan), provenance=self._provenance(plan), rows=rows)
         self._keep(row, folder)
         with Checks(sources, self._store, self.say, unsafe=self._config.unsafe_exec) as checks:
             checks.start(plan.asked)
             self.say(outset(plan, sources, repeated, self._store))
-            ledgers = self._each(plan, lambda one: self._answer(one, sources, checks, row.id, folder))
+            ledgers = self._each(plan, lambda one: self._answer(one, sources, checks, folder))
             if plan.repeat is not None and plan.baseline.model.label not in self._missing:
-                ledgers.append(self._answer(plan.repeat, repeated, checks, row.id, folder))
+                ledgers.append(self._answer(plan.repeat, repeated, checks, folder))
             checks.finish()
             self._remember_checks(checks)
         asked = sum(ledger.pending_at_first for ledger in ledgers)
         row = self._remember_terms(row.id, plan)
-        built = saved_run.report(row, self._store)
-        for text in built.doubts:
-            self.say(Notice(text))
-        if not any(score.scored for line in built.rows for score in line.scores.values()):
-            if self._missing:
-                raise next(iter(self._missing.values()))
-            raise publish.nothing_scored(row.id, built, plan, self._store)
-        self.say(Stage("writing the report"))
-        built = joining.joined(built, self._output)
-        publish.write(folder, built, self._store, sources)
+        built = self._finish(row, plan, folder, sources)
         self._keep(replace(row, finished=not self._missing), folder)
         reused = sum(ledger.reused for ledger in ledgers)
         idle = finished_before and not asked and not self._missing
-        return Finished(row.id, folder, built, asked, reused, nothing_to_do=idle, lost=self._lost())
+        return Finished(row.id, folder.path, built, asked, reused, nothing_to_do=idle, lost=self._lost())
+
+    def _finish(self, row: RunRow, plan: Plan, folder: RunFolder, sources: Sequence[Source]) -> Report:
+        """Publish what there is; a run without a score ends with the reason of the first model that is missing."""
+
+        def judge(tallies: Mapping[tuple[str, str], Tally]) -> Report:
+            built = saved_run.report(row, tallies)
+            for text in built.doubts:
+                self.say(Notice(text))
+            return joining.joined(built, self._output)
+
+        try:
+            return folder.finished(plan, self._store, judge, self.say, sources)
+        except NothingScoredError as error:
+            raise next(iter(self._missing.values()), error) from None
 
     def _clear_orphans(self) -> None:
         """Clear away what a killed evalkit left behind; that it is dead is proved by its locks."""
@@ -277,16 +282,16 @@ class _Run:
         fix = f"{first.fix}; the report of what there is is written, missing: {labels}"
         return type(first)(first.message, fix=fix, evidence=first.evidence)
 
-    def _answer(self, one: Contender, sources: Sequence[Source], checks: Checks, run_id: str, folder: Path) -> Ledger:
+    def _answer(self, one: Contender, sources: Sequence[Source], checks: Checks, folder: RunFolder) -> Ledger:
         """Let one model answer what it owes."""
-        held = self._record.exams.get(one.model.label, {})
-        ledger = Ledger(one, sources, self._store, run_id, self.say, checks, self._remember_exams, earlier={**held})
+        held, run, keep = self._record.exams.get(one.model.label, {}), folder.path.name, self._remember_exams
+        ledger = Ledger(one, sources, self._store, run, self.say, checks, keep, earlier={**held})
         self._remember_reused(ledger)
         if ledger.has_pending:
             self._ask(ledger, folder)
         return ledger
 
-    def _ask(self, ledger: Ledger, folder: Path) -> None:
+    def _ask(self, ledger: Ledger, folder: RunFolder) -> None:
         config, one = self._config, ledger.contender
         serving = config.serving(one.model.label)
         way = asking.AskingRules(self._policy, allow_overlong=config.allow_overlong)
@@ -296,8 +301,7 @@ class _Run:
             left_out = serve.dropped(config.serve.env)
             if left_out and (text := serve.not_passed_on(left_out)) not in self._notices:
                 self.say(Notice(text))
-            log = folder / "server" / f"{file_name(one.model.label)}.log"
-            asking.on_own_server(ledger, serving, way, log)
+            asking.on_own_server(ledger, serving, way, folder.server_log(one.model.label))
 
     @property
     def _serving(self) -> Serving:
@@ -334,15 +338,15 @@ class _Run:
     def _remember_terms(self, run_id: str, plan: Plan) -> RunRow:
         """Keep what the report is judged by; returns the run as any later look at it will find it."""
         missing = {label: error.message for label, error in self._missing.items()}
-        self._remember(missing=missing, terms=publish.terms(self._config, plan, missing))
+        self._remember(missing=missing, terms=report_terms.terms(self._config, plan, missing))
         return saved_run.find(run_id, self._store)
 
     def tell_tools(self, error: EvalkitError) -> None:
         """Leave files for those who wait for a report that will not come."""
-        if self._row is not None:
+        if self._row is not None and self._folder is not None:
             # Where the disk is full, the error itself says so.
             with suppress(OutputError, FullDiskError):
-                publish.write_stopped(self._output / self._row.id, saved_run.plan(self._row), error)
+                self._folder.failed(saved_run.plan(self._row), error)
 
     def _provenance(self, plan: Plan) -> Provenance:
         """What ran, and how to run it again."""
@@ -364,12 +368,11 @@ class _Run:
         found: Provenance = codec.kept(Provenance, told)
         return found
 
-    def _keep(self, row: RunRow, folder: Path) -> None:
+    def _keep(self, row: RunRow, folder: RunFolder) -> None:
         """Write the run's row and ``run.json``."""
         self._row = row
         self._remember()
-        file = run_record.file_of(self._record, run=row.id, finished=row.finished, evalkit=__version__)
-        publish.write_text(folder / "run.json", [json.dumps(codec.written(file), indent=2, sort_keys=True) + "\n"])
+        folder.going_on(self._record, finished=row.finished)
 
 
 def _making(contenders: Iterable[Contender]) -> dict[str, Json]:

@@ -12,14 +12,17 @@ from evalkit.base.codec import MisfitError
 from evalkit.base.errors import StoreError, UsageError, near_miss
 from evalkit.base.printable import part_of
 from evalkit.base.types import Answer
+from evalkit.harnesses import harness
 from evalkit.records import run_record
 from evalkit.records.store import FILE, Store
 from evalkit.records.storefile import reading
-from evalkit.runs import publish
+from evalkit.report import build
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from evalkit.base.types import Outcome
+    from evalkit.comparison.score import Tally
     from evalkit.config.policy import Policy
     from evalkit.records.plan import Plan
     from evalkit.records.run_record import RunRecord
@@ -113,8 +116,8 @@ def terms(row: RunRow) -> Terms:
         raise _unreadable(row, error) from error
 
 
-def report(row: RunRow, store: Store, *, policy: Policy | None = None) -> Report:
-    """The report of a run, scored again from the store; equal to the one that the run itself made.
+def report(row: RunRow, tallies: Mapping[tuple[str, str], Tally], *, policy: Policy | None = None) -> Report:
+    """The report of a run, from what its outcomes come to; equal to the one that the run itself made.
 
     With a ``policy`` it is judged by that one instead of its own.
 
@@ -124,7 +127,7 @@ def report(row: RunRow, store: Store, *, policy: Policy | None = None) -> Report
     own, kept = terms(row), remembered(row)
     judged = own if policy is None else replace(own, policy=policy)
     told = codec.written(kept.provenance) or {}
-    return publish.build(plan(row), store, judged, notices=kept.notices, provenance=told)
+    return build(plan(row), tallies, harness, judged, notices=kept.notices, provenance=told)
 
 
 def check(row: RunRow, store: Store) -> None:
@@ -139,10 +142,11 @@ def check(row: RunRow, store: Store) -> None:
     for one, part in plan(row).asked:
         if one.model.label in reported:
             continue
-        settled = 0
-        for record in store.records(part.listing, one.fingerprint(), part.checker):
-            unjudged = part.checker and isinstance(record.outcome, Answer) and record.outcome.judgement is None
-            settled += record.outcome is not None and not unjudged
+        if part.checker:
+            records = store.records(part.listing, one.fingerprint(), part.checker)
+            settled = sum(_is_judged(record.outcome) for record in records)
+        else:
+            settled = store.settled(part.listing, one.fingerprint())
         planned += part.planned
         missing += part.planned - settled
     if missing:
@@ -150,6 +154,10 @@ def check(row: RunRow, store: Store) -> None:
             f"run {row.id}: {part_of(missing, planned, 'outcome', ('is', 'are'))} not in {store.path}",
             fix="finish it with the command that began it" if not row.finished else "name the folder of its own store",
         )
+
+
+def _is_judged(outcome: Outcome | None) -> bool:
+    return outcome is not None and not (isinstance(outcome, Answer) and outcome.judgement is None)
 
 
 def latest(store: Store, labels: Sequence[str], but: str) -> RunRow | None:

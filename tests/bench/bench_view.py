@@ -34,8 +34,8 @@ from evalkit.base.types import Answer, Dataset, Decoding, Engine, Failure, Failu
 from evalkit.records.plan import Contender, Plan, PlannedTask
 from evalkit.records.run_record import KeptPlan
 from evalkit.records.store import RunRow, Store
-from evalkit.records.terms import Terms
 from evalkit.runs import publish
+from support.published import publish_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +93,7 @@ def make(output: Path, count: int) -> None:
         plan = Plan(models[0], (models[1],), (part,))
         body = {"began": "2026-01-01T00:00:00+00:00", "plan": codec.written(KeptPlan.of(plan))}
         store.keep_run(RunRow(RUN, plan.key, finished=True, body=body))
-        publish.write(output / RUN, publish.build(plan, store, Terms()), store)
+        publish_run(output, RUN, plan, store)
     publish.write_text(output / RUN / "run.json", [json.dumps({**body, "run": RUN, "finished": True})])
 
 

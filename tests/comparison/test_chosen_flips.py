@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from evalkit import stats
 from evalkit.base.types import Answer, Dataset, Decoding, Failure, FailureKind, Record, Sample, Task, Text
 from evalkit.comparison import flips
+from evalkit.comparison.score import scored
 from evalkit.harnesses import harness
 
 TASK = Task(
@@ -17,7 +18,11 @@ CODE = replace(TASK, benchmark="humaneval", metrics=("pass@1",), headline="pass@
 
 
 def choose(task, candidate, pairs, most=flips.MOST):
-    return flips.choose(task, candidate, pairs, harness(task), most)
+    choice = flips.FlipChoice(task, candidate, most)
+    for records in pairs:
+        found = [scored(task, one.sample, one.outcome or NOT_ASKED, harness(task)) for one in records]
+        choice.add(*found)
+    return choice.list()
 
 
 def pair(key, one, two, references=("right",)):
@@ -33,6 +38,7 @@ def ids(found):
     return [flip.sample.id for flip in found.chosen]
 
 
+NOT_ASKED = Failure(FailureKind.NOT_ASKED, "given up before")
 LOST = Failure(FailureKind.DEADLINE, "slow")
 
 

@@ -6,6 +6,7 @@ import stat
 import pytest
 
 from evalkit.files import private
+from evalkit.records.run_record import RunRecord
 from evalkit.records.store import FILE, Store
 from evalkit.runs import publish
 from evalkit.serve.process import spawn
@@ -31,7 +32,7 @@ def test_a_store_and_a_run_are_their_owners(tmp_path):
     runs = tmp_path / "deep" / "runs"
     with Store(runs) as store:
         store.next_epoch("m")
-        publish.own_folder(runs / "run")
+        publish.RunFolder(runs, "run").going_on(RunRecord(), finished=False)
         publish.write_text(runs / "run" / "samples" / "m" / "t.jsonl", ["x\n"])
         spawn(["true"], {}, runs / "run" / "server" / "m.log").wait()
         found = everything(tmp_path)
@@ -50,7 +51,7 @@ def test_what_an_earlier_evalkit_left_open_is_closed_and_the_users_own_folder_is
     (tmp_path / "run").mkdir(mode=0o755)
     with Store(tmp_path) as store:
         store.next_epoch("m")
-        publish.own_folder(tmp_path / "run")
+        publish.RunFolder(tmp_path, "run").going_on(RunRecord(), finished=False)
     assert {path: each for path, each in everything(tmp_path).items() if each & 0o077} == {}
     assert mode(tmp_path) == 0o755
 

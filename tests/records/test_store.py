@@ -12,8 +12,8 @@ import pytest
 from evalkit.base.errors import ExitCode, FullDiskError, OutputError, StoreError
 from evalkit.base.identity import digest
 from evalkit.base.types import Answer, Elsewhere, Failure, FailureKind, Image, Sample, Text, Turn
-from evalkit.records import storefile
-from evalkit.records.store import FILE, RunRow, Store, settled
+from evalkit.records import formats
+from evalkit.records.store import FILE, RunRow, Store, is_final, settled
 from evalkit.records.storefile import SEALED
 
 ANSWER = Answer("B", "stop", 10, 2, 0.5)
@@ -229,6 +229,7 @@ def of_format_1(folder, *rows):
             connection.execute(f"ALTER TABLE {table} DROP COLUMN seal")
         connection.execute("DROP TABLE sealed")
         connection.execute("ALTER TABLE response DROP COLUMN elsewhere")
+        connection.execute("ALTER TABLE response DROP COLUMN message")
         connection.executemany("INSERT INTO response VALUES (?, ?, ?, ?, 10, 2, 0.5, 1, 'run')", rows)
         connection.execute("PRAGMA user_version=1")
     return folder
@@ -277,15 +278,19 @@ def test_an_ending_that_is_an_answers_no_more_is_a_failure_that_is_asked_again(t
         store.put("unsaid", Answer("B", None, 10, 2, 0.5), "run")
         found = store.outcome("old")
         assert (found.kind, "function_call" in found.message) == (FailureKind.CUT_OFF, True)
-        assert store.settled_of(["old", "whole", "unsaid"]) == {"whole", "unsaid"}
+        assert store.kinds(["old", "whole", "unsaid", "none"]) == {
+            "old": FailureKind.CUT_OFF,
+            "whole": None,
+            "unsaid": None,
+        }
         store.put("old", ANSWER, "run")
         store.put("whole", Failure(FailureKind.DEADLINE, "slow"), "run")
         assert store.outcome("old") == store.outcome("whole") == ANSWER
-        assert store.settled_of(["old"]) == {"old"}
+        assert store.kinds(["old"]) == {"old": None}
 
 
 def test_opening_a_large_store_of_an_earlier_format_says_how_far_it_is(tmp_path, monkeypatch):
-    monkeypatch.setattr(storefile, "_TOLD_EVERY", 2)
+    monkeypatch.setattr(formats, "_TOLD_EVERY", 2)
     said = []
     with Store(of_format_1(tmp_path, *KEPT[:3], KEPT[-1]), tell=said.append) as store:
         assert store.outcome("whole") == ANSWER
@@ -309,18 +314,19 @@ def test_a_fault_of_the_code_around_it_is_not_told_as_one_of_the_store(tmp_path,
     assert isinstance(fault, sqlite3.ProgrammingError)
 
 
-def test_settled_ones_are_found_among_many(tmp_path):
+def test_kinds_of_outcomes_and_outcomes_are_found_among_many(tmp_path):
     with Store(tmp_path) as store:
         for number in range(0, 1200, 3):
             store.put(f"key{number}", ANSWER, "run")
         store.put("key1", Failure(FailureKind.REFUSED, "no"), "run")
         store.put("key2", Failure(FailureKind.SERVER_ERROR, "no"), "run")
         keys = [f"key{number}" for number in range(1200)]
-        found = store.settled_of(keys)
-        assert found == {key for key in keys if settled(store.outcome(key))}
-        assert len(found) == 401
-        assert store.settled_of(keys, (FailureKind.BAD_ROW,)) == found - {"key1"}
-        assert store.settled_of([]) == set()
+        found = store.kinds(keys)
+        assert len(found) == 402
+        assert {key for key in found if is_final(found[key])} == {key for key in keys if settled(store.outcome(key))}
+        assert (found["key1"], found["key2"]) == (FailureKind.REFUSED, FailureKind.SERVER_ERROR)
+        assert store.outcomes(keys) == {key: store.outcome(key) for key in found}
+        assert store.kinds([]) == store.outcomes([]) == {}
 
 
 def test_a_full_disk_is_named_also_where_sqlite_has_rolled_back_by_itself(tmp_path):

@@ -5,11 +5,10 @@ import json
 from evalkit.base.types import Answer, Engine, Model, Sample, Text
 from evalkit.records.plan import Contender, Plan, PlannedTask
 from evalkit.records.store import Store, judgement_key
-from evalkit.records.terms import Terms
-from evalkit.runs import publish
 from evalkit.view.answers import panes
 from evalkit.view.index import Files, build
 from evalkit.view.samples import Samples
+from support.published import publish_run
 from support.reports import task
 
 PROGRAMS = task("programs", "Programs", "Text", benchmark="humaneval", metrics=("pass@1",), headline="pass@1")
@@ -25,8 +24,7 @@ def test_what_a_checker_said_of_an_answer_stands_with_its_sample_and_in_the_view
             store.put(one.fingerprint()("r"), answer, "run")
         store.put_judgement(judgement_key("judge", sample, answer), verdict)
         plan = Plan(models[0], (models[1],), (PlannedTask(PROGRAMS, listing, 1, 1, "x", "judge"),))
-        built = publish.build(plan, store, Terms())
-        publish.write(tmp_path / "run", built, store)
+        publish_run(tmp_path, "run", plan, store)
     (line,) = map(json.loads, (tmp_path / "run/samples/cand/programs.jsonl").read_text().splitlines())
     assert line["verdict"] == verdict
     files = Files(tmp_path / "run", ("base", "cand"), ("programs",), ("pass@1",), (1,))

@@ -4,10 +4,10 @@
 
     PYTHONPATH=tests python -m support.keep_store tests/records/stores/format_3
 
-The folder gets everything that the run needs to be given again: ``store.sqlite3``, the task ``pages.toml`` with its rows,
-the settings ``quick.toml``, and ``samples.jsonl`` with what the run said of each sample. The store has what a store can
-have: answers (one cut by the token limit, one whose text stood in another field), a refused request, a failure that is
-asked again, a row that cannot be asked, the repetition of a noise floor, a judgement, an epoch.
+The folder gets everything that the run needs to be given again: ``store.sqlite3``, the task ``pages.toml`` with its
+rows, the settings ``quick.toml``, and ``samples.jsonl`` with what the run said of each sample. The store has what a
+store can have: answers (one cut by the token limit, one whose text stood in another field), a refused request, a
+failure that is asked again, a row that cannot be asked, the repetition of a noise floor, a judgement, an epoch.
 """
 
 import json

@@ -19,7 +19,7 @@ from evalkit import report
 from evalkit.base.types import Answer, Engine, Failure, FailureKind, Image, Model, Record, Sample, Text
 from evalkit.cards import PublishedTable
 from evalkit.comparison import flips
-from evalkit.comparison.score import Tally
+from evalkit.comparison.score import Tally, scored
 from evalkit.config import run_config
 from evalkit.config.policy import Policy, Rule
 from evalkit.files import resources as places
@@ -259,17 +259,19 @@ def played(cast, count, *, policy=None, change=None):
         checks={"humaneval": CHECKS},
     )
     lists = [
-        flips.choose(
-            part.task,
-            label,
-            zip(records[labels[0], part.task.name], records[label, part.task.name], strict=True),
-            harness(part.task),
-        )
+        chosen_flips(part.task, label, (records[labels[0], part.task.name], records[label, part.task.name]))
         for part in parts
         for label in labels[1:]
     ]
     known = provenance(labels, cast.sources)
     return report.build(plan, tallies, harness, terms, notices=cast.notices, provenance=known), lists
+
+
+def chosen_flips(task, label, sides):
+    choice = flips.FlipChoice(task, label)
+    for both in zip(*sides, strict=True):
+        choice.add(*(scored(task, one.sample, one.outcome, harness(task)) for one in both))
+    return choice.list()
 
 
 def pictures(lists):

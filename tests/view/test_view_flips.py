@@ -12,10 +12,10 @@ from evalkit.records import history
 from evalkit.records.plan import Contender, Plan, PlannedTask
 from evalkit.records.run_record import KeptPlan
 from evalkit.records.store import RunRow, Store, judgement_key
-from evalkit.records.terms import Terms
 from evalkit.runs import publish
 from evalkit.view.samples import Filter
 from support.pastruns import failed, sample, write_run
+from support.published import publish_run
 from support.reports import kept
 from support.viewers import indexed
 
@@ -57,7 +57,7 @@ def write_attempts(output, seed=3):
         plan = Plan(models[0], tuple(models[1:]), (part,))
         body = {"began": "2026-01-01T00:00:00+00:00", "plan": codec.written(KeptPlan.of(plan))}
         store.keep_run(RunRow(RUN, plan.key, finished=True, body=body))
-        publish.write(output / RUN, publish.build(plan, store, Terms()), store)
+        publish_run(output, RUN, plan, store)
     publish.write_text(output / RUN / "run.json", [json.dumps({**body, "run": RUN, "finished": True})])
     return output / RUN
 
