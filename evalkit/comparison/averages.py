@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from evalkit import stats
-from evalkit.comparison import losses, pairs
+from evalkit.comparison import losses, matched
 from evalkit.comparison.pairs import Comparison, Difference
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def average(name: str, parts: Sequence[Comparison]) -> Comparison:
         candidate=math.fsum(cands) / len(cands) if whole else None,
         recovery=stats.average_recovery(totals)
         if whole
-        else pairs.undefined("a task of the average has no recovery", n),
+        else matched.undefined("a task of the average has no recovery", n),
         flips=_flips_of(parts) if whole else None,
         ranges=_average_ranges(parts) if whole and any(part.ranges for part in parts) else None,
         losses=losses.together([part.losses for part in parts if part.losses is not None]),
@@ -60,7 +60,7 @@ def _repeated(parts: Sequence[Comparison], n: int) -> RecoveryInterval:
         alike = len({part.repeated.reason for part in lacking}) == 1 and len(lacking) == len(parts)
         place = "" if alike or not parts else f"{lacking[0].task}: "
         why = f"{place}{lacking[0].repeated.reason}" if parts else "the average has no task"
-        return pairs.undefined(why, n, stats.IntervalQuestion.REPEATED)
+        return matched.undefined(why, n, stats.IntervalQuestion.REPEATED)
     return stats.repeated_average([(part.baseline or 0.0, part.repeated) for part in parts])
 
 

@@ -18,6 +18,7 @@ from evalkit import stats
 from evalkit.base.printable import agreeing, counted
 from evalkit.comparison import losses
 from evalkit.comparison.losses import Lost, worst
+from evalkit.comparison.matched import Matched, undefined
 from evalkit.stats import IntervalQuestion
 
 if TYPE_CHECKING:
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 SAMPLES = "samples"
 """Key of the one difference that nobody can accept: the two sides answered other samples. As a setting it is a digest
 over all samples' content; equal ones say that equal ids mean equal questions."""
-
-ASKED_ONCE = "every sample was asked once, so noise is not known (--noise-floor 500 asks the baseline twice)"
-"""Why nothing is said of what asking again would give."""
 
 _NAMED = 3
 _FEW_PAIRS = 30
@@ -192,10 +190,18 @@ def compare(task: str, baseline: Side, candidate: Side, accepted: Collection[str
     found = differences(baseline, candidate)
     open_ones = tuple(one for one in found if one.key not in accepted or one.key == SAMPLES)
     left_out = baseline.left_out | candidate.left_out
-    cautions = [*_cautions(baseline, candidate, [one for one in found if one not in open_ones], left_out)]
+    cautions = list(_cautions(baseline, candidate, [one for one in found if one not in open_ones], left_out))
     baseline, candidate = _without(baseline, left_out, candidate), _without(candidate, left_out, baseline)
+    return _compared(task, (baseline, candidate), open_ones, cautions)
+
+
+def _compared(
+    task: str, sides: tuple[Side, Side], open_ones: tuple[Difference, ...], cautions: list[str]
+) -> Comparison:
+    """The same, once what is at fault on either side is no part of the task any more."""
+    baseline, candidate = sides
     known = baseline.known | candidate.known
-    pairs = _Pairs.of(baseline, candidate)
+    pairs = Matched.of(baseline, candidate)
     planned, n = max(len(known), baseline.planned, candidate.planned), len(pairs.ids)
     missing = planned - len(baseline.known & candidate.known)
     mean = _mean(baseline.scores.values()), _mean(candidate.scores.values())
@@ -304,63 +310,6 @@ def _shown(value: Json) -> str:
     return "nothing" if value is None else str(value)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pairs:
-    """The samples that both sides scored, in the order of their ids."""
-
-    ids: tuple[str, ...]
-    first: tuple[SampleScore, ...]
-    second: tuple[SampleScore, ...]
-
-    @classmethod
-    def of(cls, baseline: Side, candidate: Side) -> _Pairs:
-        # Sorted, so that shuffling a file cannot change even the last digit of a result.
-        ids = tuple(sorted(baseline.scores.keys() & candidate.scores.keys()))
-        return cls(ids, tuple(baseline.scores[key] for key in ids), tuple(candidate.scores[key] for key in ids))
-
-    @property
-    def baseline(self) -> tuple[float, ...]:
-        return tuple(score.value for score in self.first)
-
-    @property
-    def candidate(self) -> tuple[float, ...]:
-        return tuple(score.value for score in self.second)
-
-    def totals(self) -> PairTotals:
-        both = list(zip(self.first, self.second, strict=True))
-        groups = stats.Grouping(
-            clusters=[one.cluster or two.cluster for one, two in both],
-            strata=[one.stratum or two.stratum for one, two in both],
-        )
-        fewest = min(score.attempts for score in (*self.first, *self.second))
-        return stats.pair_totals(self.baseline, self.candidate, groups, attempts=fewest)
-
-    def repeated(self) -> RecoveryInterval:
-        """What the chance of the attempts alone leaves open; without ends where samples are asked once."""
-        base, cand = ([(score.value, score.attempts) for score in side] for side in (self.first, self.second))
-        several = all(max(count for _, count in side) > 1 for side in (base, cand))
-        return (
-            stats.repeated_attempts(base, cand)
-            if several
-            else undefined(ASKED_ONCE, len(base), IntervalQuestion.REPEATED)
-        )
-
-    def recovery(self, totals: PairTotals | None) -> RecoveryInterval:
-        found = stats.recovery_of(totals) if totals else stats.recovery((), ())
-        # From the means that are shown, so that equal scores give 100 to the last digit.
-        return found if found.percent is None else replace(found, percent=self.means[1] / self.means[0] * 100)
-
-    @property
-    def same_answers(self) -> bool:
-        both = zip(self.first, self.second, strict=True)
-        return bool(self.ids) and all(one.said is not None and one.said == two.said for one, two in both)
-
-    @property
-    def means(self) -> tuple[float, float]:
-        n = len(self.ids)
-        return math.fsum(self.baseline) / n, math.fsum(self.candidate) / n
-
-
 def _pairing_cautions(totals: PairTotals, baseline: Side, candidate: Side) -> Iterator[str]:
     """What speaks against the pairs being pairs."""
     alike = SAMPLES in baseline.settings and baseline.settings[SAMPLES] == candidate.settings.get(SAMPLES)
@@ -394,8 +343,3 @@ def _lost(baseline: Side, candidate: Side, samples: int) -> Lost | None:
         return None
     final = losses.final_count([baseline.final, candidate.final], apart=several)
     return Lost(max(count, samples), "attempts" if several else "samples", final)
-
-
-def undefined(reason: str, n: int, question: IntervalQuestion = IntervalQuestion.LIKE_THESE) -> RecoveryInterval:
-    """No interval that answers ``question``, and why; ``n`` pairs there were."""
-    return stats.RecoveryInterval(None, None, None, None, n, 0, reason, question)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from evalkit import cards, stats
 from evalkit.base.types import FailureKind
-from evalkit.comparison import averages, comparability, drift, pairs, speed, verdict
+from evalkit.comparison import averages, comparability, drift, matched, pairs, speed, verdict
 from evalkit.comparison.losses import Attempts
 from evalkit.comparison.pairs import Side
 from evalkit.records import checkpoint
@@ -100,11 +100,7 @@ class _Building:
             judgements=judgements,
             comparability=_comparability(base, others, terms.accepted),
             drift={side.label: drift.changes(own, self.tallies[side.label, name]) for side in others},
-            published={
-                label: _published(table, row, judgements[label].comparison.recovery)
-                for label, table in self._tables().items()
-                if (row := table.row(name)) is not None and row.metric in {"", part.task.headline}
-            },
+            published=self._published(part.task, judgements),
             noise=self._noise(name),
             own_card=doubts.own_card(
                 name, part.task.headline, plan.baseline.model.source, own.paired.values(), terms.published
@@ -121,6 +117,14 @@ class _Building:
                 if (found := speed.of(self.tallies[one.model.label, name])) is not None
             },
         )
+
+    def _published(self, task: Task, judgements: Mapping[str, Judgement]) -> dict[str, Published]:
+        """The printed figures of a task by candidate, where a table of this very pair of models has them."""
+        return {
+            label: _published(table, row, judgements[label].comparison.recovery)
+            for label, table in self._tables().items()
+            if (row := table.row(task.name)) is not None and row.metric in {"", task.headline}
+        }
 
     def _side(self, part: PlannedTask, one: Contender) -> Side:
         """What one model did on one task, as something that can be paired."""
@@ -204,7 +208,7 @@ class _Building:
         changes = [again[key].value - first[key].value for key in sorted(first.keys() & again.keys())]
         if not changes:
             why = "no sample has an answer from both askings of the baseline"
-            return replace(one, repeated=pairs.undefined(why, one.n, stats.IntervalQuestion.REPEATED))
+            return replace(one, repeated=matched.undefined(why, one.n, stats.IntervalQuestion.REPEATED))
         return replace(one, repeated=stats.repeated_askings(one.recovery, one.baseline, stats.noise(changes)))
 
     def _noise(self, task: str) -> NoiseFloor | None:

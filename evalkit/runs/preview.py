@@ -81,23 +81,7 @@ def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlo
         contenders = [prepare.contender(choice, config, store, say, patience_s=0.0) for choice in config.models]
     refusals.refuse(config.serving, contenders, tasks, say)
     serving = config.serving(config.baseline.label)
-    window = config.client.window or serve.window(serving)
-    commands = {
-        one.model.label: shlex.join(serve.command(config.serving(one.model.label), one.model, _PORT))
-        for one in contenders
-        if not one.model.endpoint
-    }
-    averaged = averages(tasks, prepare.averaged(config))
-    rules = {task.name: config.policy.for_task(task.name, averaged=task.category in averaged) for task in tasks}
-    terms = CostTerms(
-        len(contenders),
-        window,
-        discordance,
-        config.noise_floor,
-        _thresholds(rules),
-        _thresholds({name: config.policy.for_average(name) for name in averaged}),
-        _stored(Path(config.output), tasks, contenders),
-    )
+    terms = _terms(config, tasks, contenders, discordance)
     past = _past(Path(config.output), tasks, contenders)
     found = []
     for task in tasks:
@@ -109,14 +93,35 @@ def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlo
             average(name, [one for one in found if one.task.category == name], terms, _chance(name))
             for name in terms.averages
         ),
-        commands=commands,
-        window=window,
+        commands={
+            one.model.label: shlex.join(serve.command(config.serving(one.model.label), one.model, _PORT))
+            for one in contenders
+            if not one.model.endpoint
+        },
+        window=terms.window,
         smoke=any(one.planned < one.available for one in found),
         warnings=tuple(
             report_terms.forewarnings(
                 Plan(contenders[0], tuple(contenders[1:]), ()), config.accept_differences, serving.python
             )
         ),
+    )
+
+
+def _terms(
+    config: Config, tasks: Sequence[Task], contenders: Sequence[Contender], discordance: float | None
+) -> CostTerms:
+    """What a forecast of any of the tasks takes into account."""
+    averaged = averages(tasks, prepare.averaged(config))
+    rules = {task.name: config.policy.for_task(task.name, averaged=task.category in averaged) for task in tasks}
+    return CostTerms(
+        len(contenders),
+        config.client.window or serve.window(config.serving(config.baseline.label)),
+        discordance,
+        config.noise_floor,
+        _thresholds(rules),
+        _thresholds({name: config.policy.for_average(name) for name in averaged}),
+        _stored(Path(config.output), tasks, contenders),
     )
 
 

@@ -261,20 +261,12 @@ def perform(order: dict[str, Any], tell: Callable[[list[Any]], None]) -> None:
     folder = guard["create_tempdir"]()
     folder.__enter__()
     _put_on(guard["reliability_guard"])
-    loading_s, loading_wall_s = order["loading_s"]
-    try:
-        space: dict[str, Any] = {}
-        with _limited(loading_s, loading_wall_s, give_up, _AGAIN_S), swallow():
-            exec(order["program"], space)  # noqa: S102 - what this process is for
-            function = space[order["entry_point"]]
-    except _OverTimeError:
-        tell(["timeout"])
+    space: dict[str, Any] = {}
+    went_wrong = _loading(order, space, swallow, give_up)
+    tell(went_wrong or ["loaded"])
+    if went_wrong:
         return
-    except BaseException as error:  # noqa: BLE001 - generated code may raise anything
-        tell(["broken", type(error).__name__])
-        return
-    tell(["loaded"])
-    writer = ValueWriter()
+    function, writer = space[order["entry_point"]], ValueWriter()
     for arguments, limit in zip(inputs, order["limits_s"], strict=True):
         started = clock()
         try:
@@ -289,6 +281,22 @@ def perform(order: dict[str, Any], tell: Callable[[list[Any]], None]) -> None:
             return
         tell(said)
     tell(["end"])
+
+
+def _loading(
+    order: dict[str, Any], space: dict[str, Any], swallow: Callable[[], Any], give_up: Callable[[], None]
+) -> list[Any]:
+    """Run the program, which defines the function in ``space``; what is to be told where it does not."""
+    loading_s, loading_wall_s = order["loading_s"]
+    try:
+        with _limited(loading_s, loading_wall_s, give_up, _AGAIN_S), swallow():
+            exec(order["program"], space)  # noqa: S102 - what this process is for
+            space[order["entry_point"]]
+    except _OverTimeError:
+        return ["timeout"]
+    except BaseException as error:  # noqa: BLE001 - generated code may raise anything
+        return ["broken", type(error).__name__]
+    return []
 
 
 def _nowhere() -> int:
