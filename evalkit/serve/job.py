@@ -54,11 +54,7 @@ def run(
     try:
         write_note(log, command, mark)
         running = process.spawn(command, {**env, process.MARK: mark}, log)
-        try:
-            leader: psutil.Process | None = psutil.Process(running.pid)
-            created = leader.create_time() if leader else 0.0
-        except psutil.Error:
-            leader, created = None, time.time()  # It has ended already; what it has started may live.
+        leader, created = _leader(running.pid)
         group = process.Group(running.pid, created, mark)
         watcher.tell(running.pid, created)
         write_note(log, command, mark, leader)
@@ -80,6 +76,15 @@ def run(
                 f"{command[0]}: what it has started cannot be ended, pids {pids} live after SIGKILL",
                 fix="end them as root, or wait: they hang in a system call",
             )
+
+
+def _leader(pid: int) -> tuple[psutil.Process | None, float]:
+    """A process and when it began; None and now of one that has ended already: what it has started may live."""
+    try:
+        leader = psutil.Process(pid)
+        return leader, leader.create_time()
+    except psutil.Error:
+        return None, time.time()
 
 
 def tail(log: Path, begin: int = 0) -> str:
