@@ -195,6 +195,8 @@ class StatedRatio:
     """Null where the baseline wrote nothing."""
     interval: Ends | None
     """95 % interval of the ratio; null where it has no ends."""
+    question: Literal[IntervalQuestion.LIKE_THESE] | None = field(default=None, metadata=LATER)
+    """What the interval is an answer to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

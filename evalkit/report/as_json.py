@@ -259,7 +259,7 @@ def _change(one: Change) -> StatedChange:
 
 def _ratio(one: Estimate) -> StatedRatio:
     ends = None if one.low is None or one.high is None else (one.low, one.high)
-    return StatedRatio(value=one.value, interval=ends)
+    return StatedRatio(value=one.value, interval=ends, question=IntervalQuestion.LIKE_THESE)
 
 
 def _published(one: Published) -> StatedPublished:
