@@ -100,9 +100,9 @@ class StatedModel:
 
     stored_answers: StoredAnswers | None = field(default=None, metadata=UNSAID)
     """For a server that evalkit did not start: what the answers in the store were worth."""
-    source: str
+    source: str = field(default="", metadata=LATER)
     """The folder or hub id."""
-    digest: str
+    digest: str = field(default="", metadata=LATER)
     """Identity of its weights and files: a hub commit, or a sha256 over a folder."""
     engine: Engine
     """What served the model."""
@@ -140,7 +140,7 @@ class StatedTask:
 
     task: str
     """The task's name."""
-    title: str
+    title: str = field(default="", metadata=LATER)
     """The row of the table."""
     category: str
     """What it is averaged with."""
@@ -160,9 +160,9 @@ class StatedTask:
     """Whether only the first samples in stored order were asked; then there is no verdict."""
     revision: str
     """Of the data."""
-    scores: Mapping[str, StatedScore]
+    scores: Mapping[str, StatedScore] = field(default_factory=dict, metadata=LATER)
     """By model label, the baseline included."""
-    recovery: Mapping[str, StatedJudgement]
+    recovery: Mapping[str, StatedJudgement] = field(default_factory=dict, metadata=LATER)
     """By candidate label."""
     comparability: StatedComparability | None = field(default=None, metadata=LATER)
     """Whether the models were asked alike."""
@@ -191,7 +191,7 @@ class StatedAverage:
     """The category."""
     baseline: Share | None = None
     """The baseline's mean over its tasks."""
-    recovery: Mapping[str, StatedJudgementOfAverage]
+    recovery: Mapping[str, StatedJudgementOfAverage] = field(default_factory=dict, metadata=LATER)
     """By candidate label."""
     published: Mapping[str, StatedPublished] = field(default_factory=dict)
     """By candidate label."""

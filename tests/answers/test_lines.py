@@ -203,6 +203,7 @@ def test_a_subject_that_a_run_called_a_cluster_is_a_stratum(tmp_path, benchmark,
         tmp_path / "results.json", {"baseline": "m", "candidates": [], "tasks": [{"task": "exam", "planned": 1}]}
     )
     exam = kept("exam", benchmark=benchmark, groups=groups)
-    write_json(tmp_path / "run.json", {"plan": {"tasks": [{"task": exam}]}})
+    part = {"task": exam, "listing": "l", "planned": 1, "available": 1, "revision": "r"}
+    write_json(tmp_path / "run.json", {"plan": {"models": [], "tasks": [part]}})
     fixed = benchmark == "mmlu" or groups == "fixed"
     assert read(path).scores["a"] == SampleScore("a", 1.0, *((None, "law") if fixed else ("law", None)))
