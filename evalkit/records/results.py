@@ -104,7 +104,7 @@ class StatedModel:
     """The folder or hub id."""
     digest: str = field(default="", metadata=LATER)
     """Identity of its weights and files: a hub commit, or a sha256 over a folder."""
-    engine: Engine
+    engine: Engine = field(default_factory=lambda: Engine("", "", ""), metadata=LATER)
     """What served the model."""
     checkpoint: StatedCheckpoint | None = None
     """Null where the model's files are not on the machine."""
@@ -142,23 +142,23 @@ class StatedTask:
     """The task's name."""
     title: str = field(default="", metadata=LATER)
     """The row of the table."""
-    category: str
+    category: str = field(default="", metadata=LATER)
     """What it is averaged with."""
-    metric: str
+    metric: str = field(default="", metadata=LATER)
     """The headline metric."""
-    dialect: Dialect
+    dialect: Dialect = field(default="neuralmagic", metadata=LATER)
     """Whose reading of the metrics."""
-    images: ImageHandling
+    images: ImageHandling = field(default="reencode", metadata=LATER)
     """Whether JPEGs were sent as the published tool does, or as stored."""
     planned: Count
     """Samples that were to be asked."""
-    available: Count
+    available: Count = field(default=0, metadata=LATER)
     """Samples in the split; more than planned where --limit was set."""
     drawn: bool | None = field(default=None, metadata=LATER)
     """Whether the planned samples are a random part of the split."""
     smoke: bool | None = field(default=None, metadata=LATER)
     """Whether only the first samples in stored order were asked; then there is no verdict."""
-    revision: str
+    revision: str = field(default="", metadata=LATER)
     """Of the data."""
     scores: Mapping[str, StatedScore] = field(default_factory=dict, metadata=LATER)
     """By model label, the baseline included."""
@@ -217,11 +217,11 @@ class Results:
     """Labels, in the order of the command."""
     policy: Policy = field(default_factory=Policy)
     """What the candidates had to hold."""
-    models: Mapping[str, StatedModel]
+    models: Mapping[str, StatedModel] = field(default_factory=dict, metadata=LATER)
     """By label."""
-    tasks: tuple[StatedTask, ...]
+    tasks: tuple[StatedTask, ...] = field(default=(), metadata=LATER)
     """In the order of the table."""
-    averages: tuple[StatedAverage, ...]
+    averages: tuple[StatedAverage, ...] = field(default=(), metadata=LATER)
     """Of categories with several tasks."""
     doubts: tuple[str, ...] = ()
     """What speaks against the baseline as a measure: it is not what its own card says, or a candidate is too much
