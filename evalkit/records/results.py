@@ -150,7 +150,7 @@ class StatedTask:
     """Whose reading of the metrics."""
     images: ImageHandling = field(default="reencode", metadata=LATER)
     """Whether JPEGs were sent as the published tool does, or as stored."""
-    planned: Count
+    planned: Count = field(default=0, metadata=LATER)
     """Samples that were to be asked."""
     available: Count = field(default=0, metadata=LATER)
     """Samples in the split; more than planned where --limit was set."""
