@@ -123,7 +123,7 @@ def run_of(path: Path, choice: MetricChoice) -> RunOf:
         model=found.models[label].source if label in found.models else "",
         averages=_averages(found),
         planned=-(-row.planned // attempts),
-        available=-(-row.available // attempts),
+        available=None if row.available is None else -(-row.available // attempts),
         smoke=found.smoke if row.smoke is None else row.smoke,
         drawn=bool(row.drawn),
         settings=_settings(row, found, label),
@@ -197,9 +197,10 @@ def _settings(row: StatedTask, found: Results, label: str) -> dict[str, Json]:
     if row.comparability is not None and label in row.comparability.settings:
         # Samples are compared one by one: a part of a task can be compared with the whole.
         return {key: value for key, value in row.comparability.settings[label].items() if key != SAMPLES}
-    told = ("task", "metric", "dialect", "images", "revision")
+    told = {key: getattr(row, key) for key in ("task", "metric", "dialect", "images", "revision")}
     model = found.models.get(label)
-    return {key: getattr(row, key) for key in told} | ({} if model is None else _engine(model.engine))
+    told |= {} if model is None else _engine(model.engine)
+    return {key: value for key, value in told.items() if value not in (None, "")}
 
 
 def _engine(engine: Engine) -> dict[str, Json]:

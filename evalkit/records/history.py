@@ -260,7 +260,7 @@ def _rows(run: PastRun) -> Iterator[_Row]:
     if run.results is None:
         return
     for row in run.results.tasks:
-        settings = {"metric": row.metric, "dialect": row.dialect, "images": row.images}
+        settings = {"metric": row.metric, "dialect": row.dialect or "", "images": row.images or ""}
         yield _Row(row.task, row.title, row.category, row, settings, [row])
     for average in run.results.averages:
         members = [task for task in run.results.tasks if task.category == average.category]

@@ -1,6 +1,7 @@
 """``results.json``: the numbers of a run, for programs, and nothing in it that a rerun would change.
 
-A field that files of earlier evalkits lack says so (`LATER`); everything else is in every file that a run has left.
+A field that a file may lack has a default: an earlier evalkit wrote the file, or somebody by hand. What it does not
+tell is empty or None (`LATER`), never made up.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from evalkit.records.figures import (
 
 FORMAT: Literal[2] = 2
 """The version of the format; a change that a reader of its keys could trip over raises it."""
+_UNTOLD = Engine("", "", "")
 ExitNumber: TypeAlias = Literal[0, 1, 3, 4, 5]
 """What a run can end with that has a report."""
 
@@ -100,11 +102,11 @@ class StatedModel:
 
     stored_answers: StoredAnswers | None = field(default=None, metadata=UNSAID)
     """For a server that evalkit did not start: what the answers in the store were worth."""
-    source: str = field(default="", metadata=LATER)
+    source: str = ""
     """The folder or hub id."""
-    digest: str = field(default="", metadata=LATER)
+    digest: str = ""
     """Identity of its weights and files: a hub commit, or a sha256 over a folder."""
-    engine: Engine = field(default_factory=lambda: Engine("", "", ""), metadata=LATER)
+    engine: Engine = _UNTOLD
     """What served the model."""
     checkpoint: StatedCheckpoint | None = None
     """Null where the model's files are not on the machine."""
@@ -126,11 +128,11 @@ class StatedComparability:
 
     settings: Mapping[str, Mapping[str, Json]]
     """By model label: item to what it was."""
-    unknown: Mapping[str, tuple[str, ...]]
+    unknown: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By model label: items that could not be known."""
-    differences: Mapping[str, tuple[StatedDifference, ...]]
+    differences: Mapping[str, tuple[StatedDifference, ...]] = field(default_factory=dict)
     """By candidate label."""
-    accepted: tuple[str, ...]
+    accepted: tuple[str, ...] = ()
     """Keys of differences that were accepted."""
 
 
@@ -140,29 +142,29 @@ class StatedTask:
 
     task: str
     """The task's name."""
-    title: str = field(default="", metadata=LATER)
+    title: str = ""
     """The row of the table."""
-    category: str = field(default="", metadata=LATER)
+    category: str = ""
     """What it is averaged with."""
-    metric: str = field(default="", metadata=LATER)
+    metric: str = ""
     """The headline metric."""
-    dialect: Dialect = field(default="neuralmagic", metadata=LATER)
+    dialect: Dialect | None = field(default=None, metadata=LATER)
     """Whose reading of the metrics."""
-    images: ImageHandling = field(default="reencode", metadata=LATER)
+    images: ImageHandling | None = field(default=None, metadata=LATER)
     """Whether JPEGs were sent as the published tool does, or as stored."""
-    planned: Count = field(default=0, metadata=LATER)
+    planned: Count = 0
     """Samples that were to be asked."""
-    available: Count = field(default=0, metadata=LATER)
+    available: Count | None = field(default=None, metadata=LATER)
     """Samples in the split; more than planned where --limit was set."""
     drawn: bool | None = field(default=None, metadata=LATER)
     """Whether the planned samples are a random part of the split."""
     smoke: bool | None = field(default=None, metadata=LATER)
     """Whether only the first samples in stored order were asked; then there is no verdict."""
-    revision: str = field(default="", metadata=LATER)
+    revision: str = ""
     """Of the data."""
-    scores: Mapping[str, StatedScore] = field(default_factory=dict, metadata=LATER)
+    scores: Mapping[str, StatedScore] = field(default_factory=dict)
     """By model label, the baseline included."""
-    recovery: Mapping[str, StatedJudgement] = field(default_factory=dict, metadata=LATER)
+    recovery: Mapping[str, StatedJudgement] = field(default_factory=dict)
     """By candidate label."""
     comparability: StatedComparability | None = field(default=None, metadata=LATER)
     """Whether the models were asked alike."""
@@ -191,7 +193,7 @@ class StatedAverage:
     """The category."""
     baseline: Share | None = None
     """The baseline's mean over its tasks."""
-    recovery: Mapping[str, StatedJudgementOfAverage] = field(default_factory=dict, metadata=LATER)
+    recovery: Mapping[str, StatedJudgementOfAverage] = field(default_factory=dict)
     """By candidate label."""
     published: Mapping[str, StatedPublished] = field(default_factory=dict)
     """By candidate label."""
@@ -217,11 +219,11 @@ class Results:
     """Labels, in the order of the command."""
     policy: Policy = field(default_factory=Policy)
     """What the candidates had to hold."""
-    models: Mapping[str, StatedModel] = field(default_factory=dict, metadata=LATER)
+    models: Mapping[str, StatedModel] = field(default_factory=dict)
     """By label."""
-    tasks: tuple[StatedTask, ...] = field(default=(), metadata=LATER)
+    tasks: tuple[StatedTask, ...] = ()
     """In the order of the table."""
-    averages: tuple[StatedAverage, ...] = field(default=(), metadata=LATER)
+    averages: tuple[StatedAverage, ...] = ()
     """Of categories with several tasks."""
     doubts: tuple[str, ...] = ()
     """What speaks against the baseline as a measure: it is not what its own card says, or a candidate is too much

@@ -28,6 +28,7 @@ def test_a_run_is_judged_and_the_next_one_is_foreseen(workplace):
     # Ten pictures of four questions each say too little of how far off the threshold is.
     assert more["pages"] is None
     # All of the charts were asked: no more of them can decide.
+    assert [row["available"] - row["planned"] for row in found["tasks"] if row["task"] == "charts"] == [0]
     assert more["charts"] is None
     assert [row["recovery"]["cand"]["tier"] for row in found["tasks"]] == ["supporting"] * 2
     assert found["averages"][0]["recovery"]["cand"]["tier"] == "critical"

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, TypeAlias, get_type_hints
 OTHERS: Final = {"others": True}
 """Metadata of the field, no key itself, in which a class keeps what none of its keys takes: another evalkit's."""
 LATER: Final = {"later": True}
-"""Metadata of a field that defaults to None: every file that is written has it, files of earlier evalkits may not."""
+"""Metadata of a field that defaults to None: every file that is written has it, earlier or hand-made ones may not."""
 UNSAID: Final = {"unsaid": True}
 """Metadata of a field that is left out of the file where it is its default."""
 LENIENT: Final = {"unsaid": True, "lenient": True}
