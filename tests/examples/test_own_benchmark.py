@@ -74,7 +74,7 @@ def test_without_the_users_word_one_line_says_how(beside):
 def test_a_stored_run_is_judged_again_by_the_same_code_alone(beside):
     workplace, _ = beside
     told = workplace.evalkit("report", "latest", check=2).stderr
-    assert "'within_one' is of mine/gauges.py, which is code of a tasks folder; add --allow-task-code to run it" in told
+    assert "'gauges' is of mine/gauges.py, which is code of a tasks folder; add --allow-task-code to run it" in told
     (folder,) = workplace.runs()
     before = (folder / "results.json").read_text()
     workplace.evalkit("report", "latest", "--allow-task-code", check=0)
@@ -82,10 +82,10 @@ def test_a_stored_run_is_judged_again_by_the_same_code_alone(beside):
     code = workplace.folder / "mine/gauges.py"
     code.write_text(CODE.replace("<= 1", "<= 5"))
     told = workplace.evalkit("gate", "latest", "--allow-task-code", "--min-recovery", "90", check=2).stderr
-    assert "'within_one' is of mine/gauges.py, which has changed since; put it back as it was, or run" in told
+    assert "'gauges' is of mine/gauges.py, which has changed since; put it back as it was, or run" in told
     code.unlink()
     told = workplace.evalkit("export", "latest", "--allow-task-code", "--format", "csv", check=2).stderr
-    assert "'within_one' is of mine/gauges.py, which is not here; put it back" in told
+    assert "'gauges' is of mine/gauges.py, which is not here; put it back" in told
     code.write_text(CODE)
 
 
@@ -115,7 +115,7 @@ def test_an_installed_package_needs_no_word(tmp_path):
         ("metric", "acme", "2.1"),
     ]
     told = workplace.evalkit("report", "latest", check=2).stderr
-    assert "metric 'within_one' is of the package acme, which is not installed; install acme 2.1" in told
+    assert "benchmark 'gauges' is of the package acme, which is not installed; install acme 2.1" in told
     workplace.evalkit("report", "latest", check=0, PYTHONPATH=where)
 
 
