@@ -26,6 +26,13 @@ _TAKES = "2 to 3 minutes on two quiet cores, 4 where vLLM starts for the first t
 @click.option(
     "--limit", type=click.IntRange(min=1), metavar="N", help="N samples of each task, drawn at random: a quick taste."
 )
+@click.option(
+    "--candidate",
+    "candidates",
+    multiple=True,
+    metavar="MODEL",
+    help="In place of the packed one: what you made of the demonstration's baseline with evalkit quantize.",
+)
 @click.option("--min-recovery", type=float, metavar="PERCENT", help="What the candidate has to keep.")
 @click.option("-o", "--output", default="runs", show_default=True, metavar="FOLDER", help="Where runs are written.")
 @click.option("--vllm-python", default="", metavar="PYTHON", help="The interpreter that has vLLM, if not this one.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,94 +11,43 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalkit.base.errors import ExitCode
-from evalkit.base.printable import counted, printable
+from evalkit.base.printable import printable
 from evalkit.cli.ending import stopped
 from evalkit.cli.library_log import library_log
-from evalkit.cli.run import interruptible, shared
-from evalkit.config.options import BY_NAME
+from evalkit.cli.run import Grouped, having, interruptible, mapping
+from evalkit.config import options as declared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalkit.config.perf_config import PerfConfig
+    from evalkit.config.run_config import Config
     from evalkit.measuring.perf import PerfFinished
     from evalkit.measuring.preview import PerfOutlook
     from evalkit.perf.outcome import PerfResult
     from evalkit.perf.tables import PerfGrid
 
-_SERVED = ("--vllm", "--vllm-python", "--profile", "--serve-arg", "--serve-env", "--trust-remote-code")
+_SHARED = [one for one in declared.OPTIONS if one.flag in declared.MEASURED_WITH]
 
 
 @click.command(
     "perf",
+    cls=Grouped,
     help="Measure what candidates save: serve each model as `evalkit run` does, measure latency (one query at a time) "
     "and throughput (many at once) for several uses, and put cost beside the baseline's. A finished cell (one model, "
     "use, stream and start) is not measured again.",
 )
-@shared("--baseline", "--candidate")
-@click.option(
-    "--use",
-    "uses",
-    multiple=True,
-    metavar="USE",
-    help="A use's name or TOML file; repeat it. By default the published card's three: document-vqa, visual-reasoning, "
-    "image-captioning. Of text: chat, code-completion, summarization, rag.",
-)
-@click.option(
-    "--price", type=float, metavar="AMOUNT", help="What an hour of one GPU (or of the machine, on a CPU) costs."
-)
-@click.option("--price-source", metavar="TEXT", help="Whose price that is, and of when: 'NAME, DATE'.")
-@click.option("--currency", metavar="NAME", help="Of the price; USD by default.")
-@click.option(
-    "--prices", metavar="FILE", help="A TOML file of prices, [[price]] with gpu, price, currency, source and date each."
-)
-@click.option(
-    "--engine",
-    type=click.Choice(["guidellm", "vllm-bench"]),
-    help="Who sends the queries: GuideLLM (the default) in an environment that evalkit makes, or `vllm bench serve` of "
-    "the serving interpreter. Rows of two engines are not comparable.",
-)
-@click.option("--engine-python", metavar="PYTHON", help="The interpreter that has the engine, if not evalkit's own.")
-@click.option("--starts", type=click.IntRange(min=1), metavar="N", help="Starts of each server; 2 by default.")
-@click.option(
-    "--queries",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Single-stream queries of each use and start; 50 by default.",
-)
-@click.option(
-    "--queries-at-once",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Multi-stream queries of each use and start; by default four times those under way at once, at least 64.",
-)
-@click.option(
-    "--concurrency",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Multi-stream queries under way at once; by default twice the server's batch, at most 256.",
-)
-@click.option("--warmups", type=click.IntRange(min=0), metavar="N", help="Queries before each cell; 4 by default.")
-@click.option("--deadline", "deadline_s", type=float, metavar="SECONDS", help="For one cell; 1800 by default.")
-@click.option(
-    "--most-idle",
-    type=float,
-    metavar="SHARE",
-    help="The engine's own delay that is borne, as a share of the time; 0.05 by default.",
-)
+@having([*_SHARED, *declared.PERF_OPTIONS])
 @click.option("--fresh", is_flag=True, help="Measure everything again; earlier figures stay where they are.")
 @click.option("--plan", "ahead", is_flag=True, help="Say what would be started and how long it takes; start nothing.")
-@shared(*_SERVED, "--output", "--json")
-def command(*, as_json: bool, ahead: bool, **given: Any) -> int:
+def command(config_file: Path | None, *, as_json: bool, ahead: bool, **given: Any) -> int:
     """Measure and show."""
-    from evalkit.config.perf_config import perf_config  # noqa: PLC0415 - --help must not wait for it
+    from evalkit.config import run_config  # noqa: PLC0415 - --help must not wait for it
 
-    own = {name: value for name, value in given.items() if name not in BY_NAME}
-    settled = perf_config({name: value for name, value in given.items() if name in BY_NAME}, own)
+    settled = run_config.resolved(mapping(config_file), str(config_file), given)
     return _look_ahead(settled, as_json=as_json) if ahead else _carry_out(settled, as_json=as_json)
 
 
-def _carry_out(settled: PerfConfig, *, as_json: bool) -> int:
+def _carry_out(settled: Config, *, as_json: bool) -> int:
     from evalkit.cli.display import display  # noqa: PLC0415 - --help must not wait for these
     from evalkit.measuring.perf import perf  # noqa: PLC0415
 
@@ -109,9 +59,24 @@ def _carry_out(settled: PerfConfig, *, as_json: bool) -> int:
         stopped("stopped; every finished cell is kept: run the same command again to continue")
         return ExitCode.INTERRUPTED
     _show(finished, as_json=as_json)
+    if not as_json:
+        click.echo(f"next: {_next(finished, settled)}")
     if finished.lost is not None:
         raise finished.lost
     return finished.exit_code
+
+
+def _next(finished: PerfFinished, settled: Config) -> str:
+    """What joins both halves of a card; or the run, where these checkpoints have none."""
+    from evalkit.report import run_command  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.runs.joining import evaluation  # noqa: PLC0415
+    from evalkit.serve import shown_config  # noqa: PLC0415
+
+    run = evaluation(finished.result, Path(settled.output))
+    if not run:
+        return run_command(shown_config(settled))
+    elsewhere = ["--runs", settled.output] if settled.output != "runs" else []
+    return shlex.join(["evalkit", "card", run, "--perf", finished.folder.name, *elsewhere])
 
 
 def _show(finished: PerfFinished, *, as_json: bool) -> None:
@@ -142,9 +107,6 @@ def _show(finished: PerfFinished, *, as_json: bool) -> None:
     if not finished.measured:
         console.print("nothing to do: every cell was measured before")
     console.print(Text(f"tables: {finished.folder / 'perf.html'}"), soft_wrap=True)
-    console.print(
-        Text(f"with a run of the same models: evalkit card RUN --perf {finished.folder.name}"), soft_wrap=True
-    )
 
 
 def _tables(result: PerfResult) -> Iterator[tuple[str, PerfGrid]]:
@@ -157,7 +119,7 @@ def _tables(result: PerfResult) -> Iterator[tuple[str, PerfGrid]]:
         yield f"Cost beside {result.plan.baseline}", tables.savings_table(result)
 
 
-def _look_ahead(settled: PerfConfig, *, as_json: bool) -> int:
+def _look_ahead(settled: Config, *, as_json: bool) -> int:
     from evalkit.cli.display import display  # noqa: PLC0415 - --help must not wait for these
     from evalkit.measuring.preview import look_ahead  # noqa: PLC0415
 
@@ -173,8 +135,5 @@ def _look_ahead(settled: PerfConfig, *, as_json: bool) -> int:
 def _show_ahead(found: PerfOutlook) -> None:
     for label, words in found.commands.items():
         click.echo(f"{label}: {words}")
-    click.echo(
-        f"{counted(found.starts, 'server')} to start, {counted(found.owed, 'cell')} of {found.cells} to measure with "
-        f"{found.engine}, {counted(found.queries, 'query', 'queries')} to send"
-    )
+    click.echo(found.words)
     click.echo(found.takes)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 @click.command(
     "plan",
     cls=Grouped,
-    help="Say what `evalkit run` with the same options would launch, ask, take and be able to see. Starts nothing.",
+    help="Say what `evalkit run` with the same options would launch, ask, take and be able to see; and `evalkit perf`, "
+    "where the file has a table `perf`. Starts nothing.",
 )
 @options
 @click.option(
@@ -33,18 +34,24 @@ def command(config_file: Path | None, *, as_json: bool, discordance: float | Non
     from evalkit import stats  # noqa: PLC0415 - --help must not wait for these
     from evalkit.cli.display import display  # noqa: PLC0415
     from evalkit.config import run_config  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.measuring.preview import look_ahead  # noqa: PLC0415
     from evalkit.runs.preview import outlook  # noqa: PLC0415
 
     expected = None if discordance is None else stats.share(discordance)
     if expected is None and discordance is not None:
         raise UsageError(f"--discordance is {discordance:g}", fix="give a share between 0 and 1, such as 0.1")
-    settled = run_config.resolved(mapping(config_file), str(config_file), given)
+    file = mapping(config_file)
+    settled = run_config.resolved(file, str(config_file), given)
     with library_log(Path(settled.output)), display(as_json=as_json) as say:
         found = outlook(settled, say, expected)
+        # Whose file has no such table has not asked for speed.
+        measured = look_ahead(settled, say) if "perf" in file else None
     if as_json:
-        click.echo(json.dumps(_object(found)))
-    else:
-        _show(found)
+        click.echo(json.dumps({**_object(found), **({"perf": measured.as_json()} if measured else {})}))
+        return ExitCode.FINE
+    _show(found)
+    if measured:
+        click.echo(f"then evalkit perf: {measured.words}; {measured.takes}")
     return ExitCode.FINE
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from evalkit.config import options as declared
 from evalkit.files import textfile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import FrameType
 
     from rich.console import Console
@@ -36,11 +37,12 @@ _TYPES: dict[str, Any] = {
     "flags": str,
     "file": click.Path(dir_okay=False, path_type=Path),
     "count": click.IntRange(min=1),
+    "number": click.FLOAT,
 }
 
 
 class Grouped(click.Command):
-    """A command whose help has the options of ``run`` in groups, then its own."""
+    """A command whose help has the declared options in groups, then its own."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options, a list for each group."""
@@ -56,22 +58,19 @@ class Grouped(click.Command):
                     formatter.write_dl(records)
 
 
-def options(function: Any) -> Any:
-    """Give a command the options of ``run``."""
-    for one in reversed(declared.OPTIONS):
-        function = _click(one)(function)
-    return function
-
-
-def shared(*flags: str) -> Callable[[Any], Any]:
-    """Give a command some of the options of ``run``."""
+def having(chosen: Sequence[Option]) -> Callable[[Any], Any]:
+    """Give a command some of the declared options."""
 
     def with_options(function: Any) -> Any:
-        for one in reversed([one for one in declared.OPTIONS if one.flag in flags]):
+        for one in reversed(chosen):
             function = _click(one)(function)
         return function
 
     return with_options
+
+
+options = having(declared.OPTIONS)
+"""Give a command the options of ``run``."""
 
 
 def _click(one: Option) -> Any:
@@ -81,10 +80,9 @@ def _click(one: Option) -> Any:
         return click.option(*words, is_flag=True, default=None if one.place else False, help=one.help)
     if one.kind == "choice":
         return click.option(*words, type=click.Choice(one.choices), help=one.help)
-    if one.kind == "number":
-        of = click.FLOAT if one.least is None else click.FloatRange(min=one.least)
-    else:
-        of = _TYPES[one.kind]
+    of = _TYPES[one.kind]
+    if one.least is not None:
+        of = click.IntRange(min=int(one.least)) if one.kind == "count" else click.FloatRange(min=one.least)
     return click.option(*words, type=of, multiple=one.several, metavar=one.form or None, help=one.help)
 
 
@@ -97,7 +95,7 @@ def command(config_file: Path | None, *, as_json: bool, **given: Any) -> int:
     from evalkit.config import run_config  # noqa: PLC0415 - --help must not wait for it
 
     settled = run_config.resolved(mapping(config_file), str(config_file), given)
-    return carry_out(settled, as_json=as_json)
+    return carry_out(settled, as_json=as_json, measured_by=_measured_by(config_file, given) if config_file else "")
 
 
 def mapping(file: Path | None) -> dict[str, Any]:
@@ -105,8 +103,22 @@ def mapping(file: Path | None) -> dict[str, Any]:
     return {} if file is None else textfile.toml(file)
 
 
-def carry_out(settled: Config, *, as_json: bool) -> int:
-    """Run, show the table, and return the exit code."""
+def _measured_by(file: Path, given: Mapping[str, Any]) -> str:
+    """`evalkit perf` with the same file, and with what the command line said beside it."""
+    from evalkit.config.given import as_mapping  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.report import performance_command  # noqa: PLC0415
+
+    return performance_command({"config": str(file), **as_mapping(given)}, here=True)
+
+
+def carry_out(settled: Config, *, as_json: bool, measured_by: str = "") -> int:
+    """Run, show the table and the command that comes next, and return the exit code.
+
+    Args:
+        settled: What is run.
+        as_json: Whether programs read what is printed.
+        measured_by: The command that measures the same models; by default the config's own.
+    """
     from evalkit.cli.display import display  # noqa: PLC0415 - --help must not wait for these
     from evalkit.runs.run import run  # noqa: PLC0415
 
@@ -118,9 +130,23 @@ def carry_out(settled: Config, *, as_json: bool) -> int:
         stopped("stopped; every answer so far is stored: run the same command again to continue")
         return ExitCode.INTERRUPTED
     _show(finished, as_json=as_json)
+    if not as_json and (words := _next(finished, settled, measured_by)):
+        click.echo(f"next: {words}")
     if finished.lost is not None:
         raise finished.lost
     return finished.report.outcome.exit_code
+
+
+def _next(finished: Finished, settled: Config, measured_by: str) -> str:
+    """What makes the rest of a model card: measuring what the candidates save, or the card where that is done."""
+    from evalkit import report, serve  # noqa: PLC0415 - --help must not wait for these
+
+    if not settled.candidates:
+        return ""
+    if finished.report.performance is not None:
+        elsewhere = ["--runs", settled.output] if settled.output != "runs" else []
+        return shlex.join(["evalkit", "card", finished.id, *elsewhere])
+    return measured_by or report.performance_command(serve.shown_config(settled), here=True)
 
 
 def interruptible() -> None:

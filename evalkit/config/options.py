@@ -1,7 +1,7 @@
-"""Every option of ``evalkit run``, declared once: its flag, its key in the file, its words, and who repeats it.
+"""Every option of ``evalkit run`` and ``evalkit perf``, declared once: flag, key in the file, words, who repeats it.
 
-From here come the command line (``cli.run``), the reading of what it was given (``given``), the command on the model
-card (``report.commands``), and the reference of the configuration (``tools/reference``).
+From here come the command lines (``cli.run``, ``cli.perf``), the reading of what they were given (``given``), the
+commands on the model card (``report.commands``), and the reference of the configuration (``tools/reference``).
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-Group: TypeAlias = Literal["Models", "Tasks", "Serving", "Judging", "Output"]
+Group: TypeAlias = Literal["Models", "Tasks", "Measuring", "Prices", "Serving", "Judging", "Output"]
 Kind: TypeAlias = Literal["text", "texts", "pairs", "releases", "flags", "switch", "count", "number", "choice", "file"]
 """What its value is: a text; several; ``KEY=VALUE``, several; ``[MODEL=]RELEASE``, several; ``FLAG[=VALUE]``, several;
-on or off; a whole number from 1; a number; one of ``choices``; a file that is read."""
+on or off; a whole number from ``least``; a number; one of ``choices``; a file that is read."""
 SEVERAL: Final = ("texts", "pairs", "releases", "flags")
 
 
@@ -33,6 +33,7 @@ class Option:
     what can move an answer or a verdict, which the command has to name."""
     choices: tuple[str, ...] = ()
     least: float | None = None
+    """Of a number; a count without one begins at 1."""
     short: str = ""
 
     @property
@@ -54,6 +55,8 @@ _NAMES: Final = {
     "--serve-arg": "serve_args",
     "--config": "config_file",
     "--json": "as_json",
+    "--use": "uses",
+    "--deadline": "deadline_s",
 }
 """Flags that are read better in the singular, beside the names that their keys have."""
 _MACHINE: Final = "a path of the machine; the card names vLLM's version"
@@ -264,4 +267,107 @@ OPTIONS: Final = (
         quiet="how the result is printed",
     ),
 )
-BY_NAME: Final = {one.name: one for one in OPTIONS}
+
+MEASURED_WITH: Final = (
+    *("--baseline", "--candidate", "--endpoint", "--endpoint-is", "--served-as", "--vllm", "--vllm-python"),
+    *("--profile", "--serve-arg", "--serve-env", "--trust-remote-code", "--config", "--output", "--json"),
+)
+"""Those of ``evalkit run`` that ``evalkit perf`` has as well."""
+PERF_OPTIONS: Final = (
+    Option(
+        "--use",
+        "perf.uses",
+        "texts",
+        "Measuring",
+        "A use's name or TOML file; repeat it. By default the published card's three: document-vqa, visual-reasoning, "
+        "image-captioning. Of text: chat, code-completion, summarization, rag.",
+        "USE",
+    ),
+    Option(
+        "--engine",
+        "perf.engine",
+        "choice",
+        "Measuring",
+        "Who sends the queries: GuideLLM (the default) in an environment that evalkit makes, or `vllm bench serve` of "
+        "the serving interpreter. Rows of two engines are not comparable.",
+        choices=("guidellm", "vllm-bench"),
+    ),
+    Option(
+        "--engine-python",
+        "perf.engine_python",
+        "text",
+        "Measuring",
+        "The interpreter that has the engine, if not evalkit's own.",
+        "PYTHON",
+        _MACHINE,
+    ),
+    Option("--starts", "perf.starts", "count", "Measuring", "Starts of each server; 2 by default.", "N"),
+    Option(
+        "--queries",
+        "perf.queries",
+        "count",
+        "Measuring",
+        "Single-stream queries of each use and start; 50 by default.",
+        "N",
+    ),
+    Option(
+        "--queries-at-once",
+        "perf.queries_at_once",
+        "count",
+        "Measuring",
+        "Multi-stream queries of each use and start; by default four times those under way at once, at least 64.",
+        "N",
+    ),
+    Option(
+        "--concurrency",
+        "perf.concurrency",
+        "count",
+        "Measuring",
+        "Multi-stream queries under way at once; by default twice the server's batch, at most 256.",
+        "N",
+    ),
+    Option("--warmups", "perf.warmups", "count", "Measuring", "Queries before each cell; 4 by default.", "N", least=0),
+    Option(
+        "--deadline",
+        "perf.deadline_s",
+        "number",
+        "Measuring",
+        "For one cell; 1800 by default.",
+        "SECONDS",
+        quiet="how long a cell is waited for",
+    ),
+    Option(
+        "--most-idle",
+        "perf.most_idle",
+        "number",
+        "Measuring",
+        "The engine's own delay that is borne, as a share of the time; 0.05 by default.",
+        "SHARE",
+    ),
+    Option(
+        "--price",
+        "perf.price",
+        "number",
+        "Prices",
+        "What an hour of one GPU (or of the machine, on a CPU) costs.",
+        "AMOUNT",
+    ),
+    Option(
+        "--price-source",
+        "perf.price_source",
+        "text",
+        "Prices",
+        "Whose price that is, and of when: 'NAME, DATE'.",
+        "TEXT",
+    ),
+    Option("--currency", "perf.currency", "text", "Prices", "Of the price; USD by default.", "NAME"),
+    Option(
+        "--prices",
+        "perf.prices",
+        "text",
+        "Prices",
+        "A TOML file of prices, [[price]] with gpu, price, currency, source and date each.",
+        "FILE",
+    ),
+)
+BY_NAME: Final = {one.name: one for one in (*OPTIONS, *PERF_OPTIONS)}

@@ -1,7 +1,7 @@
-"""Everything that ``evalkit run`` needs to be told, from a TOML file and the command line; the latter wins.
+"""What ``evalkit run`` and ``evalkit perf`` are told, by a TOML file and by the command line, which wins.
 
-The keys of the file are the fields of `Config`, `Serving` and `ClientSettings`. Relative paths count from the folder in
-which evalkit runs, whether they stand in a file or on the command line.
+The keys of the file are the fields of `Config` and of its tables. Relative paths count from the folder in which evalkit
+runs, whether they stand in a file or on the command line.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from evalkit.base.codec import Fault
 from evalkit.base.errors import ConfigError, UsageError, near_miss
 from evalkit.base.identity import file_name
 from evalkit.base.types import Dialect, ImageHandling, Json  # noqa: TC001 - the schema reads the annotations
-from evalkit.config import policy
+from evalkit.config import perf_config, policy
 from evalkit.config.given import as_mapping, has, over
+from evalkit.config.perf_config import PerfConfig
 from evalkit.config.policy import Policy
 
 if TYPE_CHECKING:
@@ -183,6 +184,7 @@ class Config:
     """Label to another name by which its server may speak of the model."""
     serve: Serving = Serving()
     client: ClientSettings = ClientSettings()
+    perf: PerfConfig = field(default_factory=PerfConfig)
 
     @property
     def models(self) -> tuple[ModelChoice, ...]:
@@ -240,7 +242,7 @@ def from_mapping(mapping: Mapping[str, Any], source: codec.Source) -> Config:
         ConfigError: With one line for each key or value that is wrong.
     """
     config = codec.read(Config, mapping, source)
-    found = [*_ranges(config), *_policy(config.policy), *_labels(config), *_endpoints(config), *_releases(config)]
+    found = [*_ranges(config), *_tables(config), *_labels(config), *_endpoints(config), *_releases(config)]
     codec.refuse(found, source)
     labels = {choice.source: choice.label for choice in config.models}
     labels |= {choice.label: choice.label for choice in config.models}
@@ -317,9 +319,10 @@ def _ranges(config: Config) -> Iterator[Fault]:
         yield Fault("output", "is empty", "name a folder")
 
 
-def _policy(one: Policy) -> Iterator[Fault]:
-    for problem in policy.problems(one):
-        yield replace(problem, place=f"policy.{problem.place}")
+def _tables(config: Config) -> Iterator[Fault]:
+    """What the tables find wrong with themselves."""
+    for name, found in (("policy", policy.problems(config.policy)), ("perf", perf_config.problems(config.perf))):
+        yield from (replace(problem, place=f"{name}.{problem.place}") for problem in found)
 
 
 def _labels(config: Config) -> Iterator[Fault]:

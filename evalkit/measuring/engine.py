@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from evalkit.perf.validity import MOST_IDLE
 from evalkit.serve.environment import offline
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Load:
     concurrency: int
     """Queries under way at once; 1 where they follow each other."""
     seed: int
+    most_idle: float = MOST_IDLE
+    """The engine's own delay that is borne, as a share of the time."""
 
 
 class SendingEngine(Protocol):

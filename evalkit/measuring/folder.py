@@ -66,7 +66,7 @@ def cells(folder: Path) -> list[MeasuredCell]:
 
 
 def keep_plan(folder: Path, plan: PerfPlan, facts: Mapping[str, Json]) -> None:
-    """Keep what is measured, beside what is known of it (``price``, ``provenance``, ``lost``, ``notices``)."""
+    """Keep what is measured, beside what is known of it (``price``, ``provenance``, ``lost``, ``start_s``, ...)."""
     write(folder / PLAN, json.dumps({"plan": codec.written(plan), **facts}))
 
 

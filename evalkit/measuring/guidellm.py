@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _VERSION: Final = 2
 """Of its report."""
+_RUN: Final = "run.json"
 _REPORT: Final = "report.json"
 _SPARE: Final = 8
 """Queries that are made ahead beyond those that are sent. Without an end it would go on making pictures beside the
@@ -62,9 +63,10 @@ class GuideLLM:
             "profile": {"kind": "synchronous"} if load.stream == "single-stream" else many,
             "constraints": [{"kind": "max_requests", "count": load.queries}],
             "seed": {"kind": "static", "value": load.seed},
+            "metrics": {"kind": "generative", "warnings": _rules(load.most_idle)},
             "outputs": [{"kind": "json", "path": str(place / _REPORT)}],
         }
-        file = place / "run.json"
+        file = place / _RUN
         file.write_text(json.dumps({"spec": spec}), encoding="utf-8")
         return [self._python, "-m", "guidellm", "run", "--config", str(file), "--disable-console"]
 
@@ -91,7 +93,7 @@ class GuideLLM:
         try:
             if version == _VERSION:
                 (benchmark,) = report["benchmarks"]
-                return _reading(benchmark)
+                return _reading(benchmark, _pixels(json.loads((place / _RUN).read_text(encoding="utf-8"))))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             what = f"GuideLLM {self.release}: its report lacks what evalkit reads ({type(error).__name__}: {error})"
             raise InfrastructureError(what, fix=_OTHER_RELEASE) from error
@@ -101,21 +103,49 @@ class GuideLLM:
         )
 
 
+def _rules(most_idle: float) -> list[Json]:
+    """What it warns of: that making queries delays them, with evalkit's limit and beside the time of a whole answer.
+
+    Its own rules have 1 % of the time to the first token, and that queries are sent later than they are due: where as
+    many as the server takes are under way, all are due at once, and the last ones are always late.
+    """
+    rule = {"metric": {"name": "generation_delay"}, "relative_to": {"name": "request_latency.total"}}
+    return [{"code": "generation_delay", **rule, "threshold": most_idle}]
+
+
 _OTHER_RELEASE: Final = "remove the environment (evalkit tools), or measure with --engine vllm-bench"
 
 
-def _reading(benchmark: Json) -> EngineReading:
+def _pixels(run: Json) -> int | None:
+    """Pixels of every query's picture, as it was told; None for a use without one."""
+    return next((one["width"] * one["height"] for one in run["spec"]["data"] if "width" in one), None)
+
+
+def _reading(benchmark: Json, pixels: int | None) -> EngineReading:
     listed = benchmark["requests"]
     failed = [*(listed["errored"] or ()), *(listed["incomplete"] or ())]
     errors = [text for one in failed if (text := (one.get("info") or {}).get("error"))]
+    others = [
+        text for one in listed["successful"] or () if (text := _otherwise(one.get("input_metrics") or {}, pixels))
+    ]
+    said = [*others[:1], *(str(one["message"]) for one in benchmark.get("warnings") or ())]
     rate = benchmark["metrics"]["requests_per_second"]["successful"]["mean"]
     return EngineReading(
         timed=tuple(map(_timed, listed["successful"] or ())),
         failed=len(failed),
         error=one_line(str(errors[0])) if errors else "",
-        warnings=tuple(one_line(str(one["message"])) for one in benchmark.get("warnings") or ()),
+        warnings=tuple(map(one_line, said)),
         rate=float(rate) if rate else None,
     )
+
+
+def _otherwise(sent: Json, pixels: int | None) -> str:
+    """What a query was that it should not have been; empty for one that was as it should."""
+    if sent.get("image_pixels") != pixels:
+        return f"a query had pictures of {sent.get('image_pixels') or 0:,} pixels, not {pixels or 0:,}"
+    if sent.get("cached_tokens"):
+        return f"{sent['cached_tokens']:,} tokens of a prompt were served from the server's cache"
+    return ""
 
 
 def _timed(query: Json) -> Timed:

@@ -28,12 +28,11 @@ from evalkit.records import storefile
 from evalkit.serve import environment, job
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from evalkit.base.events import Event, Say
     from evalkit.base.types import Json, Model
-    from evalkit.config.perf_config import PerfConfig
-    from evalkit.config.run_config import Serving
+    from evalkit.config.run_config import Config, Serving
     from evalkit.perf.cells import EngineReading, GpuDraw, MeasuredCell
     from evalkit.perf.outcome import PerfPlan, PerfResult
 
@@ -59,7 +58,7 @@ class PerfFinished:
         return ExitCode.FINE if self.result.whole else ExitCode.INCOMPLETE
 
 
-def perf(config: PerfConfig, say: Say) -> PerfFinished:
+def perf(config: Config, say: Say) -> PerfFinished:
     """Measure a baseline and its candidates, continuing where an earlier run of the same plan stopped.
 
     Raises:
@@ -89,12 +88,13 @@ def _alone(output: Path, say: Say) -> Iterator[None]:
 class _PerfRun:
     """One performance run."""
 
-    def __init__(self, config: PerfConfig, found: Settled, output: Path, say: Say) -> None:
+    def __init__(self, config: Config, found: Settled, output: Path, say: Say) -> None:
         self._config, self._found, self._say_outside = config, found, say
         self._notices: list[str] = []
         self._lost: dict[str, str] = {}
         self._errors: dict[str, InfrastructureError] = {}
         self._commands: dict[str, str] = {}
+        self._start_s: list[float] = []
         self.folder, self._cells = self._begin(output)
 
     @property
@@ -116,6 +116,7 @@ class _PerfRun:
                 good = [cell for cell in cells if cell.key not in bad]
                 self._commands = dict(said.get("provenance", {}).get("commands", {}))
                 self._notices = list(said.get("notices", []))
+                self._start_s = list(said.get("start_s", []))
                 self._say(Stage(f"continuing {folder.name}: {len(good)} cells are measured"))
                 return folder, good
         began = datetime.now(UTC)
@@ -126,8 +127,8 @@ class _PerfRun:
     def carry_out(self) -> PerfFinished:
         """Every cell that is not measured yet, in the order of starts: baseline, candidates, baseline, candidates."""
         self._keep(finished=False)
-        if self._plan.models[0].accelerator == "cpu":
-            self._say(Notice("served on a CPU: these figures say nothing of a GPU"))
+        for text in self._found.notices:
+            self._say(Notice(text))
         before = len(self._cells)
         for start in range(1, self._plan.starts + 1):
             for model, serving in self._found.served:
@@ -152,18 +153,26 @@ class _PerfRun:
         return type(first)(first.message, fix=fix, evidence=first.evidence)
 
     def _start(self, model: Model, serving: Serving, owed: Sequence[CellKey]) -> None:
-        """One start of one model's server, and the cells that it owes."""
-        self._tell_of_others()
+        """One start of one model's server, and the cells that it owes; a server that runs already is not started."""
         label = model.label
+        began = datetime.now(UTC).isoformat(timespec="seconds")
+        if model.endpoint:
+            for key in owed:
+                trusted = serving.trust_remote_code
+                self._measure(key, Target(model.endpoint, model.source, model.named, trusted), began)
+            return
+        self._tell_of_others()
         log = self.folder / "server" / f"{file_name(label)}.log"
+        since = time.monotonic()
 
         def state(word: str, detail: str) -> None:
             self._say(ServerState(label, word, detail))
 
         try:
             with serve.Server(serving, model, log, state) as server:
+                self._start_s.append(time.monotonic() - since)
                 self._commands[label] = " ".join(server.command)
-                began = datetime.now(UTC).isoformat(timespec="seconds")
+                self._keep(finished=False)
                 target = Target(server.url, server.served_name, model.source, serving.trust_remote_code)
                 for key in owed:
                     self._measure(key, target, began)
@@ -183,9 +192,9 @@ class _PerfRun:
         """One cell; one of which the engine left nothing is not kept, and the reason is."""
         use = next(use for use in self._plan.uses if use.name == key.use)
         at_once = 1 if key.stream == "single-stream" else self._plan.concurrency
-        load = Load(use, key.stream, self._plan.queries[key.stream], at_once, key.seed)
+        load = Load(use, key.stream, self._plan.queries[key.stream], at_once, key.seed, self._plan.most_idle)
         self._tell(key, load, 0)
-        warm_up(target, load, self._config.warmups)
+        warm_up(target, load, self._config.perf.warmups)
         since = time.monotonic()
         with scratch.Scratch() as place, Watching(self._found.uuids, self._found.engine.clock) as watching:
             status, said = self._sent(key, target, load, Path(place))
@@ -218,13 +227,13 @@ class _PerfRun:
             return True
 
         command = engine.command(target, load, place)
-        status = job.run(command, engine.variables(target), log, self._config.deadline_s, look)
+        status = job.run(command, engine.variables(target), log, self._config.perf.deadline_s, look)
         return status, job.tail(log)
 
     def _tell(self, key: CellKey, load: Load, answered: int) -> None:
         every = cell_keys(self._plan)
         have = {cell.key for cell in self._cells}
-        left_s = seconds([one for one in every if one not in have], self._cells)
+        left_s = seconds([one for one in every if one not in have], self._cells, self._plan.queries)
         self._say(Measuring(*key, load.queries, answered, len(every), len(have), left_s))
 
     def _keep(self, *, finished: bool) -> None:
@@ -233,10 +242,11 @@ class _PerfRun:
             "provenance": {
                 **environment.provenance(self._found.served[0][1]),
                 "commands": self._commands,
-                "command": self._config.command(),
+                "command": report.performance_command(serve.shown_config(self._config)),
             },
             "lost": self._lost,
             "notices": self._notices,
+            "start_s": self._start_s,
             "finished": finished,
         }
         kept.keep_plan(self.folder, self._plan, facts)
@@ -259,15 +269,28 @@ def _keys(plan: PerfPlan, label: str, start: int) -> list[CellKey]:
     return [CellKey(label, use.name, stream, start) for use in plan.uses for stream in STREAMS]
 
 
-def seconds(owed: Sequence[CellKey], known: Sequence[MeasuredCell]) -> float | None:
-    """About how long some cells will take, by how long like ones took; None where no cell tells."""
+def seconds(owed: Sequence[CellKey], known: Sequence[MeasuredCell], queries: Mapping[str, int]) -> float | None:
+    """About how long some cells will take, by how long like ones took; None where no cell tells.
+
+    Args:
+        owed: The cells.
+        known: Cells that were measured.
+        queries: Stream to the queries of each cell that is owed.
+    """
     if not known:
         return None
     total = 0.0
     for key in owed:
-        like = [cell.wall_s for cell in known if (cell.use, cell.stream) == (key.use, key.stream)]
-        total += fmean(like or [cell.wall_s for cell in known])
+        like = [one for one in known if one.stream == key.stream] or known
+        like = [one for one in like if one.use == key.use] or like
+        total += fmean(_taking(one, queries[key.stream]) for one in like)
     return total
+
+
+def _taking(cell: MeasuredCell, queries: int) -> float:
+    """How long a cell would take with so many queries: the engine's own start and end take what they took."""
+    sending = min(cell.wall_s, len(cell.latencies_s) / cell.rate) if cell.rate else 0.0
+    return cell.wall_s - sending + sending * queries / max(1, len(cell.latencies_s))
 
 
 def _ended(engine: str, status: int | None, said: str) -> str:

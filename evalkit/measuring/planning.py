@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from evalkit import serve
 from evalkit.base.errors import UsageError
 from evalkit.base.types import Model  # noqa: TC001 - a dataclass names it
+from evalkit.config.perf_config import cache_flags, uncached
 from evalkit.config.run_config import Serving  # noqa: TC001 - a dataclass names it
 from evalkit.files import textfile
 from evalkit.measuring import uses
@@ -18,17 +19,23 @@ from evalkit.measuring.guidellm import GuideLLM
 from evalkit.measuring.vllm_bench import VllmBench
 from evalkit.perf.outcome import PerfModel, PerfPlan
 from evalkit.perf.prices import HourPrice, fitting, prices
-from evalkit.serve import environment, launch, tools
+from evalkit.serve import endpoint, environment, launch, tools
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from evalkit.base.events import Say
+    from evalkit.base.types import Engine
     from evalkit.config.perf_config import PerfConfig
+    from evalkit.config.run_config import Config
     from evalkit.measuring.engine import SendingEngine
     from evalkit.perf.uses import Use
     from evalkit.serve.tools.serving import Making
 
+_OF_OTHERS: Final = (
+    "{label} runs at an endpoint: on what, with which flags and caches is not known, and it has one start; "
+    "so there is no A/A spread, and no ratio is told"
+)
 _PATIENCE_S: Final = 60
 _ASK: Final = "from importlib.metadata import version; print(version('guidellm'))"
 
@@ -44,9 +51,11 @@ class Settled:
     price: HourPrice | None
     uuids: tuple[str, ...]
     """The GPUs that a server computes on."""
+    notices: tuple[str, ...]
+    """What a reader of the figures should know."""
 
 
-def settle(config: PerfConfig, say: Say, making: Making = "named") -> Settled:
+def settle(config: Config, say: Say, making: Making = "named") -> Settled:
     """Everything that a performance run needs; nothing is started.
 
     Args:
@@ -58,45 +67,67 @@ def settle(config: PerfConfig, say: Say, making: Making = "named") -> Settled:
         UsageError: Something that was named cannot be, or a use does not fit a model.
         InfrastructureError: An environment could not be made.
     """
-    chosen = uses.chosen(config.uses)
+    how, chosen = config.perf, uses.chosen(config.perf.uses)
+    served = _served(config, say, making)
+    for model, serving, _ in served:
+        _refuse_misfits(model, serving, chosen)
+    _, serving, engine = served[0]
+    sending = _engine(how, serving, say, making)
+    used = serve.gpus()[: serve.gpus_used(serving)] if engine.accelerator not in {"cpu", "unknown"} else ()
+    at_once, many = how.at_once(serve.window(serving))
+    plan = PerfPlan(
+        models=tuple(_model(*one) for one in served),
+        uses=chosen,
+        engine=sending.name,
+        engine_release=sending.release,
+        hardware=environment.cpu_name() if engine.accelerator == "cpu" else engine.accelerator,
+        gpus=len(used),
+        # A server that runs is not started again: it has one start.
+        starts=1 if config.endpoints else how.starts,
+        queries={"single-stream": how.queries, "multi-stream": many},
+        concurrency=min(at_once, many),
+        most_idle=how.most_idle,
+    )
+    price = _price(how, used[0].name if used else engine.accelerator, plan.hardware)
+    models = tuple((model, one) for model, one, _ in served)
+    return Settled(plan, sending, models, price, tuple(gpu.uuid for gpu in used), tuple(_notices(config, engine)))
+
+
+def _notices(config: Config, engine: Engine) -> Iterator[str]:
+    if engine.accelerator == "cpu":
+        yield "served on a CPU: these figures say nothing of a GPU"
+    if own := cache_flags(config.serve.args):
+        yield f"{', '.join(own)}: not used; speed is measured with prefix and picture caches off"
+    yield from (_OF_OTHERS.format(label=one.label) for one in config.models if one.label in config.endpoints)
+
+
+def _served(config: Config, say: Say, making: Making) -> list[tuple[Model, Serving, Engine]]:
+    """Every model, how it is served without caches, and what serves it."""
     for one in config.models:
-        environment.refuse_missing(one.source)
-    served = []
+        if one.label not in config.endpoints:
+            environment.refuse_missing(one.source)
     made: dict[tuple[str, str], str] = {}
+    found = []
     for one in config.models:
         told = config.serving(one.label)
+        told = replace(told, args=uncached(told.args))
+        if one.label in config.endpoints:
+            model, engine = endpoint.running(one, config, say, config.client.patience_s)
+            found.append((model, told, engine))
+            continue
         if (told.python, told.vllm) not in made:
             made[told.python, told.vllm] = tools.interpreter(told, say, making).python
         serving = replace(told, python=made[told.python, told.vllm])
         if config.serve.args and not serving.command:
             serve.refuse_unknown(serving.python, dict(config.serve.args))
-        served.append((environment.model(one.source, one.label), serving))
-    for model, serving in served:
-        _refuse_misfits(model, serving, chosen)
-    engine = _engine(config, served[0][1], say, making)
-    models = tuple(_model(*one) for one in served)
-    used = () if models[0].accelerator == "cpu" else serve.gpus()[: serve.gpus_used(served[0][1])]
-    at_once, many = config.at_once(serve.window(served[0][1]))
-    plan = PerfPlan(
-        models=models,
-        uses=chosen,
-        engine=engine.name,
-        engine_release=engine.release,
-        hardware=environment.cpu_name() if not used else models[0].accelerator,
-        gpus=len(used),
-        starts=config.starts,
-        queries={"single-stream": config.queries, "multi-stream": many},
-        concurrency=min(at_once, many),
-        most_idle=config.most_idle,
-    )
-    price = _price(config, used[0].name if used else "cpu", plan.hardware)
-    return Settled(plan, engine, tuple(served), price, tuple(gpu.uuid for gpu in used))
+        model = environment.model(one.source, one.label)
+        found.append((model, serving, environment.engine(serving, model)))
+    return found
 
 
-def _model(model: Model, serving: Serving) -> PerfModel:
-    engine = environment.engine(serving, model)
+def _model(model: Model, serving: Serving, engine: Engine) -> PerfModel:
     # All flags, also those that cannot move an answer: they can move its time.
-    flags = {**launch.flags(serving, model), **engine.numerics}
+    flags = {} if model.endpoint else launch.flags(serving, model)
     return PerfModel(
         label=model.label,
         source=model.source,
@@ -104,12 +135,14 @@ def _model(model: Model, serving: Serving) -> PerfModel:
         program=engine.name,
         release=engine.version,
         accelerator=engine.accelerator,
-        flags=dict(sorted(flags.items())),
+        flags=dict(sorted({**flags, **engine.numerics}.items())),
     )
 
 
 def _refuse_misfits(model: Model, serving: Serving, chosen: Sequence[Use]) -> None:
     """What every query would fail of is told before a server is paid for."""
+    if model.endpoint:
+        return  # Its queries tell: nothing is started for them.
     longest = launch.flags(serving, model).get("max-model-len")
     seeing = [use.name for use in chosen if use.picture]
     if seeing and environment.sees(model) is False:

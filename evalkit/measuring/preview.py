@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from evalkit import serve
 from evalkit.base.errors import DataError
+from evalkit.base.printable import counted
 from evalkit.measuring import folder as kept
 from evalkit.measuring.perf import cell_keys, seconds
 from evalkit.measuring.planning import settle
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
     from evalkit.base.events import Say
     from evalkit.base.types import Json
-    from evalkit.config.perf_config import PerfConfig
-    from evalkit.perf.cells import MeasuredCell
+    from evalkit.config.run_config import Config
+    from evalkit.perf.cells import CellKey, MeasuredCell
     from evalkit.perf.outcome import PerfPlan
 
 _PORT: Final = 8000
@@ -44,15 +45,25 @@ class PerfOutlook:
     """To send, warm-up aside."""
     seconds: float | None
     """About how long the cells take, by what earlier runs in the same folder took; None where none tells."""
+    start_seconds: float | None
+    """About how long the starts take, by those earlier ones; None where none tells."""
     takes: str
-    """The same in words."""
+    """Both in words."""
+
+    @property
+    def words(self) -> str:
+        """What would be done."""
+        return (
+            f"{counted(self.starts, 'server')} to start, {counted(self.owed, 'cell')} of {self.cells} to measure with "
+            f"{self.engine}, {counted(self.queries, 'query', 'queries')} to send"
+        )
 
     def as_json(self) -> dict[str, Json]:
         """For machines."""
         return asdict(self)
 
 
-def look_ahead(config: PerfConfig, say: Say) -> PerfOutlook:
+def look_ahead(config: Config, say: Say) -> PerfOutlook:
     """Everything that can be told before a performance run; nothing is started or written.
 
     Raises:
@@ -60,50 +71,68 @@ def look_ahead(config: PerfConfig, say: Say) -> PerfOutlook:
     """
     found = settle(config, say, "nothing")
     plan = found.plan
-    known, own = _earlier(Path(config.output), plan)
-    have = set() if config.fresh else {cell.key for cell in own}
+    earlier = _earlier(Path(config.output), plan)
+    have = set() if config.fresh else earlier.own
     every = cell_keys(plan)
     owed = [key for key in every if key not in have]
-    took = seconds(owed, known)
-    starts = len({(key.model, key.start) for key in owed})
+    took = seconds(owed, earlier.cells, plan.queries)
+    running = {model.label for model, _ in found.served if model.endpoint}
+    starts = len({(key.model, key.start) for key in owed if key.model not in running})
+    start_s = starts * fmean(earlier.start_s) if earlier.start_s else None if starts else 0.0
     return PerfOutlook(
-        commands={model.label: shlex.join(serve.command(serving, model, _PORT)) for model, serving in found.served},
+        commands={
+            model.label: shlex.join(serve.command(serving, model, _PORT))
+            for model, serving in found.served
+            if not model.endpoint
+        },
         engine=f"{plan.engine} {plan.engine_release}",
         starts=starts,
         cells=len(every),
         owed=len(owed),
         queries=sum(plan.queries[key.stream] for key in owed),
         seconds=took,
-        takes=_words(took, known, starts, config.deadline_s * len(owed)),
+        start_seconds=start_s,
+        takes=_words(took, start_s, counted(starts, "start"), config.perf.deadline_s * len(owed)),
     )
 
 
-def _earlier(output: Path, plan: PerfPlan) -> tuple[list[MeasuredCell], list[MeasuredCell]]:
-    """Cells of earlier runs on the same hardware by the same engine, scaled to this plan's queries; and this plan's."""
-    known: list[MeasuredCell] = []
-    own: list[MeasuredCell] = []
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """What earlier runs in the same folder tell, on the same hardware and by the same engine."""
+
+    cells: list[MeasuredCell]
+    start_s: list[float]
+    """How long servers took to start."""
+    own: set[CellKey]
+    """Cells of this very plan."""
+
+
+def _earlier(output: Path, plan: PerfPlan) -> _Earlier:
+    found = _Earlier([], [], set())
     for folder in kept.folders(output):
         try:
-            other, _ = kept.facts(folder)
+            other, said = kept.facts(folder)
             cells = kept.cells(folder)
         except DataError:
             continue
         if other.key == plan.key:
-            own = cells
+            found.own.clear()
+            found.own.update(cell.key for cell in cells)
         if (other.hardware, other.engine) == (plan.hardware, plan.engine):
-            known += cells
-    digests = {use.name for use in plan.uses}
-    return [cell for cell in known if cell.use in digests] or known, own
+            found.cells.extend(cells)
+            found.start_s.extend(said.get("start_s", ()))
+    return found
 
 
-def _words(took: float | None, known: list[MeasuredCell], starts: int, at_most_s: float) -> str:
+def _words(took: float | None, start_s: float | None, starts: str, at_most_s: float) -> str:
+    before = f"{starts} of a server" + ("" if start_s is None else f", about {_minutes(start_s)} by earlier ones")
     if took is None:
         return (
-            f"how long it takes is not known: no earlier performance run here tells; {starts} starts of a server come "
-            f"before, and no more than {at_most_s / 60:.0f} min of measuring (--deadline)"
+            f"how long it takes is not known: no earlier performance run here tells; {before}, and no more than "
+            f"{_minutes(at_most_s)} of measuring (--deadline)"
         )
-    basis = fmean(cell.wall_s for cell in known)
-    return (
-        f"about {took / 60:.0f} min of measuring, as earlier cells here took {basis:.0f} s each; {starts} starts of a "
-        "server come to that"
-    )
+    return f"about {_minutes(took)} of measuring, as long as earlier cells here took; {before}"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

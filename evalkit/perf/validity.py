@@ -45,6 +45,8 @@ def _own(cell: MeasuredCell, use: Use, most_idle: float) -> Iterator[str]:
         yield f"answers had {_span(least, most)} tokens, not {use.output_tokens}"
     if cell.value is None or cell.value <= 0:
         yield "the engine measured no time"
+    if cell.warnings:
+        yield f"the engine warns of its own figures: {cell.warnings[0][:_LONGEST]}"
     if cell.idle is None or cell.idle > most_idle:
         share = "an unknown share" if cell.idle is None else f"{100 * cell.idle:.0f} %"
         yield f"the engine left the server waiting for {share} of the time; its limit is {100 * most_idle:g} %"

@@ -15,6 +15,8 @@ from evalkit.report.as_markdown import markdown
 from evalkit.report.as_perf import perf_facts, perf_html, perf_markdown, perf_section
 from evalkit.report.as_summary import summary, summary_stopped
 from evalkit.report.building import build
+from evalkit.report.commands import performance as performance_command
+from evalkit.report.commands import run as run_command
 from evalkit.report.doubts import better, outside, own_card
 from evalkit.report.facts import (
     AVERAGE,
@@ -75,6 +77,7 @@ __all__ = [
     "perf_html",
     "perf_markdown",
     "perf_section",
+    "performance_command",
     "point_scores",
     "printed",
     "published_table",
@@ -82,6 +85,7 @@ __all__ = [
     "results",
     "results_json",
     "results_text",
+    "run_command",
     "sentences",
     "summary",
     "summary_stopped",

@@ -8,11 +8,11 @@ import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from evalkit.config.options import OPTIONS
+from evalkit.config.options import MEASURED_WITH, OPTIONS, PERF_OPTIONS
 from evalkit.config.run_config import Config, ModelChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from evalkit.base.types import Json
     from evalkit.config.options import Option
@@ -50,6 +50,30 @@ def evaluating(report: Report, *, shared: bool = True) -> str:
     return shlex.join(map(public, words) if shared else words)
 
 
+def performance(config: Mapping[str, Json], *, here: bool = False) -> str:
+    """``evalkit perf`` with what a config says; options that are as they would be by themselves are left out.
+
+    Args:
+        config: The config as it is kept; or the options of a command line in the shape of the file, whose path is its
+            ``config``.
+        here: For whoever is on this machine: with paths as they are, the interpreter that serves, the folder of runs.
+    """
+    shared = [one for one in OPTIONS if one.flag in MEASURED_WITH]
+    told = [one for one in (*shared, *PERF_OPTIONS) if here or not one.quiet]
+    return _command("perf", told, config, shared=not here)
+
+
+def run(config: Mapping[str, Json]) -> str:
+    """``evalkit run`` with what a performance run was told of models and servers, for whoever is on this machine."""
+    return _command("run", [one for one in OPTIONS if one.flag in MEASURED_WITH], config, shared=False)
+
+
+def _command(name: str, told: Iterable[Option], config: Mapping[str, Json], *, shared: bool) -> str:
+    file = ["--config", config["config"]] if "config" in config else []
+    words = _words_of([one for one in told if one.place], config, shared=shared)
+    return shlex.join(["evalkit", name, *file, *words])
+
+
 def settings_file(report: Report, *, shared: bool = True) -> str:
     """TOML of what moves answers and has no option: the text of the file that ``evaluating`` names, mostly empty."""
     serve = report.provenance.get("config", {}).get("serve", {})
@@ -80,10 +104,14 @@ def _words(command: str) -> list[str]:
 
 def _options(config: Mapping[str, Json], *, shared: bool) -> Iterator[str]:
     """Every declared option that is told, as it was used."""
+    # Variables: as the engine's identity has them.
+    told = [one for one in OPTIONS if not one.quiet and one.flag != "--serve-env"]
+    yield from _words_of(told, config, shared=shared)
+
+
+def _words_of(told: Iterable[Option], config: Mapping[str, Json], *, shared: bool) -> Iterator[str]:
     usual = asdict(Config(ModelChoice("", "")))
-    for one in OPTIONS:
-        if one.quiet or one.flag == "--serve-env":  # variables: as the engine's identity has them
-            continue
+    for one in told:
         for word in _told(one, config, usual, shared=shared):
             yield from (one.flag, word) if word else (one.flag,)
 
@@ -92,10 +120,11 @@ def _told(one: Option, config: Mapping[str, Json], usual: Mapping[str, Json], *,
     """The values of an option, each as a word; an empty word for one that is only switched on."""
     value = _at(config, one.place)
     if one.flag in {"--baseline", "--candidate"}:
-        yield from (_model(each, shared=shared) for each in (value if one.several else [value]))
+        yield from (_model(each, shared=shared) for each in ([] if not value else value if one.several else [value]))
     elif one.kind == "releases":
         yield from [value] if value else []
-        own = {label: each["vllm"] for label, each in config["serve"].get("models", {}).items() if each["vllm"]}
+        models = config.get("serve", {}).get("models", {})
+        own = {label: each["vllm"] for label, each in models.items() if each["vllm"]}
         yield from (f"{label}={release}" for label, release in own.items())
     elif one.kind in {"pairs", "flags"}:
         for name, each in (value or {}).items():
@@ -129,8 +158,10 @@ def _variables(report: Report) -> Iterator[str]:
         yield from ("--serve-env", f"{name}={value}")
 
 
-def _model(one: Mapping[str, Json], *, shared: bool) -> str:
+def _model(one: Mapping[str, Json] | str, *, shared: bool) -> str:
     """A model as the command line names it: with its label where that is not what the name would give."""
+    if isinstance(one, str):
+        return one
     source = public(one["source"]) if shared else one["source"]
     try:
         plain = ModelChoice.parse(source).label == one["label"]

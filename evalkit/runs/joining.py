@@ -8,11 +8,35 @@ from typing import TYPE_CHECKING
 from evalkit.base.errors import DataError, UsageError
 from evalkit.measuring import folder
 from evalkit.perf.matching import of_checkpoints
+from evalkit.records.store import FILE, Store
+from evalkit.runs import saved_run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from evalkit.perf.outcome import PerfResult
     from evalkit.report import Report
+
+
+def evaluation(found: PerfResult, runs: Path) -> str:
+    """The id of the newest run of a performance run's checkpoints; empty where there is none.
+
+    Args:
+        found: The performance.
+        runs: The folder of runs.
+    """
+    if not (runs / FILE).exists():
+        return ""
+    with Store(runs, write=False) as store:
+        for key in reversed(store.run_ids()):
+            row = store.run(key)
+            if row is None or not row.finished:
+                continue
+            plan = saved_run.plan(row)
+            candidates = {one.model.label: one.model.digest for one in plan.candidates}
+            if of_checkpoints(found, plan.baseline.model.digest, candidates) is not None:
+                return row.id
+    return ""
 
 
 def joined(built: Report, runs: Path, named: str = "") -> Report:

@@ -8,23 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit import harnesses, serve
-from evalkit.base.errors import DataError, InfrastructureError
+from evalkit.base.errors import DataError
 from evalkit.base.events import Stage
-from evalkit.base.identity import digest
 from evalkit.base.printable import counted
-from evalkit.base.types import Engine, Image, Model
+from evalkit.base.types import Image
 from evalkit.client import control
 from evalkit.comparison import comparability
 from evalkit.config.run_config import check_policy, check_tasks
 from evalkit.records.plan import Contender, PlannedTask, averages
-from evalkit.serve import environment
+from evalkit.serve import endpoint, environment
 from evalkit.tasks import extensions, images, registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator
 
     from evalkit.base.events import Say
-    from evalkit.base.types import Json, Sample, Task
+    from evalkit.base.types import Sample, Task
     from evalkit.config.run_config import Config, ModelChoice
     from evalkit.harnesses import Harness, Questions
     from evalkit.records.store import Listed, Store
@@ -106,10 +105,8 @@ def contender(
         model = environment.model(choice.source, choice.label)
         engine = environment.engine(config.serving(choice.label), model)
     else:
-        url = config.endpoints[choice.label]
-        patience_s = config.client.patience_s if patience_s is None else patience_s
-        served = control.patiently(url, patience_s, lambda text: say(Stage(f"{choice.label}: {text}")))
-        model, engine = _running(choice, url, config, served)
+        wait_s = config.client.patience_s if patience_s is None else patience_s
+        model, engine = endpoint.running(choice, config, say, wait_s)
     found = Contender(model, engine)
     return replace(found, epoch=store.epoch(found.identity))
 
@@ -209,26 +206,3 @@ def prompt_weight(sample: Sample) -> int:
         else:
             weight += len(part.text) // 3
     return weight
-
-
-def _running(
-    choice: ModelChoice, url: str, config: Config, served: Sequence[Mapping[str, Json]]
-) -> tuple[Model, Engine]:
-    """A model on a server that evalkit did not start: its weights are known only as far as its name tells."""
-    alias, revision = config.served_as.get(choice.label), config.endpoint_is.get(choice.label)
-    names = [choice.source, choice.label, *([alias] if alias else [])]
-    fitting = (one for key in ("id", "root") for name in names for one in served if one.get(key) == name)
-    entry = next(fitting, None)
-    if entry is None:
-        raise InfrastructureError(
-            f"{url} serves {', '.join(one['id'] for one in served) or 'no model'}, not {choice.source}",
-            fix=f"check --endpoint, name the model as the server does, or add --served-as {choice.label}=NAME",
-        )
-    root = entry.get("root")
-    # vLLM lists every name of one model, and its responses give the first of them.
-    same = [one["id"] for one in served if isinstance(root, str) and one.get("root") == root]
-    also = dict.fromkeys(name for name in [*same, *([alias] if alias else [])] if name != entry["id"])
-    identity = digest([choice.label, entry["id"], root, *([revision] if revision else [])])
-    model = Model(choice.label, entry["id"], f"name:{identity}", url, tuple(also), named=choice.source)
-    stated = control.version(url) or "unknown"
-    return model, Engine("endpoint", stated, "unknown", {"max_model_len": entry.get("max_model_len")})

@@ -359,7 +359,7 @@ class _Run:
             **({"extensions": [asdict(one) for one in own]} if own else {}),
             **({"making": made} if (made := _making(served)) else {}),
             "environments": {one.model.label: tools.provenance(config.serving(one.model.label)) for one in served},
-            "config": {**asdict(config), "serve": {**asdict(config.serve), "env": serve.shown(config.serve)}},
+            "config": {name: one for name, one in serve.shown_config(config).items() if name != "perf"},
             "commands": {
                 one.model.label: shlex.join(serve.command(config.serving(one.model.label), one.model, 8000))
                 for one in served

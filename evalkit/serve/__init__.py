@@ -13,7 +13,7 @@ from evalkit.serve.inherited import dropped
 from evalkit.serve.inherited import sentence as not_passed_on
 from evalkit.serve.installed import DISTRIBUTIONS, MAKES_VLLM, Installed, installed
 from evalkit.serve.known_flags import refuse_unknown
-from evalkit.serve.launch import command, device, gpus_used, numeric_names, numerics, served_name, shown, window
+from evalkit.serve.launch import command, device, gpus_used, numeric_names, numerics, served_name, shown_config, window
 from evalkit.serve.lifecycle import Server
 from evalkit.serve.orphans import Orphan, orphans, stop_orphan
 from evalkit.serve.processor import Processor, processor
@@ -43,7 +43,7 @@ __all__ = [
     "processor",
     "refuse_unknown",
     "served_name",
-    "shown",
+    "shown_config",
     "stop_orphan",
     "window",
 ]

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evalkit.base.types import Json, Model
-    from evalkit.config.run_config import Serving
+    from evalkit.config.run_config import Config, Serving
 
 _SERVE: Final = ("-m", "vllm.entrypoints.cli.main", "serve")
 """``vllm serve``, whatever lies on the PATH."""
@@ -289,7 +290,16 @@ def numeric_names(serving: Serving) -> set[str]:
 
 def shown(serving: Serving) -> dict[str, str]:
     """The variables of a start that may be printed: secrets are replaced."""
-    return {name: "***" if is_secret(name) else value for name, value in variables(serving).items()}
+    return _masked(variables(serving))
+
+
+def _masked(found: Mapping[str, str]) -> dict[str, str]:
+    return {name: "***" if is_secret(name) else value for name, value in found.items()}
+
+
+def shown_config(config: Config) -> dict[str, Json]:
+    """Everything that evalkit was told, as it may be kept with a run: secrets among the variables are replaced."""
+    return {**asdict(config), "serve": {**asdict(config.serve), "env": _masked(config.serve.env)}}
 
 
 def window(serving: Serving) -> int:

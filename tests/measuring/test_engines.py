@@ -70,6 +70,12 @@ def test_a_whole_measurement_counts(play, tmp_path, concurrency):
         ({"lose": 1}, "5 of 6 queries were answered, and the engine says nothing of the others"),
         ({"tokens": 15}, "answers had 15 tokens, not 16"),
         ({"delay_s": 0.2}, "the engine left the server waiting for"),
+        ({"blind": True}, "a query had pictures of 0 pixels, not 3,072"),
+        ({"cached": 200}, "200 tokens of a prompt were served from the server's cache"),
+        (
+            {"warns": ["p95 of root_dispatch_delay was 0.4s"]},
+            "the engine warns of its own figures: p95 of root_dispatch",
+        ),
     ],
 )
 def test_what_speaks_against_a_report_of_guidellm_that_looks_fine(play, said, tmp_path):
@@ -81,8 +87,11 @@ def test_guidellm_that_left_nothing(play, tmp_path):
     assert guidellm(tmp_path, **play) is None
 
 
-def test_its_own_warnings_stand_beside(tmp_path):
-    assert guidellm(tmp_path).warnings == ("conversations were loaded late",)
+def test_it_is_told_which_delay_of_its_own_is_too_much(tmp_path):
+    load = Load(USE, "single-stream", 6, 1, 7, most_idle=0.25)
+    GuideLLM("python", "").command(TARGET, load, tmp_path)
+    rules = json.loads((tmp_path / "run.json").read_text())["spec"]["metrics"]["warnings"]
+    assert [(one["code"], one["threshold"]) for one in rules] == [("generation_delay", 0.25)]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import psutil
 import pytest
 
 from evalkit import cards
+from evalkit.testing import ModelServer
 from support.perfruns import FAKE_GUIDELLM
 
 
@@ -123,6 +124,20 @@ def test_a_model_that_cannot_be_served_never_costs_the_others_their_figures(plac
     assert "missing: cand" in ended.stderr
 
 
+def test_a_server_that_runs_is_measured_and_neither_started_nor_compared(place):
+    """It has one start, so nothing tells how far two of its starts differ."""
+    with ModelServer("cand") as server:
+        ended = place.perf("--endpoint", f"cand={server.url}", latency_s={"base": 0.5, "cand": 0.1})
+    assert [(one["model"], one["target"] == server.url) for one in place.sent] == [("base", False)] * 2 + [
+        ("cand", True)
+    ] * 2
+    assert place.row("cand")["figure"]["value"] == pytest.approx(0.1, rel=0.01)
+    assert (place.row("cand")["beside"]["spread"], place.row("cand")["resolved"]) == (None, False)
+    assert "cand runs at an endpoint" in " ".join(place.result["notices"])
+    assert server.url not in place.result["provenance"]["command"]
+    assert f"next: evalkit run --baseline base --candidate cand --endpoint cand={server.url}" in ended.stdout
+
+
 def test_the_second_engine_is_that_of_the_serving_interpreter(place):
     place.perf("--starts", 1, engine=("--engine", "vllm-bench"))
     plan = place.result["plan"]
@@ -137,9 +152,9 @@ def test_the_second_engine_is_that_of_the_serving_interpreter(place):
     [
         (("--use", "caption"), "unknown use 'caption'"),
         (("--price", "3.29"), "price_source: is missing"),
-        (("--serve-arg", "enable-prefix-caching"), "perf sets this flag itself"),
         (("--use", "summarization", "--serve-arg", "max-model-len=4096"), "takes 4608 tokens and more"),
-        (("--most-idle", "2"), "must be a share"),
+        (("--most-idle", "2"), "perf.most_idle: is 2; must be a share"),
+        (("--config", "wrong.toml"), "wrong.toml: perf.quries: unknown key; did you mean 'queries'?"),
         (("--candidate", "other/cand"), "there is no such folder"),
         (("--prices", "none.toml"), "none.toml"),
         (("--prices", "prices.toml"), "no price of 'cpu' (it has H100)"),
@@ -148,6 +163,7 @@ def test_the_second_engine_is_that_of_the_serving_interpreter(place):
 def test_what_cannot_be_is_told_before_anything_is_started(place, words, said):
     price = '[[price]]\ngpu="H100"\nprice=3.29\ncurrency="USD"\nsource="a list"\ndate="2026-11-27"\n'
     (place.folder / "prices.toml").write_text(price)
+    (place.folder / "wrong.toml").write_text("[perf]\nquries = 3\n")
     ended = place.perf(*words, check=2)
     assert said in ended.stderr
     assert not place.sent

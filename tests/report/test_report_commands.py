@@ -127,7 +127,34 @@ def test_every_option_and_setting_stands_in_the_command_or_has_a_reason_not_to()
         inner = [f"{one.name}.{each.name}" for each in fields(value)] if is_dataclass(value) else []
         known |= set(inner) or {one.name}
     known = known - {"baseline.label", "baseline.source"} | {"baseline"}
-    assert known == {*option_of().values(), *TOLD_OF_FILE, *QUIET_OF_FILE} - {""}
+    measured = {one.place for one in options.PERF_OPTIONS}
+    assert known == {*option_of().values(), *measured, *TOLD_OF_FILE, *QUIET_OF_FILE} - {""}
+
+
+def test_the_command_that_measures_names_what_it_was_told_and_no_address():
+    given = {
+        "baseline": "b=/models/base",
+        "candidates": ("org/cand",),
+        "endpoints": ("org/cand=http://10.0.0.1:8000",),
+        "serve_args": ("enforce-eager",),
+        "vllm_python": "/opt/python",
+        "output": "elsewhere",
+        "uses": ("chat",),
+        "warmups": 0,
+        "price": 3.29,
+        "price_source": "a list, 2026",
+        "deadline_s": 60.0,
+    }
+    config = asdict(run_config.resolved({}, "t", given))
+    models = (
+        "evalkit perf --baseline b=base --candidate org/cand --endpoint org/cand=URL --serve-arg enforce-eager=true"
+    )
+    measured = "--use chat --warmups 0 --price 3.29 --price-source 'a list, 2026'"
+    assert report.performance_command(config) == f"{models} {measured}"
+    here = report.performance_command(config, here=True)
+    assert "--baseline b=/models/base" in here
+    assert "--endpoint org/cand=http://10.0.0.1:8000 --vllm-python /opt/python" in here
+    assert "--output elsewhere" in here
 
 
 @pytest.mark.parametrize("name", TOLD)

@@ -2,9 +2,10 @@
 """Plays GuideLLM in tests: a program with its command line, that writes its report. $FAKE_GUIDELLM tells what it does.
 
 A JSON object: ``latency_s`` (by the model's name, or one for all), ``drift`` (a factor for every further start),
-``fail`` (queries that fail), ``lose`` (queries that it forgets), ``tokens`` (of an answer), ``prompt`` (tokens by the
-model's name), ``gap_ms``, ``delay_s`` (its own, before every query), ``exit``, ``version``, ``garbage``, ``hang``,
-``leaves`` (a worker that ignores SIGTERM lives on after it), ``without`` (a key that its report lacks).
+``fail`` (queries that fail), ``lose`` (queries that it forgets), ``tokens`` (of an answer), ``prompt`` (tokens by
+the model's name), ``gap_ms``, ``delay_s`` (its own, before every query), ``exit``, ``version``, ``garbage``,
+``hang``, ``blind`` (no pictures are sent), ``cached`` (tokens of a prompt), ``warns`` (what it says against its
+figures), ``leaves`` (a worker that ignores SIGTERM lives on after it), ``without`` (a key that its report lacks).
 """
 
 import json
@@ -40,10 +41,14 @@ def started(journal, model):
 def query(at, begin, latency, spec, failed):
     model, data = spec["backend"]["model"], spec["data"]
     prompt = sum(one.get("prompt_tokens", 0) for one in data) + of("prompt", model, 0) + 200
+    pixels = next((one["width"] * one["height"] for one in data if "width" in one), None)
+    if PLAY.get("blind"):
+        pixels = None
     found = {
         "info": {"timings": {"request_start": begin}, "error": "Client error '400 Bad Request'" if failed else None},
         "request_latency": latency,
         "prompt_tokens": prompt,
+        "input_metrics": {"text_tokens": prompt, "image_pixels": pixels, "cached_tokens": PLAY.get("cached")},
         "output_tokens": PLAY.get("tokens", data[-1]["output_tokens"]),
         "time_to_first_token_ms": 1000 * latency / 4,
         "inter_token_latency_ms": PLAY.get("gap_ms", 5.0),
@@ -70,7 +75,7 @@ def report(spec, latency):
             {
                 "requests": {"successful": ok, "errored": bad, "incomplete": None, "total": None},
                 "metrics": {"requests_per_second": {"successful": {"mean": rate}}},
-                "warnings": [{"code": "root_late", "message": "conversations were loaded late"}],
+                "warnings": [{"code": "root_late", "message": text} for text in PLAY.get("warns", [])],
             }
         ],
     }

@@ -2,11 +2,12 @@
 
 import json
 import re
+import shlex
 
 import pytest
 
 from evalkit import cards
-from support.perfruns import PerfPlace
+from support.perfruns import FAKE_GUIDELLM, PerfPlace
 
 RECIPE = "quant_stage:\n  quant_modifiers:\n    GPTQModifier:\n      scheme: W8A8\n      ignore: ['re:.*lm_head']\n"
 
@@ -17,14 +18,47 @@ def place(workplace):
     return PerfPlace(workplace)
 
 
-def test_both_halves_of_one_pair_of_checkpoints_are_one_page_and_one_card(place):
-    here = place.workplace.here
-    place.workplace.evalkit(*place.workplace.comparison(), check=0)
-    ended = here("card", "latest", check=0)
-    assert "`evalkit perf` has not measured these checkpoints here" in ended.stderr
-    place.perf("--price", 3.29, "--price-source", "a list", latency_s={"base": 0.5, "cand": 0.25}, drift=1.01)
+FILE = """
+baseline = "base"
+candidates = ["cand"]
+tasks_dir = ["tasks"]
+tasks = ["pages"]
+[perf]
+uses = ["glance.toml"]
+queries = 6
+queries_at_once = 8
+concurrency = 4
+warmups = 1
+price = 3.29
+price_source = "a list"
+"""
 
-    (path,) = here("card", "latest", check=0).stdout.split()
+
+def following(ended):
+    """The words of the command that a command names as the next one."""
+    (line,) = [line for line in ended.stdout.splitlines() if line.startswith("next: evalkit ")]
+    return shlex.split(line)[2:]
+
+
+def test_each_command_names_the_next_one_up_to_one_page_and_one_card(place):
+    """One file tells both commands what to do."""
+    here = place.workplace.here
+    (place.folder / "card.toml").write_text(FILE + f"engine_python = '{FAKE_GUIDELLM}'\n")
+    play = {"latency_s": {"base": 0.5, "cand": 0.25}, "drift": 1.01}
+    env = {"FAKE_GUIDELLM": json.dumps(play), "FAKE_JOURNAL": str(place.folder / "sent.jsonl")}
+    ended = here("plan", "--config", "card.toml", check=0)
+    assert "then evalkit perf: 4 servers to start, 8 cells of 8 to measure with guidellm 0.8.1" in ended.stdout
+    ended = place.workplace.evalkit("run", "--config", "card.toml", check=0)
+    assert following(ended) == ["perf", "--config", "card.toml"]
+    said = here("card", "latest", check=0).stderr
+    assert "`evalkit perf` has not measured these checkpoints here" in said
+    ended = here(*following(ended), check=0, **env)
+    (run,) = [folder for folder in place.workplace.runs() if folder.name != "perf"]
+    assert following(ended) == ["card", run.name, "--perf", place.runs[-1].name]
+    path, *_ = here(*following(ended), check=0).stdout.split()
+    assert following(here("run", "--config", "card.toml", check=0)) == ["card", run.name]
+    assert "4 servers to start" not in here("plan", "--config", "card.toml", check=0).stdout
+
     text = (place.folder / path).read_text()
     order = [text.index(f"\n## {name}\n") for name in ("Creation", "Evaluation", "Inference performance")]
     assert order == sorted(order)
@@ -36,7 +70,6 @@ def test_both_halves_of_one_pair_of_checkpoints_are_one_page_and_one_card(place)
     assert not [one for one in cards.audit(cards.card(text)).findings if one.kind != "recovery"]
 
     here("report", "latest", check=0)
-    (run,) = [folder for folder in place.workplace.runs() if folder.name != "perf"]
     page = (run / "report.html").read_text()
     assert 'id="performance"' in page
     (low, width) = re.search(r'class="band" x="([\d.]+)%" width="([\d.]+)%"', page).groups()
