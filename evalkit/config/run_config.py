@@ -320,7 +320,6 @@ def _ranges(config: Config) -> Iterator[Fault]:
 
 
 def _tables(config: Config) -> Iterator[Fault]:
-    """What the tables find wrong with themselves."""
     for name, found in (("policy", policy.problems(config.policy)), ("perf", perf_config.problems(config.perf))):
         yield from (replace(problem, place=f"{name}.{problem.place}") for problem in found)
 
@@ -352,8 +351,7 @@ def _endpoints(config: Config) -> Iterator[Fault]:
     for name, url in config.endpoints.items():
         place = codec.under("endpoints", name)
         yield from codec.known(place, name, names, "model")
-        fault = _url_fault(url)
-        if fault:
+        if fault := _url_fault(url):
             yield Fault(place, f"{fault}: {url!r}", "write it like http://127.0.0.1:8000")
     running = [{choice.label, choice.source} for choice in config.models]
     running = [both for both in running if both & config.endpoints.keys()]
