@@ -116,6 +116,7 @@ _BENCHES = {
     "audit": ".[test]",
     "demo": ".[cpu]",
     "humaneval": ".[test]",
+    "pictures": ".[test]",
 }
 """What can be measured, and what that needs; the last asks a server that runs (``--url``)."""
 

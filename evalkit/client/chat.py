@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from binascii import b2a_base64
 from typing import TYPE_CHECKING
 
 from evalkit.base.identity import digest
@@ -11,9 +10,10 @@ from evalkit.base.types import Image, Text
 from evalkit.tasks import images
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from evalkit.base.types import Decoding, ImageHandling, Json, Sample, Task
+    from evalkit.client.pictures import EncodedPictures
 
 PATH = "/v1/chat/completions"
 _FURTHER = ("seed", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty")
@@ -30,14 +30,29 @@ def request_digest(sample: Sample, task: Task) -> str:
     return digest({"path": PATH, "content": content, **_around(sample, task), **sampling(task.decoding)})
 
 
-def payload(sample: Sample, task: Task, model: str) -> bytes:
+def beginning(sample: Sample) -> str:
+    """What a prompt shares with those of other questions about the same pictures, in short: all up to the last picture.
+
+    Empty where there is none: a text is computed again sooner than it is waited for.
+    """
+    parts = [part for turn in sample.turns for part in (Text(turn.role), *turn.content)] + [*sample.content]
+    last = max((place for place, part in enumerate(parts) if isinstance(part, Image)), default=-1)
+    named = [part.sha256 if isinstance(part, Image) else part.text for part in parts[: last + 1]]
+    return digest(named) if named else ""
+
+
+def payload(sample: Sample, task: Task, model: str, pictures: EncodedPictures) -> bytes:
     """The JSON body of the request: the messages, the question last, with the sampling fields of the task.
 
     Raises:
         DataError: An image cannot be read.
     """
-    messages = [_message(turn.role, turn.content, task.images) for turn in sample.turns]
-    messages.append(_message("user", sample.content, task.images))
+
+    def part(one: Text | Image) -> bytes:
+        return pictures.part(one, task.images) if isinstance(one, Image) else _text(one)
+
+    messages = [_message(turn.role, map(part, turn.content)) for turn in sample.turns]
+    messages.append(_message("user", map(part, sample.content)))
     fields: dict[str, Json] = {"model": model, **sampling(task.decoding)}
     if task.decoding.n > 1:
         # The response counts the tokens of all choices together.
@@ -79,22 +94,9 @@ def _named(part: Text | Image, handling: ImageHandling) -> list[str]:
     return ["image", part.sha256, images.encoder(part.data, handling)]
 
 
-def _message(role: str, content: Sequence[Text | Image], handling: ImageHandling) -> bytes:
-    parts = [_part(part, handling) for part in content]
+def _message(role: str, parts: Iterable[bytes]) -> bytes:
     return b"".join((b'{"role": "', role.encode(), b'", "content": [', b", ".join(parts), b"]}"))
 
 
-def _part(part: Text | Image, handling: ImageHandling) -> bytes:
-    if isinstance(part, Text):
-        return json.dumps({"type": "text", "text": part.text}).encode()
-    # Joined as bytes: a JSON writer would scan megabytes of base64 for characters to escape.
-    kind, data = images.sendable(part.data, handling)
-    return b"".join(
-        (
-            b'{"type": "image_url", "image_url": {"url": "data:image/',
-            kind.encode(),
-            b";base64,",
-            b2a_base64(data, newline=False),
-            b'"}}',
-        ),
-    )
+def _text(part: Text) -> bytes:
+    return json.dumps({"type": "text", "text": part.text}).encode()

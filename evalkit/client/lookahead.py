@@ -1,22 +1,30 @@
-"""Requests with their bodies, made in a thread a little ahead of the event loop that sends them."""
+"""Requests with their bodies, made in threads a little ahead of the event loop that sends them."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
+
+from evalkit.client.beginnings import Beginnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
     from evalkit.base.types import Failure
+    from evalkit.client.beginnings import Ready
     from evalkit.client.request import Request
 
 AHEAD = 16
 """How many requests are made ready beyond the window."""
+
+HELD = 4
+"""So many windows of requests may wait for a sibling's answer, without bodies: a picture has about five questions."""
 
 _REFILL = AHEAD // 2
 """The thread, once full, sleeps until there is room for this many: one waking per request costs both sides."""
@@ -29,7 +37,11 @@ class LookAhead:
     """An iterator of requests, pulled in order by one thread; the event loop takes from it.
 
     A request counts from the moment it is pulled until ``release``, and at most ``window + AHEAD`` count at
-    a time. So the memory that bodies take is bounded, and a consumer that is slow slows the reading down.
+    a time, beside ``HELD * window`` without a body that wait for a sibling's answer. So the memory that bodies take
+    is bounded, and a consumer that is slow slows the reading down.
+
+    The thread makes the bodies, but for requests with a beginning: those may wait long, so theirs are made when they
+    are taken, by as many threads as there are cores.
     """
 
     def __init__(self, requests: Iterable[Request], window: int) -> None:
@@ -37,7 +49,12 @@ class LookAhead:
         self._requests = requests
         self._most = window + AHEAD
         self._loop = asyncio.get_running_loop()
-        self._ready: deque[tuple[Request, bytes | Failure]] = deque()
+        self._ready: deque[Ready] = deque()
+        self._beginnings = Beginnings(HELD * window)
+        self._fewest = max(1, window // 8)
+        """While so many are under way, no sibling goes out beside the first one for want of others."""
+        self._under_way = 0
+        self._makers = ThreadPoolExecutor(os.cpu_count(), "evalkit-body")
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._room = threading.Condition()
         self._counted = 0
@@ -62,6 +79,7 @@ class LookAhead:
         with self._room:
             self._closed = True
             self._room.notify()
+        self._makers.shutdown(wait=False, cancel_futures=True)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._finished.wait(), _LAST_WORDS_S)
             self._thread.join()  # it said so with its last words
@@ -69,36 +87,77 @@ class LookAhead:
 
     async def next(self) -> tuple[Request, bytes | Failure] | None:
         """The next request with its body, or with the failure in its place; None when there are no more."""
-        while not self._ready:
-            if self._ended:
-                # The thread may have made one more between the two looks.
-                return self._ready.popleft() if self._ready else None
+        while self.error is None or not self._closed:
+            # Before the look: the thread may make one more between the two.
+            ended = self._ended
+            if (entry := self._take(last=ended and self._under_way < self._fewest)) is not None:
+                self._under_way += 1
+                request, body = entry
+                return (request, body) if body is not None else await self._made(request)
+            if ended and not self._beginnings.waiting:
+                break
             waiter = self._loop.create_future()
             self._waiting.append(waiter)
             # The thread looks for a waiter after it has added, so this side looks again after it has queued.
-            if self._ready or self._ended:
+            if self._ready or self._ended != ended:
                 self._waiting.remove(waiter)
                 continue
             await waiter
-        return self._ready.popleft()
+        return None
 
     def release(self) -> None:
         """One request that ``next`` gave is over: there is room for another."""
+        self._make_room(1)
+
+    def answered(self, request: Request, *, well: bool) -> None:
+        """A request that ``next`` gave has its outcome, an answer or none: its siblings need not wait for it."""
+        self._under_way -= 1
+        self._beginnings.ended(request, answered=well)
+        if self._ended and not self._beginnings.waiting:
+            self._wake_some(len(self._waiting))
+        else:
+            self._wake_some(max(self._beginnings.freed, self._fewest - self._under_way if self._ended else 0))
+
+    def _take(self, *, last: bool) -> Ready | None:
+        before = self._beginnings.waiting
+        entry = self._beginnings.next(lambda: self._ready.popleft() if self._ready else None, last=last)
+        self._make_room(self._beginnings.waiting - before)
+        return entry
+
+    async def _made(self, request: Request) -> tuple[Request, bytes | Failure] | None:
+        """The request with its body; None where that cannot be made, which ends the asking."""
+        try:
+            return request, await self._loop.run_in_executor(self._makers, request.payload)
+        except Exception as error:  # noqa: BLE001 - raised again where the outcomes are awaited
+            self._fail(error)
+            return None
+
+    def _fail(self, error: BaseException) -> None:
+        """Send nothing more, since the error must be seen: what is under way comes to its end."""
+        self.error = self.error or error
         with self._room:
-            self._counted -= 1
-            if self._counted == self._most - _REFILL:
+            self._closed = True
+            self._room.notify()
+        self._wake_some(len(self._waiting))
+
+    def _make_room(self, count: int) -> None:
+        with self._room:
+            before, self._counted = self._counted, self._counted - count
+            if before > self._most - _REFILL >= self._counted:
                 self._room.notify()
+
+    def _wake_some(self, count: int) -> None:
+        while self._waiting and count > 0:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                count -= 1
 
     def _wake(self) -> None:
         """Let as many waiters look as there is something to see."""
         if self._ended:
             self._finished.set()
-        seen = len(self._waiting) if self._ended else len(self._ready)
-        while self._waiting and seen > 0:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                seen -= 1
+        self._wake_some(len(self._waiting) if self._ended else len(self._ready))
 
     # --- in the thread ---
 
@@ -107,7 +166,7 @@ class LookAhead:
             iterator = iter(self._requests)
             try:
                 while self._has_room() and (request := next(iterator, None)) is not None:
-                    self._ready.append((request, request.payload()))
+                    self._ready.append((request, None if request.beginning else request.payload()))
                     del request
                     if self._waiting:
                         self._tell()
@@ -116,7 +175,7 @@ class LookAhead:
                 if close := getattr(iterator, "close", None):
                     close()
         except BaseException as error:  # noqa: BLE001 - raised again where the outcomes are awaited
-            self.error = error
+            self.error = self.error or error
         finally:
             self._ended = True
             self._tell()

@@ -26,7 +26,8 @@ class Request:
     payload: Callable[[], bytes | Failure]
     """Makes the JSON body, or the failure that stands in its place: a row that cannot be encoded is not sent.
 
-    Called once, in a thread, in the order of the requests. What it raises ends the asking.
+    Called once, in a thread: in the order of the requests, or, with a ``beginning``, when it is sent. What it raises
+    ends the asking.
     """
     path: str = "/v1/chat/completions"
     read: Reader = read_chat
@@ -36,6 +37,9 @@ class Request:
     separable: bool = False
     """Whether its samples can also be asked without each other (``Session.alone``), so that one of them that the
     server refuses or stumbles over need not fail the others."""
+    beginning: str = ""
+    """What its prompt begins with, such as a picture's digest: the same word for all that share it. One of them goes
+    out first, the others once it has answered, so that the server has it at hand. Never part of an identity."""
 
 
 @dataclass(frozen=True, slots=True)

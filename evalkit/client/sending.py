@@ -21,7 +21,7 @@ from evalkit.client.request import SendingPolicy
 from evalkit.client.tries import Tried, broken, one_failure, refused, wait_before_try, with_history
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
     from types import SimpleNamespace, TracebackType
 
     from aiohttp.abc import AbstractStreamWriter
@@ -58,14 +58,22 @@ class Client:
     thread is stopped and its iterator closed.
     """
 
-    def __init__(self, url: str, model: str, policy: SendingPolicy | None = None, also: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        policy: SendingPolicy | None = None,
+        also: Sequence[str] = (),
+        sending: Callable[[Request], None] | None = None,
+    ) -> None:
         """Prepare to ask ``model`` (as the server names it) at ``url``; nothing is sent yet.
 
-        Responses may also name it by one of ``also``.
+        Responses may also name it by one of ``also``. ``sending`` is called with each request before its first try.
 
         Raises:
             UsageError: ``url`` is not the address of an HTTP server.
         """
+        self._sending = sending
         self._root = server_root(url)
         self._names: Names = (model, *also)
         self._policy = policy or SendingPolicy()
@@ -115,7 +123,8 @@ class Client:
         """Every request with its one outcome (or its replies, when it asks several samples), in the order of arrival.
 
         ``requests`` may block: it is pulled in a thread. Requests that were pulled but whose outcome has not
-        been taken yet number at most ``window + AHEAD``. When the consumer stops early, is cancelled or calls
+        been taken yet number at most ``window + AHEAD``, beside those that wait for a sibling with the same
+        ``beginning`` to be answered. When the consumer stops early, is cancelled or calls
         ``aclose``, what is under way is cancelled within a second and has no outcome.
 
         Raises:
@@ -191,10 +200,14 @@ class Client:
         while (ready := await ahead.next()) is not None:
             request, body = ready
             if isinstance(body, Failure):
+                ahead.answered(request, well=False)
                 outbox.put_nowait((request, body))
                 continue
+            if self._sending is not None:
+                self._sending(request)
             outcome = await self._answer(request, body)
             del ready, body  # the memory is free before the outcome waits to be taken
+            ahead.answered(request, well=not isinstance(outcome, Failure))
             outbox.put_nowait((request, outcome))
             self._watch(outcome)
 

@@ -13,6 +13,7 @@ from evalkit.base.printable import counted
 from evalkit.base.types import Failure, FailureKind, PublishedPrompt, Sample, Score, Text
 from evalkit.client import Request, chat
 from evalkit.client.completions import read_chats
+from evalkit.client.pictures import EncodedPictures
 from evalkit.harnesses import attempts
 from evalkit.harnesses.mathematics import checker
 from evalkit.harnesses.scoring import ByMetrics
@@ -138,6 +139,7 @@ class ChatSession:
 
     task: Task
     model: str
+    pictures: EncodedPictures = field(default_factory=EncodedPictures)
 
     async def rehearse(self, client: Asks, samples: Sequence[Sample]) -> None:
         """Nothing: every server that serves a chat model can do this."""
@@ -157,7 +159,8 @@ class ChatSession:
         return (stored.text, stored.elsewhere) == (found.text, beside)
 
     def _single(self, key: str, sample: Sample, task: Task) -> Request:
-        return Request(key, partial(_payload, sample, task, self.model), chat.PATH)
+        sample = self.pictures.shared(sample)
+        return Request(key, self._body(sample, task), chat.PATH, beginning=chat.beginning(sample))
 
     def _together(self, entries: Sequence[tuple[str, Sample]]) -> Request:
         keys, (first, *others) = zip(*entries, strict=True)
@@ -165,12 +168,16 @@ class ChatSession:
         task = replace(self.task, decoding=replace(self.task.decoding, n=count))
         return Request(
             keys,
-            partial(_payload, first, task, self.model),
+            self._body(first, task),
             chat.PATH,
             partial(read_chats, count),
             more_tokens=len(others) * task.decoding.max_tokens,
             separable=True,
+            beginning=chat.beginning(first),
         )
+
+    def _body(self, sample: Sample, task: Task) -> Callable[[], bytes | Failure]:
+        return partial(_payload, sample, task, self.model, self.pictures)
 
     @property
     def facts(self) -> None:
@@ -258,8 +265,8 @@ def _judged(task: Task) -> bool:
     return any(name in metrics.JUDGED for name in task.metrics)
 
 
-def _payload(sample: Sample, task: Task, model: str) -> bytes | Failure:
+def _payload(sample: Sample, task: Task, model: str, pictures: EncodedPictures) -> bytes | Failure:
     try:
-        return chat.payload(sample, task, model)
+        return chat.payload(sample, task, model, pictures)
     except DataError as error:
         return Failure(FailureKind.BAD_ROW, error.message)

@@ -21,7 +21,7 @@ from evalkit.runs.deaths import Death, Deaths
 from evalkit.serve import Server
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     from evalkit.base.types import Outcome, Replies, Sample, Task
@@ -149,7 +149,7 @@ class _Talk:
     deaths: Deaths | None = None
     """Of earlier servers of the model, where evalkit starts them."""
     open: dict[int, Request] = field(default_factory=dict)
-    """Requests that were taken to be sent and have no outcome, by ``id``."""
+    """Requests that were sent and have no outcome, by ``id``."""
     answers: int = 0
     """Requests that brought an answer."""
     refused: int = 0
@@ -167,7 +167,8 @@ class _Talk:
             task = source.part.task
             self.exams[task.name] = await asyncio.to_thread(source.harness.session, task, served, self._tell)
         names = self.ledger.contender.model.names
-        async with Client(self.url, self.model, self._policy, names) as client, self._telling_of_silence(client):
+        asking = Client(self.url, self.model, self._policy, names, self._note_sent)
+        async with asking as client, self._telling_of_silence(client):
             for source in sources:
                 await self._exam(source).rehearse(client, self.ledger.some(source))
             try:
@@ -202,7 +203,8 @@ class _Talk:
         self.ledger.say(Stage(f"{model.label}: asking {counted(count, 'failed sample')} once more"))
         self.ledger.once_more()
         policy = replace(self._policy, tries=1)
-        async with Client(self.url, self.model, policy, model.names) as client, self._telling_of_silence(client):
+        asking = Client(self.url, self.model, policy, model.names, self._note_sent)
+        async with asking as client, self._telling_of_silence(client):
             await self._ask_all(client, self.ledger.owing(), death)
 
     @property
@@ -312,7 +314,7 @@ class _Talk:
         longest: int | None = None,
         heavy: bool = False,
     ) -> None:
-        async with aclosing(client.ask(self._noted(requests))) as outcomes:
+        async with aclosing(client.ask(requests)) as outcomes:
             async for request, outcome in outcomes:
                 self.answers += not isinstance(outcome, Failure)
                 if heavy:
@@ -323,10 +325,8 @@ class _Talk:
                 # Not before: what ended with a death, seen only now, was under way when the server died.
                 self.open.pop(id(request), None)
 
-    def _noted(self, requests: Iterable[Request]) -> Iterator[Request]:
-        for request in requests:
-            self.open[id(request)] = request
-            yield request
+    def _note_sent(self, request: Request) -> None:
+        self.open[id(request)] = request
 
     async def _settle(self, request: Request, outcome: Outcome | Replies, death: asyncio.Future[None] | None) -> None:
         if isinstance(outcome, Failure):

@@ -20,6 +20,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -27,6 +28,7 @@ from PIL import Image as Pillow
 
 from evalkit.base.types import Answer, Dataset, Decoding, Image, Sample, Task, Text
 from evalkit.client import Client, Request, SendingPolicy, chat
+from evalkit.client.pictures import EncodedPictures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,9 +86,11 @@ def samples(jpeg: bytes, count: int) -> Iterator[Sample]:
 def by_evalkit(url: str, rows: Iterator[Sample]) -> int:
     """Requests that ended in an answer, asked by evalkit's client."""
 
+    pictures = EncodedPictures()
+
     def asking() -> Iterator[Request]:
         for sample in rows:
-            yield Request(sample.id, lambda sample=sample: chat.payload(sample, TASK, MODEL))  # type: ignore[misc]
+            yield Request(sample.id, partial(chat.payload, sample, TASK, MODEL, pictures))
 
     async def main() -> int:
         answered = 0
@@ -100,7 +104,7 @@ def by_evalkit(url: str, rows: Iterator[Sample]) -> int:
 
 def by_requests(url: str, rows: Iterator[Sample]) -> int:
     """Requests that ended in an answer, asked by threads that each hold a ``requests`` session."""
-    own = threading.local()
+    own, pictures = threading.local(), EncodedPictures()
     room = threading.Semaphore(2 * THREADS)  # without it, the pool would queue every row of the data set
 
     def ask(sample: Sample) -> bool:
@@ -108,7 +112,7 @@ def by_requests(url: str, rows: Iterator[Sample]) -> int:
             if not hasattr(own, "session"):
                 own.session = requests.Session()
                 own.session.trust_env = False
-            body = chat.payload(sample, TASK, MODEL)
+            body = chat.payload(sample, TASK, MODEL, pictures)
             headers = {"Content-Type": "application/json"}
             with own.session.post(url + chat.PATH, data=body, headers=headers, timeout=60) as response:
                 return bool(response.json()["choices"][0]["message"]["content"])

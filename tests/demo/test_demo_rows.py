@@ -10,6 +10,7 @@ from PIL import Image
 
 from evalkit.base.types import Text
 from evalkit.client import chat
+from evalkit.client.pictures import EncodedPictures
 from evalkit.demo import rows
 from evalkit.demo.questions import heldout
 from evalkit.tasks import images, registry
@@ -43,7 +44,7 @@ def test_every_row_becomes_a_question_that_can_be_sent(written, name):
     for sample in found:
         assert isinstance(sample.content[-1], Text)
         assert sample.content[-1].text.endswith(task.prompt)
-        assert chat.payload(sample, task, "model")
+        assert chat.payload(sample, task, "model", EncodedPictures())
 
 
 @pytest.mark.parametrize("name", rows.TASKS)
