@@ -100,7 +100,7 @@ def test_killed_while_asking_and_while_judging_nothing_stored_is_asked_again(tex
 
 
 def test_a_server_that_dies_amid_a_request_is_started_again_for_what_is_owed(texts):
-    done = texts.evalkit(*only("--window", "1", serve=("die-after=3",)), check=0)
+    done = texts.evalkit(*only("--window", "1", serve=("die-after=4",)), check=0)
     check_scores(done)
     assert done.stderr.count("starting it again") == 2
     # Of each model, the request that killed it was asked twice.
