@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from evalkit.base.types import Image, Sample, Text, Turn
 from evalkit.client import chat
+from evalkit.client.pictures import EncodedPictures
 from evalkit.tasks import registry
 
 TASK = registry.tasks()["chartqa"]
@@ -29,7 +30,7 @@ def asked(**decoding):
 
 
 def body(sample, task=TASK):
-    return json.loads(chat.payload(sample, task, "m"))
+    return json.loads(chat.payload(sample, task, "m", EncodedPictures()))
 
 
 def test_a_request_that_uses_nothing_new_is_known_by_what_it_was_known_by():
@@ -38,7 +39,7 @@ def test_a_request_that_uses_nothing_new_is_known_by_what_it_was_known_by():
     assert chat.request_digest(PLAIN, TASK) == old
     sampled = "821363f345f28dcff78d0600e923b07fa7fdb8fc9541dfda2b56633e68017af9"
     assert chat.request_digest(PLAIN, asked(top_p=0.9, stop=("x",))) == sampled
-    assert chat.payload(PLAIN, TASK, "m") == (
+    assert chat.payload(PLAIN, TASK, "m", EncodedPictures()) == (
         b'{"model": "m", "temperature": 0.0, "max_tokens": 2048, "messages": '
         b'[{"role": "user", "content": [{"type": "text", "text": "What is 1+1?\\nAnswer."}]}]}'
     )
