@@ -4,65 +4,31 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TextIO, TypeAlias
 
-from evalkit import harnesses
 from evalkit.base.errors import OutputError, unwritable
 from evalkit.base.printable import guarded
-from evalkit.base.types import Answer
-from evalkit.comparison.score import grouped, unit
 from evalkit.files import private
+from evalkit.runs.sample_table import COLUMNS, sample_lines, values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     from pandas import DataFrame
 
-    from evalkit.base.types import Json, Record
-    from evalkit.comparison.score import Scoring
-    from evalkit.records.plan import Plan, PlannedTask
+    from evalkit.base.types import Json
+    from evalkit.records.plan import Plan
     from evalkit.records.store import Store
 
 Format: TypeAlias = Literal["parquet", "csv", "jsonl"]
-
-COLUMNS = {
-    "id": "string",
-    "task": "string",
-    "problem": "string",
-    "model": "string",
-    "answer": "string",
-    "metric": "string",
-    "score": "Float64",
-    "parsed": "string",
-    "scores": "string",
-    "verdict": "string",
-    "finish_reason": "string",
-    "prompt_tokens": "Int64",
-    "completion_tokens": "Int64",
-    "latency_s": "Float64",
-    "tries": "Int64",
-    "elsewhere": "string",
-    "failure": "string",
-    "failure_message": "string",
-    "cluster": "string",
-    "stratum": "string",
-    "dialect": "string",
-    "part": "string",
-    "available": "Int64",
-}
-"""Column to its pandas type; every one of them can be empty. ``problem`` is what several lines are attempts at.
-``metric`` names the headline metric, ``score`` and ``parsed`` are what it says; ``scores`` is a JSON object with every
-metric's value, parsed text and note. ``verdict`` is what a checker said of an answer that is a program, as a JSON
-object such as ``{"base": "pass", "plus": "fail"}``: its keys are the checker's own, so it is one column, empty where no
-checker judges. ``elsewhere`` is a JSON object with what a response had in another field than the content, and that
-field (``place``), where the content was blank. ``part`` says whether ``all`` of the task was asked, a part that was
-``drawn`` at random, or the ``first`` samples, and ``available`` how many samples (or problems) its data has: ``evalkit
-compare`` reads such a table."""
+TextFormat: TypeAlias = Literal["csv", "jsonl"]
+"""Those that a stream can take."""
 _CHUNK = 20_000
 """Lines that are in memory at once."""
+_STREAMED = 1_000
+"""Lines after which whoever reads a stream hears of them."""
 
 
 def export(plan: Plan, store: Store, path: Path, kind: Format, chunk: int = _CHUNK) -> int:
@@ -76,25 +42,15 @@ def export(plan: Plan, store: Store, path: Path, kind: Format, chunk: int = _CHU
     Raises:
         OutputError: The file cannot be written.
     """
-    import pandas as pd  # noqa: PLC0415 - half a second that no other command should wait for
-
     path = path.resolve() if path.is_symlink() else path
     unfinished = path.with_name(path.name + ".part")
-    written = 0
-    lines = _lines(plan, store)
     try:
         if path.exists() and not path.is_file():
             raise OutputError(f"{path}: not a file that could be replaced", fix=f"name a file, such as samples.{kind}")
         private.folder(path.parent)
-        sink = _SINKS[kind](unfinished)
+        sink = _Parquet(unfinished) if kind == "parquet" else _TEXTS[kind](_own_text(unfinished))
         try:
-            part = list(islice(lines, chunk))
-            while part or not written:
-                sink.add(pd.DataFrame(part, columns=list(COLUMNS)).astype(COLUMNS))
-                written += len(part)
-                if not part:
-                    break
-                part = list(islice(lines, chunk))
+            written = _write(plan, store, sink, chunk)
         finally:
             sink.close()
         unfinished.replace(path)
@@ -103,61 +59,33 @@ def export(plan: Plan, store: Store, path: Path, kind: Format, chunk: int = _CHU
     return written
 
 
+def stream(plan: Plan, store: Store, into: TextIO, kind: TextFormat) -> None:
+    """Write the same lines to a stream of text as they are read: its first lines come before the last are known."""
+    _write(plan, store, _TEXTS[kind](into), _STREAMED)
+
+
 def frame(plan: Plan, store: Store) -> DataFrame:
     """Every planned sample of every model of a run, a line each, with the columns and types of ``COLUMNS``."""
-    import pandas as pd  # noqa: PLC0415 - as above
-
-    return pd.DataFrame(_lines(plan, store), columns=list(COLUMNS)).astype(COLUMNS)
+    return _frame(map(values, sample_lines(plan, store)))
 
 
-def _lines(plan: Plan, store: Store) -> Iterator[dict[str, Json]]:
-    for one in plan.contenders:
-        for part in plan.tasks:
-            harness = harnesses.harness(part.task)
-            for record in store.records(part.listing, one.fingerprint(), part.checker):
-                yield _line(part, one.model.label, record, harness)
+def _write(plan: Plan, store: Store, sink: _Sink, chunk: int) -> int:
+    """All lines, part by part; a table without lines has its columns."""
+    written, lines = 0, map(values, sample_lines(plan, store))
+    part = list(islice(lines, chunk))
+    while part or not written:
+        sink.add(_frame(part))
+        written += len(part)
+        if not part:
+            break
+        part = list(islice(lines, chunk))
+    return written
 
 
-def _line(part: PlannedTask, label: str, record: Record, scoring: Scoring) -> dict[str, Json]:
-    sample, outcome = record.sample, record.outcome
-    several = part.task.decoding.n
-    line: dict[str, Json] = {
-        "id": _text(sample.id),
-        "task": part.task.name,
-        "problem": _text(unit(sample, part.task)) if several > 1 else None,
-        "model": _text(label),
-        "metric": part.task.headline,
-        **{name: _text(group) for name, group in grouped(sample, part.task, scoring).items()},
-        "dialect": part.task.dialect,
-        "part": "first" if part.smoke else "drawn" if part.drawn else "all",
-        "available": -(-part.available // several),
-    }
-    if isinstance(outcome, Answer):
-        found = scoring.score(part.task, sample, outcome)
-        headline = found[part.task.headline]
-        return {
-            **line,
-            "answer": _text(outcome.text),
-            "score": None if headline.left_out else headline.value,
-            "parsed": _text(headline.parsed),
-            "scores": json.dumps({name: asdict(score) for name, score in found.items()}),
-            "verdict": None if outcome.judgement is None else json.dumps(dict(outcome.judgement)),
-            "finish_reason": _text(outcome.finish_reason),
-            "prompt_tokens": outcome.prompt_tokens,
-            "completion_tokens": outcome.completion_tokens,
-            "latency_s": outcome.latency_s,
-            "tries": outcome.tries,
-            "elsewhere": None if outcome.elsewhere is None else json.dumps(asdict(outcome.elsewhere)),
-        }
-    if outcome is None:
-        return {**line, "failure": "not_asked"}
-    more = {"latency_s": outcome.latency_s, "tries": outcome.tries}
-    return {**line, "failure": outcome.kind.value, "failure_message": _text(outcome.message), **more}
+def _frame(lines: Iterable[tuple[Json, ...]]) -> DataFrame:
+    import pandas as pd  # noqa: PLC0415 - half a second that no other command should wait for
 
-
-def _text(value: str | None) -> str | None:
-    """A text that every format can hold: half of a surrogate pair is written as its code."""
-    return None if value is None else value.encode("utf-8", "backslashreplace").decode()
+    return pd.DataFrame(lines, columns=list(COLUMNS)).astype(COLUMNS)
 
 
 # --- where a table goes, part by part ---------------------------------------------------------------
@@ -166,6 +94,15 @@ def _text(value: str | None) -> str | None:
 def _own(path: Path) -> int:
     """A new file, its owner's alone."""
     return private.descriptor(path, os.O_WRONLY | os.O_TRUNC)
+
+
+def _own_text(path: Path) -> TextIO:
+    return os.fdopen(_own(path), "w", encoding="utf-8", newline="")
+
+
+class _Sink(Protocol):
+    def add(self, frame: DataFrame) -> None:
+        """Write a part of the table."""
 
 
 class _Parquet:
@@ -191,8 +128,8 @@ class _Parquet:
 
 
 class _Csv:
-    def __init__(self, path: Path) -> None:
-        self._stream = os.fdopen(_own(path), "w", encoding="utf-8", newline="")
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
         self._first = True
 
     def add(self, frame: DataFrame) -> None:
@@ -207,8 +144,8 @@ class _Csv:
 
 
 class _JsonLines:
-    def __init__(self, path: Path) -> None:
-        self._stream = os.fdopen(_own(path), "w", encoding="utf-8")
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
 
     def add(self, frame: DataFrame) -> None:
         # pandas' own writer rounds numbers to 15 digits.
@@ -219,4 +156,4 @@ class _JsonLines:
         self._stream.close()
 
 
-_SINKS: dict[Format, type[_Parquet | _Csv | _JsonLines]] = {"parquet": _Parquet, "csv": _Csv, "jsonl": _JsonLines}
+_TEXTS: Final[dict[TextFormat, type[_Csv | _JsonLines]]] = {"csv": _Csv, "jsonl": _JsonLines}

@@ -127,7 +127,8 @@ def test_a_table_without_lines_has_its_columns(kept, tmp_path):
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "jsonl"])
 def test_a_checkers_verdict_is_one_column_of_json(tmp_path, kind):
-    task = dataclasses.replace(TASK, benchmark="humaneval", metrics=("pass@1", "pass@1+"), headline="pass@1")
+    metrics, often = ("pass@1", "pass@1+"), Decoding(10, n=4)
+    task = dataclasses.replace(TASK, benchmark="humaneval", metrics=metrics, headline="pass@1", decoding=often)
     one = Contender(Model("base", "base", "base"), Engine("vllm", "1", "cpu"))
     verdicts = [{"base": "pass", "plus": "fail"}, {"base": "fail", "note": 'timeout, "x"\n\ud83d'}, None]
     planned = [(Sample(f"p#{at}", (Text("q"),), at), f"r{at}") for at in range(len(verdicts))]
@@ -144,6 +145,8 @@ def test_a_checkers_verdict_is_one_column_of_json(tmp_path, kind):
     assert [json.loads(row["verdict"]) if row["verdict"] else None for row in found] == [*verdicts, None]
     assert [float(row["score"]) for row in found[:2]] == [1.0, 0.0]
     assert [json.loads(row["scores"])["pass@1+"]["value"] for row in found[:2]] == [0.0, 0.0]
+    told = [(row["problem"], int(row["attempt"]), int(row["attempts"]), int(row["available"])) for row in found]
+    assert told == [("p", 0, 4, 1), ("p", 1, 4, 1), ("p", 2, 4, 1), ("p", 9, 4, 1)]
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "jsonl"])
@@ -204,6 +207,14 @@ def test_the_command_writes_beside_the_report_or_where_it_is_told(workplace):
     assert done.code == 0, done.err
     assert done.json == {"file": str(workplace.folder / "a/b.csv"), "lines": 14}
     assert len(rows(workplace.folder / "a/b.csv", "csv")) == 14
+    for kind in ("csv", "jsonl"):
+        done = evalkit("export", run, "--format", kind, "-o", "-")
+        assert (done.code, done.err) == (0, "")
+        assert done.out.encode() == (run / f"samples.{kind}").read_bytes()
+    for wrong in (["--format", "parquet"], ["--format", "csv", "--json"]):
+        done = evalkit("export", run, *wrong, "-o", "-")
+        assert (done.code, done.out) == (2, "")
+        assert "name a file" in done.err
     found = rows(run / "samples.jsonl", "jsonl")
     one = json.loads((run / "samples/base/pages.jsonl").read_text().splitlines()[0])
     assert {key: found[0][key] for key in ("id", "answer", "score", "finish_reason", "latency_s")} == {

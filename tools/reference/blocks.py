@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reference import commands, configuration, exit_codes, metrics, perf, public, results, task_files
+from reference import commands, configuration, exit_codes, metrics, perf, public, results, samples, task_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +19,7 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "price": perf.price,
     "public": public.text,
     "results": results.text,
+    "samples": samples.text,
     "settings": task_files.settings,
     "suite": task_files.suite,
     "task": task_files.task,
