@@ -259,6 +259,25 @@ OPTIONS: Final = (
         short="-o",
     ),
     Option(
+        "--track",
+        "after.track",
+        "texts",
+        "Output",
+        "Send the results to mlflow, wandb or trackio when the run has ended; repeat it.",
+        "TRACKER",
+        quiet="where results are kept moves none",
+    ),
+    Option(
+        "--notify",
+        "after.notify",
+        "text",
+        "Output",
+        "Send the outcome to this webhook when the run has ended, in Slack's form; the variable EVALKIT_NOTIFY does "
+        "the same, off the command line.",
+        "URL",
+        quiet="who is told moves nothing, and the address is a key",
+    ),
+    Option(
         "--json",
         "",
         "switch",

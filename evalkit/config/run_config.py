@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
 
 from evalkit.base import codec
 from evalkit.base.codec import Fault
 from evalkit.base.errors import ConfigError, UsageError, near_miss
 from evalkit.base.identity import file_name
 from evalkit.base.types import Dialect, ImageHandling, Json  # noqa: TC001 - the schema reads the annotations
-from evalkit.config import perf_config, policy
+from evalkit.config import addresses, after, perf_config, policy
+from evalkit.config.after import After
 from evalkit.config.given import as_mapping, has, over
 from evalkit.config.perf_config import PerfConfig
 from evalkit.config.policy import Policy
@@ -185,6 +185,7 @@ class Config:
     serve: Serving = Serving()
     client: ClientSettings = ClientSettings()
     perf: PerfConfig = field(default_factory=PerfConfig)
+    after: After = field(default_factory=After)
 
     @property
     def models(self) -> tuple[ModelChoice, ...]:
@@ -251,7 +252,7 @@ def from_mapping(mapping: Mapping[str, Any], source: codec.Source) -> Config:
         config,
         # A task that is named by its origin, as tool:task, is kept by a name that can be a file's.
         data={name.replace(":", "."): place for name, place in config.data.items()},
-        endpoints={labels[name]: _root(url) for name, url in config.endpoints.items()},
+        endpoints={labels[name]: addresses.root(url) for name, url in config.endpoints.items()},
         endpoint_is={labels[name]: revision for name, revision in config.endpoint_is.items()},
         served_as={labels[name]: other for name, other in config.served_as.items()},
         serve=replace(config.serve, models=models),
@@ -320,7 +321,12 @@ def _ranges(config: Config) -> Iterator[Fault]:
 
 
 def _tables(config: Config) -> Iterator[Fault]:
-    for name, found in (("policy", policy.problems(config.policy)), ("perf", perf_config.problems(config.perf))):
+    found_in = {
+        "policy": policy.problems(config.policy),
+        "perf": perf_config.problems(config.perf),
+        "after": after.problems(config.after),
+    }
+    for name, found in found_in.items():
         yield from (replace(problem, place=f"{name}.{problem.place}") for problem in found)
 
 
@@ -351,7 +357,7 @@ def _endpoints(config: Config) -> Iterator[Fault]:
     for name, url in config.endpoints.items():
         place = codec.under("endpoints", name)
         yield from codec.known(place, name, names, "model")
-        if fault := _url_fault(url):
+        if fault := addresses.fault(url):
             yield Fault(place, f"{fault}: {url!r}", "write it like http://127.0.0.1:8000")
     running = [{choice.label, choice.source} for choice in config.models]
     running = [both for both in running if both & config.endpoints.keys()]
@@ -378,22 +384,3 @@ def _releases(config: Config) -> Iterator[Fault]:
     for place, release in releases.items():
         if release and not RELEASE.fullmatch(release):
             yield Fault(place, f"is {release!r}, which is no release of vLLM", "write it like 0.32.0")
-
-
-def _url_fault(url: str) -> str:
-    """What keeps ``url`` from being a server's address; empty when nothing does."""
-    try:
-        parts = urlsplit(url)
-        port_fits = parts.port is None or parts.port > 0
-    except ValueError:
-        return "not a URL"
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_fits:
-        return "not the address of an HTTP server"
-    if parts.username or parts.password:
-        return "an address with a password would stand in the report"
-    return "more than an address" if parts.query or parts.fragment else ""
-
-
-def _root(url: str) -> str:
-    """The server's address without ``/v1``, which people copy from other clients' settings."""
-    return url.rstrip("/").removesuffix("/v1").rstrip("/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -206,3 +207,13 @@ def prompt_weight(sample: Sample) -> int:
         else:
             weight += len(part.text) // 3
     return weight
+
+
+def numbered(contenders: Iterable[Contender]) -> list[Contender]:
+    """Contenders with their attempts: how many of the same identity stand before each."""
+    seen: Counter[str] = Counter()
+    found = []
+    for one in contenders:
+        found.append(replace(one, attempt=seen[one.identity]))
+        seen[one.identity] += 1
+    return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -29,7 +28,18 @@ from evalkit.records.plan import Plan
 from evalkit.records.run_record import KeptPlan, Provenance, RunRecord
 from evalkit.records.store import RunRow, Store
 from evalkit.report import words
-from evalkit.runs import asking, invalidation, joining, leaks, prepare, refusals, report_terms, saved_run, vouching
+from evalkit.runs import (
+    afterwards,
+    asking,
+    invalidation,
+    joining,
+    leaks,
+    prepare,
+    refusals,
+    report_terms,
+    saved_run,
+    vouching,
+)
 from evalkit.runs.checks import Checks
 from evalkit.runs.pending import Ledger, outset
 from evalkit.runs.publish import RunFolder
@@ -73,14 +83,18 @@ def run(config: Config, say: Say) -> Finished:
         EvalkitError: Something that the user, the data or the world must mend; nothing answered so far is lost.
     """
     output = Path(config.output)
+    afterwards.forewarn(config.after, say)
     tasks = prepare.checked(config)
     with Store(output, tell=lambda text: say(Stage(text))) as store:
         this = _Run(config, tasks, store, output, say)
         try:
-            return this.carry_out()
+            finished = this.carry_out()
         except EvalkitError as error:
             this.tell_tools(error)
+            afterwards.failed(config.after, error, say)
             raise
+    afterwards.finished(config.after, finished.folder, finished.report.outcome.lines, say)
+    return finished
 
 
 class _Run:
@@ -192,7 +206,7 @@ class _Run:
         contenders = [prepare.contender(choice, config, self._store, self.say) for choice in config.models]
         refusals.refuse(config.serving, contenders, tasks, self.say)
         again = replace(contenders[0], model=replace(contenders[0].model, label=config.baseline.again.label))
-        *contenders, again = _numbered([*contenders, again])
+        *contenders, again = prepare.numbered([*contenders, again])
         replaced = registry.replaced([Path(folder) for folder in config.tasks_dir])
         for text in [*replaced, *(text for task in tasks for text in extensions.taken(task))]:
             self.say(Notice(text))
@@ -379,13 +393,3 @@ def _making(contenders: Iterable[Contender]) -> dict[str, Json]:
     """How models were made, by label, as far as files beside their weights tell."""
     found = {one.model.label: environment.making(one.model) for one in contenders}
     return {label: made for label, made in found.items() if made}
-
-
-def _numbered(contenders: Iterable[Contender]) -> list[Contender]:
-    """Contenders with their attempts: how many of the same identity stand before each."""
-    seen: Counter[str] = Counter()
-    found = []
-    for one in contenders:
-        found.append(replace(one, attempt=seen[one.identity]))
-        seen[one.identity] += 1
-    return found

@@ -53,6 +53,19 @@ def opened(name: str, output: Path) -> Iterator[tuple[RunRow, Store, Path]]:
         yield row, store, folder / row.id
 
 
+def folder_of(name: str, output: Path) -> Path:
+    """The folder of a run, whatever of it is there.
+
+    Raises:
+        EvalkitError: There is no such run.
+    """
+    folder, key = place(name, output)
+    if (folder / key / "run.json").is_file():
+        return folder / key
+    with Store(folder, write=False) as store, reading(store.path):
+        return folder / find(key, store).id
+
+
 def place(name: str, output: Path) -> tuple[Path, str]:
     """The folder of the store and the name of a run: ``name`` is an id, the folder of a run, or ``latest``."""
     folder = Path(name)

