@@ -32,7 +32,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run every test, those that start a real vLLM included; `test` brings the trackers whose local modes are tested."""
+    """Run every test, those included that start a real vLLM, and that send to each tracker (all are in `test`)."""
     session.install("-e", ".[cpu,test]")
     session.run("python", "-m", "support.browsers", env=_TESTS)
     session.run("evalkit", "tools", "make", "llmcompressor")

@@ -141,18 +141,22 @@ class RunFolder:
         return [folder / name for name in texts]
 
 
+def began(run: str) -> datetime:
+    """When a run began, as its id tells; 1970 where it is none of ours."""
+    try:
+        return datetime.strptime(run[: len("20260101-000000")], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)
+
+
 def _records(built: Report, run: str) -> dict[str, str]:
     """By file, what every_eval_ever and the Hub read of each model."""
-    try:
-        began = datetime.strptime(run[: len("20260101-000000")], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
-    except ValueError:
-        began = datetime.fromtimestamp(0, UTC)
-    texts = {}
+    texts, when = {}, began(run)
     for one in built.plan.contenders:
         label, name = one.model.label, file_name(one.model.label)
-        for task, text in report.every_eval_ever(built, label, run, int(began.timestamp())).items():
+        for task, text in report.every_eval_ever(built, label, run, int(when.timestamp())).items():
             texts[f"every_eval_ever/{name}/{task}.json"] = text
-        for task, text in report.eval_results(built, label, began.isoformat()).items():
+        for task, text in report.eval_results(built, label, when.isoformat()).items():
             texts[f"eval_results/{name}/.eval_results/{task}.yaml"] = text
     return texts
 

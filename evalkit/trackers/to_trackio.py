@@ -32,5 +32,5 @@ def keep(run: TrackedRun) -> str:
             report.add_file(str(path))
         one.log_artifact(report)
     finally:
-        trackio.finish()
+        one.finish()
     return f"trackio show --project {project}"

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 REQUIRE = "EVALKIT_REQUIRE"
 WANTS = {
     "a browser": "apt-get install chromium, or python -m playwright install chromium",
-    "duckdb": "pip install duckdb",
     "bubblewrap": "apt-get install bubblewrap",
+    "duckdb": "pip install duckdb",
     "Linux": "nothing replaces it",
     "a network namespace": "unshare --net has to be allowed",
     "a Python for other users": "one that every user may run: apt-get install python3",
