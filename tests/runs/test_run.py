@@ -82,6 +82,7 @@ def test_a_run_leaves_what_it_promises(workplace):
         "model_card.md",
         "junit.xml",
         "summary.md",
+        "annotations.txt",
         "every_eval_ever/base/charts.json",
         "every_eval_ever/base/pages.json",
         "every_eval_ever/cand/charts.json",
