@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 
@@ -56,6 +56,22 @@ class Progress:
     failed: int
     score: float | None
     """Mean headline score so far."""
+    failures: Mapping[str, int] = field(default_factory=dict)
+    """How many of ``failed`` are of each kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """A candidate's recovery on the pairs that there are by now; there is no verdict before the end."""
+
+    model: str
+    task: str
+    paired: int
+    """Samples, or problems, that both have scored."""
+    percent: float
+    low: float | None
+    """95 % interval; None where it has no ends."""
+    high: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,5 +101,5 @@ class Measuring:
         )
 
 
-Event: TypeAlias = Stage | Notice | ServerState | Outset | Progress | Measuring
+Event: TypeAlias = Stage | Notice | ServerState | Outset | Progress | SoFar | Measuring
 Say: TypeAlias = Callable[[Event], None]

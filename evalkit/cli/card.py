@@ -10,6 +10,7 @@ import click
 
 from evalkit.base.errors import NothingScoredError, UsageError, near_miss
 from evalkit.base.printable import printable
+from evalkit.cli import completing
 from evalkit.cli.ending import notice
 from evalkit.cli.stored import on_the_way, runs_option, task_code_option
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     "its folder, or `latest`. With --push, show what the card would change in a repository of the Hub; with --yes too, "
     "change it. The token is HF_TOKEN of the environment.",
 )
-@click.argument("run")
+@click.argument("run", shell_complete=completing.runs)
 @click.option(
     "--perf",
     "named",

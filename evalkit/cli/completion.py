@@ -17,4 +17,6 @@ def command(shell: str) -> None:
     found = get_completion_class(shell)
     if found is None:
         raise click.UsageError(f"click knows no completion for {shell}")
-    click.echo(found(cli, {}, PROGRAM, "_EVALKIT_COMPLETE").source())
+    script = found(cli, {}, PROGRAM, "_EVALKIT_COMPLETE").source()
+    # To bash a colon ends a word, so that it would complete what stands behind `lm-eval:` alone.
+    click.echo(f"COMP_WORDBREAKS=${{COMP_WORDBREAKS//:}}\n{script}" if shell == "bash" else script)

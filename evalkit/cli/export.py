@@ -12,6 +12,7 @@ import click
 
 from evalkit.base.errors import UsageError
 from evalkit.base.printable import counted
+from evalkit.cli import completing
 from evalkit.cli.stored import runs_option, task_code_option
 from evalkit.config.after import TRACKERS
 
@@ -28,7 +29,7 @@ _STREAM = Path("-")
     "a spreadsheet would take for a formula gets an apostrophe before it; parquet and jsonl hold every text as it is. "
     "With --to, the run's scores, recoveries and report are kept by an experiment tracker instead.",
 )
-@click.argument("run")
+@click.argument("run", shell_complete=completing.runs)
 @click.option("--format", "kind", type=click.Choice(["parquet", "csv", "jsonl"]), help="Of the table.")
 @click.option("--to", "tracker", type=click.Choice(TRACKERS), help="The tracker; its own variables say where it is.")
 @click.option(

@@ -9,6 +9,7 @@ import click
 
 from evalkit.base.errors import ConfigError, NothingScoredError, UsageError
 from evalkit.base.printable import printable
+from evalkit.cli import completing
 from evalkit.cli.policy_file import asked, with_policy
 from evalkit.cli.stored import on_the_way, runs_option, task_code_option
 
@@ -21,7 +22,7 @@ from evalkit.cli.stored import on_the_way, runs_option, task_code_option
     "The exit code is as that of `run`: 0 fine, 1 degraded, 3 undecided, 4 not comparable or incomplete, "
     "5 a model could not be served.",
 )
-@click.argument("run")
+@click.argument("run", shell_complete=completing.runs)
 @with_policy
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER", help="Write the report there, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print results.json as this policy makes it.")

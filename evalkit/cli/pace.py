@@ -122,6 +122,12 @@ class Whole:
         return self.planned - sum(one.left for one in self._models.values())
 
     @property
+    def rate(self) -> float | None:
+        """Answers a second of the model that is being asked; None while none is, or too little tells."""
+        now = self._clock()
+        return next((one.rate(now) for one in self._models.values() if one.ready is not None and one.left), None)
+
+    @property
     def elapsed_s(self) -> float:
         """Seconds since the run began."""
         return self._clock() - self._began

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from evalkit.base.errors import NothingScoredError, UsageError, near_miss
+from evalkit.cli import completing
 from evalkit.cli.ending import notice
 from evalkit.cli.stored import on_the_way, runs_option, task_code_option
 
@@ -18,7 +19,7 @@ FORMATS = ("html", "md", "card", "evals", "junit", "json", "summary", "annotatio
     help="Render a run's report again from the store: no server, no data set, no network. "
     "RUN is a run's id, the beginning of one, its folder, or `latest`.",
 )
-@click.argument("run")
+@click.argument("run", shell_complete=completing.runs)
 @click.option(
     "--format",
     "formats",

@@ -12,21 +12,18 @@ import click
 
 from evalkit.base.errors import ExitCode
 from evalkit.base.printable import printable
+from evalkit.cli import completing
 from evalkit.cli.ending import stopped
 from evalkit.cli.library_log import library_log
 from evalkit.config import options as declared
 from evalkit.files import textfile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import FrameType
-
-    from rich.console import Console
-    from rich.table import Table
 
     from evalkit.config.options import Option
     from evalkit.config.run_config import Config
-    from evalkit.report import Report
     from evalkit.runs.run import Finished
 
 _TYPES: dict[str, Any] = {
@@ -39,6 +36,8 @@ _TYPES: dict[str, Any] = {
     "count": click.IntRange(min=1),
     "number": click.FLOAT,
 }
+
+_COMPLETED: dict[str, Any] = {"--task": completing.tasks, "--suite": completing.suites}
 
 
 class Grouped(click.Command):
@@ -80,22 +79,25 @@ def _click(one: Option) -> Any:
         return click.option(*words, is_flag=True, default=None if one.place else False, help=one.help)
     if one.kind == "choice":
         return click.option(*words, type=click.Choice(one.choices), help=one.help)
-    of = _TYPES[one.kind]
+    of, completed = _TYPES[one.kind], _COMPLETED.get(one.flag)
     if one.least is not None:
         of = click.IntRange(min=int(one.least)) if one.kind == "count" else click.FloatRange(min=one.least)
-    return click.option(*words, type=of, multiple=one.several, metavar=one.form or None, help=one.help)
+    return click.option(
+        *words, type=of, multiple=one.several, metavar=one.form or None, help=one.help, shell_complete=completed
+    )
 
 
 @click.command(
     "run", cls=Grouped, help="Compare a baseline with its candidates: serve each, run the same tasks, report recovery."
 )
 @options
-def command(config_file: Path | None, *, as_json: bool, **given: Any) -> int:
+def command(config_file: Path | None, *, as_json: bool, quiet: bool, **given: Any) -> int:
     """Run and show."""
     from evalkit.config import run_config  # noqa: PLC0415 - --help must not wait for it
 
     settled = run_config.resolved(mapping(config_file), str(config_file), given)
-    return carry_out(settled, as_json=as_json, measured_by=_measured_by(config_file, given) if config_file else "")
+    measured_by = _measured_by(config_file, given) if config_file else ""
+    return carry_out(settled, as_json=as_json, quiet=quiet, measured_by=measured_by)
 
 
 def mapping(file: Path | None) -> dict[str, Any]:
@@ -111,12 +113,13 @@ def _measured_by(file: Path, given: Mapping[str, Any]) -> str:
     return performance_command({"config": str(file), **as_mapping(given)}, here=True)
 
 
-def carry_out(settled: Config, *, as_json: bool, measured_by: str = "") -> int:
+def carry_out(settled: Config, *, as_json: bool, quiet: bool = False, measured_by: str = "") -> int:
     """Run, show the table and the command that comes next, and return the exit code.
 
     Args:
         settled: What is run.
         as_json: Whether programs read what is printed.
+        quiet: Whether nothing is told of how far it is.
         measured_by: The command that measures the same models; by default the config's own.
     """
     from evalkit.cli.display import display  # noqa: PLC0415 - --help must not wait for these
@@ -124,7 +127,7 @@ def carry_out(settled: Config, *, as_json: bool, measured_by: str = "") -> int:
 
     interruptible()
     try:
-        with library_log(Path(settled.output)), display(as_json=as_json) as say:
+        with library_log(Path(settled.output)), display(as_json=as_json, quiet=quiet) as say:
             finished = run(settled, say)
     except KeyboardInterrupt:
         stopped("stopped; every answer so far is stored: run the same command again to continue")
@@ -162,44 +165,6 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _tables(built: Report, console: Console) -> Iterator[Table]:
-    """What a terminal has room for: the scores, the traits of answers that changed, noise, and what was published.
-
-    Where the scores of several candidates have no room beside each other, each candidate has a table.
-    """
-    from evalkit import report  # noqa: PLC0415
-    from evalkit.cli.display import WHOLE_LINES  # noqa: PLC0415
-
-    whole = _table(*report.table(built))
-    # What is measured within the terminal's own width is never wider than it.
-    needed = console.measure(whole, options=console.options.update(max_width=WHOLE_LINES)).minimum
-    if len(built.candidates) > 1 and needed > console.width:
-        yield from (_table(*report.table(built, candidates=[label])) for label in built.candidates)
-    else:
-        yield whole
-    head, traits = report.drift_table(built)
-    for table in ((head, [row for row in traits if row[-1]]), report.noise_table(built), report.published_table(built)):
-        if table[1]:
-            yield _table(*table)
-
-
-def _table(head: list[str], body: list[list[str]]) -> Table:
-    """For a terminal: where room lacks, names are broken before figures are."""
-    from rich.markup import escape  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    from evalkit import report  # noqa: PLC0415
-
-    table = Table(box=None, pad_edge=False)
-    for at, cell in enumerate(head):
-        figures = at > 1
-        table.add_column(escape(cell), justify="right" if figures else "left", no_wrap=figures, overflow="fold")
-    for row in body:
-        table.add_row(*[Text(printable(cell)) for cell in row], style="bold" if row[1] == report.AVERAGE else "")
-    return table
-
-
 def _show(finished: Finished, *, as_json: bool) -> None:
     from evalkit import report  # noqa: PLC0415
 
@@ -209,14 +174,14 @@ def _show(finished: Finished, *, as_json: bool) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     from evalkit.cli.display import results_console  # noqa: PLC0415
+    from evalkit.cli.tables import print_tables  # noqa: PLC0415
 
     console = results_console()
     first = [(text, "bold") for text in finished.report.outcome.lines]
     first += [(f"before you read on: {text}", "yellow") for text in finished.report.doubts]
     for text, style in [*first, *((text, "") for text in report.sentences(finished.report))]:
         console.print(Text(printable(text), style=style))
-    for table in _tables(finished.report, console):
-        console.print(table)
+    print_tables(finished.report, console)
     for sentence in report.completeness(finished.report):
         console.print(Text(printable(sentence)))
     if finished.nothing_to_do:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evalkit.base.errors import ExitCode, UsageError, near_miss
+from evalkit.cli import completing
 from evalkit.cli.ending import notice
 from evalkit.cli.stored import task_code_option
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     help="Open a local page over all runs: tables, history, and any sample with its image and every model's answer. "
     "RUN is a run's id, the beginning of one, its folder, or `latest`.",
 )
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=completing.runs)
 @click.option(
     *("-o", "--output", "--runs", "output"),
     default="runs",

@@ -30,6 +30,8 @@ def as_mapping(given: Mapping[str, Any]) -> dict[str, Any]:
         if value is None or value is False or value == ():
             continue
         option = BY_NAME[name]
+        if not option.place:
+            continue
         if option.kind == "releases":
             found = over(found, {"serve": _named_releases(value)})
             continue

@@ -278,6 +278,14 @@ OPTIONS: Final = (
         quiet="who is told moves nothing, and the address is a key",
     ),
     Option(
+        "--quiet",
+        "",
+        "switch",
+        "Output",
+        "Tell warnings and the result, and nothing of how far it is.",
+        quiet="how progress is printed",
+    ),
+    Option(
         "--json",
         "",
         "switch",

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from evalkit.report.accuracy import PrintedScores, decimals, file_pair, point_scores, printed, table
-from evalkit.report.as_annotations import annotations, annotations_stopped
+from evalkit.report.as_annotations import job_annotations, job_annotations_stopped
 from evalkit.report.as_card import model_card
 from evalkit.report.as_eval_records import eval_results, every_eval_ever
 from evalkit.report.as_html import html
@@ -53,8 +53,6 @@ __all__ = [
     "Published",
     "Report",
     "Row",
-    "annotations",
-    "annotations_stopped",
     "better",
     "build",
     "comparison_json",
@@ -66,6 +64,8 @@ __all__ = [
     "every_eval_ever",
     "file_pair",
     "html",
+    "job_annotations",
+    "job_annotations_stopped",
     "judgement_json",
     "junit",
     "junit_stopped",

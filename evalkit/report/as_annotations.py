@@ -26,7 +26,7 @@ _LONGEST: Final = 1_000
 _RANK: Final = (ExitCode.GATE_FAILED, ExitCode.INCOMPLETE, ExitCode.UNDECIDED)
 
 
-def annotations(report: Report) -> str:
+def job_annotations(report: Report) -> str:
     """The lines, the worst rows first; empty where there is nothing to say."""
     errors = [("not served", one.sentence) for one in report.outcome.findings if one.kind is Kind.NOT_SERVED]
     rows = [one for one in report.judgements if one.rule.min_recovery is not None]
@@ -40,7 +40,7 @@ def annotations(report: Report) -> str:
     return "".join(f"{line}\n" for line in [*_lines("error", errors), *_lines("warning", warnings)])
 
 
-def annotations_stopped(reason: str, code: ExitCode = ExitCode.INFRASTRUCTURE) -> str:
+def job_annotations_stopped(reason: str, code: ExitCode = ExitCode.INFRASTRUCTURE) -> str:
     """The line of a run that ended without a report."""
     return "".join(f"{line}\n" for line in _lines("error", [("no report", without_report(reason, code))]))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from evalkit.base.events import Notice, Outset, Progress
-from evalkit.base.types import PASSING, Answer, Failure
+from evalkit.base.types import PASSING, Answer, Failure, FailureKind
 from evalkit.comparison import elsewhere
 from evalkit.comparison.score import Tally
 from evalkit.records.store import is_final
@@ -16,13 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from evalkit.base.events import Say
-    from evalkit.base.types import FailureKind, Json, Outcome, Replies, Sample, Task
+    from evalkit.base.scores import SampleScore
+    from evalkit.base.types import Json, Outcome, Replies, Sample, Task
     from evalkit.harnesses import Facts
     from evalkit.records.plan import Contender, Plan
     from evalkit.records.store import Store
     from evalkit.runs.checks import Checks
     from evalkit.runs.prepare import Source
+    from evalkit.runs.so_far import BesideBaseline
 
+_READ = 20_000
+"""Stored answers of a task that are scored for a candidate's recovery so far: with more, its requests would wait."""
 _REHEARSED = 64
 """Samples of a task that a rehearsal may choose from."""
 
@@ -49,8 +54,12 @@ class Ledger:
     """How each task was held, by task name, where its harness has something to say."""
     _tallies: list[Tally] = field(default_factory=list)
     _reused: list[int] = field(default_factory=list)
+    _read: dict[int, Tally] = field(default_factory=dict)
+    """What was read of the store for ``scored`` alone, by the task's number."""
     _stored: list[tuple[int, int]] = field(default_factory=list)
     """Answers and failures of each task that were counted without being read."""
+    _failures: list[Counter[str]] = field(default_factory=list)
+    """By kind, of each task."""
     _told: set[str] = field(default_factory=set)
     """Notices of this model that have been said."""
     _last: bool = False
@@ -59,6 +68,8 @@ class Ledger:
     """Whether all that is owed has failed before: many failures in a row are expected of it then."""
     answered: bool = False
     """Whether the model has answered anything at all, now or before."""
+    beside: BesideBaseline | None = None
+    """What its recovery so far is told from; None for the baseline."""
     pending_at_first: int = 0
     """Requests that the store had no outcome for when the ledger was opened."""
 
@@ -67,6 +78,7 @@ class Ledger:
         fingerprint, final = self.contender.fingerprint(), self.contender.final
         for number, source in enumerate(self.sources):
             self._tallies.append(Tally(source.part.task, self.contender.model.label, source.harness))
+            self._failures.append(Counter())
             keys = [fingerprint(entry.request) if entry.request else "" for entry in source.entries]
             kinds = self.store.kinds([key for key in keys if key])
             known = [bool(key) and key in kinds and is_final(kinds[key], final) for key in keys]
@@ -79,6 +91,8 @@ class Ledger:
             self._count_stored(number, keys, kinds)
             self._tell(number)
         self.pending_at_first = len(self.waiting)
+        if self.beside is not None and self.beside.baseline.contender.identity == self.contender.identity:
+            self.beside = None  # the baseline once more: that is noise, and no recovery
 
     def _count_stored(self, number: int, keys: Sequence[str], kinds: Mapping[str, FailureKind | None]) -> None:
         """Count what the store has of a task. Where nothing is owed it is read once, for the report, and not here."""
@@ -89,7 +103,9 @@ class Ledger:
                 if key not in self.waiting and record.outcome is not None:
                     self._count(number, record.sample, record.outcome)
             return
-        failed = sum(not key or kinds[key] is not None for key in keys)
+        found = [FailureKind.BAD_ROW if not key else kinds[key] for key in keys]
+        self._failures[number].update(kind.value for kind in found if kind is not None)
+        failed = self._failures[number].total()
         self._stored.append((len(keys) - failed, failed))
 
     def held(self, task: str, facts: Facts | None) -> None:
@@ -148,6 +164,8 @@ class Ledger:
         """Add an outcome to its task's tally; an answer that needs a judge is added when it has its judgement."""
         self.answered = self.answered or isinstance(outcome, Answer)
         part, tally = self.sources[number].part, self._tallies[number]
+        if isinstance(outcome, Failure):
+            self._failures[number][outcome.kind.value] += 1
         if not part.checker or not isinstance(outcome, Answer):
             tally.add(sample, outcome)
             return
@@ -174,8 +192,24 @@ class Ledger:
                 scored=tally.scored + len(tally.left_out) + self._stored[number][0],
                 failed=tally.failed + self._stored[number][1],
                 score=tally.running,
+                failures=dict(self._failures[number]),
             )
         )
+        if self.beside is not None and (found := self.beside.told(number, tally)):
+            self.say(found)
+
+    def scored(self, number: int) -> Mapping[str, SampleScore]:
+        """Its answers to a task by id, scored: those of the store are read for it where nobody had to yet."""
+        part, tally = self.sources[number].part, self._tallies[number]
+        if tally.paired or not self._stored[number][0] or part.planned > _READ:
+            return tally.paired
+        if number not in self._read:
+            harness, label = self.sources[number].harness, self.contender.model.label
+            again = self._read[number] = Tally(part.task, label, harness)
+            for record in self.store.records(part.listing, self.contender.fingerprint()):
+                if record.outcome is not None:
+                    again.add(record.sample, record.outcome)
+        return self._read[number].paired
 
     @property
     def reused(self) -> int:

@@ -40,12 +40,12 @@ if TYPE_CHECKING:
 FORMATS = ("html", "md", "card", "evals", "junit", "json", "summary", "annotations")
 """What a report can be rendered as."""
 
-_OF_REPORT: Final = {
+_OF_REPORT: Final[Mapping[str, tuple[str, Callable[[Report], str]]]] = {
     "json": ("results.json", report.results_text),
     "md": ("report.md", report.markdown),
     "junit": ("junit.xml", report.junit),
     "summary": ("summary.md", report.summary),
-    "annotations": ("annotations.txt", report.annotations),
+    "annotations": ("annotations.txt", report.job_annotations),
 }
 """Formats that a report is enough for: the file, and what makes it."""
 
@@ -85,7 +85,7 @@ class RunFolder:
         """
         write_text(self.path / "junit.xml", [report.junit_stopped(plan, error.message, code=error.exit_code)])
         write_text(self.path / "summary.md", [report.summary_stopped(plan, error.message, code=error.exit_code)])
-        write_text(self.path / "annotations.txt", [report.annotations_stopped(error.message, error.exit_code)])
+        write_text(self.path / "annotations.txt", [report.job_annotations_stopped(error.message, error.exit_code)])
 
     def finished(self, plan: Plan, store: Store, judge: Judge, say: Say, sources: Sequence[Source] = ()) -> Report:
         """The report in every format, small pictures for it, and the sample files: from one pass over the outcomes.

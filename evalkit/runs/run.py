@@ -43,6 +43,7 @@ from evalkit.runs import (
 from evalkit.runs.checks import Checks
 from evalkit.runs.pending import Ledger, outset
 from evalkit.runs.publish import RunFolder
+from evalkit.runs.so_far import BesideBaseline
 from evalkit.serve import environment, tools
 from evalkit.tasks import extensions, registry
 
@@ -114,6 +115,7 @@ class _Run:
         """Label of a server that evalkit did not start to what its stored answers are worth."""
         self._unkept = False
         """A notice has come that the store does not have yet."""
+        self._beside: BesideBaseline | None = None
         self._missing: dict[str, InfrastructureError] = {}
         """Why a model did not answer everything, by label."""
 
@@ -299,7 +301,9 @@ class _Run:
     def _answer(self, one: Contender, sources: Sequence[Source], checks: Checks, folder: RunFolder) -> Ledger:
         """Let one model answer what it owes."""
         held, run, keep = self._record.exams.get(one.model.label, {}), folder.path.name, self._remember_exams
-        ledger = Ledger(one, sources, self._store, run, self.say, checks, keep, earlier={**held})
+        ledger = Ledger(one, sources, self._store, run, self.say, checks, keep, earlier={**held}, beside=self._beside)
+        if self._beside is None:  # the first that is asked is the baseline
+            self._beside = BesideBaseline(ledger)
         self._remember_reused(ledger)
         if ledger.has_pending:
             self._ask(ledger, folder)

@@ -4,8 +4,10 @@ import time
 import pytest
 from rich.console import Console
 
-from evalkit.base.events import Outset, Progress, ServerState, Stage
-from evalkit.cli.display import LiveTable, PlainLines
+from evalkit.base.events import Notice, Outset, Progress, ServerState, SoFar, Stage
+from evalkit.cli.display import display
+from evalkit.cli.live_table import LiveTable
+from evalkit.cli.plain_lines import PlainLines, Quiet
 
 OUTSET = Outset(planned=4112, owed={"base": 2056, "cand": 2056}, starts=2)
 
@@ -45,7 +47,7 @@ def test_plain_lines_say_what_a_run_will_do_and_now_and_then_how_far_the_whole_i
     assert [line for line in said if line.startswith("all: ")] == [
         "all: 0 of 4,112 answers, 0:31 gone",
         # 1856 at 100 in 22 s, a start of 30 s, and 2056 at 200 in 31 s.
-        "all: 200 of 4,112 answers, 1:02 gone, about 12:37 left",
+        "all: 200 of 4,112 answers, 4.5 a second, 1:02 gone, about 12:37 left",
     ]
 
 
@@ -99,3 +101,73 @@ def test_plain_lines_break_a_silence_with_what_goes_on():
     ended = stream.getvalue()
     time.sleep(0.2)
     assert stream.getvalue() == ended
+
+
+def drawn(clock, width, *events):
+    """The last picture of a table that was told these events."""
+    console = Console(file=io.StringIO(), force_terminal=False, width=width, color_system=None)
+    table = LiveTable(console, clock)
+    for event in events:
+        clock.now += 1
+        table(event)
+    with console.capture() as caught:
+        console.print(table._render())
+    return [line.rstrip() for line in caught.get().splitlines()]
+
+
+TASK = "lm-eval.leaderboard_mmlu_pro_with_a_long_name"
+GOING_ON = (
+    Outset(planned=4112, owed={"base": 0, "org/cand-w4a16": 2056}, starts=1),
+    Progress("base", TASK, 2056, reused=2056, scored=2056, failed=0, score=None),
+    ServerState("org/cand-w4a16", "ready", "http://127.0.0.1:40001"),
+    Progress("org/cand-w4a16", TASK, 2056, 0, 0, 0, None),
+    Progress("org/cand-w4a16", TASK, 2056, 0, 400, 3, 0.5, {"deadline": 1, "http_5xx": 2}),
+    SoFar("org/cand-w4a16", TASK, 398, 99.213, 97.94, 100.44),
+)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_nothing_is_cut_and_a_model_that_is_done_is_a_line(clock, width):
+    lines = drawn(clock, width, *GOING_ON)
+    assert max(map(len, lines)) <= width
+    assert "…" not in "".join(lines)
+    assert lines[0] == "base  in the store  2,056 answers"
+    assert lines[1] == "org/cand-w4a16  ready  http://127.0.0.1:40001"
+    assert lines[3].split()[0] == TASK
+    assert "403/2056" in lines[3]
+    assert lines[4] == f"  {TASK}: 3 failed (2 http 5xx, 1 deadline)"
+    assert lines[5:7] == [
+        "  recovery so far; no verdict before the end:",
+        f"    {TASK} 99.2 % [97.9, 100.4] of 398 pairs",
+    ]
+
+
+def test_plain_lines_tell_what_failed_and_the_recovery_so_far(clock):
+    stream = io.StringIO()
+    lines = PlainLines(stream, clock)
+    for event in GOING_ON:
+        clock.now += 1
+        lines(event)
+    clock.now += 30
+    lines(Progress("org/cand-w4a16", TASK, 2056, 0, 500, 3, 0.5, {"deadline": 1, "http_5xx": 2}))
+    assert (
+        f"org/cand-w4a16: {TASK} 503/2056, 3 failed (2 http 5xx, 1 deadline), score 50.00, "
+        "recovery 99.2 % [97.9, 100.4] of 398 pairs (so far; no verdict before the end)\n"
+    ) in stream.getvalue()
+
+
+def test_quiet_passes_on_what_a_person_should_know():
+    stream = io.StringIO()
+    with display(as_json=False, quiet=True, stream=stream) as quiet:
+        for event in (*GOING_ON, Stage("reading docvqa"), Stage("warning: no room"), Notice("something moved")):
+            quiet(event)
+    assert isinstance(quiet, Quiet)
+    assert stream.getvalue() == "warning: no room\nsomething moved\n"
+
+
+def test_a_job_of_ci_has_plain_lines_although_it_looks_like_a_terminal(monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("CI", raising=False)
+    assert isinstance(display(as_json=False, stream=io.StringIO()), LiveTable)
+    monkeypatch.setenv("CI", "true")
+    assert isinstance(display(as_json=False, stream=io.StringIO()), PlainLines)

@@ -1,9 +1,12 @@
 """What `evalkit run` prints: no figure is cut where a terminal is narrow, no line is broken where there is none."""
 
+import io
 from contextlib import ExitStack
 
 import pytest
+from rich.console import Console
 
+from evalkit.cli import tables
 from evalkit.testing import ModelServer, chat
 from support.commands import evalkit, write_lines
 
@@ -65,13 +68,14 @@ def run(tmp_path_factory):
         yield printed
 
 
-def test_a_log_has_every_sentence_and_every_row_in_one_line(run):
+def test_a_log_has_every_sentence_in_one_line_and_tables_of_120_columns(run):
     lines = run(None)
     outcomes = [line for line in lines if "(exit " in line]
     assert [line.partition(":")[0] for line in outcomes] == ["cand-int4", "cand-fp8", "cand-int8"]
     assert all(line.endswith(".") for line in outcomes)
-    (row,) = [line for line in lines if line.startswith("Text ")]
-    assert row.count("% [") == len(CANDIDATES)
+    rows = [line for line in lines if line.startswith("Text ")]
+    assert [row.count("% [") for row in rows] == [1, 1, 1]
+    assert max(map(len, rows)) <= 120
 
 
 def test_a_narrow_terminal_has_a_table_for_each_candidate_and_cuts_no_figure(run):
@@ -83,9 +87,25 @@ def test_a_narrow_terminal_has_a_table_for_each_candidate_and_cuts_no_figure(run
     assert [head.split()[3] for head in heads] == list(CANDIDATES)
     assert "…" not in "\n".join(lines)
     # The wide row's figures, all of them.
-    (wide,) = [line for line in run(None) if line.startswith("Text ")]
+    (wide,) = [line for line in run(200) if line.startswith("Text ")]
     assert {word for line in rows for word in line.split()} == set(wide.split())
 
 
 def test_a_wide_terminal_has_the_candidates_beside_each_other(run):
     assert len([line for line in run(200) if line.startswith("Category ")]) == 1
+
+
+@pytest.mark.parametrize("room", [80, 120])
+def test_a_row_that_has_no_room_is_a_block_in_which_no_word_is_cut(room):
+    label = "organization/a-model-with-a-long-name.w4a16"
+    head = ["Category", "Metric", f"{label} before", label, "Recovery (%)", "Verdict", "On all answered"]
+    row = ["Vision", "MMMU (val, CoT) explicit_prompt_relaxed_correctness", "52.250", "52.000", "99.52% [97.3, 101.4]"]
+    row += ["undecided", "organization/a-model 52.250 (400 answers)"]
+    console = Console(file=io.StringIO(), width=room)
+    with console.capture() as caught:
+        console.print(tables.fitting(head, [row], console, room))
+    lines = caught.get().splitlines()
+    assert max(map(len, lines)) <= room
+    assert lines[0] == "Vision  MMMU (val, CoT) explicit_prompt_relaxed_correctness"
+    for name, cell in zip(head[2:], row[2:], strict=True):
+        assert any(f"{name} {cell}" in line for line in lines)

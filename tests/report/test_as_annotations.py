@@ -14,7 +14,7 @@ RIGHT, WRONG, SOME = [True] * 200, [False] * 200, [True] * 199 + [False]
 def told(rows, terms, **more):
     """Kind, title and message of each line of a report on tasks a, b and so on."""
     tasks = [task(name, f"Task {name}", "Vision" if name == "a" else name) for name in "abcdefghijklmnop"[: len(rows)]]
-    found = report.annotations(built({"base": [RIGHT] * len(rows), "cand": rows}, tasks=tasks, terms=terms, **more))
+    found = report.job_annotations(built({"base": [RIGHT] * len(rows), "cand": rows}, tasks=tasks, terms=terms, **more))
     return [LINE.fullmatch(line).groups() for line in found.splitlines()]
 
 
@@ -44,12 +44,12 @@ def test_more_than_github_shows_are_counted():
 
 def test_no_label_and_no_title_can_end_a_command():
     rows = {HOSTILE: [RIGHT], f"c\n::set-env name=x::{HOSTILE}": [WRONG]}
-    text = report.annotations(built(rows, tasks=[task("a", f"T\r\n::error::{HOSTILE}")], terms=judged(99.0)))
+    text = report.job_annotations(built(rows, tasks=[task("a", f"T\r\n::error::{HOSTILE}")], terms=judged(99.0)))
     (line,) = text.splitlines()
     assert LINE.fullmatch(line)[1] == "error"
 
 
 def test_a_run_that_ended_early_is_one_error():
-    (line,) = report.annotations_stopped("the server\ndied at 100 %", ExitCode.INFRASTRUCTURE).splitlines()
+    (line,) = report.job_annotations_stopped("the server\ndied at 100 %", ExitCode.INFRASTRUCTURE).splitlines()
     assert LINE.fullmatch(line).groups()[:2] == ("error", "evalkit%3A no report")
     assert line.endswith("100 %25") or "100 %25" in line
