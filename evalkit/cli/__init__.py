@@ -28,7 +28,7 @@ COMMANDS = {
     "gate": ("gate", "Judge a stored run anew, by another policy."),
     "report": ("report", "Render a run's report again, from the store alone."),
     "card": ("card", "A candidate's model card: how it was made, what it kept, what it saves."),
-    "export": ("export", "A run for other tools: its samples as a table, its results in a tracker."),
+    "export": ("export", "A run for others: samples as a table, results in a tracker, flips as pages."),
     "view": ("view", "Every run, and any sample of it, on a local page."),
     "history": ("history", "How recovery moved from run to run."),
     "tasks": ("tasks", "List tasks, or show one."),

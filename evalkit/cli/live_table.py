@@ -31,6 +31,8 @@ PACE_OVER_S = 30.0
 """The rate and the time left are those of the last half minute: a server's loading is not part of them."""
 TELLING = 16
 """Answers within ``PACE_OVER_S`` from which a model's time left is reckoned."""
+_FIGURES = 52
+"""Columns that the figures of a task take, with what stands between them."""
 _WIDE = 100
 """Columns from which on a bar has room for 16 steps."""
 
@@ -104,7 +106,9 @@ class LiveTable(Display):
             return
         yield self._server_line(model)
         if tasks:
-            yield Padding(self._table(tasks), (0, 0, 0, 2))
+            longest = max(len(one_line(one.task)) for one in tasks)
+            fits = longest + self._bar + _FIGURES <= self._console.width
+            yield Padding(self._table(tasks) if fits else Group(*self._stacked(tasks)), (0, 0, 0, 2))
         for one in tasks:
             if failed := words.failures(one):
                 yield Padding(Text(f"{one_line(one.task)}: {failed}", style="red"), (0, 0, 0, 2))
@@ -161,6 +165,16 @@ class LiveTable(Display):
             bar = ProgressBar(total=max(1, one.planned), completed=done, width=self._bar)
             table.add_row(Text(one_line(one.task)), bar, f"{done}/{one.planned}", words.score(one), rate, left)
         return table
+
+    def _stacked(self, tasks: list[Progress]) -> Iterator[Text]:
+        """The same where a name has no room beside its figures: below it."""
+        for one in tasks:
+            rate, left = self._pace(one)
+            told = [f"{one.scored + one.failed}/{one.planned}", f"score {words.score(one)}"]
+            told += [f"{rate} req/s"] if rate else []
+            told += [f"{left} left" if rate else left] if left else []
+            yield Text(one_line(one.task))
+            yield Text(f"  {'   '.join(told)}")
 
     def _note_pace(self, model: str) -> None:
         """Remember how far a model was when, over the last half minute."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalkit.base.errors import ExitCode, UsageError
+from evalkit.base.printable import counted
 from evalkit.cli.library_log import library_log
 from evalkit.cli.run import Grouped, mapping, options
 
@@ -94,7 +95,7 @@ def _show(found: Outlook) -> None:
         table.add_row(*[Text(cell) for cell in row], style="bold" if row[0] == "All" else "")
     console.print(table)
     notes = [
-        f"{found.window} requests under way at once; loading the models is not in the time",
+        f"{counted(found.window, 'request')} under way at once; loading the models is not in the time",
         "smallest visible drop: of the score, seen four times in five by the 95 % interval",
         *forecast_words.bases(found.forecasts, found.averages),
         *_parts(found),

@@ -29,13 +29,12 @@ _RANK: Final = (ExitCode.GATE_FAILED, ExitCode.INCOMPLETE, ExitCode.UNDECIDED)
 def job_annotations(report: Report) -> str:
     """The lines, the worst rows first; empty where there is nothing to say."""
     errors = [("not served", one.sentence) for one in report.outcome.findings if one.kind is Kind.NOT_SERVED]
-    rows = [one for one in report.judgements if one.rule.min_recovery is not None]
-    judged = [one for one in rows if _blocks(one)]
-    errors += [
-        (_words(one), verdict.sentence(one)) for one in sorted(judged, key=lambda one: _RANK.index(exit_code(one)))
-    ]
-    advisory = [one for one in rows if one.rule.tier == "advisory" and one.verdict is Verdict.DEGRADED]
-    warnings = [("degraded, advisory", verdict.sentence(one)) for one in advisory]
+    rows = [(name, one) for name, one in _rows(report) if one.rule.min_recovery is not None]
+    blocking = [(name, one) for name, one in rows if _blocks(one)]
+    blocking.sort(key=lambda row: _RANK.index(exit_code(row[1])))
+    errors += [(_words(one), f"{name}: {verdict.sentence(one)}") for name, one in blocking]
+    advisory = [row for row in rows if row[1].rule.tier == "advisory" and row[1].verdict is Verdict.DEGRADED]
+    warnings = [("degraded, advisory", f"{name}: {verdict.sentence(one)}") for name, one in advisory]
     warnings += [("before you read on", text) for text in report.doubts]
     return "".join(f"{line}\n" for line in [*_lines("error", errors), *_lines("warning", warnings)])
 
@@ -43,6 +42,15 @@ def job_annotations(report: Report) -> str:
 def job_annotations_stopped(reason: str, code: ExitCode = ExitCode.INFRASTRUCTURE) -> str:
     """The line of a run that ended without a report."""
     return "".join(f"{line}\n" for line in _lines("error", [("no report", without_report(reason, code))]))
+
+
+def _rows(report: Report) -> Iterator[tuple[str, Judgement]]:
+    """Every average and task of every candidate, with what a reader calls it."""
+    for label in report.candidates:
+        for average in report.averages:
+            yield f"{average.category} average, {label}", average.judgements[label]
+        for row in report.rows:
+            yield f"{row.part.task.title}, {label}", row.judgements[label]
 
 
 def _blocks(one: Judgement) -> bool:

@@ -359,7 +359,7 @@ class _Talk:
             raise InfrastructureError(f"{label}: {failure.message}", fix=fix)
         if self.refused >= _HOPELESS and not self.ledger.answered:
             raise InfrastructureError(
-                f"{label}: the server refused the first {self.refused} requests ({failure.message})",
+                f"{label}: the server refused the first {counted(self.refused, 'request')} ({failure.message})",
                 fix="see that the server serves this model and accepts its images and lengths",
             )
 

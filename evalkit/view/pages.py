@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
@@ -22,6 +19,7 @@ from evalkit.view.building import Building, Indexes
 from evalkit.view.chart import chart
 from evalkit.view.pictures import Pictures
 from evalkit.view.samples import PAGE, Filter, FoundSamples, Samples
+from evalkit.view.templates import link, templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -46,16 +44,7 @@ class Pages:
         folder = resources.reports() / "view"
         self._style = (folder / "view.css").read_text(encoding="utf-8")
         self._icon = (folder / "icon.svg").read_text(encoding="utf-8")
-        self._templates = Environment(
-            loader=FileSystemLoader(folder),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            finalize=_finalized,
-        )
-        self._templates.globals |= {"link": link}
-        self._templates.filters |= {"percent": percent, "number": "{:,}".format}
+        self._templates = templates()
         # Compiled now, so that the first page is as quick as the next.
         for name in self._templates.list_templates(extensions=["j2"]):
             self._templates.get_template(name)
@@ -244,22 +233,6 @@ class Pages:
             return self._page("error", status=500, what=error.message, fix=error.fix)
         status = error.status_code if isinstance(error, HTTPException) else 500
         return self._page("error", status=status, what=getattr(error, "detail", str(error)), fix="")
-
-
-def link(*parts: str | int, **query: str | int | None) -> str:
-    """An address of this viewer; what is None or empty in ``query`` is left out."""
-    path = "/" + "/".join(quote(str(part), safe="") for part in parts)
-    chosen = {name: value for name, value in query.items() if value not in {None, ""}}
-    return f"{path}?{urlencode(chosen)}" if chosen else path
-
-
-def percent(value: float | None) -> str:
-    """A 0-1 score in percent; a dash where there is none."""
-    return "–" if value is None else f"{value * 100:.2f}"
-
-
-def _finalized(value: Any) -> Any:
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _whole(request: Request, name: str, otherwise: int) -> int:

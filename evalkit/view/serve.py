@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from evalkit.view.access import Access
-from evalkit.view.pages import Pages, link
+from evalkit.view.pages import Pages
+from evalkit.view.templates import link
 
 if TYPE_CHECKING:
     from collections.abc import Callable

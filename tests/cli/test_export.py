@@ -212,6 +212,10 @@ def test_the_command_writes_beside_the_report_or_where_it_is_told(workplace):
     assert done.code == 0, done.err
     assert done.json == {"file": str(workplace.folder / "a/b.csv"), "lines": 14}
     assert len(rows(workplace.folder / "a/b.csv", "csv")) == 14
+    done = evalkit("export", run, "--site", "--json")
+    assert done.code == 0, done.err
+    assert done.json["page"] == str(run / "site/index.html")
+    assert len(list((run / "site").glob("sample-*.html"))) == done.json["samples"]
     for kind in ("csv", "jsonl"):
         done = evalkit("export", run, "--format", kind, "-o", "-")
         assert (done.code, done.err) == (0, "")

@@ -107,7 +107,7 @@ def test_every_option_of_run_stands_beside_its_key():
     beside |= {word for row in rows for word in re.findall(r"`(--[a-z-]+)` \|$", row)}
     with click.Context(cli) as context:
         named = {option.opts[-1] for option in cli.get_command(context, "run").params}
-    assert named - beside == {"--config", "--json", "--debug"}
+    assert named - beside == {"--config", "--json", "--quiet", "--debug"}
 
 
 def test_every_key_of_a_task_and_a_suite_is_in_the_reference():
