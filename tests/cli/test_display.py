@@ -136,11 +136,9 @@ def test_nothing_is_cut_and_a_model_that_is_done_is_a_line(clock, width):
     named, figures = (2, 3) if width == 80 else (3, 3)
     assert lines[named].split()[0] == TASK
     assert "403/2056" in lines[figures]
-    assert lines[4] == f"  {TASK}: 3 failed (2 http 5xx, 1 deadline)"
-    assert lines[5:7] == [
-        "  recovery so far; no verdict before the end:",
-        f"    {TASK} 99.2 % [97.9, 100.4] of 398 pairs",
-    ]
+    words = " ".join(" ".join(lines).split())  # a sentence goes on in the next line, between two words
+    assert f" {TASK}: 3 failed (2 http 5xx, 1 deadline) recovery so far; no verdict before the end: " in words
+    assert f": {TASK} 99.2 % [97.9, 100.4] of 398 pairs all " in words
 
 
 def test_plain_lines_tell_what_failed_and_the_recovery_so_far(clock):
