@@ -124,7 +124,7 @@ def _alone(tables: Sequence[AccuracyTable], by_table: Sequence[Sequence[Figure]]
 
 
 def _untimed(tables: Sequence[SpeedTable]) -> Iterator[Unchecked]:
-    """Times and rates of a table that states no speedup."""
+    """Times, rates and sizes of a table that states no speedup and no compression."""
     for table in tables:
         if any(row.speedups for row in table.rows):
             continue

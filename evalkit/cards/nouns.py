@@ -115,6 +115,9 @@ class CostTable:
     rows: tuple[CostRow, ...]
 
 
+SpeedKind: TypeAlias = Literal["speedup", "compression"]
+
+
 @dataclass(frozen=True, slots=True)
 class SpeedRow:
     """What one model does in one setting (hardware, batch), and how many times faster it is said to be."""
@@ -133,12 +136,13 @@ class SpeedRow:
 
 @dataclass(frozen=True, slots=True)
 class SpeedTable:
-    """Times, rates and speedups."""
+    """Times and rates with speedups, or sizes with compressions."""
 
     place: str
     measures: tuple[str, ...]
     better: tuple[Better, ...]
     rows: tuple[SpeedRow, ...]
+    kind: SpeedKind = "speedup"
 
 
 @dataclass(frozen=True, slots=True)

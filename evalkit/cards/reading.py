@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from evalkit.base.printable import agreeing, counted
@@ -13,10 +12,8 @@ from evalkit.cards.roles.claims import claims
 from evalkit.cards.roles.columns import STATED, roles
 from evalkit.cards.roles.cost_table import cost_table, is_cost_table
 from evalkit.cards.roles.sheet import Sheet, sheets
-from evalkit.cards.roles.speed_table import speed_table
+from evalkit.cards.roles.speed_table import speed_tables
 from evalkit.cards.text import MOST_ROWS, MOST_TABLES, Table, contents
-
-_FROM_TO = re.compile(r"\d ?%? ?(?:\N{RIGHTWARDS ARROW}|[-=]>) ?\d")
 
 
 @dataclass(slots=True)
@@ -47,14 +44,14 @@ class _Reading:
         accuracy = accuracy_table(sheet, leftovers)
         if accuracy is None:
             leftovers = Leftovers(place)
-        speed = speed_table(sheet, leftovers)
         if accuracy is not None:
             self.accuracy.append(accuracy)
-        across = accuracy is not None and any(one.kind == "speedup" for row in accuracy.rows for one in row.stated)
-        if speed is not None and not across and (accuracy is None or any(row.speedups for row in speed.rows)):
-            self.speeds.append(speed)
+        # Where columns are models, their times and sizes are rows.
+        down = accuracy is None or accuracy.turned
+        speeds = speed_tables(sheet, leftovers) if down else []
+        self.speeds += speeds
         self.unchecked += leftovers.found
-        if accuracy is None and speed is None:
+        if accuracy is None and not speeds:
             named = ", ".join(name for name in sheet.head if name)[:80]
             self.notices.append(f"{place}: passed over, no comparison, average, speed or cost in it ({named})")
             self.unchecked += _passed_over(sheet)
@@ -63,7 +60,7 @@ class _Reading:
 def _passed_over(sheet: Sheet) -> list[Unchecked]:
     """The figures that could be scores of a comparison: of a table with two such columns, or one that states any."""
     kinds = roles(sheet)
-    columns = [at for at, role in enumerate(kinds) if role in {"score", *STATED} or _has_pairs(sheet, at)]
+    columns = [at for at, role in enumerate(kinds) if role in {"score", *STATED}]
     if len(columns) < 2 and all(kinds[at] == "score" for at in columns):
         return []
     leftovers = Leftovers(sheet.place)
@@ -75,11 +72,6 @@ def _passed_over(sheet: Sheet) -> list[Unchecked]:
             if cell.figure or cell.unread:
                 leftovers.add(name, sheet.head[at] or f"column {at + 1}", cell.text, PASSED_OVER)
     return leftovers.found
-
-
-def _has_pairs(sheet: Sheet, at: int) -> bool:
-    """Whether a column's cells are two figures with an arrow between them."""
-    return any(_FROM_TO.search(cell.text) for cell in sheet.column(at) if cell.unread)
 
 
 def card(text: str) -> Card:

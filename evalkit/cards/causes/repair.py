@@ -75,7 +75,7 @@ def _takes_part(spot: FigureSpot, figure: Figure) -> bool:
 def _changed(table: AccuracyTable, spot: FigureSpot, wrong: Sequence[Figure], before: frozenset[_Key]) -> Repair | None:
     row = table.rows[spot.row]
     printed = row.scores[spot.model]
-    if printed is None:
+    if printed is None or printed.exact:
         return None
     for value in _values(table, spot, printed, wrong):
         if len(wrong) == 1 and not _is_count(row, spot.model, value):

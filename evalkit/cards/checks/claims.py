@@ -100,7 +100,7 @@ def _speedup(card: Card, claim: PrintedClaim) -> tuple[Expected, ...]:
 
 
 def _ratios(card: Card) -> Iterator[tuple[Fraction, Range]]:
-    for table in card.speeds:
+    for table in (one for one in card.speeds if one.kind == "speedup"):
         for row, base in with_baselines(table):
             yield from ((figure.value, figure.range) for _, _, figure in row.speedups if not figure.percent)
             found = [ratio(table, row, base, at) for at in range(len(table.measures)) if base and row is not base]

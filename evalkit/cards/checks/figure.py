@@ -23,6 +23,7 @@ Kind: TypeAlias = Literal[
     "difference",
     "average",
     "speedup",
+    "compression",
     "cost reduction",
     "queries per dollar",
     "price",
@@ -156,7 +157,7 @@ def _within_a_unit(printed: Printed) -> Range:
 
 def written(value: Fraction, like: Printed) -> str:
     """A number as a card prints a figure: with its decimals and its percent sign."""
-    return f"{float(value):.{like.decimals}f}{'%' if like.percent else ''}"
+    return f"{float(value):.{2 if like.exact else like.decimals}f}{'%' if like.percent else ''}"
 
 
 def doubt(

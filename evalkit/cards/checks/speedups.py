@@ -1,8 +1,8 @@
-"""Every speedup of a table of times and rates, with what it should be.
+"""Every speedup and compression of a table of times, rates or sizes, with what it should be.
 
-Of rates it is candidate over baseline, of times baseline over candidate, on the same hardware in the same setting.
-One that stands for several columns is the mean of their ratios; the ratio of the nearest column and the ratio of the
-sums are in use as well.
+Of rates it is candidate over baseline, of times and sizes baseline over candidate, on the same hardware in the same
+setting. One that stands for several columns is the mean of their ratios; the ratio of the nearest column and the ratio
+of the sums are in use as well. A percentage is what is gained, what is saved or what is left; the figures say which.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from evalkit.cards.figures import Range, mean, mean_range
 from evalkit.cards.roles.models import whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from evalkit.cards.figures import Printed
     from evalkit.cards.nouns import SpeedRow, SpeedTable
@@ -28,28 +28,57 @@ _MISSING = "a figure is missing that it rests on"
 
 
 @dataclass(frozen=True, slots=True)
+class _Form:
+    """How a ratio of improvement is printed."""
+
+    words: str
+    compute: Callable[[Fraction], Fraction]
+    percent: bool
+
+
+_RATIO = _Form("{}", lambda ratio: ratio, percent=False)
+_GAIN = _Form("{}, less 1", lambda ratio: 100 * ratio - 100, percent=True)
+_SAVING = _Form("1 less the inverse of {}", lambda ratio: 100 - 100 / ratio, percent=True)
+_CHANGE = _Form("the inverse of {}, less 1", lambda ratio: 100 / ratio - 100, percent=True)
+_LEFT = _Form("the inverse of {}", lambda ratio: 100 / ratio, percent=True)
+_RELATIVE = _Form("the inverse of {}", lambda ratio: 1 / ratio, percent=False)
+_WHOLE = _Form("{}", lambda ratio: 100 * ratio, percent=True)
+_FORMS = (_RATIO, _GAIN, _SAVING, _CHANGE, _LEFT, _RELATIVE, _WHOLE)
+_OF_RATES = (_RATIO, _GAIN, _WHOLE)
+"""More is better, so that nothing is saved."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Stated:
     """A printed speedup with its row, its baseline and every reading of it."""
 
     row: SpeedRow
+    base: SpeedRow
     heading: str
     printed: Printed
     readings: tuple[Expected | None, ...]
     without: tuple[Expected, ...]
     """The mean of the ratios without one of them, each with what the one is."""
 
+    @property
+    def tells(self) -> bool:
+        """Whether it can tell one reading from another: a baseline beside itself follows by all."""
+        return self.row is not self.base and any(self.readings)
+
 
 def speedup_figures(table: SpeedTable) -> Iterator[Figure]:
-    """Every printed speedup of a table."""
+    """Every printed speedup or compression of a table."""
     by_heading: defaultdict[str, list[_Stated]] = defaultdict(list)
     for row, base in with_baselines(table):
         for heading, place, printed in row.speedups:
             if base is None:
-                yield Figure("speedup", table.place, row.name, heading, printed, (), _NO_BASELINE)
+                yield Figure(table.kind, table.place, row.name, heading, printed, (), _NO_BASELINE)
                 continue
-            readings = tuple(_as_printed(one, printed) for one in _readings(table, row, base, place))
+            readings = tuple(_readings(table, row, base, place))
+            forms = _OF_RATES if set(table.better) == {"higher"} else _FORMS
+            said = tuple(_as_printed(one, printed, form) for form in forms for one in readings)
             without = () if printed.percent else tuple(_without_one(table, row, base))
-            by_heading[f"{heading} {place}"].append(_Stated(row, heading, printed, readings, without))
+            by_heading[f"{heading} {place}"].append(_Stated(row, base, heading, printed, said, without))
     columns = list(by_heading.values())
     # Where every measured column has a speedup of its own they are all read alike.
     together = len(columns) == len(table.measures)
@@ -59,24 +88,35 @@ def speedup_figures(table: SpeedTable) -> Iterator[Figure]:
 
 def _figures(table: SpeedTable, stated: Sequence[_Stated], alike: Sequence[_Stated]) -> Iterator[Figure]:
     """The speedups of one column, by the reading that explains the most of those that are read alike."""
-    count = [sum(_fits(one, number) for one in alike) for number in range(len(stated[0].readings))]
-    chosen = count.index(max(count)) if count else 0
-    full = [one for one in alike if any(one.readings)]
-    unclear = len(full) > 2 and (not count or 4 * max(count) < len(full))
+    full = [one for one in alike if one.tells] or [one for one in alike if any(one.readings)]
+    count = [sum(_fits(one, number) for one in full) for number in range(len(stated[0].readings))]
+    first = next(
+        (number for number, one in enumerate(zip(*(one.readings for one in full), strict=True)) if all(one)), 0
+    )
+    chosen = count.index(max(count)) if any(count) else first
+    unclear = _is_unclear(table, full, max(count, default=0))
     for one in stated:
-        reading = one.readings[chosen] if count else None
+        reading = one.readings[chosen]
         expected = (reading,) if reading is not None and not unclear else ()
         lacks = "" if expected else _UNCLEAR if unclear and any(one.readings) else _MISSING
         others = one.without if expected and chosen == 0 else ()
-        yield Figure("speedup", table.place, one.row.name, one.heading, one.printed, expected, lacks, others=others)
+        yield Figure(table.kind, table.place, one.row.name, one.heading, one.printed, expected, lacks, others=others)
 
 
-def _as_printed(reading: Expected | None, printed: Printed) -> Expected | None:
-    """A ratio, or the gain in percent that it is: 1.38 times is +38%."""
-    if reading is None or not printed.percent:
-        return reading
-    gain = Range(100 * reading.range.low - 100, 100 * reading.range.high - 100)
-    return replace(reading, value=100 * reading.value - 100, range=gain, because=f"{reading.because}, less 1")
+def _is_unclear(table: SpeedTable, full: Sequence[_Stated], most: int) -> bool:
+    """Whether too few of a column follow by any one reading; a speedup says what it is, a compression less so."""
+    if table.kind == "compression" or any(one.printed.percent for one in full):
+        return 2 * most < len(full) or not most
+    return len(full) > 2 and 4 * most < len(full)
+
+
+def _as_printed(reading: Expected | None, printed: Printed, form: _Form) -> Expected | None:
+    """A ratio in one of the forms in which it is printed; None where the figure is of another kind."""
+    if reading is None or printed.percent != form.percent or reading.range.low <= 0:
+        return None
+    ends = sorted(form.compute(end) for end in (reading.range.low, reading.range.high))
+    because = form.words.format(reading.because)
+    return replace(reading, value=form.compute(reading.value), range=Range(*ends), because=because)
 
 
 def _fits(one: _Stated, number: int) -> bool:
@@ -90,10 +130,15 @@ def with_baselines(table: SpeedTable) -> Iterator[tuple[SpeedRow, SpeedRow | Non
     for row in table.rows:
         by_setting[row.setting].append(row)
     for rows in by_setting.values():
-        bare = [row for row in rows if all(figure.value == (not figure.percent) for _, _, figure in row.speedups)]
+        bare = [row for row in rows if all(_of_itself(figure) for _, _, figure in row.speedups)]
         told = [row for row in rows if whole(row.model)]
         base = told[0] if len(told) == 1 else bare[0] if bare else None
         yield from ((row, base if len(rows) > 1 else None) for row in rows)
+
+
+def _of_itself(figure: Printed) -> bool:
+    """Whether a figure is what a baseline has beside itself."""
+    return figure.value in {0, 100} if figure.percent else figure.value == 1
 
 
 def ratio(table: SpeedTable, row: SpeedRow, base: SpeedRow, at: int) -> tuple[Fraction, Range] | None:

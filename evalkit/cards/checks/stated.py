@@ -63,6 +63,10 @@ def stated_figures(table: AccuracyTable) -> Iterator[Figure]:
             if row.kind in {"task", "other"} or (row.kind == "average" and one.kind != "recovery"):
                 columns[one.kind, one.column, at if table.turned else one.model].append(_Entry(at, row, one))
     yield from _runs(table, [entry for entries in columns.values() for entry in entries if entry.one.parts])
+    asides = [
+        [entry for entry in entries if not entry.one.parts] for key, entries in columns.items() if key[0] == "aside"
+    ]
+    yield from _asides(table, [entries for entries in asides if entries])
     for (kind, _, _), entries in columns.items():
         rest = [entry for entry in entries if not entry.one.parts]
         if kind == "recovery":
@@ -71,8 +75,6 @@ def stated_figures(table: AccuracyTable) -> Iterator[Figure]:
             yield from _differences(table, rest)
         elif kind == "speedup":
             yield from _speedups(table, rest)
-        else:
-            yield from _asides(table, rest)
 
 
 # --- recoveries ---------------------------------------------------------------------------------
@@ -217,16 +219,24 @@ def _speedups(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figur
         yield _figure(table, entry, item, order if fits or way else (), _QUANTITY)
 
 
-def _asides(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:
-    """Figures beside scores: whatever the most of a column are by one formula, if any are."""
-    items = [_item(table, entry, ASIDES, 100) for entry in entries]
-    count = tally(items, len(ASIDES))
+def _asides(table: AccuracyTable, columns: Sequence[Sequence[_Entry]]) -> Iterator[Figure]:
+    """Figures beside scores: what the most of a column are by one formula, else the most of all columns, if any are."""
+    items = [[_item(table, entry, ASIDES, 100) for entry in entries] for entries in columns]
+    everywhere = _settled([item for some in items for item in some])
+    for entries, own in zip(columns, items, strict=True):
+        chosen = _settled(own)
+        if chosen is None and everywhere is not None and any(item.fits(everywhere) for item in own):
+            chosen = everywhere
+        for entry, item in zip(entries, own, strict=True):
+            fits = tuple(number for number in range(len(ASIDES)) if item.fits(number))
+            yield _figure(table, entry, item, fits if chosen is None else (chosen,), _ASIDE)
+
+
+def _settled(items: Sequence[Item]) -> int | None:
+    """The formula by which most figures are; None where no one is."""
     chosen = best(items, len(ASIDES)) if items else 0
-    settled = count[chosen] > 1 and 2 * count[chosen] > len(items)
-    for entry, item in zip(entries, items, strict=True):
-        fits = any(item.fits(number) for number in range(len(ASIDES)))
-        order = (chosen,) if settled else tuple(n for n in range(len(ASIDES)) if item.fits(n))
-        yield _figure(table, entry, item, order if settled or fits else (), _ASIDE)
+    count = tally(items, len(ASIDES))[chosen]
+    return chosen if count > 1 and 2 * count > len(items) else None
 
 
 def _runs(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:

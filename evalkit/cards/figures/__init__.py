@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from evalkit.cards.figures.cell import Cell, is_missing, read, reader, speaks_commas
-from evalkit.cards.figures.printed import Printed
+from evalkit.cards.figures.printed import EXACT, Printed
 from evalkit.cards.figures.ranges import Range, mean, mean_range
 from evalkit.cards.figures.units import same_units
 
 __all__ = [
+    "EXACT",
     "Cell",
     "Printed",
     "Range",

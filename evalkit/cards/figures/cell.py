@@ -31,6 +31,8 @@ _UNIT_OR_FACTOR = re.compile(
 _MARK = re.compile(
     r"\s*(?:[*†‡§¶^#ªº¹²³⁰⁴-⁹]|\[\^?\w{1,3}\]|[\u2190-\u21ff\u25a0-\u27bf\u2b00-\u2bff\ufe0f]|[\U0001f300-\U0001faff])"
 )
+_SHARE_OF_COUNTS = re.compile(rf"(\d{{1,7}})\s?/\s?(\d{{1,7}})\s?\(\s?({DIGITS}\s?%)\s?\)")
+"""``18/20 (90%)``, which says what ``90% (18/20)`` does."""
 _NOT_NUMBERS = re.compile(r"[^0-9]*|\s*n\s*=\s*[\d,]{1,9}\s*")
 _SHOTS = re.compile(r"\d{1,2}(?:-| )?(?:shots?)?", re.IGNORECASE)
 _BEGINS_WITH_A_FIGURE = re.compile(r"[~≈<>≤≥$+\-(\[]{0,2}\s?\.?\d")
@@ -57,6 +59,8 @@ class Cell:
     """A word behind the figure that says what it measures; not of points and percent, which scores have as well."""
     arrow: int = 0
     """-1 for an arrow that points down, 1 for one that points up."""
+    of: int | None = None
+    """Of how many questions the figure is a share, where the cell says so: 20 of ``18/20``."""
 
     @property
     def directed(self) -> Printed | None:
@@ -80,7 +84,7 @@ def is_missing(text: str) -> bool:
 @lru_cache(maxsize=65536)
 def read(text: str, *, commas: bool = False) -> Cell:
     """What a cell holds; ``commas`` where the table prints decimals with a comma."""
-    words = text.translate(MINUS).strip()
+    words = _SHARE_OF_COUNTS.sub(r"\3 (\1/\2)", text.translate(MINUS).strip())
     cell = Cell(text.strip())
     arrow = words[:1]
     if arrow and arrow in _DOWN + _UP:
@@ -93,7 +97,16 @@ def read(text: str, *, commas: bool = False) -> Cell:
         return cell
     arrows = [letter for letter in _BRACKET.sub("", text) if letter in _DOWN + _UP]
     way = 0 if len(arrows) != 1 else -1 if arrows[0] in _DOWN else 1
-    return replace(beside, text=text.strip(), figure=_figure(main[1], commas=commas), arrow=way)
+    figure = _figure(main[1], commas=commas)
+    return replace(beside, text=text.strip(), figure=figure, arrow=way, of=_of(figure, beside.beside))
+
+
+def _of(figure: Printed | None, beside: tuple[Printed, ...]) -> int | None:
+    """Of how many questions a figure is a share, where the right ones and all of them stand beside it."""
+    if figure is None or len(beside) != 2 or any(one.decimals for one in beside) or not beside[1].value:
+        return None
+    share = 100 * beside[0].value / beside[1].value
+    return int(beside[1].value) if figure.range.low <= share <= figure.range.high else None
 
 
 def reader(*, commas: bool) -> Callable[[str], Cell]:

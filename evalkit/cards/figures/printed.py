@@ -19,6 +19,8 @@ _FIGURE = re.compile(
     r"(?:\s?(?:±|\+/-)\s?\d{1,6}(?:\.\d{1,6})?\s?%?)?(?:\s?\[\d{1,6}(?:\.\d{1,6})?,\s?\d{1,6}(?:\.\d{1,6})?\])?[*†‡]{0,3}"
 )
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3}){1,4}(?:\.\d{1,10})?")
+EXACT = 12
+"""Decimals of a figure that was not rounded, such as a share of counts; more than any card prints."""
 MINUS = str.maketrans({"\N{MINUS SIGN}": "-", "\N{NO-BREAK SPACE}": " ", "\N{FULLWIDTH PERCENT SIGN}": "%"})
 """What cards print for a minus, a blank and a percent sign."""
 
@@ -71,6 +73,11 @@ class Printed:
         return cls(
             text.strip(), -value if negative else value, len(decimals), found["unit"] == "%", bool(found["sign"])
         )
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is printed as counts, which nobody rounded."""
+        return self.decimals >= EXACT
 
     @property
     def half_unit(self) -> Fraction:

@@ -11,6 +11,7 @@ from evalkit.cards.roles import models, words
 from evalkit.cards.roles.averages import average_in
 from evalkit.cards.roles.cells import ITSELF, CellSpot, Leftovers, beside
 from evalkit.cards.roles.columns import Pairing, pairing, roles
+from evalkit.cards.roles.pairs import counted_of
 from evalkit.cards.sizes import is_benchmark
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def _told_by_signs(sheet: Sheet, kinds: Sequence[Role]) -> list[Role]:
     bare = [at for at in scores if not any(cell.figure.percent for cell in sheet.column(at) if cell.figure)]
     last = max(bare, default=0) if len(bare) > 1 else len(kinds)
     unnamed = [at for at in signed if at > last and not models.quantized(sheet.head[at])]
-    return ["aside" if at in unnamed else role for at, role in enumerate(kinds)]
+    return ["aside" if at in unnamed or role == "gain" else role for at, role in enumerate(kinds)]
 
 
 @dataclass(slots=True)
@@ -140,12 +141,14 @@ class _Rows:
     def _sizes(self, line: Line) -> tuple[int | None, ...]:
         """By model, how many samples, where the table says: in the next such column, or in the only one."""
         sizes = [at for at, role in enumerate(self.kinds) if role == "n"]
+        if not sizes:
+            return counted_of([line.cells[at] for at in self.pairs.scores])
         found = []
         for score in self.pairs.scores:
-            at = next((one for one in sizes if one > score), sizes[-1]) if sizes else None
-            figure = None if at is None else line.cells[at].figure
+            at = next((one for one in sizes if one > score), sizes[-1])
+            figure = line.cells[at].figure
             found.append(int(figure.value) if figure and figure.value >= 1 and not figure.decimals else None)
-        return tuple(found) if sizes else ()
+        return tuple(found)
 
     def _stated(self, at: int, cell: Cell, row: str) -> list[Stated]:
         """What the cell of a score or of a recovery says of a model."""

@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from evalkit.cards.roles import models, words
+from evalkit.cards.roles.averages import average_in
+from evalkit.cards.sizes import is_benchmark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,17 +18,17 @@ if TYPE_CHECKING:
     from evalkit.cards.roles.sheet import Sheet
 
 Role: TypeAlias = Literal[
-    "label", "score", "recovery", "difference", "speedup", "aside", "n", "quantity", "error", "unread", "words"
+    "label", "score", "recovery", "difference", "speedup", "aside", "gain", "n", "quantity", "error", "unread", "words"
 ]
-"""``aside``: ratios of which only the figures can say what they are. ``unread``: figures in forms such as "18/20"."""
+"""``aside``: ratios of which only the figures can say what they are. ``gain``: by how much a size, a time or a rate
+is better than the baseline's. ``unread``: figures in forms that are not known."""
 STATED: tuple[Role, ...] = ("recovery", "difference", "speedup", "aside")
 _METRIC_NAMES = re.compile(
     r"(?:acc(?:uracy)?(?:[_ ]norm)?|f1|em|exact[_ ]match|value|score|result|precision|recall|bleu|rouge\w*|mcc|auc"
     r"|pass@\d+)(?: ?[(%)↑]+)?",
     re.IGNORECASE,
 )
-
-
+_BYTES = re.compile(r"[KMGT]i?B", re.IGNORECASE)
 _SETTING = re.compile(
     r"#? ?(?:batch|concurren|context|sequence|prompt|input|output|tokens|qps|rps|users|clients|gpus|tp\b|num)",
     re.IGNORECASE,
@@ -42,17 +44,39 @@ def roles(sheet: Sheet) -> list[Role]:
     if found[0] in {"score", "quantity"} and (_SETTING.match(sheet.head[0]) or "words" not in found[:first]):
         found[0] = "words"
     first = 0 if found[0] in {"score", *STATED} else first
+    found = ["gain" if _is_gain(sheet, found, at) else role for at, role in enumerate(found)]
     return ["label" if role == "words" and at < first else role for at, role in enumerate(found)]
+
+
+def _is_gain(sheet: Sheet, kinds: Sequence[Role], at: int) -> bool:
+    """Whether a difference is one of the size, time or rate that its heading names, or that stands before it."""
+    if kinds[at] != "difference":
+        return kinds[at] == "gain"
+    name = sheet.head[at]
+    if words.speed(name) or words.SIZE.search(name):
+        return True
+    scored = average_in(name) != "no" or is_benchmark(name) or words.SCORE.search(name)
+    before = sheet.head[at - 1] if at and kinds[at - 1] == "quantity" else ""
+    return not scored and bool(before) and (bool(words.speed(before)) or is_size(sheet, at - 1))
+
+
+def is_size(sheet: Sheet, at: int) -> bool:
+    """Whether a column holds sizes, by its heading or by the units in its cells."""
+    cells = [cell for cell in sheet.column(at) if cell.figure]
+    units = bool(cells) and all(_BYTES.fullmatch(cell.unit) for cell in cells)
+    return units or bool(words.SIZE.search(sheet.head[at]))
 
 
 def _role(sheet: Sheet, at: int) -> Role:
     name = sheet.head[at]
     if not sheet.is_numeric(at):
         cells = sheet.column(at)
-        return "unread" if at and 2 * sum(cell.unread for cell in cells) > len(cells) else "words"
+        unread = 2 * sum(cell.unread for cell in cells) > len(cells) and not words.is_quantity(name, heading=True)
+        return "unread" if at and unread else "words"
     if role := _role_of_name(name, pairs=_mostly_pairs(sheet, at)):
         return role
-    return "quantity" if all(cell.unit for cell in sheet.column(at) if cell.figure) else "score"
+    measured = all(cell.unit for cell in sheet.column(at) if cell.figure)
+    return "quantity" if measured and not (models.quantized(name) or models.whole(name)) else "score"
 
 
 @lru_cache(maxsize=4096)
@@ -61,6 +85,7 @@ def _role_of_name(name: str, *, pairs: bool) -> Role | None:
     told: tuple[tuple[Role, bool], ...] = (
         ("n", bool(words.COUNT.fullmatch(name))),
         ("speedup", bool(words.SPEEDUP.search(name))),
+        ("gain", bool(words.COMPRESSION.search(name))),
         ("aside", bool(words.RATIO.fullmatch(name.strip()))),
         ("recovery", bool(words.RECOVERY.search(name)) and not pairs),
         ("error", bool(words.UNCERTAINTY.search(name))),

@@ -13,6 +13,7 @@ from evalkit.cards.roles import models, words
 from evalkit.cards.roles.averages import average_in, weight_in
 from evalkit.cards.roles.cells import ITSELF, CellSpot, Leftovers, beside
 from evalkit.cards.roles.columns import STATED, roles, stated_kind
+from evalkit.cards.roles.pairs import counted_of
 from evalkit.cards.roles.sheet import Line, Sheet
 from evalkit.cards.sizes import is_benchmark
 
@@ -114,7 +115,7 @@ def down(sheet: Sheet, leftovers: Leftovers) -> AccuracyTable | None:
     blocks = _blocks(sheet, kinds, labels, names)
     bases, named = models.bases(names, blocks, compared=bool(comparing) or any(role in STATED for role in kinds))
     bases = _completed(sheet, kinds, bases)
-    reading = _Columns(sheet, kinds, names, bases, leftovers)
+    reading = _Columns(sheet, kinds, names, bases, leftovers, named)
     rows = reading.read()
     for done, number in enumerate(comparing):
         rows = reading.compared(rows, lines[number], number - done - 1)
@@ -206,6 +207,8 @@ class _Columns:
     names: Sequence[str]
     bases: Sequence[int | None]
     leftovers: Leftovers
+    named: bool
+    """Whether the models' names say which is the baseline."""
 
     def read(self) -> list[CardScores]:
         """One row for each column of scores, and one for each stated column that belongs to no single one."""
@@ -261,7 +264,7 @@ class _Columns:
             kind,
             tuple(cell.figure for cell in cells),
             tuple(stated),
-            (),
+            counted_of(cells),
             better,
             sureness == "yes",
             weight_in(name),
@@ -271,12 +274,13 @@ class _Columns:
         kind = stated_kind(self.kinds[at])
         name = self.sheet.head[at]
         found: list[Stated] = []
+        of_another = self._is_of_another(at, kind)
         for model, cell in enumerate(self.sheet.column(at)):
             base = self.bases[model]
             figure = cell.directed if kind == "difference" else cell.figure
             if figure is None:
                 continue
-            if base is None and figure.value not in ITSELF[kind]:
+            if of_another or (base is None and figure.value not in ITSELF[kind]):
                 self.leftovers.add(self.names[model], name, figure.text, beside_cells.STRAY)
                 continue
             own = model if base is None else base
@@ -284,6 +288,11 @@ class _Columns:
             found.append(Stated(kind, model, own, figure, name, place))
             found += beside(cell, CellSpot(model, own, self.names[model], name), self.leftovers)
         return tuple(found)
+
+    def _is_of_another(self, at: int, kind: StatedKind) -> bool:
+        """Whether a column compares with a model that has no row: the one that was guessed is not its own baseline."""
+        firsts = [self.sheet.lines[model].cells[at].figure for model, base in enumerate(self.bases) if base is None]
+        return not self.named and kind == "recovery" and any(one and one.value not in ITSELF[kind] for one in firsts)
 
     def compared(self, rows: list[CardScores], line: Line, above: int) -> list[CardScores]:
         """The rows with what a line under the models says of the one above it, of each task."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.cards.figures import Cell, is_missing, reader, same_units, speaks_commas
 from evalkit.cards.roles import words
+from evalkit.cards.roles.pairs import taken_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -69,7 +70,8 @@ def sheets(table: Table, place: str) -> Iterator[Sheet]:
             joined, tops = ["", *joined[:-1]], ["", *tops[:-1]]
         lines = tuple(_lines(body, cells))
         if lines:
-            yield Sheet(place, tuple(joined or [""] * width), tuple(tops), lines, table.caption, table.loose)
+            whole = Sheet(place, tuple(joined or [""] * width), tuple(tops), lines, table.caption, table.loose)
+            yield taken_apart(whole, cells)
 
 
 def _headed(rows: list[TextRow], cells: Callable[[str], Cell]) -> tuple[list[tuple[str, ...]], list[TextRow]]:

@@ -1,19 +1,22 @@
-"""Tables of times, rates and speedups: rows are models, by hardware and setting."""
+"""Tables of times, rates and sizes with what is said of them: rows are models, by hardware and setting."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalkit.cards.nouns import SpeedRow, SpeedTable
 from evalkit.cards.roles import models, words
 from evalkit.cards.roles.cells import SEVERAL, Leftovers
-from evalkit.cards.roles.columns import roles
+from evalkit.cards.roles.columns import is_size, roles
+from evalkit.cards.sizes import is_benchmark
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from evalkit.cards.nouns import Better, SpeedKind
     from evalkit.cards.roles.columns import Role
     from evalkit.cards.roles.sheet import Line, Sheet
 
@@ -22,44 +25,102 @@ _MODEL = re.compile(
 )
 _PER_DOLLAR = re.compile(r"\bqueries per dollar\b|\bqpd\b|\bcost\b|\bprice\b", re.IGNORECASE)
 _OF_THE_MODEL = re.compile(
-    r"\b(?:memory|vram|params?|parameters|bits|disk|model size|file size)\b|\([GM]i?B\)", re.IGNORECASE
+    r"\b(?:memory|vram|params?|parameters|bits|bpw|disk|model size|file size|size)\b|\([GM]i?B\)", re.IGNORECASE
 )
+_NOT_PRINTED = "what it is a gain of is not printed"
 
 
-def speed_table(sheet: Sheet, leftovers: Leftovers) -> SpeedTable | None:
-    """The times, rates and speedups of a sheet whose rows are models; None where it has none."""
+def speed_tables(sheet: Sheet, leftovers: Leftovers) -> list[SpeedTable]:
+    """The times and rates of a sheet whose rows are models, and its sizes where a column compares them.
+
+    A gain of which the sheet prints neither is left over.
+    """
     kinds = roles(sheet)
-    measures = [at for at, role in enumerate(kinds) if role == "quantity" and _measures(sheet.head[at])]
-    # Of rates a gain in percent is a speedup; of times it may be by two formulas.
-    rates = all(words.speed(sheet.head[at]) == "higher" for at in measures)
-    gains = [at for at, role in enumerate(kinds) if role == "difference" and rates]
-    speedups = sorted([*(at for at, role in enumerate(kinds) if role == "speedup"), *gains])
-    labels = [
-        at
-        for at, role in enumerate(kinds)
-        if role in {"label", "words"} and at < min([*measures, *speedups, len(kinds)])
-    ]
-    if not measures or not labels:
-        return None
-    model = _model_column(sheet, labels)
-    settings = [at for at in labels if at != model and not words.NOT_A_SCORE.match(sheet.head[at])]
-    numbers = _numbers(sheet, kinds, min(measures + speedups))
-    if any(
-        count > 1 for count in Counter(tuple(line.cells[at].text for at in numbers) for line in sheet.lines).values()
-    ):
-        # Otherwise every row has a number of its own, which names no setting.
-        settings += numbers
-    rows: list[SpeedRow] = []
-    last = dict.fromkeys(settings, "")
+    stated = [at for at, role in enumerate(kinds) if role in {"speedup", "gain"}]
+    of_sizes = [at for at in stated if _is_of_sizes(sheet, kinds, at)]
+    of_speeds = [at for at in stated if at not in of_sizes]
+    quantities = [at for at, role in enumerate(kinds) if role == "quantity"]
+    speeds = [at for at in quantities if _measures(sheet.head[at])]
+    sizes = [at for at in quantities if at not in speeds and is_size(sheet, at)] if of_sizes else []
+    found = []
+    for measures, own in ((speeds, of_speeds), (sizes, of_sizes)):
+        labels = _labels(kinds, [*measures, *own])
+        if measures and labels:
+            better: list[Better] = [words.speed(sheet.head[at]) if measures is speeds else "lower" for at in measures]
+            columns = _Columns(sheet, kinds, labels, measures, own)
+            rows = tuple(columns.rows(leftovers))
+            kind: SpeedKind = "speedup" if measures is speeds else "compression"
+            found.append(SpeedTable(sheet.place, tuple(sheet.head[at] for at in measures), tuple(better), rows, kind))
+        elif labels:
+            _left(sheet, labels, own, leftovers)
+    return found
+
+
+def _is_of_sizes(sheet: Sheet, kinds: Sequence[Role], at: int) -> bool:
+    """Whether a gain is one of sizes, by its own name, else by the column before it."""
+    name = sheet.head[at]
+    if kinds[at] == "speedup" or words.speed(name):
+        return False
+    if words.COMPRESSION.search(name) or words.SIZE.search(name):
+        return True
+    return is_size(sheet, at - 1) and not words.speed(sheet.head[at - 1])
+
+
+def _labels(kinds: Sequence[Role], figures: Sequence[int]) -> list[int]:
+    """The columns of words before the first of the figures."""
+    return [at for at, role in enumerate(kinds) if role in {"label", "words"} and at < min([*figures, len(kinds)])]
+
+
+def _left(sheet: Sheet, labels: Sequence[int], columns: Sequence[int], leftovers: Leftovers) -> None:
     for line in sheet.lines:
-        last = {at: line.cells[at].text or last[at] for at in settings}
-        setting = ", ".join(part for part in (line.section, *last.values()) if part)
-        rows.append(_row(sheet, line, setting, model, measures, speedups))
-        for at in [*measures, *speedups]:
-            if line.cells[at].unread:
-                leftovers.add(rows[-1].name, sheet.head[at], line.cells[at].text, SEVERAL)
-    better = tuple(words.speed(sheet.head[at]) for at in measures)
-    return SpeedTable(sheet.place, tuple(sheet.head[at] for at in measures), better, tuple(rows))
+        name = " ".join(line.cells[at].text for at in labels if line.cells[at].text)
+        for at in columns:
+            if line.cells[at].figure or line.cells[at].unread:
+                leftovers.add(name, sheet.head[at], line.cells[at].text, _NOT_PRINTED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The columns of one table of times and rates, or of one of sizes."""
+
+    sheet: Sheet
+    kinds: Sequence[Role]
+    labels: Sequence[int]
+    measures: Sequence[int]
+    stated: Sequence[int]
+
+    def rows(self, leftovers: Leftovers) -> Iterator[SpeedRow]:
+        """The rows, each with its setting; a cell that cannot be read is left over."""
+        sheet = self.sheet
+        model = _model_column(sheet, self.labels)
+        settings = [at for at in self.labels if at != model and not words.NOT_A_SCORE.match(sheet.head[at])]
+        settings += self._numbers()
+        last = dict.fromkeys(settings, "")
+        for line in sheet.lines:
+            last = {at: line.cells[at].text or last[at] for at in settings}
+            setting = ", ".join(part for part in (line.section, *last.values()) if part)
+            row = _row(sheet, line, setting, model, self.measures, self.stated)
+            yield row
+            for at in [*self.measures, *self.stated]:
+                if line.cells[at].unread:
+                    leftovers.add(row.name, sheet.head[at], line.cells[at].text, SEVERAL)
+
+    def _numbers(self) -> list[int]:
+        """Columns of numbers before what is measured that name a setting, such as a batch size.
+
+        None where every row has a number of its own, which names no setting.
+        """
+        first = min([*self.measures, *self.stated])
+        found = [at for at in range(first) if self._is_setting(at)]
+        texts = Counter(tuple(line.cells[at].text for at in found) for line in self.sheet.lines)
+        return found if any(count > 1 for count in texts.values()) else []
+
+    def _is_setting(self, at: int) -> bool:
+        name = self.sheet.head[at]
+        if self.kinds[at] not in {"quantity", "score", "n"} or _OF_THE_MODEL.search(name) or is_size(self.sheet, at):
+            return False
+        whole = all(not cell.figure.decimals for cell in self.sheet.column(at) if cell.figure)
+        return self.kinds[at] != "score" or (whole and not is_benchmark(name))
 
 
 def _model_column(sheet: Sheet, labels: Sequence[int]) -> int:
@@ -85,12 +146,3 @@ def _row(
 
 def _measures(name: str) -> bool:
     return bool(words.speed(name)) and not _PER_DOLLAR.search(name)
-
-
-def _numbers(sheet: Sheet, kinds: Sequence[Role], first: int) -> list[int]:
-    """Columns of numbers before what is measured that name a setting, such as a batch size."""
-    return [
-        at
-        for at, role in enumerate(kinds)
-        if at < first and role in {"quantity", "score", "n"} and not _OF_THE_MODEL.search(sheet.head[at])
-    ]

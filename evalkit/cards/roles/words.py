@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from evalkit.cards.nouns import Better
 
 QUANTIZED = re.compile(
-    r"quanti[sz]ed|(?<![a-z])w\d{1,2}a\d{1,2}|(?<![a-z])int-?[2348]\b|(?<![a-z])(?:mx|nv)?fp-?[468](?![\d.])|gptq|awq|gguf|exl[23]|\bnf4\b|bnb"
+    r"(?<!un)(?<!non-)quanti[sz]ed|(?<![a-z])w\d{1,2}a\d{1,2}|(?<![a-z])int-?[2348]\b|(?<![a-z])(?:mx|nv)?fp-?[468](?![\d.])|gptq|awq|gguf|exl[23]|\bnf4\b|bnb"
     r"|bitsandbytes|-dynamic|this model|\bq[2-8]_|\biq\d|\b[2-8][- ]?bits?\b|smoothquant|spinquant|quarot|autoround"
     r"|auto-round|\bhqq\b|aqlm|quip|\bqat\b|\bptq\b|\brtn\b|\be[45]m[23]|mxint|pruned|sparse|2of4|2:4|compressed|(?<![a-z])w[2-8]g\d",
     re.IGNORECASE,
@@ -35,6 +35,22 @@ RATIO = re.compile(r"(?:ratio|relative|rel\.?|factor)(?: ?\(?[x×%]\)?)?", re.IG
 SPEEDUP = re.compile(
     r"\bspeed-?\s?ups?\b|\bacceleration\b|\b(?:times|x) faster\b|\b(?:throughput|speed) (?:gain|ratio)\b",
     re.IGNORECASE,
+)
+COMPRESSION = re.compile(
+    r"\bcompression\b|\bcompress(?:ed)? ratio\b|\b(?:times|x) smaller\b"
+    r"|\b(?:size|memory|vram|disk|storage|footprint) (?:reduction|savings?|saved|decrease|ratio|factor|vs\.?)"
+    r"|\b(?:reduction|savings?|saved) (?:in|of) (?:\w+ )?(?:size|memory|vram|disk|storage|footprint)\b"
+    r"|\b(?:relative|rel\.?) (?:size|memory|vram|disk)\b",
+    re.IGNORECASE,
+)
+"""What a column is called that says how much smaller a model is than its baseline."""
+SIZE = re.compile(
+    r"\b(?:size|memory|mem|vram|g?pu ram|ram|disk|storage|footprint|weights)\b|\([KMGT]i?B\)|\b[KMGT]i?B$",
+    re.IGNORECASE,
+)
+"""What a column of sizes is called."""
+SCORE = re.compile(
+    r"\b(?:acc(?:uracy)?|scores?|quality|performance|ppl|perplexity|recovery|points?|pp)\b", re.IGNORECASE
 )
 UNCERTAINTY = re.compile(
     r"±|\+/-|\b(?:std\w*|standard (?:error|deviation)|s\.?e\.?m?|c\.?i\.?|confidence|interval|margin|variance"
