@@ -34,6 +34,15 @@ class Stated:
 
 
 @dataclass(frozen=True, slots=True)
+class Members:
+    """Rows of which another one may be the mean."""
+
+    rows: tuple[int, ...]
+    weights: tuple[int, ...] = ()
+    """By row, its number of samples; empty for a plain mean."""
+
+
+@dataclass(frozen=True, slots=True)
 class CardScores:
     """One line of an accuracy table."""
 
@@ -52,6 +61,10 @@ class CardScores:
     """Of an average: whether its name can mean nothing else."""
     weight: int | None = None
     """How many tasks a row stands for, where its name says so."""
+    over: tuple[Members, ...] = ()
+    """Of a benchmark whose parts have rows of their own: every way in which it may be their mean."""
+    stands_for: bool = False
+    """Whether names and places leave no doubt that it is a mean of theirs."""
 
     @property
     def name(self) -> str:
@@ -160,14 +173,17 @@ class Unchecked:
         return f"{where}: {self.reason}"
 
 
+Bound: TypeAlias = Literal["", "at least", "at most", "up to"]
+
+
 @dataclass(frozen=True, slots=True)
 class PrintedClaim:
     """A sentence with a figure that tables can confirm."""
 
     line: int
     sentence: str
-    kind: Literal["recovery", "average", "speedup"]
-    bound: Literal["", "at least", "up to"]
+    kind: Literal["recovery", "average", "drop", "speedup"]
+    bound: Bound
     printed: Printed
 
 

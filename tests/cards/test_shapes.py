@@ -34,7 +34,7 @@ RESULTS = Results(
     },
     seconds={"Chat": (5.71, 3.72, 2.91), "Docs": (9.42, 6.1, 4.9), "Code": (12.33, 8.0, 7.1)},
 )
-FIGURE = re.compile(r"([+-]?)(\d+)(?:\.(\d+))?(%?)")
+FIGURE = re.compile(r"([+-]?)(\d+)(?:\.(\d+))?(%?)(/\d+)?")
 
 
 def found(shape, writer):
@@ -43,12 +43,12 @@ def found(shape, writer):
 
 def moved(text, share, *, up):
     """A figure moved by a share of itself, and by five units of its last digit at least."""
-    sign, _, decimals, unit = FIGURE.fullmatch(text).groups()
+    sign, _, decimals, unit, of = FIGURE.fullmatch(text).groups()
     places = len(decimals or "")
-    value = float(text.rstrip("%"))
+    value = float(text.partition("/")[0].rstrip("%"))
     step = max(abs(value) * share, 5 / 10**places)
     number = value + (step if up or value - step <= 0 else -step)
-    return f"{number:{'+' if sign else ''}.{places}f}{unit}"
+    return f"{number:{'+' if sign else ''}.{places}f}{unit}{of or ''}"
 
 
 def same(one, other):

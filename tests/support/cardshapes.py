@@ -488,6 +488,34 @@ def recovery_row(w):
     return pipes(["Task", *_tail(w, (1, 2))], *rows, ["Average", *mean], ["Recovery", "-", *own])
 
 
+def arrows(w):
+    """Both scores in one cell."""
+    rows = [[task, f"{cells[0]} → {cells[1]}", cells[2]] for _, task, cells in w.rows()]
+    return pipes(["Benchmark", "BF16 → FP8", "Recovery (%)"], *rows)
+
+
+def fractions(w):
+    """Right answers of questions, which nobody rounded."""
+    rows = []
+    for tasks in w.results.groups.values():
+        for task, right in tasks.items():
+            cells = [w._keep(w.inputs, ("score", task, at), f"{right[at]}/{SIZES[task]}") for at in (0, 1)]
+            rows.append([task, *cells, w.recovery(task, 1)])
+    return pipes(["Task", "Original", "Q4_K_M", "Recovery"], *rows)
+
+
+SUBJECTS = ("anatomy", "astronomy", "virology", "marketing", "sociology", "philosophy", "prehistory", "management")
+
+
+def groups(w):
+    """Rows of groups over the rows of their subjects."""
+    rows, subjects = [], iter(SUBJECTS)
+    for name, (group, tasks) in zip(("STEM", "Humanities"), w.results.groups.items(), strict=True):
+        rows.append([f"**{name}**", w.average(group, 0), w.average(group, 1)])
+        rows += [[f"- {next(subjects)}", w.score(task, 0), w.score(task, 1)] for task in tasks]
+    return pipes(["Subject", "BF16", "INT8"], *rows)
+
+
 # --- rows are models ---
 
 
@@ -608,6 +636,13 @@ def speed_across(w):
     return pipes(["Metric", "BF16", "FP8", "Speedup"], *rows)
 
 
+def compression_down(w):
+    """Sizes, and how many times smaller."""
+    use = next(iter(w.results.seconds))
+    rows = [[w.results.models[at], w.seconds(use, at), w.speedup(at, use) + "x" if at else "-"] for at in (0, 1, 2)]
+    return pipes(["Model", "Size (GB)", "Compression"], *rows)
+
+
 def costs(w):
     price = 2.5
     uses = list(w.results.seconds)
@@ -636,8 +671,9 @@ ACCURACY = (
     brackets, brackets_unsaid, differences_beside, difference_column, recovery_with_arrows, footnotes, plus_minus,
     stderr_columns, decimal_commas, two_runs, settings_columns, sample_column, without_rule, page_text, short_header,
     wide_rows, html_sections, html_broken, html_two_headings, several_baselines, heading_again, word_errors,
+    arrows, fractions, groups,
     perplexities, with_lengths, missing, recovery_row, models_down, average_before, models_down_recovery, embedding,
     subset_average, families, long_form, each_with_recovery,
 )  # fmt: skip
-SPEED = (speed_down, speed_each, speed_across, costs)
+SPEED = (speed_down, speed_each, speed_across, compression_down, costs)
 SHAPES = ACCURACY + SPEED

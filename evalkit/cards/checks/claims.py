@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -86,14 +87,46 @@ def _average(card: Card, claim: PrintedClaim) -> tuple[Expected, ...]:
     return tuple(_as_expected(*one) for one in (fits[:1] or (candidates if clear else [])))
 
 
+def _drop(card: Card, claim: PrintedClaim) -> tuple[Expected, ...]:
+    """The drops of the printed averages, in points or in percent: clear where one model has one average."""
+    pairs = [
+        (Ref(row.name, table.models[model], cand.text), base, cand)
+        for table in card.accuracy
+        for row in settled(table).rows
+        if row.kind == "average" and row.better != "lower"
+        for baseline, model in table.pairs
+        if (base := row.scores[baseline]) is not None and (cand := row.scores[model]) is not None and base.value > 3
+    ]
+    found = []
+    for ref, base, cand in pairs:
+        points = base.value - cand.value, base.range.minus(cand.range)
+        share = cand.range.over(base.range)
+        because = f"the averages are {base.text} and {cand.text}"
+        ways = [Expected(*points, because, (ref,))]
+        if claim.printed.percent and share is not None:
+            ways.append(Expected(100 - 100 * cand.value / base.value, share.times(100).below(100), because, (ref,)))
+        found.append(ways)
+    wanted = Range(-_FAR, claim.printed.value) if claim.bound == "at most" else claim.printed.range
+    fits = next((one for ways in found for one in ways if one.range.overlaps(wanted)), None)
+    if fits is not None:
+        return (replace(fits, range=wanted),)
+    return tuple(found[0]) if len(found) == 1 else ()
+
+
 def _speedup(card: Card, claim: PrintedClaim) -> tuple[Expected, ...]:
-    """The largest ratios of the tables: "up to" has to be reached, and may be the largest of any one of them."""
-    ratios = [found for found in _ratios(card) if found[0] > 0]
+    """The ratios of the tables: a claim has to be one of them, and "up to" has to be reached by one table.
+
+    What contradicts a plain claim is the only ratio that there is; what contradicts "up to", that none is as large.
+    """
+    ratios = list(dict.fromkeys(found for found in _ratios(card) if found[0] > 0 and found[0] != 1))
     if not ratios:
         return ()
     if any(bounds.overlaps(claim.printed.range) for _, bounds in ratios):
         return (Expected(claim.printed.value, claim.printed.range, "a ratio of the tables"),)
     value, bounds = max(ratios, key=lambda one: one[1].high)
+    if claim.bound != "up to":
+        alone = all(bounds.overlaps(other) for _, other in ratios)
+        return (Expected(value, bounds, "the only speedup of the tables"),) if alone else ()
     if bounds.high >= claim.printed.range.low:
         return ()
     return (Expected(value, bounds, "the largest speedup or ratio of all tables"),)
@@ -111,4 +144,4 @@ def _ratios(card: Card) -> Iterator[tuple[Fraction, Range]]:
     yield from ((one.printed.value, one.printed.range) for one in stated if one.kind == "speedup")
 
 
-_EXPECTED = {"recovery": _recovery, "average": _average, "speedup": _speedup}
+_EXPECTED = {"recovery": _recovery, "average": _average, "drop": _drop, "speedup": _speedup}

@@ -23,7 +23,7 @@ _OVERALL = re.compile(r"\b(?:overall|total|all|grand|macro)\b", re.IGNORECASE)
 _WEIGHTED = re.compile(r"(?<!un)\bweighted\b|\bmicro\b", re.IGNORECASE)
 """An average of which the plain mean is no reading."""
 _AVERAGE_WORDS = re.compile(r"\b(?:average|avg|mean|score|scores|accuracy)\b\.?|[^\w+]", re.IGNORECASE)
-_MOST_VARIED = 60
+_MOST_VARIED = 100
 """Rows of an average of which readings without some are tried."""
 _MOST_AVERAGES = 40
 """Averages of one table that are looked at."""
@@ -126,13 +126,15 @@ def scopes(table: AccuracyTable, at: int) -> list[Scope]:
 
 def _variants(table: AccuracyTable, found: Sequence[Scope]) -> Iterator[Scope]:
     """Readings without the rows of another kind, and weighted ones where the table has weights."""
+    inside = {one for row in table.rows for members in row.over for one in members.rows}
     for scope in found:
         if len(scope.members) > _MOST_VARIED:
             continue
         rows = [table.rows[at] for at in scope.members]
+        leaves, tops = [not row.over for row in rows], [at not in inside for at in scope.members]
         alike = [row.better != "lower" and not _on_another_scale(row) for row in rows]
         stated = [bool(row.stated) for row in rows]
-        for keep in (alike, stated, [one and other for one, other in zip(alike, stated, strict=True)]):
+        for keep in (alike, stated, [one and other for one, other in zip(alike, stated, strict=True)], leaves, tops):
             kept = tuple(at for at, kind in zip(scope.members, keep, strict=True) if kind)
             if kept and kept != scope.members:
                 yield Scope(kept)
@@ -171,24 +173,24 @@ def chosen(table: AccuracyTable, at: int) -> tuple[Scope | None, bool]:
     found = scopes(table, at)
     if not found:
         return None, False
-    telling = _telling(table, at)
+    models = telling(table, at)
     explained: list[int] = []
     for scope in found:
-        explained.append(scope.explains(table, at, telling))
-        if explained[-1] == len(telling):
+        explained.append(scope.explains(table, at, models))
+        if explained[-1] == len(models):
             return scope, True  # no other reading explains more
     most = max(explained)
-    part = _part(table, at, found, telling, most + 2)
+    part = _part(table, at, found, models, most + 2)
     if part is not None:
         return part, True
     best = [scope for scope, number in zip(found, explained, strict=True) if number == most]
     scope = best[0] if len(best) == 1 or not most else max(best, key=lambda one: one.recoveries(table, at))
     count = sum(score is not None for score in table.rows[at].scores)
-    several = len(telling) - most > 1 and (count > 3 or (table.turned and count > 2))
-    return scope, not several or 4 * most >= len(telling)
+    several = len(models) - most > 1 and (count > 3 or (table.turned and count > 2))
+    return scope, not several or 4 * most >= len(models)
 
 
-def _telling(table: AccuracyTable, at: int) -> list[int]:
+def telling(table: AccuracyTable, at: int) -> list[int]:
     """The models whose average tells readings apart: not every figure above it is the same; all where there is none."""
     tasks = [row for row in table.rows if row.kind == "task"]
     printed = [model for model, score in enumerate(table.rows[at].scores) if score is not None]
@@ -200,13 +202,13 @@ def _telling(table: AccuracyTable, at: int) -> list[int]:
     return told or printed
 
 
-def _part(table: AccuracyTable, at: int, found: Sequence[Scope], telling: Sequence[int], least: int) -> Scope | None:
+def _part(table: AccuracyTable, at: int, found: Sequence[Scope], models: Sequence[int], least: int) -> Scope | None:
     """A reading without a few of its rows that explains ``least`` of the averages or more.
 
     A definition that no heading tells has to be shown by most rows of models; a stale average by every column.
     """
-    least = max(least, -(-2 * len(telling) // 3) if table.turned else len(telling))
-    if least > len(telling):
+    least = max(least, -(-2 * len(models) // 3) if table.turned else len(models))
+    if least > len(models):
         return None
     best, most = None, least - 1
     for scope in found[:3]:
@@ -216,10 +218,10 @@ def _part(table: AccuracyTable, at: int, found: Sequence[Scope], telling: Sequen
             for dropped in combinations(scope.members, size):
                 kept = tuple(one for one in scope.members if one not in dropped)
                 part = Scope(kept, left_out=dropped)
-                count = part.explains(table, at, telling) if len(kept) > 1 else 0
+                count = part.explains(table, at, models) if len(kept) > 1 else 0
                 if count > most:
                     best, most = part, count
-                if most == len(telling):
+                if most == len(models):
                     return best
     return best
 
@@ -248,7 +250,7 @@ def _decided(table: AccuracyTable, at: int) -> CardScores:
     row = table.rows[at]
     tasks = [one for one, other in enumerate(table.rows) if other.kind == "task"]
     told = Scope(tuple(_named(table, at, tasks)))
-    if len(told.members) > 1 and told.explains(table, at, _telling(table, at)):
+    if len(told.members) > 1 and told.explains(table, at, telling(table, at)):
         return replace(row, sure=True)
     named = average_in(row.label) == "yes"
     for scope in scopes(table, at):
@@ -262,8 +264,8 @@ def _decided(table: AccuracyTable, at: int) -> CardScores:
 
 def _mostly_explains(scope: Scope, table: AccuracyTable, at: int) -> bool:
     """Whether more than half of the printed averages follow, without columns that have one figure throughout."""
-    telling = _telling(table, at)
-    return 2 * scope.explains(table, at, telling) > len(telling)
+    models = telling(table, at)
+    return 2 * scope.explains(table, at, models) > len(models)
 
 
 def mean_of(ranges: Sequence[tuple[Fraction, Range]]) -> tuple[Fraction, Range]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalkit.cards.checks.averages import average_figures
+from evalkit.cards.checks.groups import group_figures
 from evalkit.cards.checks.scopes import settled
 from evalkit.cards.checks.stated import stated_figures
 
@@ -20,3 +21,4 @@ def table_figures(table: AccuracyTable) -> Iterator[Figure]:
     decided = settled(table)
     yield from stated_figures(decided)
     yield from average_figures(decided)
+    yield from group_figures(decided)

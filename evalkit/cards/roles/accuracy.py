@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.cards.roles.across import across
 from evalkit.cards.roles.down import down, is_down, pivoted
+from evalkit.cards.roles.groups import with_groups
 from evalkit.cards.sizes import is_benchmark
 
 if TYPE_CHECKING:
@@ -21,10 +22,11 @@ def accuracy_table(sheet: Sheet, leftovers: Leftovers) -> AccuracyTable | None:
     or several models have scores of benchmarks that are known.
     """
     sheet = pivoted(sheet)
-    found = down(sheet, leftovers) if is_down(sheet) else across(sheet, leftovers)
-    if found is None or not found.rows:
+    read = down(sheet, leftovers) if is_down(sheet) else across(sheet, leftovers)
+    if read is None or not read.rows:
         return None
-    speaks = any(row.stated or row.kind == "average" for row in found.rows)
+    found = with_groups(read)
+    speaks = any(row.stated or row.kind == "average" or row.stands_for for row in found.rows)
     known = any(is_benchmark(row.label) or is_benchmark(row.name) for row in found.rows)
     compared = (found.pairs and found.named) or (known and len(found.models) > 1 and not found.metrics)
     scored = any(row.kind in {"task", "average"} or row.stated for row in found.rows)

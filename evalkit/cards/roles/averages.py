@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from typing import Literal, TypeAlias
 
+from evalkit.cards.roles import languages
 from evalkit.cards.sizes import is_benchmark
 
 Sureness: TypeAlias = Literal["no", "perhaps", "yes"]
 
-_AVERAGE = re.compile(
-    r"\b(?:averages?|averaged|avg|durchschnitt|mittelwert|moyenne|promedio|media)\b\.?|平均\w?|평균", re.IGNORECASE
-)
+_AVERAGE = re.compile(rf"\b(?:averages?|averaged|avg)\b\.?|{languages.AVERAGE}", re.IGNORECASE)
 _MEAN = re.compile(
     r"(?:the |overall |arithmetic |macro |simple )?mean(?: score| accuracy| of all| overall)?", re.IGNORECASE
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from evalkit.cards.roles import languages
 from evalkit.cards.sizes import is_benchmark, size_of
 
 if TYPE_CHECKING:
@@ -13,12 +14,14 @@ if TYPE_CHECKING:
 QUANTIZED = re.compile(
     r"(?<!un)(?<!non-)quanti[sz]ed|(?<![a-z])w\d{1,2}a\d{1,2}|(?<![a-z])int-?[2348]\b|(?<![a-z])(?:mx|nv)?fp-?[468](?![\d.])|gptq|awq|gguf|exl[23]|\bnf4\b|bnb"
     r"|bitsandbytes|-dynamic|this model|\bq[2-8]_|\biq\d|\b[2-8][- ]?bits?\b|smoothquant|spinquant|quarot|autoround"
+    rf"|{languages.QUANTIZED}"
     r"|auto-round|\bhqq\b|aqlm|quip|\bqat\b|\bptq\b|\brtn\b|\be[45]m[23]|mxint|pruned|sparse|2of4|2:4|compressed|(?<![a-z])w[2-8]g\d",
     re.IGNORECASE,
 )
 """What the name of a compressed model has in it."""
 RECOVERY = re.compile(
-    r"恢复率|保持率|\brecover(?:y|ies)\b|\brecovered (?:accuracy|score|performance|\(?%)|% recovered"
+    rf"{languages.RECOVERY}|"
+    r"\brecover(?:y|ies)\b|\brecovered (?:accuracy|score|performance|\(?%)|% recovered"
     r"|\bretention\b|\bretain|\bpreserv|% of (?:the )?(?:base|bf16|fp16|original|full)"
     r"|\brelative (?:to|accuracy|performance|score)|^rec\.?(?: \(?%\)?)?$"
     rf"|(?:\bq(?:uant\w*)?|{QUANTIZED.pattern})\)?\s?/\s?(?:\w{{1,12}}\s?\()?(?:base\w*|b?f(?:p|loat)?-?(?:16|32)|orig\w*)",
@@ -27,20 +30,21 @@ RECOVERY = re.compile(
 DIFFERENCE = re.compile(
     r"(?:Δ|∆)(?!p\b)|\b(?:delta|diff\w*|change|degradation|drop|gap|increase|decrease|improvement|reduction|savings?|saved"
     r"|regression)\b|\b(?:accuracy|score|performance|quality) (?:loss|gain)\b"
-    r"|^(?:loss|gain)(?: \(.{1,10}\))?$|\bvs\.? ",
+    rf"|^(?:loss|gain)(?: \(.{{1,10}}\))?$|\bvs\.? |{languages.DIFFERENCE}",
     re.IGNORECASE,
 )
 RATIO = re.compile(r"(?:ratio|relative|rel\.?|factor)(?: ?\(?[x×%]\)?)?", re.IGNORECASE)
 """The whole heading of a column of ratios, of which the figures have to say what is over what."""
 SPEEDUP = re.compile(
-    r"\bspeed-?\s?ups?\b|\bacceleration\b|\b(?:times|x) faster\b|\b(?:throughput|speed) (?:gain|ratio)\b",
+    r"\bspeed-?\s?ups?\b|\bacceleration\b|\b(?:times|x) faster\b|\b(?:throughput|speed) (?:gain|ratio)\b"
+    rf"|{languages.SPEEDUP}",
     re.IGNORECASE,
 )
 COMPRESSION = re.compile(
     r"\bcompression\b|\bcompress(?:ed)? ratio\b|\b(?:times|x) smaller\b"
     r"|\b(?:size|memory|vram|disk|storage|footprint) (?:reduction|savings?|saved|decrease|ratio|factor|vs\.?)"
     r"|\b(?:reduction|savings?|saved) (?:in|of) (?:\w+ )?(?:size|memory|vram|disk|storage|footprint)\b"
-    r"|\b(?:relative|rel\.?) (?:size|memory|vram|disk)\b",
+    rf"|\b(?:relative|rel\.?) (?:size|memory|vram|disk)\b|{languages.COMPRESSION}",
     re.IGNORECASE,
 )
 """What a column is called that says how much smaller a model is than its baseline."""
@@ -70,17 +74,19 @@ NOT_A_SCORE = re.compile(
 )
 _TIME = re.compile(
     r"\b(?:latency|ttft|itl|tpot|e2e|seconds|milliseconds|time to|time per|(?:inference|generation|prefill|decode|run|"
-    r"wall)[- ]?time|runtime|duration)\b|\(\s?(?:m?s|sec|min)\s?\)|\bms\b",
+    r"wall)[- ]?time|runtime|duration)\b|\(\s?(?:m?s|sec|min)\s?\)|\bms\b"
+    rf"|{languages.TIME}",
     re.IGNORECASE,
 )
 _RATE = re.compile(
     r"\b(?:throughput|qps|rps|tps|fps|queries per (?:second|dollar)|qpd|requests per second|samples per second"
     r"|tokens per second)\b|\b(?:tok(?:en)?s?|docs?|requests?|req|queries|samples|images|img|items|it|frames|t)\s?/\s?"
-    r"(?:s|sec|second|min)\b",
+    rf"(?:s|sec|second|min)\b|{languages.RATE}",
     re.IGNORECASE,
 )
 _SPEED = re.compile(r"\bspeed\b(?!-?\s?up)", re.IGNORECASE)
 _QUANTITY = re.compile(
+    rf"{languages.SIZE}|"
     r"\b(?:unparsed|unreadable|truncated|cut short|empty|another field|tokens|memory|vram|gpu mem|parameters|#?params"
     r"|calib\w*(?: \w+)?|damp\w*|act[- ]?order|gs"
     r"|active params|failed|failures|cost|price|disk|bpw|bits|bits per weight|bit ?width|group ?size|batch ?size|flops"
@@ -98,7 +104,8 @@ _ROW_QUANTITY = re.compile(
 """What a row is called that stands beside scores and is none: a share of answers, a length, a size."""
 _LOWER = re.compile(
     r"↓|\blower\b|\bless is better\b|\bperplexity\b|\bppl\b|\b[wcd]er\b|\berror\b|\bloss\b|\bfid\b|\bnll\b|\bbpb\b"
-    r"|\bbits per byte\b|\brmse\b|\bmae\b|\bkld?\b|\bkl[- ]div\w*|\btoxicity\b|\bhallucination rate\b",
+    r"|\bbits per byte\b|\brmse\b|\bmae\b|\bkld?\b|\bkl[- ]div\w*|\btoxicity\b|\bhallucination rate\b"
+    rf"|{languages.LOWER}",
     re.IGNORECASE,
 )
 _LOWER_HEADING = re.compile(
@@ -109,18 +116,18 @@ _LOWER_HEADING = re.compile(
 MODELS = re.compile(
     r"(?:base |quantized )?(?:models?|methods?|checkpoints?|variants?|precisions?|quanti[sz]ations?|quants?|schemes?"
     r"|formats?|config\w*|d?types?|bits|recipe|version|setup|weights|names?|algorithm|approach|data ?type|file ?name"
-    r"|quant\w*[ -]\w+)\b",
+    rf"|quant\w*[ -]\w+)\b|{languages.MODELS}",
     re.IGNORECASE,
 )
 TASKS = re.compile(
     r"(?:benchmarks?|tasks?|metrics?|datasets?|categor\w+|evals?|evaluations?|tests?|subjects?|languages?|capabilit\w+"
-    r"|suites?|domain|area|skill|leaderboard)\b",
+    rf"|suites?|domain|area|skill|leaderboard)\b|{languages.TASKS}",
     re.IGNORECASE,
 )
 METRIC = re.compile(r"(?:metrics?|measure|filter|score type)\b", re.IGNORECASE)
 WHOLE = re.compile(
     r"\b(?:b?f(?:p|loat)?-?16|b?f(?:p|loat)?-?32|baseline|original|unquanti[sz]ed|full[- ]precision|uncompressed|dense"
-    r"|reference|teacher)\b|\bbase\b(?!line)",
+    rf"|reference|teacher)\b|\bbase\b(?!line)|{languages.WHOLE}",
     re.IGNORECASE,
 )
 """What the name of an uncompressed model may have in it."""

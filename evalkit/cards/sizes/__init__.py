@@ -2,6 +2,26 @@
 
 from __future__ import annotations
 
-from evalkit.cards.sizes.names import Size, best_of, is_benchmark, known, runs_in, size_of
+from evalkit.cards.sizes.names import (
+    Size,
+    best_of,
+    group_names,
+    is_benchmark,
+    known,
+    only_settings,
+    part_size,
+    runs_in,
+    size_of,
+)
 
-__all__ = ["Size", "best_of", "is_benchmark", "known", "runs_in", "size_of"]
+__all__ = [
+    "Size",
+    "best_of",
+    "group_names",
+    "is_benchmark",
+    "known",
+    "only_settings",
+    "part_size",
+    "runs_in",
+    "size_of",
+]

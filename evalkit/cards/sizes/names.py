@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -51,6 +51,13 @@ class Size:
     chance: float = 0.0
     """The share that guessing gets right, of benchmarks whose scores are published with and without it."""
 
+    groups: Mapping[str, int] = field(default_factory=dict)
+    """Sizes of the rows that stand for several parts, by their key."""
+    parts: Mapping[str, int] = field(default_factory=dict)
+    """Sizes of subjects or subtasks, by their key."""
+    part: int | None = None
+    """The size of those that are not listed."""
+
     @property
     def higher_is_better(self) -> bool:
         """Whether a better model has a higher score."""
@@ -88,6 +95,9 @@ def _size(entry: Mapping[str, Any]) -> Size:
         never=frozenset(entry.get("never", ())),
         versions=tuple(entry.get("versions", {}).items()),
         chance=entry.get("chance", 0.0),
+        groups={_key(name): n for name, n in entry.get("groups", {}).items()},
+        parts={_key(name): n for name, n in entry.get("parts", {}).items()},
+        part=entry.get("part"),
     )
 
 
@@ -114,13 +124,39 @@ def size_of(label: str, category: str = "") -> Size | None:
         found = _named(name)
         if found is not None:
             return found
-    return None
+    # A row may be called by its metric alone, and its task stand where a category does.
+    return _named(f"{category} {label}") if category and only_settings(label) else None
 
 
 def is_benchmark(label: str) -> bool:
     """Whether a label begins with the name of a known benchmark, whatever follows: a split, a language, a metric."""
     words = _WORD.findall(label.lower())
     return any("".join(words[:count]) in _by_name() for count in range(1, min(len(words), 4) + 1))
+
+
+@cache
+def group_names() -> frozenset[str]:
+    """What rows are called that stand for several subjects: "stem", "socialsciences"."""
+    return frozenset(name for size in known() for name in size.groups)
+
+
+def part_size(whole: str, label: str) -> int | None:
+    """How many samples a part of a benchmark has, by its own name or behind the benchmark's; None where unknown.
+
+    A ``whole`` that is a group of parts, such as "STEM", is one of the benchmark that has it.
+    """
+    size = size_of(whole) or next((one for one in known() if _key(whole) in one.groups), None)
+    if size is None:
+        return None
+    name = _key(label)
+    short = next((name[len(own) :] for own in size.names if name.startswith(own) and name != own), name)
+    return size.groups.get(short) or size.parts.get(short) or size.part
+
+
+def only_settings(label: str) -> bool:
+    """Whether a label has words of settings and metrics alone: "acc", "exact_match, strict"."""
+    words, settings = _taken_apart(label)
+    return bool(words) and all(_is_setting(word) for word in [*words, *settings])
 
 
 def runs_in(label: str) -> int | None:
