@@ -128,7 +128,8 @@ class CostTable:
     rows: tuple[CostRow, ...]
 
 
-SpeedKind: TypeAlias = Literal["speedup", "compression"]
+SpeedKind: TypeAlias = Literal["speedup", "compression", "saving"]
+"""Of times and rates, of sizes, of prices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ class SpeedRow:
 
 @dataclass(frozen=True, slots=True)
 class SpeedTable:
-    """Times and rates with speedups, or sizes with compressions."""
+    """Times and rates with speedups, sizes with compressions, or prices with savings."""
 
     place: str
     measures: tuple[str, ...]

@@ -24,6 +24,7 @@ Kind: TypeAlias = Literal[
     "average",
     "speedup",
     "compression",
+    "saving",
     "cost reduction",
     "queries per dollar",
     "price",

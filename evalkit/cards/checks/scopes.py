@@ -180,6 +180,8 @@ def chosen(table: AccuracyTable, at: int) -> tuple[Scope | None, bool]:
         if explained[-1] == len(models):
             return scope, True  # no other reading explains more
     most = max(explained)
+    if not _has_its_number(table, at, found):
+        return found[0], False
     part = _part(table, at, found, models, most + 2)
     if part is not None:
         return part, True
@@ -188,6 +190,12 @@ def chosen(table: AccuracyTable, at: int) -> tuple[Scope | None, bool]:
     count = sum(score is not None for score in table.rows[at].scores)
     several = len(models) - most > 1 and (count > 3 or (table.turned and count > 2))
     return scope, not several or 4 * most >= len(models)
+
+
+def _has_its_number(table: AccuracyTable, at: int, found: Sequence[Scope]) -> bool:
+    """Whether some reading has as many tasks as the average's name says: "Avg (56)" of five columns is of others."""
+    told = table.rows[at].weight
+    return told is None or any(told in {len(scope.members), sum(scope.weights)} for scope in found)
 
 
 def telling(table: AccuracyTable, at: int) -> list[int]:

@@ -104,8 +104,8 @@ def _figures(table: SpeedTable, stated: Sequence[_Stated], alike: Sequence[_Stat
 
 
 def _is_unclear(table: SpeedTable, full: Sequence[_Stated], most: int) -> bool:
-    """Whether too few of a column follow by any one reading; a speedup says what it is, a compression less so."""
-    if table.kind == "compression" or any(one.printed.percent for one in full):
+    """Whether too few of a column follow by any one reading; a speedup says what it is, the others less so."""
+    if table.kind != "speedup" or any(one.printed.percent for one in full):
         return 2 * most < len(full) or not most
     return len(full) > 2 and 4 * most < len(full)
 

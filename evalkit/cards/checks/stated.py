@@ -276,7 +276,7 @@ def _item(table: AccuracyTable, entry: _Entry, formulas: Sequence[Convention], u
 
 def _expected(table: AccuracyTable, entry: _Entry, formula: Convention, unit: int) -> Expected | None:
     base, cand = entry.scores
-    if entry.one.base == entry.one.model:
+    if entry.one.base == entry.one.model and entry.one.kind != "aside":
         itself = Fraction(0 if entry.one.kind == "difference" else unit)
         return Expected(itself, Range(itself, itself), "the baseline beside itself")
     if base is None or cand is None:

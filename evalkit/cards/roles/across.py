@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from evalkit.cards.nouns import AccuracyTable, CardScores, Stated
 from evalkit.cards.roles import cells as beside_cells
 from evalkit.cards.roles import models, words
-from evalkit.cards.roles.averages import average_in
+from evalkit.cards.roles.averages import average_in, weight_in
 from evalkit.cards.roles.cells import ITSELF, CellSpot, Leftovers, beside
 from evalkit.cards.roles.columns import Pairing, pairing, roles
 from evalkit.cards.roles.pairs import counted_of
@@ -83,7 +83,8 @@ class _Rows:
         kind = "other" if (measured or units) and kind == "task" else kind
         better = measured or words.better(label, f"{self.category} {line.section}", self.sheet.caption)
         sizes = self._sizes(line)
-        return CardScores(label, section, group, kind, scores, tuple(stated), sizes, better, sure)
+        weight = weight_in(label) if kind == "average" else None
+        return CardScores(label, section, group, kind, scores, tuple(stated), sizes, better, sure, weight)
 
     def _label(self, line: Line) -> tuple[str, RowKind, bool]:
         """What a row is called, what it is, and whether its name leaves no doubt; moves the category on."""

@@ -29,8 +29,12 @@ _METRIC_NAMES = re.compile(
     re.IGNORECASE,
 )
 _BYTES = re.compile(r"[KMGT]i?B", re.IGNORECASE)
+_WINS = re.compile(r"(?:# ?)?wins?\b", re.IGNORECASE)
+_GAMES = re.compile(r"(?:# ?)?(?:wins?|ties?|draws?|loss(?:es)?)$", re.IGNORECASE)
+"""Beside wins a loss is a count of games, and no difference."""
+_VERSUS = re.compile(r"\bvs\.? ", re.IGNORECASE)
 _SETTING = re.compile(
-    r"#? ?(?:batch|concurren|context|sequence|prompt|input|output|tokens|qps|rps|users|clients|gpus|tp\b|num)",
+    r"#? ?(?:batch|concurren|context|sequence|prompt|input|output|tokens|qps|rps|users|clients|gpus|tp\b|num|experts)",
     re.IGNORECASE,
 )
 """What a column of numbers is called that names the rows."""
@@ -44,6 +48,11 @@ def roles(sheet: Sheet) -> list[Role]:
     if found[0] in {"score", "quantity"} and (_SETTING.match(sheet.head[0]) or "words" not in found[:first]):
         found[0] = "words"
     first = 0 if found[0] in {"score", *STATED} else first
+    games = any(_WINS.match(name) for name in sheet.head)
+    for at, name in enumerate(sheet.head):
+        setting = found[at] == "score" and _SETTING.match(name) and _are_whole(sheet, at)
+        if setting or (games and _GAMES.match(name)):
+            found[at] = "quantity"
     found = ["gain" if _is_gain(sheet, found, at) else role for at, role in enumerate(found)]
     return ["label" if role == "words" and at < first else role for at, role in enumerate(found)]
 
@@ -53,11 +62,12 @@ def _is_gain(sheet: Sheet, kinds: Sequence[Role], at: int) -> bool:
     if kinds[at] != "difference":
         return kinds[at] == "gain"
     name = sheet.head[at]
-    if words.speed(name) or words.SIZE.search(name):
+    if words.speed(name) or words.SIZE.search(name) or words.PRICE.search(name):
         return True
     scored = average_in(name) != "no" or is_benchmark(name) or words.SCORE.search(name)
     before = sheet.head[at - 1] if at and kinds[at - 1] == "quantity" else ""
-    return not scored and bool(before) and (bool(words.speed(before)) or is_size(sheet, at - 1))
+    measured = words.speed(before) or words.PRICE.search(before) or (before and is_size(sheet, at - 1))
+    return not scored and bool(measured)
 
 
 def is_size(sheet: Sheet, at: int) -> bool:
@@ -71,12 +81,23 @@ def _role(sheet: Sheet, at: int) -> Role:
     name = sheet.head[at]
     if not sheet.is_numeric(at):
         cells = sheet.column(at)
-        unread = 2 * sum(cell.unread for cell in cells) > len(cells) and not words.is_quantity(name, heading=True)
+        no_score = words.is_quantity(name, heading=True) or words.NOT_A_SCORE.match(name)
+        unread = 2 * sum(cell.unread for cell in cells) > len(cells) and not no_score
         return "unread" if at and unread else "words"
     if role := _role_of_name(name, pairs=_mostly_pairs(sheet, at)):
-        return role
+        return "recovery" if role == "difference" and _VERSUS.search(name) and _are_recoveries(sheet, at) else role
     measured = all(cell.unit for cell in sheet.column(at) if cell.figure)
     return "quantity" if measured and not (models.quantized(name) or models.whole(name)) else "score"
+
+
+def _are_whole(sheet: Sheet, at: int) -> bool:
+    return not any(cell.figure.decimals for cell in sheet.column(at) if cell.figure)
+
+
+def _are_recoveries(sheet: Sheet, at: int) -> bool:
+    """Whether all figures are percentages near 100 without a sign."""
+    figures = [cell.figure for cell in sheet.column(at) if cell.figure]
+    return all(one.percent and not one.signed and 50 <= one.value <= 150 for one in figures)
 
 
 @lru_cache(maxsize=4096)

@@ -245,7 +245,7 @@ class _Columns:
         before = [one for one in scores if one < at]
         if not before:
             return None
-        several = trailing and len(scores) > 1 and scores[before[-1]].kind == "task"
+        several = trailing and len(scores) > 1 and scores[before[-1]].kind == "task" and self.kinds[at] != "aside"
         return None if several and (self.kinds[at] != "recovery" or len(alike) == 1) else before[-1]
 
     def _row(self, at: int, group: int) -> CardScores:

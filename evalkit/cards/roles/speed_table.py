@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _MODEL = re.compile(
     r"\b(?:models?|precision|quanti[sz]ation|scheme|format|method|variant|checkpoint|d?type)\b", re.IGNORECASE
 )
-_PER_DOLLAR = re.compile(r"\bqueries per dollar\b|\bqpd\b|\bcost\b|\bprice\b", re.IGNORECASE)
+_PER_DOLLAR = re.compile(r"\bqueries per dollar\b|\bqpd\b", re.IGNORECASE)
 _OF_THE_MODEL = re.compile(
     r"\b(?:memory|vram|params?|parameters|bits|bpw|disk|model size|file size|size)\b|\([GM]i?B\)", re.IGNORECASE
 )
@@ -31,39 +31,46 @@ _NOT_PRINTED = "what it is a gain of is not printed"
 
 
 def speed_tables(sheet: Sheet, leftovers: Leftovers) -> list[SpeedTable]:
-    """The times and rates of a sheet whose rows are models, and its sizes where a column compares them.
+    """The times and rates of a sheet whose rows are models, and its sizes and prices where a column compares them.
 
-    A gain of which the sheet prints neither is left over.
+    A gain of which the sheet prints none is left over.
     """
     kinds = roles(sheet)
-    stated = [at for at, role in enumerate(kinds) if role in {"speedup", "gain"}]
-    of_sizes = [at for at in stated if _is_of_sizes(sheet, kinds, at)]
-    of_speeds = [at for at in stated if at not in of_sizes]
-    quantities = [at for at, role in enumerate(kinds) if role == "quantity"]
-    speeds = [at for at in quantities if _measures(sheet.head[at])]
-    sizes = [at for at in quantities if at not in speeds and is_size(sheet, at)] if of_sizes else []
+    stated = {at: _of_what(sheet, kinds, at) for at, role in enumerate(kinds) if role in {"speedup", "gain"}}
+    quantities = {at: _is_what(sheet, at) for at, role in enumerate(kinds) if role == "quantity"}
     found = []
-    for measures, own in ((speeds, of_speeds), (sizes, of_sizes)):
+    families: tuple[SpeedKind, ...] = ("speedup", "compression", "saving")
+    for kind in families:
+        own = [at for at, family in stated.items() if family == kind]
+        measures = [at for at, family in quantities.items() if family == kind and (own or kind == "speedup")]
         labels = _labels(kinds, [*measures, *own])
         if measures and labels:
-            better: list[Better] = [words.speed(sheet.head[at]) if measures is speeds else "lower" for at in measures]
-            columns = _Columns(sheet, kinds, labels, measures, own)
-            rows = tuple(columns.rows(leftovers))
-            kind: SpeedKind = "speedup" if measures is speeds else "compression"
+            better: list[Better] = [words.speed(sheet.head[at]) if kind == "speedup" else "lower" for at in measures]
+            rows = tuple(_SpeedColumns(sheet, kinds, labels, measures, own).rows(leftovers))
             found.append(SpeedTable(sheet.place, tuple(sheet.head[at] for at in measures), tuple(better), rows, kind))
         elif labels:
             _left(sheet, labels, own, leftovers)
     return found
 
 
-def _is_of_sizes(sheet: Sheet, kinds: Sequence[Role], at: int) -> bool:
-    """Whether a gain is one of sizes, by its own name, else by the column before it."""
+def _is_what(sheet: Sheet, at: int) -> SpeedKind | None:
+    """Whether a column of quantities holds times and rates, sizes or prices; None where it is of something else."""
+    name = sheet.head[at]
+    if words.PRICE.search(name) or _PER_DOLLAR.search(name):
+        return "saving"
+    return "speedup" if words.speed(name) else "compression" if is_size(sheet, at) else None
+
+
+def _of_what(sheet: Sheet, kinds: Sequence[Role], at: int) -> SpeedKind:
+    """What a gain is of, by its own name, else by the column before it."""
     name = sheet.head[at]
     if kinds[at] == "speedup" or words.speed(name):
-        return False
+        return "speedup"
+    if words.PRICE.search(name):
+        return "saving"
     if words.COMPRESSION.search(name) or words.SIZE.search(name):
-        return True
-    return is_size(sheet, at - 1) and not words.speed(sheet.head[at - 1])
+        return "compression"
+    return _is_what(sheet, at - 1) or "speedup"
 
 
 def _labels(kinds: Sequence[Role], figures: Sequence[int]) -> list[int]:
@@ -80,7 +87,7 @@ def _left(sheet: Sheet, labels: Sequence[int], columns: Sequence[int], leftovers
 
 
 @dataclass(frozen=True, slots=True)
-class _Columns:
+class _SpeedColumns:
     """The columns of one table of times and rates, or of one of sizes."""
 
     sheet: Sheet
@@ -142,7 +149,3 @@ def _row(
         if (figure := line.cells[at].figure) is not None
     )
     return SpeedRow(setting, line.cells[model].text, measured, stated)
-
-
-def _measures(name: str) -> bool:
-    return bool(words.speed(name)) and not _PER_DOLLAR.search(name)

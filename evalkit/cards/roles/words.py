@@ -33,7 +33,10 @@ DIFFERENCE = re.compile(
     rf"|^(?:loss|gain)(?: \(.{{1,10}}\))?$|\bvs\.? |{languages.DIFFERENCE}",
     re.IGNORECASE,
 )
-RATIO = re.compile(r"(?:ratio|relative|rel\.?|factor)(?: ?\(?[x×%]\)?)?", re.IGNORECASE)
+RATIO = re.compile(
+    r"(?:ratio|relative|rel\.?|factor|(?:ppl|perplexity) ?/ ?(?:base|(?:b?f|fp)-?(?:16|32)))(?: ?\(?[x×%]\)?)?",
+    re.IGNORECASE,
+)
 """The whole heading of a column of ratios, of which the figures have to say what is over what."""
 SPEEDUP = re.compile(
     r"\bspeed-?\s?ups?\b|\bacceleration\b|\b(?:times|x) faster\b|\b(?:throughput|speed) (?:gain|ratio)\b"
@@ -53,6 +56,8 @@ SIZE = re.compile(
     re.IGNORECASE,
 )
 """What a column of sizes is called."""
+PRICE = re.compile(r"\bcosts?\b|\bprice\b|\$ ?/|\(\$\)|\busd\b|[€$] ?per\b", re.IGNORECASE)
+"""What a column of prices is called."""
 SCORE = re.compile(
     r"\b(?:acc(?:uracy)?|scores?|quality|performance|ppl|perplexity|recovery|points?|pp)\b", re.IGNORECASE
 )

@@ -124,8 +124,9 @@ def size_of(label: str, category: str = "") -> Size | None:
         found = _named(name)
         if found is not None:
             return found
-    # A row may be called by its metric alone, and its task stand where a category does.
-    return _named(f"{category} {label}") if category and only_settings(label) else None
+    # A row may be called by its metric or language alone, and its task stand where a category does.
+    inside = bool(category) and (only_settings(label) or is_benchmark(category))
+    return _named(f"{category} {label}") if inside else None
 
 
 def is_benchmark(label: str) -> bool:
