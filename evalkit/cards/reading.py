@@ -50,8 +50,9 @@ class _Reading:
         down = accuracy is None or accuracy.turned
         speeds = speed_tables(sheet, leftovers) if down else []
         self.speeds += speeds
-        self.unchecked += leftovers.found
-        if accuracy is None and not speeds:
+        if accuracy is not None or speeds:
+            self.unchecked += leftovers.found
+        else:
             named = ", ".join(name for name in sheet.head if name)[:80]
             self.notices.append(f"{place}: passed over, no comparison, average, speed or cost in it ({named})")
             self.unchecked += _passed_over(sheet)
@@ -60,7 +61,7 @@ class _Reading:
 def _passed_over(sheet: Sheet) -> list[Unchecked]:
     """The figures that could be scores of a comparison: of a table with two such columns, or one that states any."""
     kinds = roles(sheet)
-    columns = [at for at, role in enumerate(kinds) if role in {"score", *STATED}]
+    columns = [at for at, role in enumerate(kinds) if role in {"score", "unread", "gain", *STATED}]
     if len(columns) < 2 and all(kinds[at] == "score" for at in columns):
         return []
     leftovers = Leftovers(sheet.place)

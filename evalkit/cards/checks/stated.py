@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from evalkit.cards.checks.figure import Kind
-    from evalkit.cards.nouns import AccuracyTable, CardScores, Stated
+    from evalkit.cards.nouns import AccuracyTable, CardScores, Stated, StatedKind
 
 _MOST_MODELS = 8
 """Columns of which every pair is tried where a recovery follows from none."""
@@ -60,8 +60,11 @@ def stated_figures(table: AccuracyTable) -> Iterator[Figure]:
     columns: defaultdict[tuple[str, str, int], list[_Entry]] = defaultdict(list)
     for at, row in enumerate(table.rows):
         for one in row.stated:
-            if row.kind in {"task", "other"} or (row.kind == "average" and one.kind != "recovery"):
-                columns[one.kind, one.column, at if table.turned else one.model].append(_Entry(at, row, one))
+            own = _read_as(one)
+            if row.kind in {"task", "other"} or (row.kind == "average" and own != "recovery"):
+                # Of figures beside scores those of one name are of one kind, whichever model they are of.
+                apart = at if table.turned else one.model if own != "aside" else 0
+                columns[own, one.column, apart].append(_Entry(at, row, one))
     yield from _runs(table, [entry for entries in columns.values() for entry in entries if entry.one.parts])
     asides = [
         [entry for entry in entries if not entry.one.parts] for key, entries in columns.items() if key[0] == "aside"
@@ -75,6 +78,12 @@ def stated_figures(table: AccuracyTable) -> Iterator[Figure]:
             yield from _differences(table, rest)
         elif kind == "speedup":
             yield from _speedups(table, rest)
+
+
+def _read_as(one: Stated) -> StatedKind:
+    """What a figure is checked as: "2.8x" in a column of differences is a ratio."""
+    times = one.printed.text.partition(" ")[0].endswith(("x", "×"))
+    return "aside" if one.kind == "difference" and times else one.kind
 
 
 # --- recoveries ---------------------------------------------------------------------------------

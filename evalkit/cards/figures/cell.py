@@ -34,6 +34,14 @@ _MARK = re.compile(
 _SHARE_OF_COUNTS = re.compile(rf"(\d{{1,7}})\s?/\s?(\d{{1,7}})\s?\(\s?({DIGITS}\s?%)\s?\)")
 """``18/20 (90%)``, which says what ``90% (18/20)`` does."""
 _NOT_NUMBERS = re.compile(r"[^0-9]*|\s*n\s*=\s*[\d,]{1,9}\s*")
+_SAID_OF_IT = re.compile(
+    r"^(?:[Δ∆]|diff\.?|recovery|rec\.?)\s*:?=?\s*"
+    r"|\s*(?:pp|pts?|points?|recovery|rec\.?|recovered|retained)$"
+    r"|\s*(?:of|vs\.?) (?:the )?(?:base\w*|original|b?fp?-?16)$",
+    re.IGNORECASE,
+)
+_BETTER = re.compile(r"(?<=[\dx×%]) ?(?:smaller|faster|higher|lower|less|fewer|more|better|cheaper)$", re.IGNORECASE)
+"""Words behind a figure that say what its column does: ``2.8x smaller``."""
 _SHOTS = re.compile(r"\d{1,2}(?:-| )?(?:shots?)?", re.IGNORECASE)
 _BEGINS_WITH_A_FIGURE = re.compile(r"[~≈<>≤≥$+\-(\[]{0,2}\s?\.?\d")
 _SPLIT = re.compile(r"\s*(?:[/;|]|,\s|\s(?:to|-|–|…)\s|–)\s*")
@@ -84,7 +92,7 @@ def is_missing(text: str) -> bool:
 @lru_cache(maxsize=65536)
 def read(text: str, *, commas: bool = False) -> Cell:
     """What a cell holds; ``commas`` where the table prints decimals with a comma."""
-    words = _SHARE_OF_COUNTS.sub(r"\3 (\1/\2)", text.translate(MINUS).strip())
+    words = _BETTER.sub("", _SHARE_OF_COUNTS.sub(r"\3 (\1/\2)", text.translate(MINUS).strip()))
     cell = Cell(text.strip())
     arrow = words[:1]
     if arrow and arrow in _DOWN + _UP:
@@ -177,12 +185,7 @@ def _bracketed(inside: str, *, commas: bool) -> list[Printed] | None:
     """The figures in a bracket: none where it holds words or a footnote's number, None where it holds both."""
     if _NOT_NUMBERS.fullmatch(inside) or _SHOTS.fullmatch(inside):
         return []
-    inside = re.sub(
-        r"^(?:[Δ∆]|diff\.?|recovery|rec\.?)\s*:?=?\s*|\s*(?:pp|pts?|points?|recovery|rec\.?)$",
-        "",
-        inside,
-        flags=re.IGNORECASE,
-    )
+    inside = _SAID_OF_IT.sub("", inside)
     found = [_directed(part, commas=commas) for part in _SPLIT.split(inside)]
     return [one for one in found if one] if all(found) else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from evalkit.cards.nouns import AccuracyTable, CardScores, Stated
@@ -15,7 +15,7 @@ from evalkit.cards.roles.pairs import counted_of
 from evalkit.cards.sizes import is_benchmark
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from evalkit.cards.figures import Cell
     from evalkit.cards.nouns import RowKind
@@ -59,8 +59,23 @@ class _Rows:
     groups: dict[tuple[int, str], int] = field(default_factory=dict)
 
     def read(self) -> list[CardScores]:
-        """The rows that hold figures."""
-        return [row for line in self.sheet.lines if (row := self._row(line)) is not None]
+        """The rows that hold figures; one of speedups or compressions belongs to the times or sizes above it."""
+        found: list[CardScores] = []
+        for line in self.sheet.lines:
+            row = self._row(line)
+            gains = row is not None and row.kind == "other" and words.is_gain(row.label)
+            if row is not None and gains and found and found[-1].kind == "other":
+                found[-1] = replace(found[-1], stated=(*found[-1].stated, *self._gains(row)))
+            elif row is not None:
+                found.append(row)
+        return found
+
+    def _gains(self, row: CardScores) -> Iterator[Stated]:
+        for model, printed in enumerate(row.scores):
+            if printed is not None:
+                base, name = self.pairs.bases[model], self.sheet.head[self.pairs.scores[model]]
+                own = model if base is None else base
+                yield Stated("aside", model, own, printed, row.label, f"{row.label} of {name}")
 
     def _row(self, line: Line) -> CardScores | None:
         if line.sections != self.sections:

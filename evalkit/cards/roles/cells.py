@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from evalkit.cards.nouns import Stated, StatedKind, Unchecked
@@ -65,6 +65,13 @@ def _bracketed(cell: Cell, spot: CellSpot, leftovers: Leftovers) -> tuple[Stated
         leftovers.add(spot.row, spot.column, first.text, NOBODY)
         return ()
     base = spot.model if spot.base is None else spot.base
+    if len(cell.beside) > 1 and len({(one.signed, one.percent) for one in cell.beside}) == len(cell.beside):
+        # "(-1.2, 98.2%)" are two statements, and no runs or counts.
+        kinds = [_kind(replace(cell, beside=(one,)), spot.column) for one in cell.beside]
+        return tuple(
+            Stated(kind, spot.model, base, one, f"{spot.column} ({at})", f"figure beside {spot.column}")
+            for at, (kind, one) in enumerate(zip(kinds, cell.beside, strict=True))
+        )
     place = f"{_kind_name(spot.column)} beside {spot.column}"
     parts = cell.beside if len(cell.beside) > 1 else ()
     return (Stated(_kind(cell, spot.column), spot.model, base, first, spot.column + " ()", place, parts),)

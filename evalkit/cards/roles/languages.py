@@ -23,6 +23,7 @@ RECOVERY = (
 DIFFERENCE = (
     r"差异|差值|差分|差距|变化|変化|下降|低下|损失|차이|변화|하락|\bdifferenz|\bunterschied|\bveränderung|\babweichung|\bverlust\b"
     r"|\bdifférence|\bécart\b|\bperte\b|\bdiferencia|\bpérdida|\bcaída\b|\bdiferença|\bperda\b|\bqueda\b"
+    r"|\bersparnis|\béconomie\b|\bahorro\b|\beconomia\b|節約|削減|节省|절감"
 )
 AVERAGE = (
     r"平均(?:值|分|値|点|得分|分数|スコア|准确率|精度)?|均值|평균|\bdurchschnitt|\bmittelwert|\bmoyenne|\bpromedio"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from evalkit.cards.roles.sheet import Line, Sheet
 
 _ARROW = re.compile(r"\s*(?:[→⟶➔➜⇒]|[-=]{1,2}>)\s*")
+_BETWEEN = re.compile(r"\s*/\s*|\s+vs\.?\s+", re.IGNORECASE)
+"""What parts two figures, and the two models over them, where the heading has it as well."""
 _FRACTION = re.compile(r"(\d{1,7})\s?/\s?(\d{1,7})")
 _NO_COUNT = re.compile(
     r"/|\b(?:bits?|w ?& ?a|shape|ratio|tokens?|context|batch|size|layers?|experts?|tp|gpus?|precision|date|version)\b",
@@ -31,7 +33,9 @@ def taken_apart(sheet: Sheet, read: Callable[[str], Cell]) -> Sheet:
     """The sheet with two columns for each of figures with an arrow between them, and fractions as shares."""
     for at in reversed(range(1, len(sheet.head))):
         if _mostly(sheet, at, _ARROW.search):
-            sheet = _two_columns(sheet, at, read)
+            sheet = _two_columns(sheet, at, _ARROW, read)
+        elif len(_models(sheet.head[at])) == 2 and _mostly(sheet, at, _BETWEEN.search):
+            sheet = _two_columns(sheet, at, _BETWEEN, read)
     for at in reversed(range(1, len(sheet.head))):
         if _is_counts(sheet, at):
             sheet = _as_shares(sheet, at)
@@ -46,9 +50,16 @@ def _mostly(sheet: Sheet, at: int, told: Callable[[str], object]) -> bool:
     return bool(cells) and 2 * sum(cell.unread and bool(told(cell.text)) for cell in cells) > len(cells)
 
 
-def _two_columns(sheet: Sheet, at: int, read: Callable[[str], Cell]) -> Sheet:
-    before, after = _names(sheet.head[at])
-    halves = [_halves(line.cells[at], read) for line in sheet.lines]
+def _models(heading: str) -> list[str]:
+    """The models that a heading names with a stroke between them: "BF16 / FP8" of a whole and a compressed one."""
+    sides = [side.strip() for side in _BETWEEN.split(heading)]
+    told = len(sides) == 2 and words.WHOLE.search(sides[0]) and words.QUANTIZED.search(sides[1])
+    return sides if told else []
+
+
+def _two_columns(sheet: Sheet, at: int, between: re.Pattern[str], read: Callable[[str], Cell]) -> Sheet:
+    before, after = _names(sheet.head[at], between)
+    halves = [_halves(line.cells[at], between, read) for line in sheet.lines]
     alike = same_units(half for pair in halves for half in pair)
 
     def apart(line: Line, pair: tuple[Cell, Cell]) -> Line:
@@ -60,17 +71,17 @@ def _two_columns(sheet: Sheet, at: int, read: Callable[[str], Cell]) -> Sheet:
     return replace(sheet, head=head, tops=tops, lines=lines)
 
 
-def _halves(cell: Cell, read: Callable[[str], Cell]) -> tuple[Cell, Cell]:
+def _halves(cell: Cell, between: re.Pattern[str], read: Callable[[str], Cell]) -> tuple[Cell, Cell]:
     """What stands on each side of an arrow; a cell without two figures stays whole, behind an empty one."""
-    parts = [read(part) for part in _ARROW.split(cell.text, maxsplit=1)]
+    parts = [read(part) for part in between.split(cell.text, maxsplit=1)]
     return (parts[0], parts[1]) if len(parts) == 2 and all(part.figure for part in parts) else (Cell(""), cell)
 
 
-def _names(heading: str) -> tuple[str, str]:
+def _names(heading: str, between: re.Pattern[str]) -> tuple[str, str]:
     """What stands on each side of an arrow: "Nova (BF16 → FP8)" is of "Nova BF16" and "Nova FP8"."""
     inside = re.search(r"\(([^()]*)\)", heading)
-    told = inside[1] if inside and _ARROW.search(inside[1]) else heading
-    sides = _ARROW.split(told, maxsplit=1)
+    told = inside[1] if inside and between.search(inside[1]) else heading
+    sides = between.split(told, maxsplit=1)
     if len(sides) != 2 or not all(sides):
         return f"{heading} before".strip(), f"{heading} after".strip()
     around = heading.replace(f"({told})", " ") if told != heading else ""

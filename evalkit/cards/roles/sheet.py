@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from evalkit.cards.figures import Cell, is_missing, reader, same_units, speaks_commas
@@ -71,7 +71,22 @@ def sheets(table: Table, place: str) -> Iterator[Sheet]:
         lines = tuple(_lines(body, cells))
         if lines:
             whole = Sheet(place, tuple(joined or [""] * width), tuple(tops), lines, table.caption, table.loose)
-            yield taken_apart(whole, cells)
+            yield from (taken_apart(part, cells) for part in _beside(whole))
+
+
+def _beside(sheet: Sheet) -> Iterator[Sheet]:
+    """The sheet, or its two halves where the same headings stand beside themselves."""
+    head = sheet.head
+    half = next(
+        (at for at in (len(head) // 2, len(head) // 2 + 1) if head[at:] and head[at:] == head[: len(head) - at]), 0
+    )
+    if half < 3 or not head[0]:
+        yield sheet
+        return
+    for part in (slice(0, len(head) - half), slice(half, len(head))):
+        lines = tuple(replace(line, cells=line.cells[part]) for line in sheet.lines)
+        kept = tuple(line for line in lines if any(cell.text for cell in line.cells))
+        yield replace(sheet, head=head[part], tops=sheet.tops[part], lines=kept)
 
 
 def _headed(rows: list[TextRow], cells: Callable[[str], Cell]) -> tuple[list[tuple[str, ...]], list[TextRow]]:

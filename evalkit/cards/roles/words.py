@@ -165,4 +165,9 @@ def is_quantity(label: str, *, heading: bool) -> bool:
     if size_of(label) is not None:
         return False
     pattern = _QUANTITY if heading else _ROW_QUANTITY
-    return bool(pattern.search(label)) or bool(speed(label))
+    return bool(pattern.search(label)) or is_gain(label) or bool(speed(label))
+
+
+def is_gain(label: str) -> bool:
+    """Whether a label says how many times faster or smaller something is."""
+    return bool(COMPRESSION.search(label) or SPEEDUP.search(label))
