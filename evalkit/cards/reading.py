@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from evalkit.base.printable import agreeing, counted
 from evalkit.cards.nouns import AccuracyTable, Card, CostTable, SpeedTable, Unchecked
+from evalkit.cards.roles import models
 from evalkit.cards.roles.accuracy import accuracy_table
 from evalkit.cards.roles.cells import PASSED_OVER, Leftovers
 from evalkit.cards.roles.claims import claims
@@ -14,6 +16,11 @@ from evalkit.cards.roles.cost_table import cost_table, is_cost_table
 from evalkit.cards.roles.sheet import Sheet, sheets
 from evalkit.cards.roles.speed_table import speed_tables
 from evalkit.cards.text import MOST_ROWS, MOST_TABLES, Table, contents
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalkit.cards.roles.columns import Role
 
 
 @dataclass(slots=True)
@@ -61,7 +68,9 @@ class _Reading:
 def _passed_over(sheet: Sheet) -> list[Unchecked]:
     """The figures that could be scores of a comparison: of a table with two such columns, or one that states any."""
     kinds = roles(sheet)
-    columns = [at for at, role in enumerate(kinds) if role in {"score", "unread", "gain", *STATED}]
+    columns = [
+        at for at, role in enumerate(kinds) if role in {"score", "gain", *STATED} or _is_of_model(sheet, kinds, at)
+    ]
     if len(columns) < 2 and all(kinds[at] == "score" for at in columns):
         return []
     leftovers = Leftovers(sheet.place)
@@ -73,6 +82,15 @@ def _passed_over(sheet: Sheet) -> list[Unchecked]:
             if cell.figure or cell.unread:
                 leftovers.add(name, sheet.head[at] or f"column {at + 1}", cell.text, PASSED_OVER)
     return leftovers.found
+
+
+def _is_of_model(sheet: Sheet, kinds: Sequence[Role], at: int) -> bool:
+    """Whether figures that cannot be read stand under a model's name, beside scores; a revision or a date is none."""
+    return (
+        kinds[at] == "unread"
+        and "score" in kinds
+        and (models.quantized(sheet.head[at]) or models.whole(sheet.head[at]))
+    )
 
 
 def card(text: str) -> Card:
