@@ -24,8 +24,9 @@ from evalkit.measuring.planning import Settled, settle
 from evalkit.measuring.warmup import warm_up
 from evalkit.perf import outcome, validity
 from evalkit.perf.cells import STREAMS, CellKey, settled
+from evalkit.processes import job
 from evalkit.records import storefile
-from evalkit.serve import environment, job
+from evalkit.serve import environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

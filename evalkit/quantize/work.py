@@ -16,8 +16,8 @@ from evalkit.base.errors import FullDiskError, InfrastructureError, UsageError
 from evalkit.base.events import Stage
 from evalkit.base.identity import decoded
 from evalkit.base.printable import counted, printable
-from evalkit.serve import process
-from evalkit.serve.watcher import Watcher
+from evalkit.processes.group import MARK, Group, new_mark, spawn
+from evalkit.processes.watcher import Watcher
 
 if TYPE_CHECKING:
     import subprocess
@@ -66,13 +66,13 @@ def carry_out(job: Path, events: Path, place: Place, say: Say) -> Mapping[str, A
         UsageError: The worker refused the job, or cannot run.
         InfrastructureError: It died; the message says of what, as far as its log and its end tell.
     """
-    mark = process.new_mark()
+    mark = new_mark()
     env = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
     watcher = Watcher(place.log, mark, place.room.parent)
     try:
         command = [place.python, "-P", str(WORKER), str(job)]
-        started = _spawned(command, {**env, **_OWN, process.MARK: mark}, place.log)
-        group = process.Group(started.pid, _created(started.pid), mark)
+        started = _spawned(command, {**env, **_OWN, MARK: mark}, place.log)
+        group = Group(started.pid, _created(started.pid), mark)
         watcher.tell(started.pid, group.created)
         told = _Following(events, say)
         try:
@@ -102,7 +102,7 @@ def carry_out(job: Path, events: Path, place: Place, say: Say) -> Mapping[str, A
 
 def _spawned(command: list[str], env: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
     try:
-        return process.spawn(command, env, log)
+        return spawn(command, env, log)
     except UsageError as error:
         raise UsageError(error.message, fix="name the Python of an environment that has llm-compressor") from error
 

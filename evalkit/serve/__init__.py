@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from evalkit.config.run_config import Serving
+from evalkit.processes.orphans import Orphan, orphans, stop_orphan
 from evalkit.serve.bytecode import kept as bytecode_kept
 from evalkit.serve.diagnosis import Diagnosis, classify
 from evalkit.serve.gpus import Gpu, gpus
@@ -15,7 +16,6 @@ from evalkit.serve.installed import DISTRIBUTIONS, MAKES_VLLM, Installed, instal
 from evalkit.serve.known_flags import refuse_unknown
 from evalkit.serve.launch import command, device, gpus_used, numeric_names, numerics, served_name, shown_config, window
 from evalkit.serve.lifecycle import Server
-from evalkit.serve.orphans import Orphan, orphans, stop_orphan
 from evalkit.serve.processor import Processor, processor
 
 __all__ = [

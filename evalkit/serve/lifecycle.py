@@ -12,9 +12,11 @@ import psutil
 
 from evalkit.base.errors import EvalkitError, InfrastructureError, ServerFailedError, UsageError
 from evalkit.client import control
-from evalkit.serve import diagnosis, inherited, launch, orphans, ports, process, stages
+from evalkit.processes import orphans
+from evalkit.processes.group import MARK, Group, lives, new_mark, spawn
+from evalkit.processes.watcher import Watcher
+from evalkit.serve import diagnosis, inherited, launch, ports, stages
 from evalkit.serve.gpus import gpus
-from evalkit.serve.watcher import Watcher
 
 if TYPE_CHECKING:
     import subprocess
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from evalkit.base.types import Model
     from evalkit.config.run_config import Serving
 
+_FIRST_POLL_S: Final = 0.02
 _POLL_S: Final = 0.25
 _DEATH_POLL_S: Final = 0.1
 _LOG_TAIL_BYTES: Final = 2**20
@@ -55,7 +58,7 @@ class Server:
         self._port = 0
         self._log_start = 0
         self._process: subprocess.Popen[bytes] | None = None
-        self._group: process.Group | None = None
+        self._group: Group | None = None
         self._engines: list[psutil.Process] = []
         self._watcher: Watcher | None = None
         self._gpu_before: dict[str, int] = {}
@@ -101,7 +104,7 @@ class Server:
 
         vLLM itself takes some seconds to notice that one of its processes is gone, and answers with errors meanwhile.
         """
-        return self._process is not None and self._process.poll() is None and all(map(process.lives, self._engines))
+        return self._process is not None and self._process.poll() is None and all(map(lives, self._engines))
 
     async def died(self) -> None:
         """Return as soon as the server is no longer ``alive``, within a fifth of a second."""
@@ -111,7 +114,7 @@ class Server:
     def diagnose(self) -> diagnosis.Diagnosis:
         """Why the server ended, from its log and its exit status."""
         log, status = self._tail(), self._process.poll() if self._process else None
-        gone = [] if status is not None else [one.pid for one in self._engines if not process.lives(one)]
+        gone = [] if status is not None else [one.pid for one in self._engines if not lives(one)]
         return diagnosis.classify(log + "".join(f"\nprocess {pid} died unexpectedly\n" for pid in gone), status)
 
     def last_words(self) -> str:
@@ -179,12 +182,12 @@ class Server:
             self._gpu_before = {gpu.uuid: gpu.used_mib for gpu in gpus()}
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
         self._say("starting", "")
-        mark = process.new_mark()
+        mark = new_mark()
         self._watcher = Watcher(self.log, mark)
         # A note before the start and one after it: whenever evalkit is killed, its server can be found.
         orphans.write_note(self.log, self.command, mark)
         try:
-            self._process = process.spawn(self.command, {**launch.surroundings(serving), process.MARK: mark}, self.log)
+            self._process = spawn(self.command, {**launch.surroundings(serving), MARK: mark}, self.log)
         except UsageError:
             orphans.remove_note(self.log)
             raise
@@ -193,7 +196,7 @@ class Server:
             created = leader.create_time()
         except psutil.Error:
             leader, created = None, time.time()  # It has ended already; the group may still have members.
-        self._group = process.Group(self._process.pid, created, mark)
+        self._group = Group(self._process.pid, created, mark)
         self._watcher.tell(self._process.pid, created)
         orphans.write_note(self.log, self.command, mark, leader)
 
@@ -223,7 +226,8 @@ class Server:
                     f"it was not ready after {self._serving.start_timeout_s:g} s (still {told[0]})",
                     "if it only needs longer, as for a large download, raise serve.start_timeout_s; or see the log",
                 )
-            self._stopping.wait(_POLL_S)
+            # Often at first, so that what starts in a moment is not kept waiting.
+            self._stopping.wait(min(_POLL_S, _FIRST_POLL_S + (now - began) / 10))
         self._say("ready", f"{self.url}, after {time.monotonic() - began:.0f} s")
 
     def _is_ready(self) -> bool:

@@ -6,10 +6,10 @@ import stat
 import pytest
 
 from evalkit.files import private
+from evalkit.processes.group import spawn
 from evalkit.records.run_record import RunRecord
 from evalkit.records.store import FILE, Store
 from evalkit.runs import publish
-from evalkit.serve.process import spawn
 
 
 @pytest.fixture(params=[0o000, 0o022])

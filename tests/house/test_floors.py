@@ -12,7 +12,7 @@ FLOORS = [
     {"files", "config", "stats", "cards"},
     {"tasks"},
     {"records"},
-    {"comparison", "client", "perf", "trackers"},
+    {"comparison", "client", "perf", "trackers", "processes"},
     {"answers", "sandbox", "serve"},
     {"harnesses", "report"},
     {"runs", "demo", "testing", "measuring"},

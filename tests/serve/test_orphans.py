@@ -10,9 +10,9 @@ import psutil
 import pytest
 
 from evalkit.base.errors import UsageError
+from evalkit.processes.group import MARK, new_mark, spawn
+from evalkit.processes.orphans import note_path, remove_note, write_note
 from evalkit.serve import orphans, stop_orphan
-from evalkit.serve.orphans import note_path, remove_note, write_note
-from evalkit.serve.process import MARK, new_mark, spawn
 
 SCRIPT = textwrap.dedent("""
     import json, sys, time

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from evalkit.base.types import Model
+from evalkit.processes.group import MARK
 from evalkit.serve import Server, orphans
-from evalkit.serve.process import MARK
 
 SCRIPT = textwrap.dedent("""
     import json, os, sys, time

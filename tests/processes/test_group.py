@@ -6,7 +6,7 @@ import time
 import psutil
 import pytest
 
-from evalkit.serve.process import MARK, Group, new_mark, spawn
+from evalkit.processes.group import MARK, Group, new_mark, spawn
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 

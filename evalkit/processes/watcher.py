@@ -17,14 +17,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from evalkit.files import scratch
-from evalkit.serve import orphans
-from evalkit.serve.process import Group
+from evalkit.processes import orphans
+from evalkit.processes.group import Group
 
 _POLL_S: Final = 0.5
 _PATIENCE_S: Final = 2.0
 """Between SIGTERM and SIGKILL: nobody waits for the answers of such a server any more."""
 _LOOKS: Final = 6
-_START: Final = "import sys; sys.path.append(sys.argv[1]); from evalkit.serve.watcher import main; main(sys.argv[2:])"
+_START: Final = (
+    "import sys; sys.path.append(sys.argv[1]); from evalkit.processes.watcher import main; main(sys.argv[2:])"
+)
 """``-m`` would look into the working folder first."""
 
 

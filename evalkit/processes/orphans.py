@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from evalkit.base.errors import InfrastructureError, unwritable
 from evalkit.base.identity import decoded
 from evalkit.files import private
-from evalkit.serve.process import Group
+from evalkit.processes.group import Group
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

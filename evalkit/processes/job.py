@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import psutil
 
 from evalkit.base.errors import InfrastructureError
-from evalkit.serve import process
-from evalkit.serve.orphans import remove_note, write_note
-from evalkit.serve.watcher import Watcher
+from evalkit.processes.group import MARK, Group, new_mark, spawn
+from evalkit.processes.orphans import remove_note, write_note
+from evalkit.processes.watcher import Watcher
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
@@ -47,21 +48,22 @@ def run(
         InfrastructureError: Something of it lives even after SIGKILL.
     """
     before = log.stat().st_size if log.exists() else 0
-    mark = process.new_mark()
+    mark = new_mark()
     watcher = Watcher(log, mark)
-    group = process.Group(None, 0.0, mark)
+    group = Group(None, 0.0, mark)
     running: subprocess.Popen[bytes] | None = None
     try:
         write_note(log, command, mark)
-        running = process.spawn(command, {**env, process.MARK: mark}, log)
+        running = spawn(command, {**env, MARK: mark}, log)
         leader, created = _leader(running.pid)
-        group = process.Group(running.pid, created, mark)
+        group = Group(running.pid, created, mark)
         watcher.tell(running.pid, created)
         write_note(log, command, mark, leader)
         until = time.monotonic() + deadline_s
         while (status := running.poll()) is None and time.monotonic() < until and look(tail(log, before)):
             group.remember()
-            time.sleep(_POLL_S)
+            with suppress(subprocess.TimeoutExpired):
+                running.wait(_POLL_S)
         return status
     finally:
         left = group.end(_PATIENCE_S)

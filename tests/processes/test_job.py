@@ -7,7 +7,7 @@ import time
 import pytest
 
 from evalkit.base.errors import UsageError
-from evalkit.serve import job
+from evalkit.processes import job
 
 SLEEPER = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 

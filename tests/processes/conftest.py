@@ -1,0 +1,1 @@
+from support.leftovers import nothing_left_behind  # noqa: F401
