@@ -8,6 +8,7 @@ can run even where an escape failed.
 from __future__ import annotations
 
 from base64 import b64encode
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -16,26 +17,16 @@ from evalkit.report.marks import cut, visible
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jinja2 import Environment
+
     from evalkit.base.types import Json
 
 
 def page(name: str, facts: Mapping[str, Json], templates: Mapping[str, str]) -> str:
     """A page of one template: whatever the facts say is shown and acts on nothing."""
-    # Imported here because the terminal's --help must not wait for it.
-    from jinja2 import DictLoader, Environment, StrictUndefined  # noqa: PLC0415
-    from markupsafe import Markup  # noqa: PLC0415
+    from markupsafe import Markup  # noqa: PLC0415 - the terminal's --help must not wait for it
 
-    def shown(value: Json) -> Json:
-        return value if isinstance(value, Markup) or not isinstance(value, str) else as_shown(value)
-
-    made = Environment(
-        loader=DictLoader(dict(templates)),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=shown,
-    )
+    made = _environment(tuple(templates.items()))
     style, script = templates["report.css"], templates["report.js"]
     return made.get_template(name).render(
         facts,
@@ -43,6 +34,25 @@ def page(name: str, facts: Mapping[str, Json], templates: Mapping[str, str]) -> 
         style=Markup(style),  # noqa: S704 - a file of evalkit's own
         script=Markup(script),  # noqa: S704 - a file of evalkit's own
         picture=lambda data: Markup(f"data:image/webp;base64,{data}"),  # noqa: S704 - Base64 has no sign that acts
+    )
+
+
+@lru_cache(maxsize=4)
+def _environment(templates: tuple[tuple[str, str], ...]) -> Environment:
+    """Templates, each compiled for the first page that it makes: that takes longer than to make the page."""
+    from jinja2 import DictLoader, Environment, StrictUndefined  # noqa: PLC0415 - as above
+    from markupsafe import Markup  # noqa: PLC0415
+
+    def shown(value: Json) -> Json:
+        return value if isinstance(value, Markup) or not isinstance(value, str) else as_shown(value)
+
+    return Environment(
+        loader=DictLoader(dict(templates)),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=shown,
     )
 
 

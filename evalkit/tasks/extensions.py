@@ -32,7 +32,7 @@ from evalkit.tasks.metrics.text import as_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import EntryPoint, EntryPoints
 
     from evalkit.base.types import Dialect, Json, Task
 
@@ -342,10 +342,14 @@ def _in_packages(kind: str, name: str) -> list[tuple[str, str]]:
     return list(dict.fromkeys((_package(point), _version(point)) for point in _points(kind, name)))
 
 
-@cache
 def _points(kind: str, name: str) -> tuple[EntryPoint, ...]:
-    """Looked up once: a large environment has hundreds of packages to look through."""
-    return tuple(entry_points(group=f"evalkit.{KINDS[kind]}", name=name))
+    return tuple(_offered(KINDS[kind], *sys.path).select(name=name))
+
+
+@cache
+def _offered(kinds: str, *_: str) -> EntryPoints:
+    """Looked up once for the folders in which packages are: a large environment has hundreds to look through."""
+    return entry_points(group=f"evalkit.{kinds}")
 
 
 def _package(point: EntryPoint) -> str:

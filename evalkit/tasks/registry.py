@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -54,15 +55,24 @@ def broken(extra: Sequence[Path] = ()) -> list[EvalkitError]:
 
 
 def _tasks(extra: Sequence[Path]) -> _Read[Task]:
+    shelf = _built_in_tasks(short(resources.tasks())).copy()
+    for folder in _own(extra):
+        shelf.add(folder.glob("*.toml"), task_file.task)
+    return shelf
+
+
+@cache
+def _built_in_tasks(_: str) -> _Read[Task]:
+    """Read once, for a command asks for them half a dozen times; what they are named by depends on where it runs."""
     shelf: _Read[Task] = _Read({}, {})
-    for folder in _folders(extra):
+    for folder in _built_in():
         shelf.add(folder.glob("*.toml"), task_file.task)
     return shelf
 
 
 def _suites(extra: Sequence[Path]) -> _Read[Suite]:
     shelf: _Read[Suite] = _Read({}, {})
-    for folder in _folders(extra):
+    for folder in (*_built_in(), *_own(extra)):
         shelf.add((folder / "suites").glob("*.toml"), lambda mapping, source, _: task_file.suite(mapping, source))
     known = _tasks(extra)
     for suite in list(shelf.found.values()):
@@ -205,15 +215,19 @@ def toml(path: Path) -> dict[str, Any]:
     return textfile.toml(path, short(path))
 
 
-def _folders(extra: Sequence[Path]) -> list[Path]:
+def _built_in() -> tuple[Path, Path]:
     """Folders of task files, in the order in which a later one takes the place of an earlier one."""
-    built_in = resources.tasks()
+    return resources.tasks(), resources.tasks() / "demo"
+
+
+def _own(extra: Sequence[Path]) -> Sequence[Path]:
+    """Folders of the user's own, which come after those."""
     for folder in extra:
         if not folder.is_dir():
             raise UsageError(f"{folder} is not a folder", fix="name a folder of task files with --tasks-dir")
         if not (any(folder.glob("*.toml")) or any((folder / "suites").glob("*.toml"))):
             raise UsageError(f"{folder} holds no task file", fix="put NAME.toml into it, or leave --tasks-dir out")
-    return [built_in, built_in / "demo", *extra]
+    return extra
 
 
 @dataclass(slots=True)
@@ -246,6 +260,10 @@ class _Read(Generic[T]):
                     self.found[name] = one
                     self.broken.pop(name, None)
             here.setdefault(name, short(path))
+
+    def copy(self) -> _Read[T]:
+        """The same, to be added to."""
+        return _Read(dict(self.found), dict(self.broken))
 
     def spoil(self, name: str, error: EvalkitError) -> None:
         """A name is known, and cannot be had."""

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import signal
 import sys
 from dataclasses import dataclass
 from unittest import mock
@@ -30,7 +31,7 @@ def evalkit(*args):
     out, err = io.StringIO(), io.StringIO()
     code = 0
     typed = mock.patch.object(sys, "argv", ["evalkit", *map(str, args)])
-    with typed, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), knowing_nothing():
+    with typed, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), knowing_nothing(), signals_kept():
         try:
             main()
         except SystemExit as end:
@@ -49,6 +50,17 @@ def knowing_nothing():
     finally:
         for one in known:
             one.cache_clear()
+
+
+@contextlib.contextmanager
+def signals_kept():
+    """A command answers Ctrl-C and the like in its own way, to the end of its process; this process goes on."""
+    kept = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for one, answer in kept.items():
+            signal.signal(one, answer)
 
 
 def write_lines(path, lines):

@@ -120,7 +120,7 @@ class Workplace:
         return done
 
     def here(self, *words, check=None, **env):
-        """The same in this process, for what ends before it starts anything: nothing is imported anew."""
+        """The same in this process, where nothing is imported anew: for what is not killed or beside others."""
         around = mock.patch.dict(os.environ, {**self.env, **env}, clear=True)
         # The hub's library reads its variables when it is imported.
         with around, mock.patch.object(constants, "HF_HUB_OFFLINE", new=True), chdir(self.folder):
@@ -154,10 +154,12 @@ def model_folder(path, weight):
 
 
 @cache
-def processors():
-    """Where evalkit keeps what torch says of the processor: asking imports torch, once in a session is enough."""
-    folder = tempfile.mkdtemp(prefix="evalkit-processors-")
+def shared():
+    """Where evalkit keeps what it asks torch of the processor and the names in lm-eval's files: once in a session."""
+    folder = Path(tempfile.mkdtemp(prefix="evalkit-shared-"))
     atexit.register(shutil.rmtree, folder)
+    for name in ("processors", "lm_eval"):
+        (folder / name).mkdir()
     return folder
 
 
@@ -172,7 +174,8 @@ def fitted_out(folder):
     write_parquet(tasks / "pages.parquet", pages(40))
     write_parquet(tasks / "charts.parquet", charts(30))
     (folder / "cache/evalkit").mkdir(parents=True, exist_ok=True)
-    (folder / "cache/evalkit/processors").symlink_to(processors())
+    for kept in shared().iterdir():
+        (folder / "cache/evalkit" / kept.name).symlink_to(kept)
     env = {key: value for key, value in os.environ.items() if not key.startswith(("EVALKIT_", "VLLM_"))}
     env |= {
         "PYTHONPATH": str(FAKE_VLLM),
