@@ -23,10 +23,6 @@ hypothesis.settings.register_profile("evalkit", deadline=None, derandomize="CI" 
 hypothesis.settings.load_profile("evalkit")
 
 
-PROCESSES = {"runs", "serve", "quantize", "sandbox", "harnesses", "cli", "whole", "view", "client", "examples"}
-"""Folders whose tests start processes and wait for them: a busy machine can let one wait in vain."""
-
-
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Several workers, whole files: what takes longest is begun first."""
@@ -40,9 +36,6 @@ def pytest_collection_modifyitems(items):
     if unnamed := sorted(name for name in asking if TOGETHER.get(name) != REAL_VLLM):
         where = "name it among those with a real vLLM in tests/support/longestfirst.py"
         raise pytest.UsageError(f"{', '.join(unnamed)}: {where}")
-    for item in items:
-        if PROCESSES & {*item.path.parts}:
-            item.add_marker("process")
     secondtry.pytest_collection_modifyitems(items)
 
 

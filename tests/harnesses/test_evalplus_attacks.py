@@ -127,7 +127,7 @@ def add_up(xs):
 """,
     "gives back very much": """
 def add_up(xs):
-    return [0] * 50_000_000
+    return [0] * 5_000_000
 """,
     "never comes back": """
 def add_up(xs):

@@ -78,8 +78,8 @@ def test_what_fails_again_has_failed(tried, tmp_path):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("def test_rule(): busy(1)\n", "test_some::test_rule is marked neither vllm nor browser nor process"),
-        (ONCE + "def test_rule(): busy(9)\n", "test_some::test_rule is marked neither vllm nor browser nor process"),
+        ("def test_rule(): busy(1)\n", "test_some::test_rule is marked neither vllm nor browser"),
+        (ONCE + "def test_rule(): busy(9)\n", "test_some::test_rule is marked neither vllm nor browser"),
         (ONCE.replace("['a::b[c']", "range(9)").replace("busy(1)", "busy(9)"), "9 tests failed"),
     ],
 )

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-MARKS = ("vllm", "browser", "process")
+MARKS = ("vllm", "browser")
 """What a test is marked with that waits for more than this project's own code."""
 ACCIDENTS = 5
 """Failed tests that are tried once more; more of them are not an accident of a busy machine."""

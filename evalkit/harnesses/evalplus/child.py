@@ -54,6 +54,7 @@ _AGAIN_S = 1.0
 """Between two interruptions of a program that is still being loaded."""
 _SLICE = slice(None)
 _TAGS: dict[type, str] = {list: "l", tuple: "t", set: "S", frozenset: "Z"}
+_HOLDERS = frozenset({*_TAGS, dict})
 
 
 class _OverTimeError(Exception):
@@ -83,6 +84,9 @@ class ValueWriter:
         kind = type(value)
         if value is None or kind is bool or kind is str:
             return value
+        # What is too long is known before its parts are written, which takes seconds.
+        if kind in _HOLDERS and self._parts + len(value) > _MOST_PARTS:
+            raise _UnwritableError
         if depth > _DEEPEST:
             return ["?", "too deep"]
         exact = self._exact(kind, value, depth)
