@@ -1,6 +1,7 @@
 """The house: a folder is a room on a floor; a module imports from its own floor or a lower one, never in a circle."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ WORLD = {
 }
 
 
+@cache
 def rooms() -> dict[str, list[Path]]:
     """Folder of the package to its files."""
     found: dict[str, list[Path]] = {}
@@ -51,10 +53,16 @@ def floor_of(room: str) -> int:
     return next(number for number, floor in enumerate(FLOORS) if room in floor)
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def imports(path: Path) -> set[str]:
     """Dotted names that a file imports, wherever the import stands."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -129,7 +137,7 @@ def test_no_import_circle_of_modules():
 def at_the_top(path: Path) -> set[str]:
     """Dotted names that are imported as the module is, but for what the type checker alone imports."""
     found = set()
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in parsed(path).body:
         if isinstance(node, ast.ImportFrom):
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
@@ -145,7 +153,7 @@ def known(full: str, modules: dict[str, Path]) -> str | None:
 def test_no_two_classes_have_one_name():
     homes: dict[str, list[str]] = {}
     for path in PACKAGE.rglob("*.py"):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        for node in parsed(path).body:
             if isinstance(node, ast.ClassDef):
                 homes.setdefault(node.name, []).append(path.relative_to(PACKAGE).as_posix())
     assert {name: where for name, where in homes.items() if len(where) > 1} == {}
