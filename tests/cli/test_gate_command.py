@@ -12,7 +12,7 @@ from support.workplaces import fitted_out
 def runs(tmp_path_factory):
     """The folder of runs with one in it, judged at 50 %; the models, the data and the tasks are gone."""
     workplace = fitted_out(tmp_path_factory.mktemp("gated"))
-    workplace.evalkit(*workplace.comparison("--limit", "5"), check=0)
+    workplace.here(*workplace.comparison("--limit", "5"), check=0)
     for name in ("base", "cand", "tasks", "cache"):
         shutil.rmtree(workplace.folder / name, ignore_errors=True)
     return workplace.folder / "runs"

@@ -29,7 +29,7 @@ DELETE_THREE = (
 def kept(tmp_path_factory):
     """The folder of runs with one in it; the models, the data and the tasks are gone."""
     workplace = fitted_out(tmp_path_factory.mktemp("kept"))
-    workplace.evalkit(*workplace.comparison("--limit", "5", "--min-recovery", "50", "--noise-floor", "2"), check=3)
+    workplace.here(*workplace.comparison("--limit", "5", "--min-recovery", "50", "--noise-floor", "2"), check=3)
     for name in ("base", "cand", "tasks", "cache"):
         shutil.rmtree(workplace.folder / name, ignore_errors=True)
     return workplace.folder / "runs"
@@ -77,7 +77,7 @@ def test_only_the_formats_that_are_asked_for(runs, tmp_path):
 
 def test_a_baseline_alone_has_every_file_but_a_model_card(workplace):
     words = ("--baseline", "base", "--tasks-dir", "tasks", "--task", "pages", "--limit", "3", "--json")
-    workplace.evalkit("run", *words, check=0)
+    workplace.here("run", *words, check=0)
     (run,) = workplace.runs()
     done = evalkit("report", run, "-o", workplace.folder / "again")
     assert {path.rsplit("/", 1)[1] for path in written(done)} == {*FILES, "pages.json"} - {"model_card.md"}
@@ -152,7 +152,7 @@ def test_a_run_that_was_kept_by_an_older_evalkit_says_what_to_do(runs):
 
 
 def test_a_run_that_stops_leaves_files_that_say_so(workplace):
-    done = workplace.evalkit(*workplace.comparison("--limit", "2", "--serve-arg", "part=status:404"))
+    done = workplace.here(*workplace.comparison("--limit", "2", "--serve-arg", "part=status:404"))
     assert done.returncode in {4, 5}
     (run,) = workplace.runs()
     cases = ET.fromstring((run / "junit.xml").read_text(encoding="utf-8")).iter("testcase")

@@ -13,7 +13,7 @@ WORDS = ("--baseline", "base", "--candidate", "cand", "--tasks-dir", "tasks", "-
 
 
 def test_a_run_is_judged_and_the_next_one_is_foreseen(workplace):
-    run = workplace.evalkit("run", *WORDS, "--min-recovery", 99, "--noise-floor", 10, check=3)
+    run = workplace.here("run", *WORDS, "--min-recovery", 99, "--noise-floor", 10, check=3)
     outcome, answer = run.stdout.splitlines()[:2]
     assert outcome == "UNDECIDED (exit 3): nothing degraded; Vision average has too few samples to show 99 %."
     assert answer.startswith("RECOVERY ")
@@ -170,7 +170,7 @@ def test_a_threshold_that_is_no_percentage(workplace):
 
 def test_another_chat_template_is_not_comparable_until_it_is_accepted(workplace):
     (workplace.folder / "cand/chat_template.jinja").write_text("{{ messages }}")
-    done = workplace.evalkit("run", *WORDS, "--json", check=4)
+    done = workplace.here("run", *WORDS, "--json", check=4)
     assert "cand is not comparable: chat_template: base has nothing" in done.stderr
     for row in json.loads(done.stdout)["tasks"]:
         judged = row["recovery"]["cand"]
@@ -179,7 +179,7 @@ def test_another_chat_template_is_not_comparable_until_it_is_accepted(workplace)
             None,
             ["chat_template"],
         )
-    done = workplace.evalkit("run", *WORDS, "--json", "--accept-difference", "chat_template", check=0)
+    done = workplace.here("run", *WORDS, "--json", "--accept-difference", "chat_template", check=0)
     for row in json.loads(done.stdout)["tasks"]:
         assert row["recovery"]["cand"]["percent"] is not None
         assert row["comparability"]["accepted"] == ["chat_template"]

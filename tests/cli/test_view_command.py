@@ -61,7 +61,7 @@ def test_it_ends_in_order(runs, tmp_path, sign):
 
 
 def test_a_real_run_from_the_list_to_one_sample(workplace):
-    workplace.evalkit(*workplace.comparison(), check=0)
+    workplace.here(*workplace.comparison(), check=0)
     (folder,) = workplace.runs()
     with started(workplace.folder / "runs", workplace.folder / "cache") as visit:
         visit.enter()

@@ -14,7 +14,7 @@ from support.workplaces import fitted_out
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     workplace = fitted_out(tmp_path_factory.mktemp("public"))
-    workplace.evalkit(*workplace.comparison("--min-recovery", "50"))
+    workplace.here(*workplace.comparison("--min-recovery", "50"))
     return workplace
 
 
@@ -57,7 +57,7 @@ def test_scores_tell_every_metric_of_every_model(read):
 
 
 def test_samples_are_those_of_the_export(place, read, tmp_path):
-    place.evalkit("export", read.id, "--format", "parquet", "-o", tmp_path / "all.parquet", check=0)
+    place.here("export", read.id, "--format", "parquet", "-o", tmp_path / "all.parquet", check=0)
     pd.testing.assert_frame_equal(
         read.samples(), pd.read_parquet(tmp_path / "all.parquet").astype(read.samples().dtypes)
     )

@@ -119,7 +119,7 @@ def test_a_run_tells_it_and_the_stored_report_is_the_same(tmp_path):
     (workplace.folder / "own.toml").write_text(
         f'name = "t"\nbaseline = "any"\ncandidate = "c"\nsource = "a page"\n{row}'
     )
-    done = workplace.evalkit(*workplace.comparison("--published", "own.toml"), check=0)
+    done = workplace.here(*workplace.comparison("--published", "own.toml"), check=0)
     assert "base scores " in done.stderr
     assert json.loads(done.stdout)["doubts"][0].startswith("base scores ")
     (run,) = workplace.folder.glob("runs/2*")
@@ -127,5 +127,5 @@ def test_a_run_tells_it_and_the_stored_report_is_the_same(tmp_path):
     before = (run / "report.md").read_bytes()
     assert evalkit("report", run, "--format", "md", "-o", tmp_path / "again").code == 0
     assert (tmp_path / "again/report.md").read_bytes() == before
-    bad = workplace.evalkit(*workplace.comparison("--published", "nothing.md"), check=2)
+    bad = workplace.here(*workplace.comparison("--published", "nothing.md"), check=2)
     assert "nothing.md: cannot be read (No such file or directory); correct --published" in bad.stderr

@@ -126,9 +126,10 @@ def comparison(workplace, *flags, loud=True):
     return [*words, *(word for flag in flags for word in ("--serve-arg", flag))]
 
 
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("loud", [True, False])
 def test_a_request_that_kills_the_server_is_set_aside_and_the_run_goes_on(workplace, loud):
-    done = workplace.evalkit(*comparison(workplace, f"die-on={DEADLY}", loud=loud), check=4)
+    done = workplace.here(*comparison(workplace, f"die-on={DEADLY}", loud=loud), check=4)
     row = json.loads(done.stdout)["tasks"][0]
     for label in ("base", "cand"):
         score = row["scores"][label]
@@ -143,33 +144,37 @@ def test_a_request_that_kills_the_server_is_set_aside_and_the_run_goes_on(workpl
     assert 4 <= len(told) <= 6
     assert all(("vision_config" if loud else "signal 9") in text and text.isprintable() for text in told)
     # Asked again by the same command, as any failure but a refusal.
-    again = workplace.evalkit(*comparison(workplace, f"die-on={DEADLY}", loud=loud), check=4)
+    again = workplace.here(*comparison(workplace, f"die-on={DEADLY}", loud=loud), check=4)
     assert json.loads(again.stdout)["tasks"][0]["scores"] == row["scores"]
 
 
+@pytest.mark.usefixtures("hurried")
 def test_a_killer_is_found_where_its_broken_connection_shows_before_the_death(workplace):
     (workplace.folder / "once.toml").write_text("[client]\ntries = 1\n")
     words = comparison(workplace, f"die-on={DEADLY}")
-    done = workplace.evalkit(*words, "--config", "once.toml", check=4)
+    done = workplace.here(*words, "--config", "once.toml", check=4)
     assert json.loads(done.stdout)["tasks"][0]["scores"]["base"]["failures"] == {"killed_server": 1}
 
 
+@pytest.mark.usefixtures("hurried")
 def test_a_server_that_dies_of_everything_is_started_twice(workplace):
-    done = workplace.evalkit(*comparison(workplace, "die-on=What is"), check=5)
+    done = workplace.here(*comparison(workplace, "die-on=What is"), check=5)
     assert "died twice before it answered anything" in done.stderr
     assert "processor_config.json" in done.stderr
     starts = (workplace.runs()[0] / "server/base.log").read_text().count("Started server process")
     assert starts == 2
 
 
+@pytest.mark.usefixtures("hurried")
 def test_a_death_stands_in_plain_lines_too(workplace):
     words = [word for word in comparison(workplace, "die-on=What is") if word != "--json"]
-    done = workplace.evalkit(*words, check=5)
+    done = workplace.here(*words, check=5)
     assert done.stderr.count("base: died (the image processor and the vision tower disagree") == 2
 
 
+@pytest.mark.usefixtures("hurried")
 def test_three_killers_are_enough_in_a_run(tmp_path):
     workplace = fitted_out(tmp_path)
     flag = 'die-on=["number 7?", "number 13?", "number 21?", "number 33?"]'
-    done = workplace.evalkit(*comparison(workplace, flag), check=5)
+    done = workplace.here(*comparison(workplace, flag), check=5)
     assert "3 different requests each killed the server" in done.stderr

@@ -44,7 +44,7 @@ def servers_of(folder):
 def undisturbed(tmp_path_factory):
     """A workplace in which everything was asked once, and what that run said."""
     workplace = fitted_out(tmp_path_factory.mktemp("undisturbed"))
-    return workplace, workplace.evalkit(*workplace.comparison(*fast()), check=0)
+    return workplace, workplace.here(*workplace.comparison(*fast()), check=0)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def nothing_left_behind(workplace):
 
 
 def test_a_run_leaves_what_it_promises(workplace):
-    done = workplace.evalkit(*workplace.comparison(*fast()), check=0)
+    done = workplace.here(*workplace.comparison(*fast()), check=0)
     found = json.loads(done.stdout)
     assert found["baseline"] == "base"
     assert found["candidates"] == ["cand"]
@@ -106,7 +106,7 @@ def test_a_run_leaves_what_it_promises(workplace):
 def test_a_finished_run_has_nothing_to_do_and_starts_no_server(asked):
     before = asked.results()
     words = [word for word in asked.comparison(*fast()) if word != "--json"]
-    done = asked.evalkit(*words, check=0)
+    done = asked.here(*words, check=0)
     assert "nothing to do" in done.stdout
     assert "no server to start, 0 answers to get of 140; the store has the others" in done.stderr.splitlines()
     assert len(asked.journal()) == BOTH
@@ -117,7 +117,7 @@ def test_a_notice_that_every_look_repeats_is_kept_once(workplace):
     text = (workplace.folder / "tasks/pages.toml").read_text()
     (workplace.folder / "tasks/mmmu.toml").write_text(text.replace('"pages"', '"mmmu"', 1))
     for _ in range(2):
-        workplace.evalkit(*workplace.comparison(*fast()), check=0)
+        workplace.here(*workplace.comparison(*fast()), check=0)
     (folder,) = workplace.runs()
     notices = json.loads((folder / "run.json").read_text())["notices"]
     assert len([text for text in notices if text.startswith("mmmu is not the built-in one")]) == 1
@@ -126,7 +126,7 @@ def test_a_notice_that_every_look_repeats_is_kept_once(workplace):
 
 def test_a_new_candidate_reuses_the_baseline(asked):
     (asked.folder / "cand/model.safetensors").write_bytes(b"requantized")
-    done = asked.evalkit(*asked.comparison(*fast()), check=0)
+    done = asked.here(*asked.comparison(*fast()), check=0)
     assert len(asked.journal()) == BOTH + SAMPLES
     assert len(asked.runs()) == 2
     events = [json.loads(line) for line in done.stderr.splitlines()]
@@ -139,28 +139,28 @@ def test_a_new_candidate_reuses_the_baseline(asked):
 
 
 def test_what_can_move_an_answer_asks_again(asked):
-    asked.evalkit(*asked.comparison(*fast("dtype=bfloat16")), check=0)
+    asked.here(*asked.comparison(*fast("dtype=bfloat16")), check=0)
     assert len(asked.journal()) == 2 * BOTH
 
 
 def test_what_cannot_move_an_answer_is_reused(asked):
-    asked.evalkit(*asked.comparison(*fast("max-num-seqs=3"), "--window", "5"), check=0)
+    asked.here(*asked.comparison(*fast("max-num-seqs=3"), "--window", "5"), check=0)
     task = asked.folder / "tasks/pages.toml"
     task.write_text(task.read_text().replace('metrics = ["anls"]', 'metrics = ["anls", "anls@official"]'))
-    done = asked.evalkit(*asked.comparison(*fast()), check=0)
+    done = asked.here(*asked.comparison(*fast()), check=0)
     assert "anls@official" in json.loads(done.stdout)["tasks"][0]["scores"]["base"]["metrics"]
     assert len(asked.journal()) == BOTH
 
 
 def test_fresh_asks_again_and_later_runs_build_on_it(asked):
-    asked.evalkit(*asked.comparison(*fast(), "--fresh"), check=0)
+    asked.here(*asked.comparison(*fast(), "--fresh"), check=0)
     assert len(asked.journal()) == 2 * BOTH
-    asked.evalkit(*asked.comparison(*fast()), check=0)
+    asked.here(*asked.comparison(*fast()), check=0)
     assert len(asked.journal()) == 2 * BOTH
 
 
 def test_a_part_is_drawn_and_says_so_and_its_answers_are_not_lost(workplace):
-    done = workplace.evalkit(*workplace.comparison(*fast(), "--limit", "5"), check=0)
+    done = workplace.here(*workplace.comparison(*fast(), "--limit", "5"), check=0)
     found = json.loads(done.stdout)
     assert found["smoke"] is False
     assert all(row["drawn"] and not row["smoke"] for row in found["tasks"])
@@ -176,7 +176,7 @@ def test_a_part_is_drawn_and_says_so_and_its_answers_are_not_lost(workplace):
     assert {task: len(rows) for task, rows in facts["rows"].items()} == {
         row["task"]: row["planned"] for row in found["tasks"]
     }
-    workplace.evalkit(*workplace.comparison(*fast()), check=0)
+    workplace.here(*workplace.comparison(*fast()), check=0)
     assert len(workplace.journal()) == BOTH
 
 
@@ -197,7 +197,7 @@ def test_a_part_is_drawn_and_says_so_and_its_answers_are_not_lost(workplace):
 def test_when_everything_fails_there_is_no_score(workplace, part, kind):
     settings = "[client]\ntries = 2\ndeadline_s = 0.5\nwindow = 64\npatience_s = 1\n"
     (workplace.folder / "evalkit.toml").write_text(settings)
-    done = workplace.evalkit(*workplace.comparison(*fast(f"part={part}"), "--limit", "4", "--config", "evalkit.toml"))
+    done = workplace.here(*workplace.comparison(*fast(f"part={part}"), "--limit", "4", "--config", "evalkit.toml"))
     assert done.returncode in {4, 5}
     assert done.stdout == ""
     assert kind in done.stderr
@@ -207,14 +207,14 @@ def test_when_everything_fails_there_is_no_score(workplace, part, kind):
 @pytest.mark.parametrize("part", ["500-then-fine", "429-then-fine:0", "closes-reused", "faults:11"])
 def test_passing_trouble_changes_nothing(workplace, undisturbed, part):
     calm = json.loads(undisturbed[1].stdout)
-    done = json.loads(workplace.evalkit(*workplace.comparison("--serve-arg", f"part={part}"), check=0).stdout)
+    done = json.loads(workplace.here(*workplace.comparison("--serve-arg", f"part={part}"), check=0).stdout)
     for row in (*done["tasks"], *calm["tasks"]):
         del row["comparability"]  # it names the flag that makes the trouble
     assert done["tasks"] == calm["tasks"]
 
 
 def test_null_content_is_an_answer_that_scores_nothing(workplace):
-    done = workplace.evalkit(*workplace.comparison(*fast("part=null-content"), "--limit", "3"), check=0)
+    done = workplace.here(*workplace.comparison(*fast("part=null-content"), "--limit", "3"), check=0)
     for row in json.loads(done.stdout)["tasks"]:
         assert row["scores"]["base"]["score"] == 0
         assert row["scores"]["base"]["notes"] == {"no content": row["planned"]}
@@ -234,18 +234,18 @@ def test_a_model_beside_itself_answers_for_itself(workplace):
         "pages",
         "--json",
     ]
-    workplace.evalkit(*words, *fast(), check=0)
+    workplace.here(*words, *fast(), check=0)
     assert len(workplace.journal()) == 80
-    workplace.evalkit(*words, *fast(), check=0)
+    workplace.here(*words, *fast(), check=0)
     assert len(workplace.journal()) == 80
-    workplace.evalkit(*words, *fast(), "--fresh", check=0)
-    workplace.evalkit(*words, *fast(), check=0)
+    workplace.here(*words, *fast(), "--fresh", check=0)
+    workplace.here(*words, *fast(), check=0)
     assert len(workplace.journal()) == 160
 
 
 def test_a_mistake_beside_fresh_throws_nothing_away(asked):
-    asked.evalkit(*asked.comparison(*fast(), "--fresh", "--data", "pages=nothere.parquet"), check=2)
-    asked.evalkit(*asked.comparison(*fast()), check=0)
+    asked.here(*asked.comparison(*fast(), "--fresh", "--data", "pages=nothere.parquet"), check=2)
+    asked.here(*asked.comparison(*fast()), check=0)
     assert len(asked.journal()) == BOTH
 
 
@@ -253,23 +253,23 @@ def test_the_content_of_a_file_that_a_flag_names_counts(workplace):
     template = workplace.folder / "t.jinja"
     template.write_text("{{ messages }}")
     words = workplace.comparison(*fast("chat-template=t.jinja"), "--limit", "2")
-    workplace.evalkit(*words, check=0)
+    workplace.here(*words, check=0)
     once = len(workplace.journal())
     template.write_text("{{ messages }}!")
-    workplace.evalkit(*words, check=0)
+    workplace.here(*words, check=0)
     assert len(workplace.journal()) == 2 * once
 
 
 def test_half_a_surrogate_pair_in_a_row_breaks_nothing(workplace):
     rows = [{"image": {"bytes": PIXEL}, "question": "half \ud83d?", "answers": ["x"], "questionId": "1"}]
     (workplace.folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    workplace.evalkit(*workplace.comparison(*fast(), "--data", "pages=rows.jsonl"), check=0)
+    workplace.here(*workplace.comparison(*fast(), "--data", "pages=rows.jsonl"), check=0)
     (folder,) = workplace.runs()
     assert json.loads((folder / "samples/base/pages.jsonl").read_text())["id"] == "1"
 
 
 def test_a_token_is_refused_as_a_flag(workplace):
-    done = workplace.evalkit(*workplace.comparison("--serve-arg", "hf-token=hf_secret"), check=2)
+    done = workplace.here(*workplace.comparison("--serve-arg", "hf-token=hf_secret"), check=2)
     assert "HF_TOKEN" in done.stderr
     assert not list(workplace.folder.glob("runs/*/*"))
 
@@ -278,7 +278,7 @@ def test_a_row_that_cannot_be_asked_is_a_failure_of_both_models(workplace):
     rows = charts(30)
     rows[7]["image"]["bytes"] = b"not a picture"
     write_parquet(workplace.folder / "tasks/charts.parquet", rows)
-    done = workplace.evalkit(*workplace.comparison(*fast()), check=4)
+    done = workplace.here(*workplace.comparison(*fast()), check=4)
     row = json.loads(done.stdout)["tasks"][1]
     assert {label: score["failures"] for label, score in row["scores"].items()} == {
         "base": {"bad_row": 1},
@@ -287,8 +287,9 @@ def test_a_row_that_cannot_be_asked_is_a_failure_of_both_models(workplace):
     assert row["recovery"]["cand"]["paired"] == 29
 
 
+@pytest.mark.usefixtures("hurried")
 def test_a_server_that_dies_is_started_again_and_only_what_was_lost_is_sent_again(workplace, undisturbed):
-    done = workplace.evalkit(*workplace.comparison(*fast("die-after=50")), "--window", "4", check=0)
+    done = workplace.here(*workplace.comparison(*fast("die-after=50")), "--window", "4", check=0)
     # The flags that make the stand-in die are settings of the run, and stand in its results.
     measured, expected = (
         [(row["task"], row["scores"], row["recovery"]) for row in json.loads(one.stdout)["tasks"]]
@@ -300,9 +301,10 @@ def test_a_server_that_dies_is_started_again_and_only_what_was_lost_is_sent_agai
     assert 0 <= repeated <= 2 * 2 * 4  # two deaths, two models, four requests under way
 
 
+@pytest.mark.usefixtures("hurried")
 def test_a_server_that_always_dies_ends_the_run_and_keeps_what_it_answered(workplace):
     (workplace.folder / "evalkit.toml").write_text("[serve]\nrestarts = 1\n")
-    done = workplace.evalkit(*workplace.comparison(*fast("die-after=12")), "--window", "2", "--config", "evalkit.toml")
+    done = workplace.here(*workplace.comparison(*fast("die-after=12")), "--window", "2", "--config", "evalkit.toml")
     assert done.returncode == 5
     assert "died 2 times" in done.stderr
     stored = (
@@ -322,7 +324,7 @@ def test_a_candidate_that_cannot_be_served_does_not_cost_the_others_their_report
     words = workplace.comparison(*fast())
     at = words.index("--candidate")
     words = [*words[:at], "--candidate", "broken", *words[at:]]
-    done = workplace.evalkit(*words, check=5)
+    done = workplace.here(*words, check=5)
     assert "broken: the server did not start" in done.stderr
     assert "missing: broken" in done.stderr
     found = json.loads(done.stdout)
@@ -336,11 +338,11 @@ def test_a_candidate_that_cannot_be_served_does_not_cost_the_others_their_report
         assert "broken: the server did not start" in (folder / name).read_text(), name
     assert len(workplace.journal()) == BOTH
     # The same command asks nothing again of those that have answered, and can be rendered again meanwhile.
-    workplace.evalkit(*words, check=5)
+    workplace.here(*words, check=5)
     assert len(workplace.journal()) == BOTH
     assert workplace.runs() == [folder]
     before = (folder / "report.md").read_text()
-    workplace.evalkit("report", folder.name, check=0)
+    workplace.here("report", folder.name, check=0)
     assert (folder / "report.md").read_text() == before
 
 
@@ -348,7 +350,7 @@ def test_a_candidate_that_cannot_be_served_does_not_cost_the_others_their_report
 def test_one_of_two_models_that_cannot_be_served_leaves_what_the_other_answered(workplace, name):
     unservable(workplace, name)
     other = {"base": "cand", "cand": "base"}[name]
-    done = workplace.evalkit(*workplace.comparison(*fast()), check=5)
+    done = workplace.here(*workplace.comparison(*fast()), check=5)
     assert f"{name}: the server did not start" in done.stderr
     found = json.loads(done.stdout)
     for row in found["tasks"]:
@@ -362,17 +364,17 @@ def test_one_of_two_models_that_cannot_be_served_leaves_what_the_other_answered(
     assert f"missing: {name}" in (folder / "junit.xml").read_text()
     assert "errors=" in (folder / "junit.xml").read_text()
     assert len(workplace.journal()) == SAMPLES
-    workplace.evalkit("report", folder.name, check=0)
+    workplace.here("report", folder.name, check=0)
 
 
 def test_what_the_environment_says_of_other_servers_is_not_passed_on(workplace):
     others = {"VLLM_API_KEY": "not-to-be-seen", "VLLM_LOGGING_LEVEL": "ERROR"}
     words = workplace.comparison(*fast(), "--limit", "2")
-    done = workplace.evalkit(*words, check=0, **others)
+    done = workplace.here(*words, check=0, **others)
     (told,) = [line for line in done.stderr.splitlines() if "not passed on" in line]
     assert all(name in told for name in others)
     assert "not-to-be-seen" not in done.stderr + done.stdout
-    done = workplace.evalkit(*words, "--serve-env", "VLLM_API_KEY=k", check=2)
+    done = workplace.here(*words, "--serve-env", "VLLM_API_KEY=k", check=2)
     assert "serve.env.VLLM_API_KEY" in done.stderr
 
 
@@ -395,7 +397,7 @@ def test_ctrl_c_stops_in_order_and_the_same_command_continues(workplace):
     assert process.returncode == 130
     assert "same command" in said
     assert servers_of(workplace.folder) == []
-    workplace.evalkit(*workplace.comparison(*fast("delay-s=0.05")), check=0)
+    workplace.here(*workplace.comparison(*fast("delay-s=0.05")), check=0)
     assert len(workplace.journal()) <= BOTH + 2
     assert len(workplace.runs()) == 1
 
@@ -405,7 +407,7 @@ def test_a_second_process_on_the_same_store_is_refused(workplace):
     process = subprocess.Popen(words, cwd=workplace.folder, env=workplace.env, stderr=subprocess.DEVNULL)
     try:
         wait_for(lambda: len(workplace.journal()) >= 2)
-        done = workplace.evalkit(*workplace.comparison())
+        done = workplace.here(*workplace.comparison())
         assert done.returncode == 5
         assert f"in use by process {process.pid}" in done.stderr
     finally:
@@ -416,7 +418,7 @@ def test_a_second_process_on_the_same_store_is_refused(workplace):
 def test_killed_at_twenty_moments_it_ends_like_an_undisturbed_run(workplace):
     """Kill -9 at seeded moments: while it starts, while it asks, while it changes models."""
     chance = random.Random(20)
-    undisturbed = workplace.evalkit(*workplace.comparison("--serve-arg", "delay-s=0.005"), "--output", "calm", check=0)
+    undisturbed = workplace.here(*workplace.comparison("--serve-arg", "delay-s=0.005"), "--output", "calm", check=0)
     words = workplace.comparison("--serve-arg", JOURNAL, "--serve-arg", "delay-s=0.005", "--window", "3")
     early = [chance.uniform(0.05, 1.5) for _ in range(6)]
     counts = sorted(chance.sample(range(1, BOTH), 14))
@@ -425,7 +427,7 @@ def test_killed_at_twenty_moments_it_ends_like_an_undisturbed_run(workplace):
     for count in counts:
         kill_when(workplace, words, lambda _, count=count: stored(workplace) >= count)
     before, answered = len(workplace.journal()), stored(workplace)
-    done = workplace.evalkit(*words, check=0)
+    done = workplace.here(*words, check=0)
     assert len(workplace.journal()) - before == BOTH - answered  # nothing that was stored is asked again
     # But for the serving flags, which name the stand-in's journal here and not there.
     ours, theirs = [
@@ -449,7 +451,7 @@ def kill_when(workplace, words, due):
     process.kill()
     assert process.wait() in {-signal.SIGKILL, 0}
     # Nothing is left of its server, long before the next run looks for it.
-    wait_for(lambda: servers_of(workplace.folder) == [], timeout_s=15)
+    wait_for(lambda: servers_of(workplace.folder) == [], timeout_s=60)
 
 
 def stored(workplace):
@@ -474,7 +476,7 @@ def test_references_at_fault_are_left_out_counted_and_named(workplace):
     rows = [{**row, "answers": [*row["answers"], None]} if at in {3, 5} else row for at, row in enumerate(pages(20))]
     write_parquet(workplace.folder / "tasks" / "pages.parquet", rows)
     words = ["run", "--baseline", "base", "--candidate", "cand", "--tasks-dir", "tasks", "--task", "pages", "--json"]
-    workplace.evalkit(*words, *fast(), check=0)
+    workplace.here(*words, *fast(), check=0)
     (row,) = json.loads(workplace.results())["tasks"]
     for found in row["scores"].values():
         assert (found["planned"], found["scored"], found["failed"]) == (20, 18, 0)
