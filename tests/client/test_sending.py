@@ -151,7 +151,7 @@ def test_something_that_speaks_no_http_is_a_bad_response():
         thread = threading.Thread(target=greet, args=(listener,))
         thread.start()
         outcome = ask_one(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        thread.join(5)
+        thread.join(60)
     assert (outcome.kind, outcome.tries) == (FailureKind.BAD_RESPONSE, 3)
 
 
@@ -355,7 +355,7 @@ def test_a_body_is_gone_when_its_outcome_comes():
     def rows():
         for number in range(4):
             yield Request(str(number), lambda number=number: Body(body(number)))
-        seen.wait(10)
+        seen.wait(60)
 
     async def main(url):
         async with Client(url, "tiny", SendingPolicy(window=4)) as client:

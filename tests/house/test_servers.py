@@ -41,7 +41,7 @@ def address(process):
 def ask(url, number, model="tiny"):
     body = json.dumps({"model": model, "messages": [{"role": "user", "content": str(number)}]})
     headers = {"Content-Type": "application/json"}
-    response = requests.post(f"{url}/v1/chat/completions", body, headers=headers, timeout=5)
+    response = requests.post(f"{url}/v1/chat/completions", body, headers=headers, timeout=60)
     return sha256(body.encode()).hexdigest(), response
 
 
@@ -71,11 +71,11 @@ def test_the_program_takes_vllms_flags_and_stops_on_sigterm(tmp_path):
     flags = ["--model", "org/m", "--served-model-name", "m", "--enforce-eager", "--max-num-seqs", "8"]
     with program(*flags, "--journal", str(journal)) as process:
         url = address(process)
-        assert requests.get(f"{url}/v1/models", timeout=5).json()["data"][0]["id"] == "m"
+        assert requests.get(f"{url}/v1/models", timeout=60).json()["data"][0]["id"] == "m"
         digest, response = ask(url, 1, "m")
         assert response.status_code == 200
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
+        assert process.wait(60) == 0
     assert journal.read_text().split() == [digest]
 
 
@@ -83,14 +83,14 @@ def test_a_stubborn_program_dies_by_sigkill_alone():
     with program("--ignore-sigterm") as process:
         url = address(process)
         process.send_signal(signal.SIGTERM)
-        assert requests.get(f"{url}/health", timeout=5).status_code == 200
+        assert requests.get(f"{url}/health", timeout=60).status_code == 200
         process.kill()
-        assert process.wait(5) == -signal.SIGKILL
+        assert process.wait(60) == -signal.SIGKILL
 
 
 def test_a_program_that_gives_up_says_why():
     with program("--exit-saying", "CUDA out of memory") as process:
-        _, said = process.communicate(timeout=5)
+        _, said = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "CUDA out of memory" in said
 
@@ -112,7 +112,7 @@ def test_a_silent_program_lives_and_does_not_listen():
         with program("--never-listen", "--port", str(port)) as process:
             assert "Loading weights" in process.stderr.readline()
             process.send_signal(signal.SIGTERM)
-            assert process.wait(5) == 0
+            assert process.wait(60) == 0
 
 
 def test_a_program_can_die_after_some_requests():
@@ -121,4 +121,4 @@ def test_a_program_can_die_after_some_requests():
         assert ask(url, 1)[1].status_code == 200
         with pytest.raises(requests.ConnectionError):
             ask(url, 2)
-        assert process.wait(5) == -signal.SIGKILL
+        assert process.wait(60) == -signal.SIGKILL

@@ -34,7 +34,7 @@ def start(tmp_path):
 
 def line(path, number=0):
     """A line of a file, as soon as it is complete."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         lines = path.read_text().split("\n")
         if len(lines) > number + 1:
@@ -48,7 +48,7 @@ def test_output_and_errors_are_appended_to_the_log(tmp_path):
     with spawn(
         [sys.executable, "-c", "import sys; print(1, flush=True); sys.exit('two')"], {}, tmp_path / "log"
     ) as process:
-        assert process.wait(10) == 1
+        assert process.wait(60) == 1
     assert (tmp_path / "log").read_text() == "earlier\n1\ntwo\n"
 
 
@@ -71,7 +71,7 @@ def test_members_are_the_leader_and_all_below_it(start, tmp_path):
     child = int(line(tmp_path / "log"))
     assert {one.pid for one in group.members()} == {process.pid, child}
     assert group.end(5) == []
-    assert process.wait(5) == -signal.SIGTERM
+    assert process.wait(60) == -signal.SIGTERM
     assert group.members() == []
 
 
@@ -101,8 +101,8 @@ def test_what_survives_sigterm_is_killed(start, tmp_path):
     line(tmp_path / "log")
     begun = time.monotonic()
     assert group.end(0.3) == []
-    assert 0.3 < time.monotonic() - begun < 5
-    assert process.wait(5) == -signal.SIGKILL
+    assert 0.3 < time.monotonic() - begun < 30
+    assert process.wait(60) == -signal.SIGKILL
 
 
 def test_a_port_is_owned_when_every_listener_is_a_member(start):

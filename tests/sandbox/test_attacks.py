@@ -362,7 +362,7 @@ while True:
 def test_wall_seconds_end_a_program_that_does_nothing(plain_box, attack, text):
     ended = attack(plain_box, text, b"input", wall_s=0.7)
     assert (ended.returncode, ended.killed_by, ended.timed_out) == (None, "time", True)
-    assert 0.7 <= ended.seconds < 15
+    assert 0.7 <= ended.seconds < 60
 
 
 def test_one_file_is_bounded(plain_box, attack):

@@ -105,7 +105,7 @@ def test_a_kill_between_start_and_note_still_leaves_a_trace(run, tmp_path):
     (orphan,) = orphans(tmp_path)
     assert orphan.pids == (process.pid,)
     stop_orphan(orphan)
-    assert process.wait(5) == -signal.SIGTERM
+    assert process.wait(60) == -signal.SIGTERM
 
 
 def test_a_note_about_a_server_that_is_gone_is_removed(run, tmp_path):

@@ -29,7 +29,7 @@ def visit(place):
 def asked(viewer, method="GET", path="/", **headers):
     """Status and body of one request with exactly these headers."""
     address = viewer.base.removeprefix("http://")
-    connection = http.client.HTTPConnection(address, timeout=20)
+    connection = http.client.HTTPConnection(address, timeout=60)
     connection.putrequest(method, path, skip_host=True)
     for name, value in {"host": address, **headers}.items():
         if value is not None:
@@ -43,21 +43,21 @@ def asked(viewer, method="GET", path="/", **headers):
 
 def test_the_link_opens_once_and_the_cookie_goes_on(viewer, place):
     visit = viewer(place)
-    assert requests.get(f"{visit.base}/", timeout=20).status_code == 403
+    assert requests.get(f"{visit.base}/", timeout=60).status_code == 403
     first = visit.session.get(visit.address)
     cookie = first.headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=strict" in cookie
     assert "token" not in first.text
     assert visit.get("/").status_code == 200
-    assert requests.get(visit.address, timeout=20).status_code == 403
+    assert requests.get(visit.address, timeout=60).status_code == 403
     # Whoever is in already may follow the link again.
     assert visit.session.get(visit.address).status_code == 200
 
 
 def test_a_look_at_the_link_does_not_use_it_up(viewer, place):
     visit = viewer(place)
-    assert requests.head(visit.address, timeout=20).status_code == 403
+    assert requests.head(visit.address, timeout=60).status_code == 403
     visit.enter()
 
 
