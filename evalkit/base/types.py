@@ -11,6 +11,8 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Literal, TypeAlias
 
+from evalkit.base.task_parts import Columns, Extension, PublishedPrompt  # noqa: TC001 - the schema reads the annotations
+
 Json: TypeAlias = Any
 """A value that ``json`` can write: what comes from a data set, a server or a config."""
 
@@ -22,22 +24,6 @@ all that there are, such as the subjects of an exam (strata)."""
 
 
 # --- what a task says ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedPrompt:
-    """A prompt text that is named, not carried: one string constant of one file at one commit."""
-
-    repository: str
-    """``owner/name`` on GitHub."""
-    commit: str
-    """In full: 40 hexadecimal digits."""
-    file: str
-    """Its path inside the repository."""
-    constant: str
-    """The name that the text is assigned to."""
-    sha256: str
-    """Of the constant's UTF-8 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +40,6 @@ class Dataset:
     """A branch, tag or commit on the hub; only a commit stays what it is."""
     files: tuple[str, ...] = ()
     """Glob patterns of this split's files: inside the hub repository, or beside the task file when ``id`` is empty."""
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Which columns of the data hold what: the ``[columns]`` table, for a benchmark that has no columns of its own."""
-
-    question: str = ""
-    """The question's text; may be left out where a ``template`` writes the whole of it."""
-    answer: tuple[str, ...] | str = ""
-    """What answers are compared with: a column with a text, a number or a list of them, or several columns."""
-    image: tuple[str, ...] | str = ()
-    """Pictures: bytes, paths beside the data, or ``data:`` addresses."""
-    options: tuple[str, ...] | str = ()
-    """What can be chosen: one column with a list, or a column for each option."""
-    id: str = ""
-    """A name of the row that stays with it; left out, its place and a digest of the question."""
-    cluster: str = ""
-    """What rows are drawn together with, such as a document; left out, rows that share a picture go together."""
-    category: str = ""
-    """The part of the task that the row is in; each part gets a row of its own in the report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,24 +70,6 @@ class Decoding:
     """What the logit of a token of the prompt or the answer is divided by; above 0."""
     chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
     """What the model's chat template is given beside the messages, such as ``enable_thinking``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Extension:
-    """A benchmark, metric or harness that a task names and evalkit does not bring: where it is from, in which state."""
-
-    kind: str
-    """``benchmark``, ``metric`` or ``harness``."""
-    name: str
-    source: str
-    """The Python file beside the task file, or the installed package."""
-    state: str
-    """``sha256:`` and the file's digest, or the package's version."""
-
-    @property
-    def is_file(self) -> bool:
-        """Whether it comes from a file beside the task file."""
-        return self.state.startswith("sha256:")
 
 
 @dataclass(frozen=True, slots=True)

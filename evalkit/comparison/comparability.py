@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from evalkit import __version__
 from evalkit.base.errors import UsageError, near_miss
 from evalkit.base.identity import digest
-from evalkit.base.types import PublishedPrompt
+from evalkit.base.task_parts import PublishedPrompt
 from evalkit.client.chat import sampling
 from evalkit.comparison.pairs import SAMPLES
 

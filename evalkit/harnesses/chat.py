@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from evalkit.base.errors import DataError
 from evalkit.base.printable import counted
-from evalkit.base.types import Failure, FailureKind, PublishedPrompt, Sample, Score, Text
+from evalkit.base.task_parts import PublishedPrompt
+from evalkit.base.types import Failure, FailureKind, Sample, Score, Text
 from evalkit.client import Request, chat
 from evalkit.client.completions import read_chats
 from evalkit.client.pictures import EncodedPictures

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from evalkit.base.types import PublishedPrompt
+from evalkit.base.task_parts import PublishedPrompt
 from evalkit.report.commands import SETTINGS, evaluating, settings_file
 from evalkit.report.words import DASH
 

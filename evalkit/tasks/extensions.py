@@ -24,7 +24,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from evalkit.base.errors import ConfigError
-from evalkit.base.types import Extension, Score
+from evalkit.base.task_parts import Extension
+from evalkit.base.types import Score
 from evalkit.files.textfile import short
 from evalkit.tasks import benchmarks, metrics
 from evalkit.tasks.benchmarks import BENCHMARKS, HARNESSED, MAPPED, Benchmark

@@ -22,7 +22,7 @@ from evalkit.base.errors import PromptError
 from evalkit.files.scratch import Scratch, sweep
 
 if TYPE_CHECKING:
-    from evalkit.base.types import PublishedPrompt
+    from evalkit.base.task_parts import PublishedPrompt
 
 CHECKOUT: Final = "EVALKIT_MISTRAL_EVALS"
 """The environment variable that names a checkout of mistral-evals or of a fork of it."""

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from evalkit.base import codec
 from evalkit.base.codec import Fault
 from evalkit.base.errors import ConfigError, near_miss
-from evalkit.base.types import PublishedPrompt, Task
+from evalkit.base.task_parts import PublishedPrompt
+from evalkit.base.types import Task
 from evalkit.tasks import extensions
 from evalkit.tasks.benchmarks import BENCHMARKS, HARNESSED, MAPPED, OWN_METRICS
 from evalkit.tasks.lm_eval import named
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from evalkit.base.types import Dataset, Decoding, Extension
+    from evalkit.base.task_parts import Extension
+    from evalkit.base.types import Dataset, Decoding
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _SHAPES = {

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from evalkit import report
 from evalkit.base import codec
-from evalkit.base.types import Dataset, Decoding, Engine, Model, PublishedPrompt, Task
+from evalkit.base.task_parts import PublishedPrompt
+from evalkit.base.types import Dataset, Decoding, Engine, Model, Task
 from evalkit.config.policy import Policy, Rule
 from evalkit.harnesses import harness
 from evalkit.records import run_record

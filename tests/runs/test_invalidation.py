@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.base import codec
-from evalkit.base.types import Dataset, Decoding, Engine, Model, PublishedPrompt, Task
+from evalkit.base.task_parts import PublishedPrompt
+from evalkit.base.types import Dataset, Decoding, Engine, Model, Task
 from evalkit.records.plan import Contender, Plan, PlannedTask
 from evalkit.records.run_record import KeptPlan
 from evalkit.runs import invalidation

@@ -4,19 +4,8 @@ import dataclasses
 import json
 
 from evalkit import cards, report
-from evalkit.base.types import (
-    Answer,
-    Dataset,
-    Decoding,
-    Engine,
-    Failure,
-    FailureKind,
-    Model,
-    PublishedPrompt,
-    Sample,
-    Task,
-    Text,
-)
+from evalkit.base.task_parts import PublishedPrompt
+from evalkit.base.types import Answer, Dataset, Decoding, Engine, Failure, FailureKind, Model, Sample, Task, Text
 from evalkit.comparison.score import Tally
 from evalkit.config.policy import Policy, Rule
 from evalkit.harnesses import harness

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.base.errors import PromptError
-from evalkit.base.types import PublishedPrompt
+from evalkit.base.task_parts import PublishedPrompt
 from evalkit.files import scratch
 from evalkit.tasks import prompts
 

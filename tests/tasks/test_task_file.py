@@ -5,7 +5,8 @@ import tomllib
 import pytest
 
 from evalkit.base.errors import ConfigError
-from evalkit.base.types import Dataset, Decoding, PublishedPrompt, Task
+from evalkit.base.task_parts import PublishedPrompt
+from evalkit.base.types import Dataset, Decoding, Task
 from evalkit.tasks import task_file
 
 PUBLISHED = {

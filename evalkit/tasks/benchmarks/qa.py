@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from evalkit.base import codec
 from evalkit.base.codec import Fault
-from evalkit.base.types import Columns, Image, Sample, Score, Text
+from evalkit.base.task_parts import Columns
+from evalkit.base.types import Image, Sample, Score, Text
 from evalkit.tasks import templates
 from evalkit.tasks.benchmarks.row import Benchmark, DataRow
 from evalkit.tasks.metrics import generic, pattern
