@@ -13,13 +13,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from evalkit.base.errors import EvalkitError
     from evalkit.base.types import Task
+    from evalkit.harnesses.harness import Harness
     from evalkit.public.saved import Run, read_run, run
     from evalkit.public.scores import PairedScores, compare, recovery
     from evalkit.stats import RecoveryInterval
+    from evalkit.tasks.benchmarks.row import Benchmark
+    from evalkit.tasks.metrics import Metric
 
 __version__ = "0.1.0"
 __all__ = [
+    "Benchmark",
     "EvalkitError",
+    "Harness",
+    "Metric",
     "PairedScores",
     "RecoveryInterval",
     "Run",
@@ -32,6 +38,9 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "Benchmark": "evalkit.tasks.benchmarks.row",
+    "Harness": "evalkit.harnesses.harness",
+    "Metric": "evalkit.tasks.metrics",
     "PairedScores": "evalkit.public.scores",
     "EvalkitError": "evalkit.base.errors",
     "RecoveryInterval": "evalkit.stats",

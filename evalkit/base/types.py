@@ -129,8 +129,9 @@ class Text:
 class Image:
     """A picture in a question, as the data set stores it."""
 
-    data: bytes = field(repr=False)
+    data: bytes = field(repr=False, compare=False)
     sha256: str
+    """Of the stored bytes: pictures with one digest are one picture."""
 
     @classmethod
     def of(cls, data: bytes) -> Image:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,12 +13,16 @@ from evalkit.cli import completing
 from evalkit.cli.policy_file import asked, with_policy
 from evalkit.cli.stored import on_the_way, runs_option, task_code_option
 
+if TYPE_CHECKING:
+    from evalkit.config.policy import Policy
+
 
 @click.command(
     "gate",
     help="Judge a stored run anew: no server, no data set, no network, and nothing is written unless -o says where. "
     "RUN is a run's id, the beginning of one, its folder, or `latest`. Without a policy the run's own holds; "
     "where that judges no row, one has to be given (exit 2): a gate that asks nothing is none. "
+    "--min-recovery is the threshold of every row without its own; --policy replaces the run's policy with a file's. "
     "The exit code is as that of `run`: 0 fine, 1 degraded, 3 undecided, 4 not comparable or incomplete, "
     "5 a model could not be served.",
 )
@@ -61,6 +65,15 @@ def command(run: str, output: Path | None, runs: Path, *, as_json: bool, **given
     if as_json:
         click.echo(report.results_text(built), nl=False)
     else:
-        for line in [*built.outcome.lines, *report.sentences(built), *map(str, written)]:
+        kept = _kept(rules) if given["min_recovery"] is not None else []
+        for line in [*built.outcome.lines, *kept, *report.sentences(built), *map(str, written)]:
             click.echo(printable(line))
     return built.outcome.exit_code
+
+
+def _kept(rules: Policy) -> list[str]:
+    """What --min-recovery leaves: it is the threshold of rows without their own, here as in a policy file."""
+    rows = [f"{place} {value:g} %" for place, value in rules.own.items()]
+    return (
+        [f"a threshold of its own stays: {', '.join(rows)} (--policy FILE replaces the whole policy)"] if rows else []
+    )

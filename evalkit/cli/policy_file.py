@@ -15,7 +15,12 @@ from evalkit.config.policy import Policy
 from evalkit.files import textfile
 
 policy_options = (
-    click.option("--min-recovery", type=float, metavar="PERCENT", help="Judge: the candidate has to keep so much."),
+    click.option(
+        "--min-recovery",
+        type=float,
+        metavar="PERCENT",
+        help="Judge: every row without a threshold of its own has to keep so much.",
+    ),
     click.option(
         "--policy",
         "policy_file",
@@ -48,7 +53,8 @@ def asked(file: Path | None, min_recovery: float | None, max_failed: float | Non
         if not isinstance(table, dict):
             raise ConfigError(f"{file}: no [policy] table", fix="add [policy] with min_recovery = 99")
         found = policy.policy(table, f"{file}: policy")
-    options: dict[str, Any] = {"min_recovery": min_recovery, "max_failed": max_failed}
-    found = replace(found, **{name: value for name, value in options.items() if value is not None})
-    codec.refuse(list(policy.problems(found)), "command line")
-    return found
+    options = {"min_recovery": min_recovery, "max_failed": max_failed}
+    said: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    # What a run was judged by is not judged again: an earlier evalkit may have let more through.
+    codec.refuse(list(policy.problems(Policy(**said))), "command line")
+    return replace(found, **said)

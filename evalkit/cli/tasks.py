@@ -9,18 +9,25 @@ from pathlib import Path
 import click
 
 from evalkit.base.errors import UsageError
+from evalkit.base.printable import printable
 from evalkit.cli.ending import notice
 from evalkit.cli.stored import task_code_option
 from evalkit.cli.try_task import check, new
 from evalkit.files import textfile
-from evalkit.tasks import registry
+from evalkit.tasks import extensions, registry
 from evalkit.tasks.lm_eval import files, index, named
+from evalkit.tasks.offers import offers
 
 _SHOWN = 50
 """Names that a search prints unless all are wanted."""
 
 
-@click.group("tasks", invoke_without_command=True, help="List tasks and suites; `evalkit tasks show NAME` prints one.")
+@click.group(
+    "tasks",
+    invoke_without_command=True,
+    help="List tasks and suites, and the benchmarks, metrics and harnesses that task files can name; "
+    "`evalkit tasks show NAME` prints a task or a suite.",
+)
 @click.option("--tasks-dir", multiple=True, type=click.Path(path_type=Path), help="A folder with tasks of your own.")
 @task_code_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -92,9 +99,10 @@ def _list(tasks_dir: tuple[Path, ...], *, as_json: bool) -> None:
     tasks, suites = registry.tasks(tasks_dir), registry.suites(tasks_dir)
     for error in registry.broken(tasks_dir):
         notice(f"left out: {error.message}" + (f"; {error.fix}" if error.fix else ""))
+    parts = {extensions.KINDS[kind]: one for kind, one in offers(tasks_dir).items()}
     if as_json:
-        found = {"tasks": list(map(asdict, tasks.values())), "suites": list(map(asdict, suites.values()))}
-        click.echo(json.dumps(found))
+        found = {"tasks": [*map(asdict, tasks.values())], "suites": [*map(asdict, suites.values())]}
+        click.echo(json.dumps(found | {name: [*map(asdict, some)] for name, some in parts.items()}))
         return
     width = max(map(len, [*tasks, *suites]))
     click.echo("tasks")
@@ -106,3 +114,6 @@ def _list(tasks_dir: tuple[Path, ...], *, as_json: bool) -> None:
     click.echo("suites")
     for suite in suites.values():
         click.echo(f"  {suite.name:<{width}}  {suite.title}: {', '.join(suite.tasks)}")
+    for name, some in parts.items():
+        said = [f"{one.name} ({printable(one.source)})" if one.source else one.name for one in some]
+        click.echo(f"{name} that a task file can name\n  {', '.join(said)}")

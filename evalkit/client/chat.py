@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from evalkit.base.identity import digest
@@ -91,7 +92,13 @@ def _named(part: Text | Image, handling: ImageHandling) -> list[str]:
     """A part of a message as its digest is taken."""
     if isinstance(part, Text):
         return ["text", part.text]
-    return ["image", part.sha256, images.encoder(part.data, handling)]
+    return ["image", part.sha256, _encoder(part, handling)]
+
+
+@lru_cache(maxsize=8)
+def _encoder(picture: Image, handling: ImageHandling) -> str:
+    """What makes the bytes to send; questions about one picture follow one another, and its header is read once."""
+    return images.encoder(picture.data, handling)
 
 
 def _message(role: str, parts: Iterable[bytes]) -> bytes:

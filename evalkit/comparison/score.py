@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import fsum
 from statistics import fmean
 from typing import TYPE_CHECKING, Protocol
@@ -94,6 +95,22 @@ def scored(task: Task, sample: Sample, outcome: Outcome, scoring: Scoring) -> Sc
     return ScoredRecord(sample, outcome, scoring.score(task, sample, outcome))
 
 
+_SHORT = 64
+"""Characters of an answer whose digest is kept: short ones repeat, and share one text in memory then."""
+
+
+def _said(answer: str | None) -> str:
+    """What tells an answer from another one."""
+    return _said_anew(answer) if answer is not None and len(answer) > _SHORT else _said_before(answer)
+
+
+def _said_anew(answer: str | None) -> str:
+    return digest(answer)[:16]
+
+
+_said_before = lru_cache(maxsize=32_768)(_said_anew)
+
+
 class Tally:
     """Adds up one model's outcomes on one task, in any order."""
 
@@ -169,14 +186,15 @@ class Tally:
 
     def _pair(self, key: str, sample: Sample, answer: Answer, group: Mapping[str, str | None]) -> None:
         """What is paired: the sample with its headline score, or the problem with the mean over its attempts so far."""
-        values, own = self._values[self.task.headline][key], digest(answer.text)[:16]
+        values, own = self._values[self.task.headline][key], _said(answer.text)
         texts: dict[str, str | None] = {sample.id: own}
         if self.task.decoding.n > 1:
             texts = self._texts.setdefault(key, {})
             texts[sample.id] = own
         if parts := self._scoring.parts(sample):
             self.groups[key] = parts
-        self._paired[key] = SampleScore(key, fmean(values), attempts=len(values), said=said(texts), **group)
+        value = values[0] if len(values) == 1 else fmean(values)
+        self._paired[key] = SampleScore(key, value, attempts=len(values), said=said(texts), **group)
 
     @property
     def paired(self) -> Mapping[str, SampleScore]:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 Tier: TypeAlias = Literal["critical", "supporting", "advisory"]
 
-_MOST = 150.0
-"""Percent. No candidate is asked to beat its baseline by half: 990 is 99.0 without its point."""
+_MOST = 100.0
+"""Percent. The question is what was lost: no candidate has to beat its baseline, and 990 is 99.0 without its point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,13 @@ class Policy:
         """The rule of an average row."""
         return self._filled(self.averages.get(category, Rule()), "critical")
 
+    @property
+    def own(self) -> dict[str, float]:
+        """Rows with a threshold of their own, by their place in the table."""
+        rows = {codec.under("tasks", key): one for key, one in self.tasks.items()}
+        rows |= {codec.under("averages", key): one for key, one in self.averages.items()}
+        return {place: one.min_recovery for place, one in rows.items() if one.min_recovery is not None}
+
     def _filled(self, own: Rule, tier: Tier) -> Rule:
         threshold = self.min_recovery if own.min_recovery is None else own.min_recovery
         return Rule(threshold, own.tier or tier)
@@ -75,8 +82,7 @@ def problems(one: Policy) -> Iterator[Fault]:
     """Numbers of a policy that make no sense."""
     named = {
         "min_recovery": one.min_recovery,
-        **{codec.under("tasks", key) + ".min_recovery": rule.min_recovery for key, rule in one.tasks.items()},
-        **{codec.under("averages", key) + ".min_recovery": rule.min_recovery for key, rule in one.averages.items()},
+        **{f"{place}.min_recovery": value for place, value in one.own.items()},
     }
     for place, value in named.items():
         if value is not None and 0.0 < value <= 1.0 + stats.ROUNDING:

@@ -144,7 +144,11 @@ class Checker(Protocol):
 
 
 class Harness(Scoring, Protocol):
-    """How one kind of task is held, scored and grouped (`Scoring`)."""
+    """How one kind of task is held, scored and grouped: everything that knows a family of benchmarks stands behind it.
+
+    A protocol: a harness of one's own inherits from `Chat` (``evalkit.harnesses.chat``) or `ByMetrics`
+    (``evalkit.harnesses.scoring``) and writes what is other; ``evalkit.testing.check`` names every rule that it breaks.
+    """
 
     def questions(
         self, task: Task, data: Path | None, tell: Callable[[str], None], models: Sequence[str] = ()

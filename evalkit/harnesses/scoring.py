@@ -47,7 +47,7 @@ class ByMetrics:
         """The mean over what is paired, of the mean over the attempts at each."""
         del metric
         # fmean rounds once: the mean does not depend on the order of the samples.
-        return fmean(map(fmean, values))
+        return fmean(one[0] if len(one) == 1 else fmean(one) for one in values)
 
     # --- what else is known ---
 

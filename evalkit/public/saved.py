@@ -77,9 +77,9 @@ class Run:
     def samples(self) -> DataFrame:
         """A line for each planned sample (of a task with attempts: each attempt) and model.
 
-        The columns are those of ``evalkit export``: ``id``, ``task``, ``problem``, ``model``, ``answer``, ``metric``,
-        ``score`` (0-1; missing for a failure), ``parsed``, ``failure``, ``prompt_tokens``, ``completion_tokens``,
-        ``latency_s`` and so on.
+        The columns are those of ``evalkit export``: ``id``, ``task``, ``problem``, ``question_text``, ``model``,
+        ``answer``, ``metric``, ``score`` (0-1; missing for a failure), ``parsed``, ``failure``, ``prompt_tokens``,
+        ``completion_tokens``, ``latency_s`` and so on.
 
         Raises:
             EvalkitError: The store is gone, or lacks something of the run.

@@ -3,33 +3,60 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+from evalkit.base import codec
+from evalkit.base.codec import UNSAID
 from evalkit.base.identity import canonical, decoded, digest
-from evalkit.base.types import Failure, FailureKind, Image, Sample, Text, Turn
+from evalkit.base.types import Failure, FailureKind, Image, Json, Sample, Text, Turn
 from evalkit.records import storefile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from evalkit.base.types import Json
+
+@dataclass(frozen=True, slots=True)
+class KeptImage:
+    """A picture by its digest: image bytes never enter the store."""
+
+    image: str
+
+
+Parts: TypeAlias = tuple[KeptImage | str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSample:
+    """A planned sample, as a listing names it by its key."""
+
+    id: str
+    content: Parts
+    references: Json
+    cluster: str | None
+    # A sample that stands alone is kept as it always was: its key stays what it is.
+    turns: tuple[tuple[str, Parts], ...] = field(default=(), metadata=UNSAID)
+    """Role and content of each message before."""
+    prefix: str = field(default="", metadata=UNSAID)
+
+    @classmethod
+    def of(cls, sample: Sample) -> KeptSample:
+        """A sample as it is kept."""
+        turns = tuple([(turn.role, _kept(turn.content)) for turn in sample.turns])
+        return cls(sample.id, _kept(sample.content), sample.references, sample.cluster, turns, sample.prefix)
+
+    @property
+    def sample(self) -> Sample:
+        """The sample that was kept."""
+        turns = tuple([Turn(role, _parts(content)) for role, content in self.turns])  # type: ignore[arg-type]
+        return Sample(self.id, _parts(self.content), self.references, self.cluster, turns, self.prefix)
 
 
 def written(sample: Sample) -> tuple[str, str]:
     """Its key and its text. The key is the digest of the text as it stands, so that reading need not spell it again."""
-    content = _parts_json(sample.content)
-    body: dict[str, Json] = {
-        "id": sample.id,
-        "content": content,
-        "references": sample.references,
-        "cluster": sample.cluster,
-    }
-    # A sample that stands alone is kept as it always was: its key stays what it is.
-    if sample.turns:
-        body["turns"] = [[turn.role, _parts_json(turn.content)] for turn in sample.turns]
-    body |= {"prefix": sample.prefix} if sample.prefix else {}
+    body = codec.written(KeptSample.of(sample))
     spelled = canonical(body)
     try:
         text = spelled.decode()
@@ -48,21 +75,20 @@ def read(path: Path, key: object, text: object) -> Sample:
     """
     try:
         body = decoded(text) if isinstance(text, str) else None
-    except ValueError:
-        body = None
-    if not isinstance(text, str) or body is None or not (_digest(text) == key or digest(body) == key):
-        raise storefile.damaged(path, f"sample {str(key)[:12]}")
-    turns = tuple(Turn(role, _parts(content)) for role, content in body.get("turns", ()))
-    content, prefix = _parts(body["content"]), body.get("prefix", "")
-    return Sample(body["id"], content, body["references"], body["cluster"], turns, prefix)
+        if isinstance(text, str) and body is not None and (_digest(text) == key or digest(body) == key):
+            found: KeptSample = codec.kept(KeptSample, body)
+            return found.sample
+    except ValueError:  # a misfit is one, too
+        pass
+    raise storefile.damaged(path, f"sample {str(key)[:12]}")
 
 
-def _parts_json(content: Iterable[Text | Image]) -> list[Json]:
-    return [part.text if isinstance(part, Text) else {"image": part.sha256} for part in content]
+def _kept(content: Iterable[Text | Image]) -> Parts:
+    return tuple([part.text if isinstance(part, Text) else KeptImage(part.sha256) for part in content])
 
 
-def _parts(written: list[Json]) -> tuple[Text | Image, ...]:
-    return tuple(Text(part) if isinstance(part, str) else Image(b"", part["image"]) for part in written)
+def _parts(kept: Parts) -> tuple[Text | Image, ...]:
+    return tuple([Text(part) if isinstance(part, str) else Image(b"", part.image) for part in kept])
 
 
 def _digest(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -201,12 +202,18 @@ def prompt_weight(sample: Sample) -> int:
     weight = 0
     for part in (*(part for turn in sample.turns for part in turn.content), *sample.content):
         if isinstance(part, Image):
-            width, height = images.weight(part.data)
-            scale = min(1.0, _LONGEST_EDGE / max(width, height, 1))
-            weight += (int(width * scale) // _PATCH + 1) * (int(height * scale) // _PATCH + 1)
+            weight += _tokens(part)
         else:
             weight += len(part.text) // 3
     return weight
+
+
+@lru_cache(maxsize=8)
+def _tokens(picture: Image) -> int:
+    """The same of a picture; questions about one follow one another, and its header is read once."""
+    width, height = images.weight(picture.data)
+    scale = min(1.0, _LONGEST_EDGE / max(width, height, 1))
+    return (int(width * scale) // _PATCH + 1) * (int(height * scale) // _PATCH + 1)
 
 
 def numbered(contenders: Iterable[Contender]) -> list[Contender]:

@@ -42,6 +42,8 @@ class SampleLine:
     """Of a task with attempts: what several lines are attempts at."""
     attempt: int | None = None
     """Of a task with attempts: which one, from 0."""
+    question_text: str | None = None
+    """The text of the message that was answered, without its pictures and the messages before it."""
     attempts: int | None = None
     """How often the task asks each question."""
     model: str | None = None
@@ -147,6 +149,7 @@ class _TaskTable:
         several = self._several > 1
         return {
             "id": text(sample.id),
+            "question_text": text(sample.text),
             "subject_area": parts[0] if len(parts) > 1 else None,
             "subject": parts[-1] if parts else None,
             "problem": text(unit(sample, task)) if several else None,

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-import requests
 from platformdirs import user_cache_path
 
 from evalkit import sandbox, serve
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 _IMPORT_PATIENCE_S: Final = 180
 """torch and torchvision together take seconds to import, on a busy machine with a cold disk a minute or two."""
-_HUB_PATIENCE_S: Final = 4
 _OUTPUT_GIB: Final = 1
 """Answers, logs and reports of a run of the five vision tasks."""
 _CACHE_GIB: Final = 80
@@ -204,18 +202,10 @@ def _disk(name: str, folder: Path, wanted_gib: int) -> Finding:
 def _hub() -> Finding:
     """Whether models and data can be downloaded."""
     local = "use local models and --data TASK=FILE, or what the cache has"
-    if environment.offline():
-        return Finding("hub", "note", "not asked (HF_HUB_OFFLINE)", local)
-    url = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
-    try:
-        status = requests.head(url, timeout=_HUB_PATIENCE_S).status_code
-    except requests.RequestException as error:
-        return Finding(
-            "hub", "note", f"{url} cannot be reached ({type(error).__name__})", f"check the network; {local}"
-        )
-    if status >= 500:
-        return Finding("hub", "note", f"{url} answers with HTTP {status}", f"try again later; {local}")
-    return Finding("hub", "ok", f"{url} reachable")
+    if fault := environment.hub_fault():
+        asked = local if environment.offline() else f"check the network, or try again later; {local}"
+        return Finding("hub", "note", fault, asked)
+    return Finding("hub", "ok", f"{os.environ.get('HF_ENDPOINT') or 'https://huggingface.co'} reachable")
 
 
 def _prompts(cached: Mapping[str, bool]) -> Finding:

@@ -289,6 +289,12 @@ def _in_files(kind: str, name: str, folder: Path | None) -> Iterator[tuple[str, 
             yield short(path), f"sha256:{file[0]}"
 
 
+def in_folder(kind: str, folder: Path) -> list[tuple[str, str]]:
+    """Names of a kind that the files of a folder have, each with its file; of files that may not run, none."""
+    executed = [(path, _executed(path)) for path in _python(folder)]
+    return [(name, short(path)) for path, file in executed if file for name in file[1].parts.get(kind, {})]
+
+
 def _executed(path: Path) -> tuple[str, _File] | None:
     """A file's digest, and what it has; None when it was not executed yet and may not be."""
     text = path.read_bytes()

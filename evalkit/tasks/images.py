@@ -56,6 +56,7 @@ _BROKEN = (
     AttributeError,
     EOFError,
     MemoryError,
+    RuntimeError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,

@@ -11,10 +11,11 @@ from evalkit.testing.replies import PARTS, Asked, Part, Reply, as_json, chat, er
 from evalkit.testing.server import ModelServer
 
 if TYPE_CHECKING:
-    from evalkit.testing.contract import broken_rules, check
+    from evalkit.testing.contract import RULES, broken_rules, check
 
 __all__ = [
     "PARTS",
+    "RULES",
     "Asked",
     "ModelServer",
     "Part",
@@ -30,7 +31,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # The server is there at once: the contract needs the client and the harnesses, which take a second to import.
-    if name not in {"broken_rules", "check"}:
+    if name not in {"RULES", "broken_rules", "check"}:
         raise AttributeError(f"module 'evalkit.testing' has no attribute '{name}'")
     from evalkit.testing import contract  # noqa: PLC0415
 

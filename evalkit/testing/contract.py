@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from evalkit.base.errors import ConfigError
 from evalkit.base.types import Answer, Failure, Model
@@ -29,6 +29,20 @@ if TYPE_CHECKING:
 
     Listing = list[tuple[Sample, str]]
 
+RULES: Final = {
+    "counts": "`planned`, `available` and `rows` say how many samples there are",
+    "same samples": "read again, or opened and read again, there are as many as before",
+    "same order": "they come in one order every time",
+    "same content": "each is the same question every time",
+    "same references": "it is held against the same references every time",
+    "same groups": "it goes together with the same samples every time",
+    "stable digests": "its request has one digest every time, and no other question has that digest",
+    "unique ids": "no two samples have one id",
+    "every request accounted for": "each sample is asked once, gets one outcome, and no other is asked",
+    "scores": "every metric of the task, and no other, scores an answer, and alike each time",
+    "scores within 0 to 1": "each is a number from 0 to 1",
+}
+"""What a line that names a broken rule begins with, to what the rule asks."""
 _MODEL = "tiny"
 _REHEARSED = 12
 

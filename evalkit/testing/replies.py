@@ -47,7 +47,9 @@ class Asked:
     """One request as it came in."""
 
     path: str
+    """Such as ``/v1/chat/completions``."""
     body: bytes
+    """The JSON that a model server would get."""
     model: str
     """The model that this server serves."""
     earlier: int = 0
@@ -74,12 +76,17 @@ class Reply:
     """What goes back, and how."""
 
     status: int = 200
+    """Of HTTP."""
     body: bytes = b""
+    """As it is sent; ``chat``, ``as_json`` and ``error`` make usual ones."""
     headers: dict[str, str] = field(default_factory=dict)
+    """Beside, or in place of, the usual ones."""
     bytes_sent: float = FOREVER
     """After so many bytes, head included, the connection closes."""
     wait_s: float = 0.0
+    """How long the other side waits for it; for ever is until that side leaves."""
     endless: bool = False
+    """Whether the body is followed by chunks without an end."""
 
     def encoded(self) -> bytes:
         """As it goes over the wire."""

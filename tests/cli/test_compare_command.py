@@ -376,12 +376,24 @@ def test_the_average_comes_first_in_words(run):
         ("min_recovery = 98", 0),
         ('min_recovery = 98\n[policy.tasks.charts]\ntier = "critical"', 3),
         ("[policy.tasks.charts]\nmin_recovery = 99.99", 0),
-        ("[policy.tasks.pages]\nmin_recovery = 105", 1),
-        ('[policy.tasks.pages]\nmin_recovery = 105\ntier = "advisory"', 0),
-        ("[policy.averages.Vision]\nmin_recovery = 105", 1),
+    ],
+)
+def test_a_policy_file_for_tasks_that_hold(run, tmp_path, policy, code):
+    file = tmp_path / "policy.toml"
+    file.write_text(f"[policy]\n{policy}\n")
+    assert evalkit("compare", run, run, "--policy", file).code == code
+
+
+@pytest.mark.parametrize(
+    ("policy", "code"),
+    [
+        ("[policy.tasks.pages]\nmin_recovery = 99", 1),
+        ('[policy.tasks.pages]\nmin_recovery = 99\ntier = "advisory"', 0),
+        ("[policy.averages.Vision]\nmin_recovery = 99", 1),
     ],
 )
 def test_a_policy_file_by_task_average_and_tier(run, tmp_path, policy, code):
+    lose(run)
     file = tmp_path / "policy.toml"
     file.write_text(f"[policy]\n{policy}\n")
     assert evalkit("compare", run, run, "--policy", file).code == code
@@ -434,10 +446,16 @@ def test_a_part_says_what_it_is_also_beside_a_smoke_run(run):
     for row, limit in zip(found["tasks"], ("drawn", "smoke"), strict=True):
         row[limit] = True
     results.write_text(json.dumps(found))
-    ended = evalkit("compare", run, run, "--policy", write_policy(run, "[policy.tasks.pages]\nmin_recovery = 105"))
+    lose(run)
+    ended = evalkit("compare", run, run, "--policy", write_policy(run, "[policy.tasks.pages]\nmin_recovery = 99"))
     (line,) = (line for line in ended.out.splitlines() if line.startswith("DEGRADED (exit 1)"))
-    assert "pages (drawn at random) 100.0 % [" in line
+    assert "pages (drawn at random) 90.0 % [" in line
     assert "1 of 2 tasks: a smoke run, of the first questions in stored order; 1 of 2 tasks on a part of the " in line
+
+
+def lose(folder):
+    """The candidate gets a tenth of the pages wrong that it had right."""
+    write_lines(folder / "samples" / "c" / "pages.jsonl", scored(DEGRADED[1]))
 
 
 def write_policy(folder, text):

@@ -51,6 +51,17 @@ def test_files_are_written_where_asked(runs, tmp_path):
     assert "UNDECIDED (exit 3): " in (tmp_path / "out/report.md").read_text()
 
 
+def test_min_recovery_is_of_rows_without_their_own(runs, tmp_path):
+    own = policy(tmp_path, "[policy.tasks.pages]\nmin_recovery = 100\n")
+    for words in (("--policy", own), ()):
+        done = evalkit("gate", "latest", "--runs", runs, "--min-recovery", "10", *words)
+        kept = "a threshold of its own stays: tasks.pages 100 % (--policy FILE replaces the whole policy)"
+        assert (kept in done.out.splitlines()) == bool(words)
+    beyond = evalkit("gate", "latest", "--runs", runs, "--min-recovery", "101")
+    assert (beyond.code, beyond.err.count("\n")) == (2, 1)
+    assert "command line: min_recovery: is 101; must be a percentage of at most 100, such as 99" in beyond.err
+
+
 def test_a_gate_that_judges_nothing_is_not_passed(runs, tmp_path):
     done = evalkit("gate", "latest", "--runs", runs)
     assert done.code == 2

@@ -32,5 +32,8 @@ def test_code_runs_while_a_command_with_the_word_lasts_and_no_longer(folder):
     assert f"code of your own in {folder / 'near.py'} was not run: --allow-task-code runs it" in without.err
     assert "  pages " not in without.out
     assert "  pages " in evalkit("tasks", "--tasks-dir", folder, "--allow-task-code").out
+    listed = evalkit("tasks", "--tasks-dir", folder, "--allow-task-code", "--json").json["metrics"]
+    assert {"name": "near", "source": str(folder / "near.py")} in listed
+    assert {"name": "anls", "source": ""} in listed
     (folder / "near.py").write_text(f"{CODE}# another\n# {folder}\n")
     assert "was not run" in evalkit("tasks", "--tasks-dir", folder).err

@@ -1,5 +1,6 @@
 import importlib.metadata
 import json
+import socket
 from contextlib import contextmanager
 from importlib.util import find_spec
 
@@ -23,6 +24,7 @@ from support.answering import answering
 def offline(monkeypatch):
     """What is not here is not asked of the hub either: without a network its library tries for most of a minute."""
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
 LETTERS = [" A", " B", " C", " D"]
@@ -163,6 +165,20 @@ def test_the_files_that_the_user_named_are_read_whatever_the_server_calls_the_mo
     model = Model("m", "as-served", "name:d", "http://127.0.0.1:9", named=str(folder))
     found = tokenizer_for(Served("http://127.0.0.1:9", "as-served", model), pytest.fail, add_bos=True)
     assert found.origin == "the model's files"
+
+
+def test_a_hub_that_is_not_there_is_asked_once_and_told(monkeypatch):
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "EVALKIT_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{unused.getsockname()[1]}")
+        told = []
+        model = Model("m", "org/not-here", "name:d", "http://127.0.0.1:9")
+        found = tokenizer_for(Served("http://127.0.0.1:9", "m", model), told.append, add_bos=True)
+    assert found.origin == "the server's /tokenize"
+    (line,) = told
+    assert "cannot be reached (ConnectionError), and its cache does not have org/not-here" in line
 
 
 @pytest.mark.parametrize("add_bos", [True, False])

@@ -13,6 +13,7 @@ import click
 import pytest
 
 import evalkit
+from evalkit import testing
 from evalkit.base.errors import ExitCode
 from evalkit.base.types import Task
 from evalkit.cli import COMMANDS, cli
@@ -22,6 +23,7 @@ from evalkit.runs.sample_table import COLUMNS
 from evalkit.tasks import metrics
 from evalkit.tasks.benchmarks import BENCHMARKS, HARNESSED
 from evalkit.tasks.task_file import Suite
+from evalkit.testing import contract
 from reference import commands, declared, results, schema
 from reference.blocks import BLOCKS
 from reference.markdown import filled, table
@@ -214,6 +216,18 @@ def test_everything_that_import_evalkit_gives_is_in_the_reference():
                 assert f"\n### {name}.{member}\n" in text
     parameters = inspect.signature(evalkit.compare).parameters
     assert all(f"- *{parameter}*: " in section(text, "compare") for parameter in parameters)
+
+
+def test_everything_of_testing_is_in_the_reference():
+    text = page("testing.md")
+    for name in set(testing.__all__) - {"PARTS", "RULES", "Part"}:
+        assert f"\n## {name}\n" in text
+    assert {name.partition(":")[0] for name in first_cells(section(text, "What the server can be told to do"))} == set(
+        testing.PARTS
+    )
+    told = set(re.findall(r'f"([a-z0-9 ]+): ', inspect.getsource(contract)))
+    assert told | {"same content", "same references", "same groups"} == set(testing.RULES)
+    assert set(testing.RULES) <= set(first_cells(text))
 
 
 def test_a_method_without_a_docstring_is_an_error(monkeypatch):

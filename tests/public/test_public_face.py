@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 import evalkit
+from evalkit.harnesses import Harness
 from evalkit.public import scores
+from evalkit.tasks import metrics
+from evalkit.tasks.benchmarks import Benchmark
 
 HEAVY = ("pandas", "pyarrow", "requests", "aiohttp", "click", "rich", "lm_eval", "evalplus", "datasets", "numpy")
 
@@ -24,7 +27,10 @@ def names_of_a_fresh_import(code):
 
 def test_what_is_exported():
     assert set(evalkit.__all__) == {
+        "Benchmark",
         "EvalkitError",
+        "Harness",
+        "Metric",
         "PairedScores",
         "RecoveryInterval",
         "Run",
@@ -56,6 +62,15 @@ def test_every_name_is_documented(name):
     said = inspect.getdoc(found)
     assert "Raises:" in said
     assert all(f"{parameter}:" in said for parameter in inspect.signature(found).parameters)
+
+
+def test_what_somebody_extends_is_what_the_rooms_declare():
+    assert evalkit.Benchmark is Benchmark
+    assert evalkit.Harness is Harness
+    assert evalkit.Metric is metrics.Metric
+    given = len(inspect.signature(evalkit.Metric.__call__).parameters) - 1
+    for one in metrics.METRICS.values():
+        inspect.signature(one).bind(*range(given))
 
 
 def test_an_unknown_name_is_no_attribute():

@@ -11,6 +11,7 @@ from evalkit.base.errors import ConfigError
 from evalkit.comparison.score import Scoring
 from evalkit.harnesses import Harness
 from evalkit.tasks import extensions, registry
+from evalkit.tasks.offers import Offer, offers
 from support import tinywheels
 
 TASK = """
@@ -61,6 +62,14 @@ def installed(tmp_path, monkeypatch, name, points, code, version="1.2"):
     place = tmp_path / f"site-{name}"
     zipfile.ZipFile(tmp_path / "wheels" / f"{name}-{version}-py3-none-any.whl").extractall(place)
     monkeypatch.syspath_prepend(place)
+
+
+def test_what_an_installed_package_offers_is_listed_and_not_loaded(tmp_path, monkeypatch):
+    installed(tmp_path, monkeypatch, "gone_wrong", {"evalkit.metrics": {"far": "gone_wrong:far"}}, "raise OSError\n")
+    listed = offers()
+    assert Offer("far", "gone_wrong 1.2") in listed["metric"]
+    assert {"docvqa", "qa"} <= {one.name for one in listed["benchmark"] if not one.source}
+    assert "mmlu" in {one.name for one in listed["harness"]}
 
 
 # --- Python beside a task file ---

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reference import commands, configuration, exit_codes, metrics, perf, public, results, samples, task_files
+from reference import commands, configuration, exit_codes, metrics, perf, public, results, samples, task_files, testing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,6 +23,9 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "settings": task_files.settings,
     "suite": task_files.suite,
     "task": task_files.task,
+    "testing": testing.text,
+    "testing-parts": testing.parts,
+    "testing-rules": testing.rules,
     "use": perf.use,
     "uses": perf.uses,
 }

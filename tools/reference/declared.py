@@ -50,6 +50,21 @@ def texts(kind: type) -> Mapping[str, str]:
     return found
 
 
+def attributes(kind: type) -> Mapping[str, str]:
+    """By name of what ``__init__`` sets on an object, the text below it; what has none is for the object itself."""
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    (made,) = [one for one in cast("ast.ClassDef", tree).body if getattr(one, "name", "") == "__init__"]
+    found, last = {}, ""
+    for node in cast("ast.FunctionDef", made).body:
+        if isinstance(node, ast.AnnAssign | ast.Assign):
+            target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+            last = target.attr if isinstance(target, ast.Attribute) else ""
+        elif last and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            found[last] = prose(str(node.value.value))
+            last = ""
+    return found
+
+
 def keys(kind: type, place: str = "", leave_out: tuple[str, ...] = ()) -> Iterator[Key]:
     """Every key of a table and of the tables in it, in the order of the declaration.
 

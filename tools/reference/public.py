@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 import evalkit
-from reference.declared import texts
+from reference.declared import attributes, texts
 from reference.docstrings import markdown
 from reference.markdown import code, table
 
@@ -15,7 +15,7 @@ _LONGEST = 100
 """Characters that a line of code has room for."""
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 
 def text() -> str:
@@ -24,26 +24,48 @@ def text() -> str:
     Raises:
         UndocumentedError: One of them, or a method, has no docstring.
     """
-    public = {name: getattr(evalkit, name) for name in evalkit.__all__ if not name.startswith("__")}
+    return sections({name: getattr(evalkit, name) for name in evalkit.__all__ if not name.startswith("__")})
+
+
+def sections(public: Mapping[str, Any]) -> str:
+    """A section for each function and class by its name; functions first.
+
+    Raises:
+        UndocumentedError: One of them, or a method, has no docstring.
+    """
     order = sorted(public, key=lambda name: (inspect.isclass(public[name]), name))
     return "\n\n".join(_section(name, public[name]) for name in order)
 
 
 def members(kind: type) -> Iterator[tuple[str, Any]]:
-    """The public methods and properties that a class declares itself, in that order."""
-    for name, one in vars(kind).items():
-        if not name.startswith("_") and (inspect.isfunction(one) or isinstance(one, property)):
-            yield name, one
+    """The public methods and properties that a class, or one of evalkit's above it, declares; the highest first."""
+    for above in reversed([one for one in kind.__mro__ if one.__module__.startswith("evalkit")]):
+        for name, one in vars(above).items():
+            if not name.startswith("_") and (inspect.isfunction(one) or isinstance(one, property)):
+                yield name, one
 
 
 def _section(name: str, thing: Any) -> str:
     if inspect.isclass(thing):
-        parts = [f"## {name}", markdown(thing, name), _fields(thing)]
+        parts = [f"## {name}", markdown(thing, name), *_made(name, thing), _fields(thing)]
         for member, one in members(thing):
             parts += [f"### {name}.{member}", _signature(member, one), markdown(one, f"{name}.{member}")]
     else:
         parts = [f"## {name}", _signature(name, thing), markdown(thing, name)]
     return "\n\n".join(part for part in parts if part)
+
+
+def _made(name: str, kind: type) -> list[str]:
+    """How an object of a class that is no mere record is made, with what it then shows."""
+    made = vars(kind).get("__init__")
+    if made is None or is_dataclass(kind) or getattr(kind, "_is_protocol", False):
+        return []
+    shown = [[code(one), meaning] for one, meaning in attributes(kind).items()]
+    return [
+        _signature(name, made).replace(" -> None", ""),
+        markdown(made, name),
+        *([table(["attribute", "meaning"], shown)] if shown else []),
+    ]
 
 
 def _fields(kind: type) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from enum import Enum
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeAlias, TypeVar, Union, cast, get_args
@@ -209,14 +210,15 @@ def _is_table(hint: Any) -> bool:
 def _list(hint: Any, rules: _Rules) -> _Reader:
     """A list of one type, or of so many values."""
     inner = get_args(hint)
-    each = _reader(inner[0], rules)
-    length = None if inner[-1] is Ellipsis else len(inner)
+    alike = inner[-1] is Ellipsis
+    readers = [_reader(one, rules) for one in (inner[:1] if alike else inner)]
     kinds = (list,) if rules.closed else (list, tuple)
 
     def find(value: Any, place: _Place, problems: list[Fault]) -> Any:
-        if not isinstance(value, kinds) or (length is not None and len(value) != length):
+        if not isinstance(value, kinds) or not (alike or len(value) == len(readers)):
             return _misfit(hint, value, place, problems)
-        return tuple([each(item, (place, number), problems) for number, item in enumerate(value)])
+        each = zip(cycle(readers) if alike else readers, value, strict=False)
+        return tuple([one(item, (place, at), problems) for at, (one, item) in enumerate(each)])
 
     return find
 
@@ -290,7 +292,8 @@ def _wanted(hint: Any) -> str:
         return "one of " + ", ".join(json.dumps(choice) for choice in choices)
     if origin is tuple:
         inner = get_args(hint)
-        return f"{'a list' if inner[-1] is Ellipsis else f'a list of {len(inner)}'}, each {_wanted(inner[0])}"
+        words = " or ".join(dict.fromkeys(_wanted(one) for one in inner if one is not Ellipsis))
+        return f"{'a list' if inner[-1] is Ellipsis else f'a list of {len(inner)}'}, each {words}"
     if origin is Mapping:
         return "a table"
     return _WORDS.get(hint, "text" if hasattr(hint, "parse") else "a table")

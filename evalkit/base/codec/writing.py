@@ -33,6 +33,7 @@ def _table(value: Any) -> dict[str, Json]:
     for key in declared(kind):
         one = getattr(value, key.field)
         if not ((key.unsaid or key.later) and one == key.default):
-            found[key.name] = written(one)
+            # What may be any JSON is JSON already.
+            found[key.name] = one if key.hint is Any else written(one)
     others = others_of(kind)
     return found if others is None else found | dict(getattr(value, others))

@@ -14,6 +14,7 @@ import requests
 from evalkit.base.errors import DataError, InfrastructureError
 from evalkit.base.identity import decoded
 from evalkit.client.control import LONGEST_BYTES, insist, server_root, session
+from evalkit.serve import environment
 
 if TYPE_CHECKING:
     from evalkit.base.types import Model
@@ -180,7 +181,8 @@ def tokenizer_for(served: Served, tell: Callable[[str], None], *, add_bos: bool,
     try:
         return _local(served.model, add_bos=add_bos, forced=forced)
     except Exception as error:  # noqa: BLE001 - transformers raises anything over files that it does not know
-        if served.model.endpoint is None or Path(_source(served.model)).is_dir():
+        sure = served.model.endpoint is None or Path(_source(served.model)).is_dir()
+        if sure or isinstance(error, InfrastructureError):
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             tell(f"its tokenizer cannot be read here ({reason}), so the server tokenizes")
         return _remote(served, add_bos=add_bos, forced=forced)
@@ -204,7 +206,17 @@ def _source(model: Model) -> str:
 def _loaded(source: str, revision: str | None, **words: bool) -> Any:
     from transformers import AutoTokenizer  # noqa: PLC0415 - heavy, and only for runs that ask MMLU
 
-    version = {} if revision is None or Path(source).is_dir() else {"revision": revision}
+    if Path(source).is_dir():
+        return AutoTokenizer.from_pretrained(source, **words)
+    version = {} if revision is None else {"revision": revision}
+    try:
+        return AutoTokenizer.from_pretrained(source, **version, **words, local_files_only=True)
+    except (OSError, ValueError):
+        if environment.offline():
+            raise
+        if fault := environment.hub_fault():
+            said = f"{fault}, and its cache does not have {source}"
+            raise InfrastructureError(said, fix=f"hf download {source}, while online") from None
     return AutoTokenizer.from_pretrained(source, **version, **words)
 
 

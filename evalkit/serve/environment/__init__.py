@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evalkit.serve.environment.machine import cpu_name, engine, provenance
-from evalkit.serve.environment.models import downloaded, model, offline, refuse_missing
+from evalkit.serve.environment.models import downloaded, hub_fault, model, offline, refuse_missing
 from evalkit.serve.environment.vision import sees
 from evalkit.serve.environment.weights import RECORD, checkpoint, making, object_in, record, stored_as, unfinished
 
@@ -13,6 +13,7 @@ __all__ = [
     "cpu_name",
     "downloaded",
     "engine",
+    "hub_fault",
     "making",
     "model",
     "object_in",

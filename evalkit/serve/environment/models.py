@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import requests
+
 from evalkit.base.errors import InfrastructureError, UsageError
 from evalkit.base.types import Model
 from evalkit.serve.environment.files import folder_digest
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _HUB_PATIENCE_S: Final = 15.0
+_ANSWER_S: Final = 4.0
+"""For the hub to answer at all."""
 _OFFLINE: Final = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "EVALKIT_OFFLINE")
 _TRUE: Final = {"1", "ON", "YES", "TRUE"}
 
@@ -21,6 +25,18 @@ _TRUE: Final = {"1", "ON", "YES", "TRUE"}
 def offline() -> bool:
     """Whether the user has said that the hub is not to be asked."""
     return any(os.environ.get(name, "").upper() in _TRUE for name in _OFFLINE)
+
+
+def hub_fault() -> str:
+    """Why the hub cannot be asked now; empty where it can. It has a few seconds: its own library tries for a minute."""
+    if offline():
+        return "not asked (HF_HUB_OFFLINE)"
+    url = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    try:
+        status = requests.head(url, timeout=_ANSWER_S).status_code
+    except requests.RequestException as error:
+        return f"{url} cannot be reached ({type(error).__name__})"
+    return f"{url} answers with HTTP {status}" if status >= 500 else ""
 
 
 def model(source: str, label: str, revision: str | None = None, *, cache: Path | None = None) -> Model:

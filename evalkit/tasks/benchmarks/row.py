@@ -14,7 +14,11 @@ from evalkit.base.types import Groups, Image, Json, Sample, Score, Text
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """The rules that turn one data set's rows into questions."""
+    """The rules that turn one data set's rows into questions; task files name it under ``benchmark``.
+
+    ``columns`` and ``sample`` are enough for a benchmark of one's own; `DataRow`, beside this class, reads cells with
+    errors that name the row and the column.
+    """
 
     columns: tuple[str, ...]
     """Columns that a data set must have."""

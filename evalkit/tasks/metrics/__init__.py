@@ -8,8 +8,7 @@ other metrics are the same in every dialect.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final, Protocol, get_args
 
 from evalkit.base.errors import UsageError, near_miss
 from evalkit.base.types import Dialect, Json, Score
@@ -19,10 +18,23 @@ from evalkit.tasks.metrics.choice import acc
 from evalkit.tasks.metrics.text import as_list
 from evalkit.tasks.metrics.vqa import vqa_match
 
-Metric: TypeAlias = Callable[[str, list[Json], Dialect], Score]
-"""``(answer, references, dialect) -> Score``."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-METRICS: Final[dict[str, Metric]] = {
+
+class Metric(Protocol):
+    """A function that says what an answer is worth: a number from 0 to 1, or a `Score`. Tasks name it in ``metrics``.
+
+    ``answer`` is the response's text; ``references`` is the list of what it is compared with, as the benchmark took it
+    from the row; ``dialect`` is whose reading the task asks for (``neuralmagic``, ``mistral`` or ``official``), which
+    most metrics pass over. One that raises ends the run with its name; it never counts as a wrong answer.
+    """
+
+    def __call__(self, answer: str, references: list[Json], dialect: Dialect, /) -> Score | float:
+        """What the answer is worth."""
+
+
+METRICS: Final[dict[str, Callable[[str, list[Json], Dialect], Score]]] = {
     "acc": acc,
     "anls": anls,
     "anywhere_in_answer_relaxed_correctness": relaxed.anywhere,

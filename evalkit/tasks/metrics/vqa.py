@@ -65,14 +65,14 @@ _SPELLING: Final = _misspellings()
 
 def vqa_match(answer: str, references: list[Json], dialect: Dialect) -> Score:
     """A third for every person who gave this answer, at most 1; or the official leave-one-out accuracy."""
-    given = [_given(reference, dialect) for reference in references]
-    texts = [text for text in given if text is not None]
+    given = references if dialect == "mistral" else list(map(_words, references))
+    texts = [text for text in given if isinstance(text, str)]
     if dialect == "official":
         answer, texts = _official_forms(answer, texts)
     elif dialect == "mistral":
         answer, texts = unquote(answer), [unquote(text) for text in texts]
     else:
-        answer, texts = _cleaned(unquote(answer)), [unquote(_cleaned(text)) for text in texts]
+        answer, texts = _cleaned(unquote(answer)), [_person(text) for text in texts]
     parsed = answer or None
     if not given:
         return Score(0.0, parsed, NO_REFERENCES)
@@ -83,11 +83,9 @@ def vqa_match(answer: str, references: list[Json], dialect: Dialect) -> Score:
     return Score(min(1.0, texts.count(answer) / 3), parsed)
 
 
-def _given(reference: Json, dialect: Dialect) -> str | None:
-    """One person's words: a text, or the ``answer`` of the data set's mapping (not in ``mistral``)."""
-    if isinstance(reference, dict) and dialect != "mistral":
-        reference = reference.get("answer")
-    return reference if isinstance(reference, str) else None
+def _words(reference: Json) -> Json:
+    """One person's words: the ``answer`` of the data set's mapping, or the text itself."""
+    return reference.get("answer") if isinstance(reference, dict) else reference
 
 
 def _one_line(text: str) -> str:
@@ -109,6 +107,16 @@ def _cleaned_anew(text: str) -> str:
 
 _kept = lru_cache(maxsize=32_768)(_cleaned_anew)
 """What people answer repeats itself: ten of them answer each question, and most say yes, no or a number."""
+
+
+def _person(text: str) -> str:
+    """What an answer is compared with, of one person's words; quotes around it go when it is clean."""
+    return _kept_person(text) if len(text) <= _SHORT else unquote(_cleaned_anew(text))
+
+
+@lru_cache(maxsize=32_768)
+def _kept_person(text: str) -> str:
+    return unquote(_cleaned_anew(text))
 
 
 def _official_forms(answer: str, references: list[str]) -> tuple[str, list[str]]:
