@@ -44,7 +44,7 @@ def command(run: str, output: Path | None, runs: Path, *, as_json: bool, **given
         rules = asked(file, given["min_recovery"], given["max_failed"], own)
         found = outcomes.gather(saved_run.plan(row), store, on_the_way)
         built = saved_run.report(row, found.tallies, policy=rules)
-        names = [one.part.task.name for one in built.rows]
+        names = [*(one.part.task.name for one in built.rows), *(one.task for one in built.imported)]
         if file is not None:
             check_policy(rules, names, [one.category for one in built.averages], f"{file}: policy")
         if not any(score.scored for line in built.rows for score in line.scores.values()):

@@ -30,6 +30,7 @@ _TYPES: dict[str, Any] = {
     "text": str,
     "texts": str,
     "pairs": str,
+    "files": str,
     "releases": str,
     "flags": str,
     "file": click.Path(dir_okay=False, path_type=Path),

@@ -43,6 +43,8 @@ def as_mapping(given: Mapping[str, Any]) -> dict[str, Any]:
 def _written(option: Option, value: Any) -> Any:
     if option.kind in {"pairs", "flags"}:
         return _pairs(option, value)
+    if option.kind == "files":
+        return [_files(option, text) for text in value]
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -60,6 +62,18 @@ def _pairs(option: Option, values: Sequence[str]) -> dict[str, Json]:
             raise UsageError(f"{option.flag} {text}: is not of the form {option.form}", fix=fix)
         found[key] = value if not bare else _flag(value) if sign else True
     return found
+
+
+def _files(option: Option, text: str) -> dict[str, Json]:
+    """``TASK=BASE,CAND``, with a file more for each further candidate."""
+    task, _, places = text.partition("=")
+    base, *others = places.split(",")
+    if not task or not base or not others or not all(others):
+        raise UsageError(
+            f"{option.flag} {text}: is not of the form {option.form}",
+            fix="name the baseline's file and one for each candidate; a path with a comma stands in [[imported]]",
+        )
+    return {"task": task, "baseline": base, "candidates": others}
 
 
 def _named_releases(values: Sequence[str]) -> dict[str, Json]:

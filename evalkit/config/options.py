@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 Group: TypeAlias = Literal["Models", "Tasks", "Measuring", "Prices", "Serving", "Judging", "Output"]
-Kind: TypeAlias = Literal["text", "texts", "pairs", "releases", "flags", "switch", "count", "number", "choice", "file"]
-"""What its value is: a text; several; ``KEY=VALUE``, several; ``[MODEL=]RELEASE``, several; ``FLAG[=VALUE]``, several;
-on or off; a whole number from ``least``; a number; one of ``choices``; a file that is read."""
-SEVERAL: Final = ("texts", "pairs", "releases", "flags")
+Kind: TypeAlias = Literal[
+    "text", "texts", "pairs", "files", "releases", "flags", "switch", "count", "number", "choice", "file"
+]
+"""What its value is: a text; several; ``KEY=VALUE``, several; ``KEY=FILE,FILE``, several; ``[MODEL=]RELEASE``, several;
+``FLAG[=VALUE]``, several; on or off; a whole number from ``least``; a number; one of ``choices``; a file that is
+read."""
+SEVERAL: Final = ("texts", "pairs", "files", "releases", "flags")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ _NAMES: Final = {
     "--endpoint": "endpoints",
     "--task": "tasks",
     "--accept-difference": "accept_differences",
+    "--import": "imported",
     "--serve-arg": "serve_args",
     "--config": "config_file",
     "--json": "as_json",
@@ -94,6 +98,14 @@ OPTIONS: Final = (
         "Run the Python files beside those tasks: benchmarks, metrics and harnesses of your own.",
     ),
     Option("--data", "data", "pairs", "Tasks", "Local parquet or JSONL in place of the hub.", "TASK=FILE"),
+    Option(
+        "--import",
+        "imported",
+        "files",
+        "Tasks",
+        "A row of the report from answers made elsewhere, in what `evalkit compare` reads; repeat it.",
+        "TASK=BASE,CAND",
+    ),
     Option(
         "--limit",
         "limit",

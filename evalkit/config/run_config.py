@@ -17,9 +17,10 @@ from evalkit.base.codec import Fault
 from evalkit.base.errors import ConfigError, UsageError, near_miss
 from evalkit.base.identity import file_name
 from evalkit.base.types import Dialect, ImageHandling, Json  # noqa: TC001 - the schema reads the annotations
-from evalkit.config import addresses, after, perf_config, policy
+from evalkit.config import addresses, after, imported, perf_config, policy
 from evalkit.config.after import After
 from evalkit.config.given import as_mapping, has, over
+from evalkit.config.imported import ImportedFiles  # noqa: TC001 - the codec reads the annotations
 from evalkit.config.perf_config import PerfConfig
 from evalkit.config.policy import Policy
 
@@ -154,6 +155,8 @@ class Config:
     """Run the Python files beside those tasks, which may bring benchmarks, metrics and harnesses."""
     data: Mapping[str, str] = field(default_factory=dict)
     """Task name to a local file or folder that is read in place of the hub."""
+    imported: tuple[ImportedFiles, ...] = ()
+    """Rows of the report that are made of answers from elsewhere."""
     limit: int | None = None
     """Samples of each task, drawn at random; left out: all."""
     output: str = "runs"
@@ -244,7 +247,7 @@ def from_mapping(mapping: Mapping[str, Any], source: codec.Source) -> Config:
     """
     config = codec.read(Config, mapping, source)
     found = [*_ranges(config), *_tables(config), *_labels(config), *_endpoints(config), *_releases(config)]
-    codec.refuse(found, source)
+    codec.refuse([*found, *imported.problems(config.imported, len(config.candidates))], source)
     labels = {choice.source: choice.label for choice in config.models}
     labels |= {choice.label: choice.label for choice in config.models}
     models = {labels[name]: one for name, one in config.serve.models.items()}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from evalkit.report import IMPORTED
 from evalkit.stats import SAME_WITHIN
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ FLIPS = {
 
 
 def rows(report: Report) -> DataFrame:
-    """Every average and task of every candidate."""
+    """Every average, task and imported row of every candidate."""
     found = [
         *(
             {"title": f"{one.category} average", "category": one.category, "candidate": label, **judged(judgement)}
@@ -78,6 +79,18 @@ def rows(report: Report) -> DataFrame:
                 **judged(judgement),
             }
             for row in report.rows
+            for label, judgement in row.judgements.items()
+        ),
+        *(
+            {
+                "task": row.task,
+                "title": row.title,
+                "category": IMPORTED,
+                "metric": row.metric,
+                "candidate": label,
+                **judged(judgement),
+            }
+            for row in report.imported
             for label, judgement in row.judgements.items()
         ),
     ]

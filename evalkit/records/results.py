@@ -200,6 +200,28 @@ class StatedAverage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatedImported:
+    """A row of the table that is made of answers from elsewhere; it is part of no average."""
+
+    task: str
+    """The name that the run gave it."""
+    metric: str
+    """The one that counts, as the files name it."""
+    sources: Mapping[str, str]
+    """By model label, what made the answers and where they were read."""
+    scores: Mapping[str, Share | None]
+    """By model label, the mean over all its samples."""
+    recovery: Mapping[str, StatedJudgement]
+    """By candidate label."""
+    comparability: StatedComparability
+    """Whether the models were asked alike, as far as the files tell."""
+    unknown: tuple[str, ...]
+    """Items that are known of the run's own rows and that these files do not tell."""
+    models: Mapping[str, str]
+    """By model label, the model as its file names it, where that is another name than the run's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
     """The numbers of a run.
 
@@ -225,6 +247,8 @@ class Results:
     """In the order of the table."""
     averages: tuple[StatedAverage, ...] = ()
     """Of categories with several tasks."""
+    imported: tuple[StatedImported, ...] = ()
+    """Rows that are made of answers from elsewhere."""
     doubts: tuple[str, ...] = ()
     """What speaks against the baseline as a measure: it is not what its own card says, or a candidate is too much
     better."""

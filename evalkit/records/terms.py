@@ -9,6 +9,7 @@ from evalkit.base.types import Json
 from evalkit.cards import PublishedTable
 from evalkit.config.policy import Policy
 from evalkit.records.checkpoint import Checkpoint
+from evalkit.records.imported import ImportedTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class KeptTerms:
     """By model label."""
     missing: Mapping[str, str] = field(default_factory=dict)
     """Model label -> why it did not answer everything: it could not be served, or was given up."""
+    imported: tuple[ImportedTask, ...] = ()
+    """Tasks that the models answered elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from evalkit.report.commands import run as run_command
 from evalkit.report.doubts import better, outside, own_card
 from evalkit.report.facts import (
     AVERAGE,
+    IMPORTED,
     Average,
     Comparability,
     NoiseFloor,
@@ -44,6 +45,7 @@ from evalkit.report.words import (
 
 __all__ = [
     "AVERAGE",
+    "IMPORTED",
     "PICTURES",
     "Average",
     "Comparability",

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
 from evalkit.base.printable import counted
-from evalkit.report.facts import AVERAGE
+from evalkit.report.facts import AVERAGE, IMPORTED
 from evalkit.report.words import DASH, recovery_text, verdict_text
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class PrintedScores:
 
 
 def rows(report: Report) -> list[AccuracyRow]:
-    """Tasks and averages; an average closes its category."""
+    """Tasks and averages, an average closes its category; then what was made elsewhere."""
     found = []
     closing = {one.category: one for one in report.averages}
     for at, row in enumerate(report.rows):
@@ -77,6 +77,9 @@ def rows(report: Report) -> list[AccuracyRow]:
         last = all(other.part.task.category != task.category for other in report.rows[at + 1 :])
         if last and task.category in closing:
             found.append(_average(report, closing[task.category]))
+    for one in report.imported:
+        means = {label: (mean, 0) for label, mean in one.scores.items()}
+        found.append(_row(report, (IMPORTED, one.title, one.metric), one.judgements, means))
     return found
 
 

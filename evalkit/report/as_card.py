@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalkit.perf.matching import of_checkpoints
 from evalkit.records import checkpoint
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from evalkit.base.types import Json
     from evalkit.records.plan import Contender, PlannedTask
-    from evalkit.report.facts import Report, Row
+    from evalkit.report.facts import ImportedRow, Report, Row
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
@@ -59,6 +59,7 @@ def _only(report: Report, label: str) -> Report:
     """The report with one candidate."""
     chosen = tuple(one for one in report.plan.candidates if one.model.label == label)
     both = {report.baseline, label}
+    beside = [replace(row, sources=_keep(row.sources, both), named=_keep(row.named, both)) for row in report.imported]
     files = _keep(report.checkpoints, both)
     return replace(
         report,
@@ -67,6 +68,7 @@ def _only(report: Report, label: str) -> Report:
         warnings=tuple(checkpoint.warnings(report.baseline, [label], files)),
         plan=replace(report.plan, candidates=chosen),
         rows=tuple(_row(row, label, both) for row in report.rows),
+        imported=tuple(replace(row, **_compared(row, label, both)) for row in beside),
         averages=tuple(
             replace(one, judgements=_keep(one.judgements, {label}), published=_keep(one.published, {label}))
             for one in report.averages
@@ -80,23 +82,26 @@ def _of_others(text: str, report: Report, label: str) -> bool:
 
 
 def _row(row: Row, label: str, both: set[str]) -> Row:
+    kept = _compared(row, label, both)
+    return replace(row, **kept, drift=_keep(row.drift, {label}), published=_keep(row.published, {label}))
+
+
+def _compared(row: Row | ImportedRow, label: str, both: set[str]) -> dict[str, Any]:
+    """What any row has of one candidate and the baseline."""
     compared = row.comparability
-    return replace(
-        row,
-        scores=_keep(row.scores, both),
-        judgements=_keep(row.judgements, {label}),
-        comparability=replace(
+    return {
+        "scores": _keep(row.scores, both),
+        "judgements": _keep(row.judgements, {label}),
+        "comparability": replace(
             compared,
             settings=_keep(compared.settings, both),
             unknown=_keep(compared.unknown, both),
             differences=_keep(compared.differences, {label}),
         ),
-        drift=_keep(row.drift, {label}),
-        published=_keep(row.published, {label}),
-    )
+    }
 
 
-def _keep(found: Mapping[str, Json], names: set[str]) -> dict[str, Json]:
+def _keep(found: Mapping[str, Any], names: set[str]) -> dict[str, Json]:
     return {name: value for name, value in found.items() if name in names}
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from evalkit.records.checkpoint import Checkpoint
     from evalkit.records.figures import Ends
     from evalkit.records.plan import Contender
-    from evalkit.report.facts import Average, Comparability, NoiseFloor, OwnCard, Published, Report, Row
+    from evalkit.report.facts import Average, Comparability, ImportedRow, NoiseFloor, OwnCard, Published, Report, Row
     from evalkit.stats import BenchmarkMethod, Estimate, Flips, RecoveryInterval, RepeatedMethod, SampledMethod
 
 
@@ -68,6 +68,7 @@ def results(report: Report) -> stated.Results:
         models={one.model.label: _model(one, report) for one in report.plan.contenders},
         tasks=tuple(map(_row, report.rows)),
         averages=tuple(map(_average, report.averages)),
+        imported=tuple(map(_imported, report.imported)),
         doubts=report.doubts,
         warnings=(*report.missing.values(), *report.warnings),
     )
@@ -224,6 +225,19 @@ def _average(one: Average) -> stated.StatedAverage:
             for label, found in one.judgements.items()
         },
         published={label: _published(found) for label, found in one.published.items()},
+    )
+
+
+def _imported(row: ImportedRow) -> stated.StatedImported:
+    return stated.StatedImported(
+        task=row.task,
+        metric=row.metric,
+        sources=row.sources,
+        scores=row.scores,
+        recovery={label: StatedJudgement(**_judgement(one)) for label, one in row.judgements.items()},
+        comparability=_comparability(row.comparability),
+        unknown=row.unknown,
+        models=row.named,
     )
 
 

@@ -22,7 +22,7 @@ from evalkit.base.printable import one_line, part_of, printable
 from evalkit.base.verdicts import Kind, Verdict
 from evalkit.comparison import verdict
 from evalkit.comparison.outcome import exit_code, without_report
-from evalkit.report.facts import AVERAGE
+from evalkit.report.facts import AVERAGE, IMPORTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -81,6 +81,8 @@ def _cases(report: Report, label: str, *, gated: bool) -> Iterator[_Case]:
         yield _case(row.part.task.category, row.part.task.title, row.judgements[label], gated=gated)
     for average in report.averages:
         yield _case(average.category, AVERAGE, average.judgements[label], gated=gated)
+    for line in report.imported:
+        yield _case(IMPORTED, line.title, line.judgements[label], gated=gated)
 
 
 def _case(group: str, name: str, one: Judgement, *, gated: bool) -> _Case:

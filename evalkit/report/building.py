@@ -14,8 +14,8 @@ from evalkit.comparison.losses import Attempts
 from evalkit.comparison.pairs import Side
 from evalkit.records import checkpoint
 from evalkit.records.terms import Terms
-from evalkit.report import doubts
-from evalkit.report.facts import Average, Comparability, NoiseFloor, Published, Report, Row
+from evalkit.report import doubts, imports
+from evalkit.report.facts import Average, NoiseFloor, Published, Report, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -61,6 +61,7 @@ class _Building:
             plan=plan,
             rows=rows,
             averages=tuple(self._average(category, rows) for category in averaged),
+            imported=imports.rows(plan, terms, rows),
             policy=terms.policy,
             notices=tuple(notices),
             provenance=provenance,
@@ -98,7 +99,7 @@ class _Building:
             part=part,
             scores={one.model.label: self.tallies[one.model.label, name].task_score() for one in plan.contenders},
             judgements=judgements,
-            comparability=_comparability(base, others, terms.accepted),
+            comparability=imports.comparability(base, others, terms.accepted),
             drift={side.label: drift.changes(own, self.tallies[side.label, name]) for side in others},
             published=self._published(part.task, judgements),
             noise=self._noise(name),
@@ -232,6 +233,7 @@ def _tested_together(found: Report) -> Report:
         found,
         averages=tuple(replace(one, judgements={label: next(rest) for label, rest in held}) for one in found.averages),
         rows=tuple(replace(row, judgements={label: next(rest) for label, rest in held}) for row in found.rows),
+        imported=tuple(replace(row, judgements={label: next(rest) for label, rest in held}) for row in found.imported),
     )
 
 
@@ -264,18 +266,6 @@ def _flips(first: Tally, other: Tally, ids: set[str]) -> Flips:
     one, two = first.paired, other.paired
     common = sorted(ids & one.keys() & two.keys())
     return stats.flips([one[key].value for key in common], [two[key].value for key in common])
-
-
-def _comparability(base: Side, others: Sequence[Side], accepted: tuple[str, ...]) -> Comparability:
-    known = {key for side in (base, *others) for key in side.settings}
-    return Comparability(
-        settings={side.label: side.settings for side in (base, *others)},
-        unknown={
-            side.label: missing for side in (base, *others) if (missing := tuple(sorted(known - side.settings.keys())))
-        },
-        differences={side.label: tuple(pairs.differences(base, side)) for side in others},
-        accepted=accepted,
-    )
 
 
 def _published(table: PublishedTable, row: PublishedRow, measured: RecoveryInterval) -> Published:

@@ -12,7 +12,7 @@ from evalkit.config.options import MEASURED_WITH, OPTIONS, PERF_OPTIONS
 from evalkit.config.run_config import Config, ModelChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from evalkit.base.types import Json
     from evalkit.config.options import Option
@@ -82,7 +82,26 @@ def settings_file(report: Report, *, shared: bool = True) -> str:
         lines.append(f"command = {json.dumps([public(word) if shared else word for word in command])}")
     if serve.get("device", "auto") != "auto":
         lines.append(f"device = {json.dumps(serve['device'])}")
-    return "\n".join(["[serve]", *lines]) if lines else ""
+    tables = [["[serve]", *lines]] if lines else []
+    return "\n".join(line for table in [*tables, *_imported(report, shared=shared)] for line in table)
+
+
+def _imported(report: Report, *, shared: bool) -> Iterator[list[str]]:
+    """The tables of imported rows, where one of them has more than the option can say; the option names none then."""
+    found = report.provenance.get("config", {}).get("imported", ())
+    for one in found if _beyond_option(found) else ():
+        told = {key: value for key, value in one.items() if value is not None}
+        for key in ("baseline", "candidates") if shared else ():
+            told[key] = public(told[key]) if isinstance(told[key], str) else [public(each) for each in told[key]]
+        yield ["[[imported]]", *(f"{key} = {json.dumps(value)}" for key, value in told.items())]
+
+
+def _beyond_option(imported: Sequence[Mapping[str, Json]]) -> bool:
+    """Whether ``--import`` could not say this."""
+    return any(
+        one.get("metric") or one.get("expected") or "," in "".join([one["baseline"], *one["candidates"]])
+        for one in imported
+    )
 
 
 def public(word: str) -> str:
@@ -131,6 +150,10 @@ def _told(one: Option, config: Mapping[str, Json], usual: Mapping[str, Json], *,
             # Whose machine it was is nobody's business; whoever repeats this has an address of their own.
             said = "URL" if shared and one.flag == "--endpoint" else each
             yield f"{name}={said if isinstance(said, str) else json.dumps(said)}"
+    elif one.kind == "files":
+        for each in () if _beyond_option(value or ()) else value or ():
+            places = [each["baseline"], *each["candidates"]]
+            yield f"{each['task']}={','.join(map(public, places) if shared else places)}"
     elif one.kind == "texts":
         yield from value or ()
     elif one.kind == "switch":

@@ -61,6 +61,9 @@ def doubts(report: Report) -> Iterator[str]:
     for average in report.averages:
         for label, one in average.judgements.items():
             yield from better(f"the {average.category} average", label, one)
+    for line in report.imported:
+        for label, one in line.judgements.items():
+            yield from better(line.title, label, one)
 
 
 def outside(where: str, label: str, card: OwnCard) -> Iterator[str]:

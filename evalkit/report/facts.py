@@ -152,12 +152,43 @@ class Average:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportedRow:
+    """One task that the models answered elsewhere: nothing of it was asked by this run."""
+
+    task: str
+    metric: str
+    sources: Mapping[str, str]
+    """Model label -> what made its answers, and where they were read."""
+    scores: Mapping[str, float | None]
+    """Model label -> mean over all its samples, 0-1."""
+    judgements: Mapping[str, Judgement]
+    """By candidate label."""
+    comparability: Comparability
+    """As far as the files tell."""
+    unknown: tuple[str, ...] = ()
+    """What is known of the rows that this run asked and not of these files."""
+    named: Mapping[str, str] = field(default_factory=dict)
+    """Model label -> the model as its file names it, where that is another name than this run's."""
+
+    @property
+    def title(self) -> str:
+        """As every table names the row."""
+        return f"{self.task} (imported)"
+
+
+IMPORTED = "Imported"
+"""The row group of what was made elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything that a rendering needs."""
 
     plan: Plan
     rows: tuple[Row, ...]
     averages: tuple[Average, ...]
+    imported: tuple[ImportedRow, ...] = ()
+    """What was made elsewhere; part of no average."""
     policy: Policy = field(default_factory=Policy)
     """What the verdicts were asked of."""
     notices: tuple[str, ...] = ()
@@ -206,14 +237,20 @@ class Report:
         """Whether any planned sample of any model has no answer."""
         return any(score.failed for row in self.rows for score in row.scores.values())
 
+    @property
+    def compared(self) -> Iterator[Row | ImportedRow]:
+        """Every task, asked by this run or imported."""
+        yield from self.rows
+        yield from self.imported
+
     def rows_of(self, label: str) -> list[Judgement]:
-        """Every average and task of one candidate."""
-        return [*(one.judgements[label] for one in self.averages), *(row.judgements[label] for row in self.rows)]
+        """Every average, task and imported task of one candidate."""
+        return [*(one.judgements[label] for one in self.averages), *(row.judgements[label] for row in self.compared)]
 
     @property
     def judgements(self) -> Iterator[Judgement]:
-        """Of every task and average, of every candidate."""
+        """Of every task, average and imported task, of every candidate."""
         for average in self.averages:
             yield from average.judgements.values()
-        for row in self.rows:
+        for row in self.compared:
             yield from row.judgements.values()

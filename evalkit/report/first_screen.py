@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from evalkit.comparison.pairs import Difference
     from evalkit.comparison.verdict import Judgement
     from evalkit.report.accuracy import AccuracyRow
-    from evalkit.report.facts import Report, Row
+    from evalkit.report.facts import Comparability, Report
     from evalkit.report.forest import Axis, Mark
 
 _CLAIMS: Final = 3
@@ -180,7 +180,7 @@ def grounds(report: Report) -> list[Ground]:
         found.insert(0, Ground("Smoke run", text, "unsure", "answers"))
     elif report.plan.drawn:
         found.insert(0, Ground("A part, drawn at random", words.drawn(report), "good", "answers"))
-    return [*found, *_again(report), *_published(report), *_weights(report)]
+    return [*found, *_imported(report), *_again(report), *_published(report), *_weights(report)]
 
 
 def _span(categories: Sequence[str], at: int) -> int:
@@ -207,9 +207,10 @@ def _cell(label: str, row: AccuracyRow, axis: Axis | None) -> ScoreCell:
 
 def _counts(label: str, report: Report) -> str:
     """``7 tasks: 5 recovered, 2 undecided``."""
-    verdicts = Counter(row.judgements[label].verdict for row in report.rows)
-    count = len(report.rows)
-    total = counted(count, "task")
+    verdicts = Counter(row.judgements[label].verdict for row in report.compared)
+    total = counted(len(report.rows), "task")
+    if report.imported:
+        total += f" and {counted(len(report.imported), 'imported one')}"
     parts = [f"{verdicts[one]} {words.verdict_text(one)}" for one in Verdict if verdicts[one]]
     parts += [f"{verdicts[None]} without a threshold to judge by"] if verdicts[None] else []
     return f"{total}: {', '.join(parts)}"
@@ -227,12 +228,13 @@ def _answered(report: Report) -> Ground:
 
 def _comparable(report: Report) -> Ground:
     """Whether both sides answered the same questions in the same way."""
-    found = {(one.key, one.key in row.comparability.accepted) for row in report.rows for one in _unlike(row)}
+    compared = [row.comparability for row in report.compared]
+    found = {(one.key, one.key in each.accepted) for each in compared for one in _unlike(each)}
     open_ones = sum(not accepted for _, accepted in found)
     if open_ones:
         text = f"{_things(open_ones)} that must be equal on both sides, and nobody has declared that intended"
         return Ground("Not comparable", text, "bad", "comparability")
-    unknown = any(row.comparability.unknown for row in report.rows)
+    unknown = any(each.unknown for each in compared)
     if found:
         return Ground("Comparable", f"{_things(len(found))}, declared as intended", "unsure", "comparability")
     if unknown:
@@ -245,9 +247,20 @@ def _comparable(report: Report) -> Ground:
     return Ground("Comparable", text, "good", "comparability")
 
 
-def _unlike(row: Row) -> Iterator[Difference]:
-    for listed in row.comparability.differences.values():
+def _unlike(compared: Comparability) -> Iterator[Difference]:
+    for listed in compared.differences.values():
         yield from listed
+
+
+def _imported(report: Report) -> Iterator[Ground]:
+    """How much of the table this run has not asked."""
+    if report.imported:
+        count = len(report.imported)
+        text = (
+            f"{counted(count, 'row')} {agreeing(count, 'was', 'were')} made elsewhere: paired and judged here, but how "
+            "the models were asked is known only as far as the files tell"
+        )
+        yield Ground("Imported", text, "unsure", "answers")
 
 
 def _things(count: int) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from evalkit.comparison.drift import Change
     from evalkit.comparison.pairs import Comparison
     from evalkit.comparison.verdict import Judgement
-    from evalkit.report.facts import Published, Report, Row
+    from evalkit.report.facts import ImportedRow, Published, Report, Row
     from evalkit.stats import Estimate, Flips, RecoveryInterval
 
 DASH = "–"
@@ -64,6 +64,7 @@ def sentences(report: Report) -> list[str]:
         found += [
             f"{prefix}{verdict.sentence(row.judgements[label])}: {row.part.task.title}, {beside}" for row in report.rows
         ]
+        found += [f"{verdict.sentence(row.judgements[label])}: {row.title}, {beside}" for row in report.imported]
     return found
 
 
@@ -92,13 +93,28 @@ def completeness(report: Report) -> list[str]:
     for average in report.averages:
         for label, one in average.judgements.items():
             found += _reasons(f"{average.category} average, {label}", one)
+    for line in report.imported:
+        found += [*_made_elsewhere(line)]
+        for label, one in line.judgements.items():
+            found += _reasons(f"{line.title}, {label}", one)
     return found
+
+
+def _made_elsewhere(row: ImportedRow) -> Iterator[str]:
+    """Where an imported row is from, and what is not known of it."""
+    places = "; ".join(f"{label} from {source}" for label, source in row.sources.items())
+    yield f"{row.title}: not asked by this run, answers were read: {places}."
+    if row.unknown:
+        yield f"{row.title}: not told by the files, and so not compared: {', '.join(row.unknown)}."
+    for label, name in row.named.items():
+        yield f"{row.title}: the file calls the model '{name}', this run {label}; that they are one is not checked."
 
 
 def questions(report: Report) -> Iterator[str]:
     """What each kind of interval in the report is an answer to: one sentence for each that it has."""
     rows = [(row.part.task.title, row.judgements) for row in report.rows]
     rows += [(f"{one.category} average", one.judgements) for one in report.averages]
+    rows += [(row.title, row.judgements) for row in report.imported]
     found = [(f"{name}, {label}", one.comparison) for name, of in rows for label, one in of.items()]
     if any(one.recovery.low is not None for _, one in found) or any(row.drift for row in report.rows):
         yield (
@@ -218,8 +234,9 @@ def _unknown(report: Report) -> Iterator[str]:
 
 def _accepted_in_vain(report: Report) -> Iterator[str]:
     """Accepted differences that are none: a misspelt key must not look like one that was used."""
-    seen = {one.key for row in report.rows for found in row.comparability.differences.values() for one in found}
-    known = {key for row in report.rows for told in row.comparability.settings.values() for key in told}
+    compared = [row.comparability for row in report.compared]
+    seen = {one.key for each in compared for found in each.differences.values() for one in found}
+    known = {key for each in compared for told in each.settings.values() for key in told}
     accepted = report.rows[0].comparability.accepted if report.rows else ()
     for key in accepted:
         if key not in seen:
@@ -324,9 +341,9 @@ def _published(one: Published, measured: Judgement) -> list[str]:
 def differences(report: Report) -> list[str]:
     """What differs between baseline and candidates, each once, with whether it was accepted."""
     found = []
-    for row in report.rows:
-        for label, listed in row.comparability.differences.items():
+    for compared in (row.comparability for row in report.compared):
+        for label, listed in compared.differences.items():
             for one in listed:
-                accepted = " (accepted as intended)" if one.key in row.comparability.accepted else ""
+                accepted = " (accepted as intended)" if one.key in compared.accepted else ""
                 found.append(f"{label}: {one.what}{accepted}")
     return list(dict.fromkeys(found))

@@ -18,16 +18,18 @@ from evalkit.client import control
 from evalkit.comparison import comparability
 from evalkit.config.run_config import check_policy, check_tasks
 from evalkit.records.plan import Contender, PlannedTask, averages
+from evalkit.runs import imports
 from evalkit.serve import endpoint, environment
 from evalkit.tasks import extensions, images, registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from evalkit.base.events import Say
     from evalkit.base.types import Sample, Task
     from evalkit.config.run_config import Config, ModelChoice
     from evalkit.harnesses import Harness, Questions
+    from evalkit.records.imported import ImportedTask
     from evalkit.records.store import Listed, Store
 
 _PATCH = 16
@@ -68,10 +70,14 @@ def tasks(config: Config) -> list[Task]:
     return found
 
 
-def checked(config: Config) -> list[Task]:
+def checked(config: Config, imported: Sequence[ImportedTask] = ()) -> list[Task]:
     """The tasks, as ``tasks`` has them, once everything that a user named is known to be there.
 
     Needs no store, no server and no network: what is wrong with the words alone is told before anything is waited for.
+
+    Args:
+        config: What was named.
+        imported: What it names of answers from elsewhere; they are rows of the report like tasks.
 
     Raises:
         UsageError: A task, a model's folder, a file or a difference that was named cannot be.
@@ -79,14 +85,18 @@ def checked(config: Config) -> list[Task]:
     """
     found = tasks(config)
     registry.published(config.published, config.baseline.source)
-    check_policy(config.policy, [task.name for task in found], averages(found, averaged(config)))
+    names = [task.name for task in found]
+    imports.refuse_asked(imported, names)
+    names += [one.task for one in imported]
+    check_policy(config.policy, names, averages(found, averaged(config)))
     for name in {choice.source: None for choice in config.models if choice.label not in config.endpoints}:
         environment.refuse_missing(name)
     for path in map(Path, config.data.values()):
         if not path.exists():
             raise DataError(f"{path}: no such file or folder", fix="check the path given with --data")
     served = {name for choice in config.models for name in serve.numeric_names(config.serving(choice.label))}
-    comparability.refuse_unknown(config.accept_differences, comparability.run_keys(served))
+    known = comparability.run_keys(served) | imports.keys(imported)
+    comparability.refuse_unknown(config.accept_differences, known)
     return found
 
 

@@ -18,16 +18,18 @@ if TYPE_CHECKING:
 
     from evalkit.config.run_config import Config
     from evalkit.records.checkpoint import Checkpoint
+    from evalkit.records.imported import ImportedTask
     from evalkit.records.plan import Contender, Plan
 
 
-def terms(config: Config, plan: Plan, missing: Mapping[str, str]) -> KeptTerms:
+def terms(config: Config, plan: Plan, missing: Mapping[str, str], imported: tuple[ImportedTask, ...] = ()) -> KeptTerms:
     """What the report of a run is judged by.
 
     Args:
         config: Its policy, accepted differences and suite.
         plan: Its models; their files are read as far as they are on this machine.
         missing: Model label to why it did not answer everything.
+        imported: What the models answered elsewhere.
     """
     return KeptTerms(
         policy=config.policy,
@@ -36,6 +38,7 @@ def terms(config: Config, plan: Plan, missing: Mapping[str, str]) -> KeptTerms:
         published=tuple(registry.published(config.published, config.baseline.source)),
         checkpoints=checkpoints(plan),
         missing=missing,
+        imported=imported,
     )
 
 

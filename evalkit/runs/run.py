@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock, get_ident
@@ -31,10 +30,12 @@ from evalkit.report import words
 from evalkit.runs import (
     afterwards,
     asking,
+    imports,
     invalidation,
     joining,
     leaks,
     prepare,
+    provenance,
     refusals,
     report_terms,
     saved_run,
@@ -44,16 +45,17 @@ from evalkit.runs.checks import Checks
 from evalkit.runs.pending import Ledger, outset
 from evalkit.runs.publish import RunFolder
 from evalkit.runs.so_far import BesideBaseline
-from evalkit.serve import environment, tools
+from evalkit.serve import tools
 from evalkit.tasks import extensions, registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from evalkit.base.events import Event, Say
-    from evalkit.base.types import Json, Task
+    from evalkit.base.types import Task
     from evalkit.comparison.score import Tally
     from evalkit.config.run_config import Config, Serving
+    from evalkit.records.imported import ImportedTask
     from evalkit.records.plan import Contender
     from evalkit.records.results import StoredAnswers
     from evalkit.report import Report
@@ -85,9 +87,10 @@ def run(config: Config, say: Say) -> Finished:
     """
     output = Path(config.output)
     afterwards.forewarn(config.after, say)
-    tasks = prepare.checked(config)
+    imported = imports.read(config)
+    tasks = prepare.checked(config, imported)
     with Store(output, tell=lambda text: say(Stage(text))) as store:
-        this = _Run(config, tasks, store, output, say)
+        this = _Run(config, tasks, store, output, say, imported)
         try:
             finished = this.carry_out()
         except EvalkitError as error:
@@ -101,8 +104,17 @@ def run(config: Config, say: Say) -> Finished:
 class _Run:
     """One run; its steps in the order in which they happen."""
 
-    def __init__(self, config: Config, tasks: Sequence[Task], store: Store, output: Path, say: Say) -> None:
+    def __init__(
+        self,
+        config: Config,
+        tasks: Sequence[Task],
+        store: Store,
+        output: Path,
+        say: Say,
+        imported: tuple[ImportedTask, ...],
+    ) -> None:
         self._config, self._tasks, self._store, self._output = config, tasks, store, output
+        self._imported = imported
         self._say_outside = say
         self._notices: list[str] = []
         self._row: RunRow | None = None
@@ -152,7 +164,8 @@ class _Run:
         row, finished_before = self._begin(plan)
         folder = self._folder = RunFolder(self._output, row.id)
         rows = {task: tuple(found) for task, found in prepare.drawn_rows(sources).items()}
-        self._remember(plan=KeptPlan.of(plan), provenance=self._provenance(plan), rows=rows)
+        told = provenance.told(self._config, plan, self._tasks, self._standings)
+        self._remember(plan=KeptPlan.of(plan), provenance=told, rows=rows)
         self._keep(row, folder)
         with Checks(sources, self._store, self.say, unsafe=self._config.unsafe_exec) as checks:
             checks.start(plan.asked)
@@ -356,7 +369,7 @@ class _Run:
     def _remember_terms(self, run_id: str, plan: Plan) -> RunRow:
         """Keep what the report is judged by; returns the run as any later look at it will find it."""
         missing = {label: error.message for label, error in self._missing.items()}
-        self._remember(missing=missing, terms=report_terms.terms(self._config, plan, missing))
+        self._remember(missing=missing, terms=report_terms.terms(self._config, plan, missing, self._imported))
         return saved_run.find(run_id, self._store)
 
     def tell_tools(self, error: EvalkitError) -> None:
@@ -366,26 +379,6 @@ class _Run:
             with suppress(OutputError, FullDiskError):
                 self._folder.failed(saved_run.plan(self._row), error)
 
-    def _provenance(self, plan: Plan) -> Provenance:
-        """What ran, and how to run it again."""
-        config = self._config
-        served = [one for one in plan.contenders if not one.model.endpoint]
-        own = dict.fromkeys(one for task in self._tasks for one in task.extensions)
-        told = {
-            **environment.provenance(self._serving),
-            "endpoints": codec.written(self._standings),
-            **({"extensions": [asdict(one) for one in own]} if own else {}),
-            **({"making": made} if (made := _making(served)) else {}),
-            "environments": {one.model.label: tools.provenance(config.serving(one.model.label)) for one in served},
-            "config": {name: one for name, one in serve.shown_config(config).items() if name != "perf"},
-            "commands": {
-                one.model.label: shlex.join(serve.command(config.serving(one.model.label), one.model, 8000))
-                for one in served
-            },
-        }
-        found: Provenance = codec.kept(Provenance, told)
-        return found
-
     def _keep(self, row: RunRow, folder: RunFolder) -> None:
         """Write the run's row and ``run.json``."""
         self._row = row
@@ -393,7 +386,3 @@ class _Run:
         folder.going_on(self._record, finished=row.finished)
 
 
-def _making(contenders: Iterable[Contender]) -> dict[str, Json]:
-    """How models were made, by label, as far as files beside their weights tell."""
-    found = {one.model.label: environment.making(one.model) for one in contenders}
-    return {label: made for label, made in found.items() if made}

@@ -25,6 +25,7 @@ FULL = {
     "candidates": ["org/a", "b=/home/somebody/b w4"],
     "tasks": ["mmmu", "docvqa"],
     "data": {"docvqa": "/home/somebody/my pages.parquet"},
+    "imported": [{"task": "lcb", "baseline": "l", "candidates": ["m", "n.jsonl"]}],
     "limit": 20,
     "images": "original",
     "dialect": "mistral",
