@@ -11,6 +11,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Literal, TypeAlias
 
+from evalkit.base.needs import ServingNeeds
 from evalkit.base.task_parts import Columns, Extension, PublishedPrompt  # noqa: TC001 - the schema reads the annotations
 
 Json: TypeAlias = Any
@@ -68,6 +69,9 @@ class Decoding:
     """The same for each time that it was written; -2 to 2."""
     repetition_penalty: float | None = None
     """What the logit of a token of the prompt or the answer is divided by; above 0."""
+    recommended: bool = False
+    """Take ``temperature``, ``top_p``, ``top_k``, ``min_p`` and ``repetition_penalty`` as far as the baseline's
+    ``generation_config.json`` states them, for every model of the run."""
     chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
     """What the model's chat template is given beside the messages, such as ``enable_thinking``."""
 
@@ -107,8 +111,10 @@ class Task:
     groups: Groups | None = None
     """What its groups of samples are: some of many, such as pages, or all that there are, such as subjects; left out:
     what is known of the benchmark."""
+    serving: ServingNeeds = field(default_factory=ServingNeeds)
+    """What it needs of the server."""
     score_reasoning: bool = False
-    """Whether the metrics read what a reasoning parser has cut off as well, in front of the answer."""
+    """Whether metrics and checkers read what a reasoning parser has cut off as well, in front of the answer."""
     source: str = ""
     """The file that the task was read from."""
     extensions: tuple[Extension, ...] = ()
@@ -270,11 +276,14 @@ class Answer:
         """What a reasoning parser has cut off, with or without a text behind it."""
         return self.elsewhere.text if self.elsewhere and self.elsewhere.place in REASONING else None
 
+    @property
+    def whole(self) -> str | None:
+        """The text, with the reasoning before it on lines of its own where there is one."""
+        return self.text if self.reasoning is None else "\n".join(filter(None, (self.reasoning, self.text)))
+
     def scored(self, task: Task) -> str | None:
-        """What metrics read: the text, or where ``task`` says so the reasoning with the text on a new line."""
-        if not task.score_reasoning or self.reasoning is None:
-            return self.text
-        return "\n".join(filter(None, (self.reasoning, self.text)))
+        """What metrics and checkers read: the text, or all of it where ``task`` says so."""
+        return self.whole if task.score_reasoning else self.text
 
 
 @dataclass(frozen=True, slots=True)

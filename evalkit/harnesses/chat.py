@@ -235,7 +235,7 @@ class Chat(ByMetrics):
         """What one metric says; of those that a checker decides, what it said."""
         if name not in metrics.JUDGED:
             return super().metric(name, task, sample, answer)
-        if answer.text is None:
+        if answer.scored(task) is None:
             return Score(0.0, note=metrics.NO_CONTENT)
         if answer.judgement is None:
             return Score(0.0, note="not judged")

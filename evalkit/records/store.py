@@ -14,7 +14,7 @@ import sqlite3
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from evalkit.base.errors import StoreError
 from evalkit.base.identity import digest
@@ -378,6 +378,11 @@ def _marks(values: Sequence[str]) -> str:
     return ", ".join("?" * len(values))
 
 
+READS_REASONING: Final = " with reasoning"
+"""How the identity of a checker ends that reads what a reasoning parser has cut off, too."""
+
+
 def judgement_key(checker: str, sample: Sample, answer: Answer) -> str:
-    """Key of a judgement: the checker with its problems and limits, the problem, and the answer's text."""
-    return digest([checker, sample.references, answer.text])
+    """Key of a judgement: the checker with its problems and limits, the problem, and what it reads of the answer."""
+    read = answer.whole if checker.endswith(READS_REASONING) else answer.text
+    return digest([checker, sample.references, read])

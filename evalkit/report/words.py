@@ -178,6 +178,14 @@ def _failures(row: Row) -> Iterator[str]:
         if score.truncated:
             share = score.truncated / score.scored
             yield f"{place}: {part_of(score.truncated, score.scored, 'answer')} ({share:.1%}) ended at the token limit."
+        if score.empty:
+            yield f"{place}: {part_of(score.empty, score.scored, 'answer', ('is', 'are'))} without words."
+        if score.reasoned:
+            read = "is scored with the answer" if row.part.task.score_reasoning else "is kept, and not scored"
+            yield (
+                f"{place}: before {part_of(score.reasoned, score.scored, 'answer')} the server cut off reasoning, which "
+                f"{read}."
+            )
         for name, count in score.elsewhere.items():
             yield f"{place}: {elsewhere.counted(count, score.scored, name)}."
 

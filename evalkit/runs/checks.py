@@ -80,7 +80,7 @@ class Checks:
             judged(replace(answer, judgement=known))
         else:
             self._waiting[key] = [(answer, judged)]
-            self._checker(part).submit(key, sample, answer.text or "")
+            self._checker(part).submit(key, sample, answer.scored(part.task) or "")
 
     def collect(self, wait_s: float = 0.0) -> None:
         """Commit the judgements that have come."""

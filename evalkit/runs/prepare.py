@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalkit import harnesses, serve
 from evalkit.base.errors import DataError
@@ -18,6 +18,7 @@ from evalkit.client import control
 from evalkit.comparison import comparability
 from evalkit.config.run_config import check_policy, check_tasks
 from evalkit.records.plan import Contender, PlannedTask, averages
+from evalkit.records.store import READS_REASONING
 from evalkit.runs import imports
 from evalkit.serve import endpoint, environment
 from evalkit.tasks import extensions, images, registry
@@ -100,6 +101,22 @@ def checked(config: Config, imported: Sequence[ImportedTask] = ()) -> list[Task]
     return found
 
 
+def drawing(tasks: Sequence[Task], baseline: Model) -> list[Task]:
+    """The tasks, those that ask for it with the sampling that the baseline's makers recommend.
+
+    One recommendation for all models: a candidate that is drawn from otherwise would be charged for it.
+
+    Raises:
+        UsageError: The baseline's files recommend nothing, or are not seen.
+    """
+    if not any(task.decoding.recommended for task in tasks):
+        return list(tasks)
+    found: dict[str, Any] = environment.recommended(baseline)
+    return [
+        replace(task, decoding=replace(task.decoding, **found)) if task.decoding.recommended else task for task in tasks
+    ]
+
+
 def averaged(config: Config) -> tuple[str, ...] | None:
     """Categories that the suite averages; None for every category with several tasks."""
     return registry.averages(config.tasks, config.suite, [Path(folder) for folder in config.tasks_dir])
@@ -148,7 +165,8 @@ def _source(task: Task, config: Config, store: Store, say: Say) -> Source:
             fix="the data files are damaged or changed while they were read; fetch them again",
         )
     drawn = planned < questions.available and questions.drawn(config.limit)
-    part = PlannedTask(task, listing, planned, questions.available, questions.revision, questions.checker, drawn)
+    judge = questions.checker + READS_REASONING * bool(questions.checker and task.score_reasoning)
+    part = PlannedTask(task, listing, planned, questions.available, questions.revision, judge, drawn)
     return Source(part, held, questions, config.limit, tuple(entries), scan.heaviest)
 
 

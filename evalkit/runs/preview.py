@@ -23,7 +23,7 @@ from evalkit.records import run_record
 from evalkit.records.plan import Plan, averages, fingerprint
 from evalkit.records.run_record import KeptPlan
 from evalkit.records.store import Store
-from evalkit.runs import imports, prepare, refusals, report_terms
+from evalkit.runs import imports, needs, prepare, refusals, report_terms
 from evalkit.runs.forecast import AverageForecast, CostTerms, Forecast, Past, Sizes, average, forecast
 from evalkit.serve import tools
 
@@ -76,9 +76,10 @@ def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlo
         EvalkitError: As a run would raise it before a server starts.
     """
     tasks = prepare.checked(config, imports.read(config))
-    config = tools.settled(config, say, "nothing")
+    config = tools.settled(needs.joined(config, tasks), say, "nothing")
     with Scratch() as empty, Store(Path(empty)) as store:
         contenders = [prepare.contender(choice, config, store, say, patience_s=0.0) for choice in config.models]
+    tasks = prepare.drawing(tasks, contenders[0].model)
     refusals.refuse(config.serving, contenders, tasks, say)
     serving = config.serving(config.baseline.label)
     terms = _terms(config, tasks, contenders, discordance)

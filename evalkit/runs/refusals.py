@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from evalkit import harnesses, serve
 from evalkit.base.errors import UsageError
 from evalkit.base.events import Stage
+from evalkit.runs import needs
 from evalkit.serve import environment
 from evalkit.tasks import registry
 
@@ -29,10 +30,11 @@ def refuse(serving: Callable[[str], Serving], contenders: Sequence[Contender], t
         say: Hears what could not be checked.
 
     Raises:
-        UsageError: vLLM has no such flag, a model without a vision tower is to answer a vision task, or seeds are
-            stated where they end the server.
+        UsageError: vLLM has no such flag, a model without a vision tower is to answer a vision task, seeds are stated
+            where they end the server, or a model's context is shorter than a task needs.
     """
     _refuse_seeds(contenders, tasks)
+    needs.refuse_short(contenders, tasks)
     ours = [one.model for one in contenders if not one.model.endpoint]
     unsure = [text for text in dict.fromkeys(_unsure(serving(model.label)) for model in ours) if text]
     for text in unsure:

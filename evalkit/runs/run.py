@@ -34,6 +34,7 @@ from evalkit.runs import (
     invalidation,
     joining,
     leaks,
+    needs,
     prepare,
     provenance,
     refusals,
@@ -89,6 +90,7 @@ def run(config: Config, say: Say) -> Finished:
     afterwards.forewarn(config.after, say)
     imported = imports.read(config)
     tasks = prepare.checked(config, imported)
+    config = needs.joined(config, tasks)
     with Store(output, tell=lambda text: say(Stage(text))) as store:
         this = _Run(config, tasks, store, output, say, imported)
         try:
@@ -219,6 +221,7 @@ class _Run:
         """Resolve models and samples: from here on everything is named by its content."""
         config, tasks = self._config, self._tasks
         contenders = [prepare.contender(choice, config, self._store, self.say) for choice in config.models]
+        tasks = self._tasks = prepare.drawing(tasks, contenders[0].model)
         refusals.refuse(config.serving, contenders, tasks, self.say)
         again = replace(contenders[0], model=replace(contenders[0].model, label=config.baseline.again.label))
         *contenders, again = prepare.numbered([*contenders, again])

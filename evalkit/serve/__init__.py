@@ -14,13 +14,25 @@ from evalkit.serve.inherited import dropped
 from evalkit.serve.inherited import sentence as not_passed_on
 from evalkit.serve.installed import DISTRIBUTIONS, MAKES_VLLM, Installed, installed
 from evalkit.serve.known_flags import refuse_unknown
-from evalkit.serve.launch import command, device, gpus_used, numeric_names, numerics, served_name, shown_config, window
+from evalkit.serve.launch import (
+    PROFILES,
+    command,
+    context_length,
+    device,
+    gpus_used,
+    numeric_names,
+    numerics,
+    served_name,
+    shown_config,
+    window,
+)
 from evalkit.serve.lifecycle import Server
 from evalkit.serve.processor import Processor, processor
 
 __all__ = [
     "DISTRIBUTIONS",
     "MAKES_VLLM",
+    "PROFILES",
     "Diagnosis",
     "Gpu",
     "Installed",
@@ -31,6 +43,7 @@ __all__ = [
     "bytecode_kept",
     "classify",
     "command",
+    "context_length",
     "device",
     "dropped",
     "gpus",

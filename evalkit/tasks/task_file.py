@@ -143,6 +143,9 @@ def _problems(task: Task) -> Iterator[Fault]:
     if (task.decoding.top_p or 0) > 1:
         yield Fault("decoding.top_p", f"is {task.decoding.top_p}", "must be 1 or less")
     yield from _sampling(task.decoding)
+    yield from codec.at_least(1, {"serving.max_model_len": task.serving.max_model_len})
+    if task.serving.reasoning_parser == "":
+        yield Fault("serving.reasoning_parser", "is empty", "leave it out, or name one of vLLM's parsers")
 
 
 def _sampling(decoding: Decoding) -> Iterator[Fault]:

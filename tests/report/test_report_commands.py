@@ -77,6 +77,7 @@ TOLD = {
     "tasks_dir": ["--tasks-dir", "my-tasks"],
     "allow_task_code": ["--allow-task-code"],
     "data": ["--data", "mmmu=rows.parquet"],
+    "imported": ["--import", "lcb=base.jsonl,cand.jsonl"],
     "limit": ["--limit", "7"],
     "images": ["--images", "original"],
     "dialect": ["--dialect", "official"],

@@ -1,15 +1,16 @@
 """Answers on their way to a checker and back, over a real store."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from evalkit.base.errors import SandboxError
-from evalkit.base.types import Answer, Dataset, Decoding, Sample, Task, Text
+from evalkit.base.types import Answer, Dataset, Decoding, Elsewhere, Sample, Task, Text
 from evalkit.harnesses.evalplus.facts import JudgingFacts
 from evalkit.harnesses.evalplus.harness import EvalPlus
 from evalkit.records.plan import PlannedTask
-from evalkit.records.store import Store
+from evalkit.records.store import READS_REASONING, Store, judgement_key
 from evalkit.runs.checks import Checks
 
 TASK = Task(
@@ -102,3 +103,18 @@ def test_a_checker_that_cannot_go_on_ends_the_run_and_is_closed(store):
         with pytest.raises(SandboxError, match="no sandbox"):
             found.finish()
     assert judge.closed
+
+
+def test_a_checker_reads_the_reasoning_only_where_the_task_says_so(store):
+    judge, told = Judge(), []
+    answer = Answer("a", "stop", 1, 9, 0.1, elsewhere=Elsewhere("reasoning", "so"))
+    reading = replace(PART, task=replace(TASK, score_reasoning=True), checker=PART.checker + READS_REASONING)
+    with checks(store, judge) as found:
+        for part in (PART, reading):
+            found.judge(part, SAMPLE, answer, lambda one: told.append(one.judgement["base"]))
+        found.finish()
+    assert judge.given == told == ["a", "so\na"]
+    # Another reasoning is another answer to a checker that reads it, and to no other one.
+    other = replace(answer, elsewhere=Elsewhere("reasoning", "no"))
+    keys = [{judgement_key(part.checker, SAMPLE, one) for one in (answer, other)} for part in (PART, reading)]
+    assert list(map(len, keys)) == [1, 2]

