@@ -119,6 +119,7 @@ _BENCHES = {
     "finished": ".[test]",
     "audit": ".[test]",
     "demo": ".[cpu]",
+    "lm_eval": ".[cpu,test]",
     "humaneval": ".[test]",
     "pictures": ".[test]",
 }

@@ -33,6 +33,14 @@ _TAKES = "2 to 3 minutes on two quiet cores, 4 where vLLM starts for the first t
     metavar="MODEL",
     help="In place of the packed one: what you made of the demonstration's baseline with evalkit quantize.",
 )
+@click.option(
+    "--task",
+    "tasks",
+    multiple=True,
+    metavar="TASK",
+    help="A task beside the seven, such as one of your own; repeat it.",
+)
+@click.option("--data", multiple=True, metavar="TASK=FILE", help="Local rows of such a task; repeat it.")
 @click.option("--min-recovery", type=float, metavar="PERCENT", help="What the candidate has to keep.")
 @click.option("-o", "--output", default="runs", show_default=True, metavar="FOLDER", help="Where runs are written.")
 @click.option("--vllm-python", default="", metavar="PYTHON", help="The interpreter that has vLLM, if not this one.")
@@ -67,6 +75,7 @@ def command(output: str, vllm_python: str, vllm: str, *, as_json: bool, unsafe_e
         "baseline": f"demo-8m={baseline}",
         "candidates": [f"demo-8m.w8a8={candidate}"],
         "suite": "demo",
+        "tasks": list(given.pop("tasks")),
         "data": {f"demo-{name}": str(path) for name, path in files.items()},
         "output": output,
         "unsafe_exec": unsafe_exec,

@@ -181,11 +181,9 @@ def _failures(row: Row) -> Iterator[str]:
         if score.empty:
             yield f"{place}: {part_of(score.empty, score.scored, 'answer', ('is', 'are'))} without words."
         if score.reasoned:
-            read = "is scored with the answer" if row.part.task.score_reasoning else "is kept, and not scored"
-            yield (
-                f"{place}: before {part_of(score.reasoned, score.scored, 'answer')} the server cut off reasoning, which "
-                f"{read}."
-            )
+            some = part_of(score.reasoned, score.scored, "answer", ("has", "have"))
+            read = "scored with the answer" if row.part.task.score_reasoning else "kept, and not scored"
+            yield f"{place}: {some} reasoning that the server has cut off; it is {read}."
         for name, count in score.elsewhere.items():
             yield f"{place}: {elsewhere.counted(count, score.scored, name)}."
 

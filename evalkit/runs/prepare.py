@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from evalkit.base.events import Say
-    from evalkit.base.types import Sample, Task
+    from evalkit.base.types import Model, Sample, Task
     from evalkit.config.run_config import Config, ModelChoice
     from evalkit.harnesses import Harness, Questions
     from evalkit.records.imported import ImportedTask

