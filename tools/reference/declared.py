@@ -96,6 +96,8 @@ def _tables(hint: Any, place: str) -> dict[str, type]:
         return {name: kind for option in get_args(hint) for name, kind in _tables(option, place).items()}
     if getattr(get_origin(hint), "__name__", "") == "Mapping":
         return _tables(get_args(hint)[1], f"{place}.NAME")
+    if get_origin(hint) is tuple:
+        return _tables(get_args(hint)[0], place)
     # A class that reads itself from text is written as one value.
     return {place: hint} if isinstance(hint, type) and is_dataclass(hint) and not hasattr(hint, "parse") else {}
 
