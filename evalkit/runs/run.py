@@ -387,5 +387,3 @@ class _Run:
         self._row = row
         self._remember()
         folder.going_on(self._record, finished=row.finished)
-
-
