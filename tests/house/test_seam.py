@@ -37,6 +37,8 @@ NAMES = re.compile(
     re.IGNORECASE,
 )
 COLUMNS = {"subject", "task_id", "doc_hash", "prompt_hash", "questionId", "image_id", "as_written"}
+OWN_COLUMNS = {"runs/sample_table.py": {"subject"}}
+"""Columns of evalkit's own tables with the name of a benchmark's: filled from what a harness says (`parts`)."""
 HARNESSES = ("chat", "lm_eval", "evalplus")
 
 
@@ -62,7 +64,8 @@ def words(node: ast.AST) -> list[str]:
 @pytest.mark.parametrize("name", outside())
 def test_no_module_outside_of_its_room_names_a_benchmark_or_a_column_of_one(name):
     said = [(node.lineno, text) for node in code(name) for text in words(node)]
-    assert not [f"line {at}: {text}" for at, text in said if NAMES.search(text) or text in COLUMNS]
+    columns = COLUMNS - OWN_COLUMNS.get(name, set())
+    assert not [f"line {at}: {text}" for at, text in said if NAMES.search(text) or text in columns]
 
 
 @pytest.mark.parametrize("name", outside())
