@@ -141,8 +141,9 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def calibrate(session: nox.Session) -> None:
-    """Simulate the coverage of the intervals and write the committed table."""
+    """Simulate the coverage of the intervals, and the errors of early decisions, and write the committed tables."""
     session.install("-e", ".[test]")
+    session.run("python", "-m", "calibration.early", env=_TESTS)
     session.run("python", "-m", "calibration.calibrate", *session.posargs, env=_TESTS)
 
 

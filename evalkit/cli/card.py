@@ -68,7 +68,7 @@ def _chosen(built: Report, run: str, candidate: str | None) -> Report:
     """The report of the candidate that is named, or of all.
 
     Raises:
-        UsageError: There is no such candidate.
+        UsageError: There is no such candidate, or a task was not asked to its end.
         NothingScoredError: No model answered anything.
     """
     if not any(score.scored for line in built.rows for score in line.scores.values()):
@@ -77,6 +77,11 @@ def _chosen(built: Report, run: str, candidate: str | None) -> Report:
         )
     if not built.candidates:
         raise UsageError(f"run {run} has no candidate, and a card tells of one", fix="name another run")
+    if built.stopped:
+        raise UsageError(
+            f"run {run}: {', '.join(built.stopped)} stopped early, and what a part comes to is no score for a card",
+            fix="run the same command without --stop-early: it asks the rest",
+        )
     if candidate is None:
         return built
     if candidate not in built.candidates:

@@ -65,6 +65,7 @@ def _object(found: Outlook) -> dict[str, Any]:
         "window": found.window,
         "tasks": [forecast_json(one) for one in found.forecasts],
         "averages": [average_json(one) for one in found.averages],
+        "early": [one.json for one in found.early],
         "warnings": list(found.warnings),
     }
 
@@ -99,6 +100,8 @@ def _show(found: Outlook) -> None:
         "smallest visible drop: of the score, seen four times in five by the 95 % interval",
         *forecast_words.bases(found.forecasts, found.averages),
         *_parts(found),
+        *(["expected of the candidate, stopping early:"] if found.early else []),
+        *(f"  {one.text}" for one in found.early),
         *(f"warning: {text}" for text in found.warnings),
     ]
     for text in notes:

@@ -57,6 +57,8 @@ def command(run: str, formats: str, output: Path | None, named: str, runs: Path)
         built = joining.joined(built, folder.parent, named)
         if "card" in chosen and not built.candidates:
             notice("no model card: it tells of a candidate, and this run has none")
+        if "card" in chosen and built.stopped:
+            notice(f"no model card: {', '.join(built.stopped)} stopped early (--stop-early)")
         for path in RunFolder(folder.parent, folder.name).render(built, found.flips, chosen, output):
             click.echo(path)
 

@@ -16,13 +16,14 @@ from evalkit.cli import completing
 from evalkit.cli.ending import stopped
 from evalkit.cli.library_log import library_log
 from evalkit.config import options as declared
+from evalkit.config.option import Group
 from evalkit.files import textfile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import FrameType
 
-    from evalkit.config.options import Option
+    from evalkit.config.option import Option
     from evalkit.config.run_config import Config
     from evalkit.runs.run import Finished
 
@@ -46,7 +47,7 @@ class Grouped(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options, a list for each group."""
-        groups: dict[str, list[tuple[str, str]]] = {name: [] for name in get_args(declared.Group)}
+        groups: dict[str, list[tuple[str, str]]] = {name: [] for name in get_args(Group)}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None:

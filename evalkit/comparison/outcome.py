@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from evalkit import stats
 from evalkit.base.printable import agreeing, counted, one_line, part_of
 from evalkit.base.verdicts import Kind, Verdict
 from evalkit.comparison import verdict
@@ -37,6 +38,9 @@ _LONGEST: Final = 300
 _UNUSABLE: Final = (Verdict.NOT_COMPARABLE, Verdict.INCOMPLETE)
 _SMOKE: Final = "a smoke run, of the first questions in stored order"
 _DRAWN: Final = "on a part of the questions, drawn at random"
+_EARLY: Final = (
+    f"stopped early, on this benchmark, with an error of at most {stats.EARLY_ERROR * 100:g} % over all looks"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +233,8 @@ class _OutcomeLine:
             yield _SMOKE if smoke == len(tasks) else f"{part_of(smoke, len(tasks), 'task')}: {_SMOKE}"
         if drawn:
             yield _DRAWN if drawn == len(tasks) else f"{part_of(drawn, len(tasks), 'task')} {_DRAWN}"
+        if any(one.look is not None for one in tasks):
+            yield _EARLY
 
     def _kept(self, rows: Sequence[Judgement]) -> str:
         """The rows that show what they had to."""

@@ -137,6 +137,8 @@ class Comparison:
         default_factory=lambda: undefined("nothing was asked", 0, IntervalQuestion.REPEATED)
     )
     """What asking the same questions once more could change; answers "if repeated"."""
+    look: stats.Look | None = None
+    """Where the task, or tasks of the average, were not asked to their end: ``recovery`` is then this look's."""
 
     @property
     def on_benchmark(self) -> RecoveryInterval:
@@ -145,6 +147,8 @@ class Comparison:
         Lost answers are not lost by chance: the ends are moved by the worst and the best that they can do. Where all
         others were asked those are the bounds, and nothing is exact.
         """
+        if self.look is not None:
+            return self.recovery
         tasks = (self.totals,) if self.totals is not None else self.tasks
         if lacks := self._lacks_of_benchmark(tasks):
             return undefined(lacks, self.n, IntervalQuestion.THIS_BENCHMARK)

@@ -42,6 +42,7 @@ from typing import TYPE_CHECKING
 from evalkit import stats
 from evalkit.base.printable import agreeing, counted, part_of
 from evalkit.base.verdicts import Verdict
+from evalkit.comparison import early
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -181,13 +182,22 @@ def _against(one: Comparison, threshold: float) -> tuple[Verdict, str, MoreSampl
         return Verdict.UNDECIDED, SMOKE, None
     down, up = _moves(one)
     if high < threshold and high + up < threshold:
-        return Verdict.DEGRADED, f"the whole 95 % interval is below {threshold:g} %", None
+        return Verdict.DEGRADED, f"the whole {_interval(one)} is below {threshold:g} %", None
     if low >= threshold and low - down >= threshold:
-        return Verdict.RECOVERED, f"the whole 95 % interval is at or above {threshold:g} %", None
+        return Verdict.RECOVERED, f"the whole {_interval(one)} is at or above {threshold:g} %", None
     if one.losses is not None and not low < threshold <= high:
         return Verdict.UNDECIDED, _could_decide(one.losses), None
     more = _more(one, threshold)
-    return Verdict.UNDECIDED, f"the 95 % interval reaches to both sides of {threshold:g} %", more
+    return Verdict.UNDECIDED, f"the {_interval(one)} reaches to both sides of {threshold:g} %", more
+
+
+def _interval(one: Comparison) -> str:
+    """Which interval it is that decides."""
+    return (
+        "95 % interval"
+        if one.look is None
+        else f"repeated interval (error at most {stats.EARLY_ERROR * 100:g} % over all looks)"
+    )
 
 
 def _moves(one: Comparison) -> tuple[float, float]:
@@ -215,8 +225,10 @@ def _p_of_loss(one: Comparison, threshold: float | None) -> float | None:
     """One-sided p of a loss, against the threshold less what lost answers can add to the recovery."""
     if threshold is None:
         return None
-    tasks = (one.totals,) if one.totals is not None else one.tasks
-    return stats.p_of_loss(tasks, threshold - _moves(one)[1])
+    least = threshold - _moves(one)[1]
+    if one.look is not None:
+        return one.look.p_of_loss(least)
+    return stats.p_of_loss((one.totals,) if one.totals is not None else one.tasks, least)
 
 
 def _tested(row: Judgement) -> bool:
@@ -228,8 +240,9 @@ def _tested(row: Judgement) -> bool:
 
 def _not_beyond_chance(row: Judgement, family: int) -> Judgement:
     """A row whose interval lies below its threshold, but no farther than one of so many may by chance."""
+    least = f"{row.rule.min_recovery:g} %"
     reason = (
-        f"the 95 % interval is below {row.rule.min_recovery:g} %, but {family} rows were tested, and one of so many "
+        f"the {_interval(row.comparison)} is below {least}, but {family} rows were tested, and one of so many "
         f"comes out so by chance more often than in {stats.ONE_SIDED * 100:g} of 100 runs (p = {row.p:.2g}, Holm)"
     )
     return replace(row, verdict=Verdict.UNDECIDED, reasons=(reason, *row.reasons[1:]), tested=family)
@@ -237,7 +250,7 @@ def _not_beyond_chance(row: Judgement, family: int) -> Judgement:
 
 def _more(one: Comparison, threshold: float) -> MoreSamples | None:
     """How many more samples would decide, if there are more; of an average, when all its tasks grow alike."""
-    if one.available is not None and one.available <= one.planned:
+    if one.look is not None or (one.available is not None and one.available <= one.planned):
         return None
     if one.totals is not None:
         return stats.samples_to_decide(one.totals, threshold)
@@ -308,7 +321,10 @@ def _of_all(one: Comparison) -> str:
 def _closing(judgement: Judgement) -> Iterator[str]:
     """What the bracket says after the counts."""
     one, verdict = judgement.comparison, judgement.verdict
-    if one.smoke:
+    if one.look is not None:
+        yield f"{early.words(one, one.look)}; error at most {stats.EARLY_ERROR * 100:g} % over all looks"
+        yield "not a score for a model card"
+    elif one.smoke:
         yield "smoke run: the first samples in stored order, no verdict either way"
     elif one.drawn:
         yield _of_all(one)
@@ -316,7 +332,7 @@ def _closing(judgement: Judgement) -> Iterator[str]:
         yield judgement.reasons[0]
     elif one.recovery.percent is None:
         yield str(one.recovery.reason)
-    elif verdict is Verdict.UNDECIDED and _open(judgement):
+    elif verdict is Verdict.UNDECIDED and one.look is None and _open(judgement):
         yield _would_decide(one, judgement.more, f"{judgement.rule.min_recovery:g} %")
     elif verdict is Verdict.UNDECIDED and judgement.reasons[0] != SMOKE:
         yield judgement.reasons[0]

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from evalkit.base.errors import UsageError
-from evalkit.config.options import BY_NAME, Option
+from evalkit.config.options import BY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalkit.base.types import Json
+    from evalkit.config.option import Option
 
 
 def as_mapping(given: Mapping[str, Any]) -> dict[str, Any]:

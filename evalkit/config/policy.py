@@ -46,6 +46,8 @@ class Policy:
     """By task name."""
     averages: Mapping[str, Rule] = field(default_factory=dict)
     """By category."""
+    stop_early: bool = False
+    """Stop asking a task once looks at a growing random part of it have decided, with an error of at most 5 %."""
 
     def for_task(self, name: str, *, averaged: bool) -> Rule:
         """The rule of a task's row; ``averaged`` when an average row covers it."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from evalkit import __version__
-from evalkit.quantize.asked import Checked
 from evalkit.serve.environment import RECORD
 
 if TYPE_CHECKING:
@@ -36,8 +35,8 @@ class Decided:
     seed: int
     calibration: Calibration | None = None
     longest: int = 0
-    checked: Checked = field(default_factory=Checked)
-    """What the calibration data were held against."""
+    checked: Sequence[str] = ()
+    """Tasks that the calibration data were held against."""
 
 
 def record(facts: Decided, done: Mapping[str, Json]) -> dict[str, Json]:
@@ -64,8 +63,7 @@ def record(facts: Decided, done: Mapping[str, Json]) -> dict[str, Json]:
             "left_out": done.get("left_out"),
             "tokens": facts.longest,
             "digest": data.digest,
-            "checked": list(facts.checked.against),
-            "unchecked": list(facts.checked.unread),
+            "checked": list(facts.checked),
             **data.content.stored(),
         }
     return found

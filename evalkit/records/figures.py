@@ -16,6 +16,7 @@ from evalkit.config.policy import Tier
 from evalkit.stats import (
     BenchmarkMethod,
     IntervalQuestion,
+    LooksMethod,
     RepeatedMethod,
     SampledMethod,
 )
@@ -115,7 +116,7 @@ class StatedComparison:
     """Recovery: candidate / baseline x 100 on the paired samples; null where it is undefined, see reason."""
     interval: Ends | None = None
     """95 % interval of the recovery."""
-    interval_method: SampledMethod | None = None
+    interval_method: SampledMethod | LooksMethod | None = None
     """How the interval was computed."""
     question: IntervalQuestion | None = field(default=None, metadata=LATER)
     """What the interval is an answer to."""

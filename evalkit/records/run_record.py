@@ -6,13 +6,14 @@ With this and the samples a report is made again without a config, a server or a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from evalkit.base import codec
-from evalkit.base.codec import LENIENT, OTHERS, UNSAID, MisfitError
+from evalkit.base.codec import LATER, LENIENT, OTHERS, UNSAID, MisfitError
 from evalkit.base.identity import decoded
 from evalkit.base.types import Engine, Json, Model
+from evalkit.records.early import KeptLook
 from evalkit.records.plan import Contender, Plan, PlannedTask
 from evalkit.records.results import StoredAnswers
 from evalkit.records.terms import KeptTerms, Terms
@@ -152,18 +153,22 @@ class RunRecord:
     """Model label -> why it did not answer everything."""
     terms: KeptTerms | None = field(default=None, metadata=UNSAID)
     """What the report is judged by; not there before everything was asked."""
+    early: Mapping[str, KeptLook] | None = field(default=None, metadata=LATER)
+    """Task to the look at which it was not asked any further (--stop-early); null where all tasks are asked whole."""
     others: Mapping[str, Json] = field(default_factory=dict, metadata=OTHERS)
     """What another evalkit keeps."""
 
     def planned(self) -> Plan:
-        """The plan.
+        """The plan; of tasks that were not asked to their end, what was asked.
 
         Raises:
             MisfitError: There is none.
         """
         if self.plan is None:
             raise MisfitError("plan: missing")
-        return self.plan.plan()
+        plan, early = self.plan.plan(), self.early or {}
+        tasks = [early[one.task.name].part if one.task.name in early else one for one in plan.tasks]
+        return replace(plan, tasks=tuple(tasks))
 
     def judged_by(self) -> Terms:
         """What the report is judged by, with how the tasks were asked and judged.
@@ -174,7 +179,7 @@ class RunRecord:
         if self.terms is None:
             raise MisfitError("terms: missing")
         told = {key.field: getattr(self.terms, key.field) for key in codec.declared(KeptTerms)}
-        return Terms(**told, exams=self.exams, checks=self.checks)
+        return Terms(**told, exams=self.exams, checks=self.checks, early=self.early or {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from evalkit.base.types import Json
 from evalkit.cards import PublishedTable
 from evalkit.config.policy import Policy
 from evalkit.records.checkpoint import Checkpoint
+from evalkit.records.early import KeptLook
 from evalkit.records.imported import ImportedTask
 
 
@@ -38,3 +39,5 @@ class Terms(KeptTerms):
     """Model label -> task -> how the exam was held."""
     checks: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     """Task -> how answers were judged."""
+    early: Mapping[str, KeptLook] = field(default_factory=dict)
+    """Task -> the look at which it was not asked any further."""

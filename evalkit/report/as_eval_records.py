@@ -38,7 +38,7 @@ def every_eval_ever(report: Report, label: str, run: str, began_s: int) -> dict[
     return {
         row.part.task.name: json.dumps(_record(report, row, label, run, began_s), indent=2, ensure_ascii=False) + "\n"
         for row in report.rows
-        if row.scores[label].scored
+        if row.scores[label].scored and row.part.task.title not in report.stopped
     }
 
 

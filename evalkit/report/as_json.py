@@ -38,7 +38,15 @@ if TYPE_CHECKING:
     from evalkit.records.figures import Ends
     from evalkit.records.plan import Contender
     from evalkit.report.facts import Average, Comparability, ImportedRow, NoiseFloor, OwnCard, Published, Report, Row
-    from evalkit.stats import BenchmarkMethod, Estimate, Flips, RecoveryInterval, RepeatedMethod, SampledMethod
+    from evalkit.stats import (
+        BenchmarkMethod,
+        Estimate,
+        Flips,
+        LooksMethod,
+        RecoveryInterval,
+        RepeatedMethod,
+        SampledMethod,
+    )
 
 
 def results_text(report: Report) -> str:
@@ -130,7 +138,7 @@ def _comparison(one: Comparison) -> dict[str, Any]:
     return {
         "percent": found.percent,
         "interval": _ends(found),
-        "interval_method": cast("SampledMethod | None", found.method),
+        "interval_method": cast("SampledMethod | LooksMethod | None", found.method),
         "question": found.question,
         "if_repeated": StatedIfRepeated(
             interval=_ends(again), interval_method=cast("RepeatedMethod | None", again.method), reason=again.reason

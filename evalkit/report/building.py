@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from evalkit import cards, stats
 from evalkit.base.types import FailureKind
-from evalkit.comparison import averages, comparability, drift, matched, pairs, speed, verdict
+from evalkit.comparison import averages, comparability, drift, early, matched, pairs, speed, verdict
 from evalkit.comparison.losses import Attempts
 from evalkit.comparison.pairs import Side
 from evalkit.records import checkpoint
@@ -87,7 +87,7 @@ class _Building:
         rule = terms.policy.for_task(name, averaged=averaged)
         judgements = {
             side.label: self._judged(
-                self._repeated(part, pairs.compare(part.task.title, base, side, terms.accepted)),
+                self._looked_at(part, self._repeated(part, pairs.compare(part.task.title, base, side, terms.accepted))),
                 rule,
                 [label for label in (base.label, side.label) if self._lacks(label, name)],
             )
@@ -118,6 +118,11 @@ class _Building:
                 if (found := speed.of(self.tallies[one.model.label, name])) is not None
             },
         )
+
+    def _looked_at(self, part: PlannedTask, one: Comparison) -> Comparison:
+        """As its look has it, where the task was not asked to its end."""
+        kept = self.terms.early.get(part.task.name)
+        return one if kept is None else early.at_look(one, kept)
 
     def _published(self, task: Task, judgements: Mapping[str, Judgement]) -> dict[str, Published]:
         """The printed figures of a task by candidate, where a table of this very pair of models has them."""
@@ -154,7 +159,7 @@ class _Building:
         policy = self.terms.policy
         judgements = {
             label: self._judged(
-                averages.average(category, [row.judgements[label].comparison for row in members]),
+                _average(category, [row.judgements[label].comparison for row in members]),
                 policy.for_average(category),
                 [
                     one
@@ -224,6 +229,10 @@ class _Building:
             itself=_flips(first, again, asked),
             candidates={label: _flips(first, self.tallies[label, task], asked) for label in self._labels},
         )
+
+
+def _average(category: str, parts: Sequence[Comparison]) -> Comparison:
+    return early.average_at_look(averages.average(category, parts), parts)
 
 
 def _tested_together(found: Report) -> Report:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from evalkit.base.types import Json
-    from evalkit.config.options import Option
+    from evalkit.config.option import Option
     from evalkit.report.facts import Report
 
 SETTINGS = "settings.toml"

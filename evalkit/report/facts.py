@@ -215,6 +215,12 @@ class Report:
         return tuple(one.model.label for one in self.plan.candidates)
 
     @property
+    def stopped(self) -> tuple[str, ...]:
+        """Titles of the tasks that were not asked to their end, because a look had decided."""
+        looked = [row for row in self.rows if any(one.comparison.look for one in row.judgements.values())]
+        return tuple(row.part.task.title for row in looked)
+
+    @property
     def outcome(self) -> RunOutcome:
         """What the run comes to, as every rendering says it first and the exit code repeats it."""
         rows = {label: self.rows_of(label) for label in self.candidates} or {self.baseline: []}

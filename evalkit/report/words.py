@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from evalkit import stats
 from evalkit.base import codec
 from evalkit.base.errors import near_miss
 from evalkit.base.printable import agreeing, counted, part_of
@@ -82,7 +83,7 @@ def drawn(report: Report) -> str:
 def completeness(report: Report) -> list[str]:
     """One sentence for each thing that limits what the table says."""
     found = [drawn(report)] if report.plan.drawn else []
-    found += questions(report)
+    found += [*early(report), *questions(report)]
     found += [*report.missing.values(), *report.doubts, *report.notices, *report.warnings, *_how_served(report)]
     found += [*_unknown(report), *_accepted_in_vain(report), *_tested(report)]
     for row in report.rows:
@@ -110,13 +111,26 @@ def _made_elsewhere(row: ImportedRow) -> Iterator[str]:
         yield f"{row.title}: the file calls the model '{name}', this run {label}; that they are one is not checked."
 
 
+def early(report: Report) -> Iterator[str]:
+    """What holds of tasks that were not asked to their end; nothing where there are none."""
+    if report.stopped:
+        yield (
+            f"Stopped early (--stop-early): {', '.join(report.stopped)}. A recovery is known there as well as its "
+            "verdict needs it, and looks a few tenths of a point farther from the threshold than it is, because asking "
+            "stops where it looks clear. That is no score for a card: no model_card.md is written, and no records of "
+            "these tasks. The same command without --stop-early asks the rest."
+        )
+
+
 def questions(report: Report) -> Iterator[str]:
     """What each kind of interval in the report is an answer to: one sentence for each that it has."""
     rows = [(row.part.task.title, row.judgements) for row in report.rows]
     rows += [(f"{one.category} average", one.judgements) for one in report.averages]
     rows += [(row.title, row.judgements) for row in report.imported]
     found = [(f"{name}, {label}", one.comparison) for name, of in rows for label, one in of.items()]
-    if any(one.recovery.low is not None for _, one in found) or any(row.drift for row in report.rows):
+    if any(one.recovery.low is not None and one.look is None for _, one in found) or any(
+        row.drift for row in report.rows
+    ):
         yield (
             f'Intervals beside a recovery, a score or a difference are "{IntervalQuestion.LIKE_THESE}": '
             "where it could lie had other samples of the same kind been asked."
@@ -126,7 +140,13 @@ def questions(report: Report) -> Iterator[str]:
             f'Intervals "{IntervalQuestion.REPEATED}" hold noise alone: '
             "where a recovery could lie were the same samples asked of the same models again."
         )
-    parts = [(place, one) for place, of in found if (one := of.on_benchmark).low is not None]
+    if any(one.look is not None for _, one in found):
+        yield (
+            f'Intervals beside the recovery of what was stopped early are "{IntervalQuestion.THIS_BENCHMARK}": '
+            "repeated intervals. That any look misses what all questions would give has a chance of at most "
+            f"{stats.EARLY_ERROR * 100:g} %."
+        )
+    parts = [(place, one) for place, of in found if of.look is None and (one := of.on_benchmark).low is not None]
     if parts:
         drawn = [f"{place} [{one.low:.1f}, {one.high:.1f}]" for place, one in parts if one.low != one.high]
         exact = "where all samples of a task were asked and answered, its recovery is the number itself"
@@ -154,6 +174,9 @@ def _without_interval(rows: Sequence[tuple[str, Mapping[str, Judgement]]]) -> It
 
 def _interval(one: Comparison, question: IntervalQuestion) -> RecoveryInterval:
     """The interval that answers a question, with the recovery that is shown."""
+    if one.look is not None and question is IntervalQuestion.LIKE_THESE:
+        why = "asking stopped where all questions of the benchmark would decide alike"
+        return replace(one.recovery, low=None, high=None, reason=why)
     found = {
         IntervalQuestion.LIKE_THESE: one.recovery,
         IntervalQuestion.THIS_BENCHMARK: one.on_benchmark,

@@ -79,11 +79,12 @@ def on_own_server(ledger: Ledger, serving: Serving, way: AskingRules, log: Path)
     """
     label = ledger.contender.model.label
     deaths = Deaths(label, serving.restarts)
-    while ledger.has_pending:
+    while ledger.advance():
         with Server(serving, ledger.contender.model, log, _teller(ledger)) as server:
             talk = _Talk(ledger, server.url, server.served_name, way, deaths)
             try:
-                asyncio.run(_race(talk, server.died))
+                while ledger.advance():
+                    asyncio.run(_race(talk, server.died))
             except _ServerDiedError:
                 death = Death(server.diagnose(), tuple(talk.open.values()), talk.answers, server.last_words())
                 ledger.say(ServerState(label, "died", death.cause.reason))
@@ -108,7 +109,9 @@ def on_endpoint(ledger: Ledger, url: str, served_name: str, way: AskingRules) ->
     """Ask a server that already runs; nothing is started or stopped."""
     label = ledger.contender.model.label
     ledger.say(ServerState(label, "already running", url))
-    asyncio.run(_Talk(ledger, url, served_name, way).everything(None))
+    talk = _Talk(ledger, url, served_name, way)
+    while ledger.advance():
+        asyncio.run(talk.everything(None))
 
 
 def _teller(ledger: Ledger) -> Callable[[str, str], None]:

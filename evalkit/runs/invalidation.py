@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from evalkit.base.types import Json, Task
     from evalkit.records.plan import Contender, Plan, PlannedTask
+    from evalkit.records.store import Store
 
 _DIGEST = 12
 """Characters of a digest or commit that a person needs to tell two apart."""
@@ -112,3 +113,12 @@ def _shown(value: Json) -> str:
 def sentence(run: str, found: Sequence[str]) -> str:
     """What a run tells when it cannot reuse all answers of an earlier one."""
     return f"not all answers of run {run} are reused, because something moved: {' | '.join(found)}"
+
+
+def withdrawn(store: Store) -> Iterator[str]:
+    """What a run tells of answers that were no answers; nothing where there are none."""
+    if count := store.withdrawn:
+        yield (
+            f"answers in {store.path} that their server had ended (aborted, filtered or in error) and "
+            f"that were kept as whole ones: {count:,}; they count as failures now, in every run, and are asked again"
+        )

@@ -44,6 +44,8 @@ class Ledger:
     checks: Checks
     remember: Callable[[Ledger], None]
     """Keeps ``facts`` beyond this process."""
+    further: Callable[[], Sequence[Source]] = tuple
+    """What is asked once all that is owed is settled, with what was before it; nothing at the end."""
     waiting: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     """Fingerprint -> (source, position) of the samples without an answer. Equal samples share one request."""
     deferred: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
@@ -53,7 +55,10 @@ class Ledger:
     facts: dict[str, Mapping[str, Json]] = field(default_factory=dict)
     """How each task was held, by task name, where its harness has something to say."""
     _tallies: list[Tally] = field(default_factory=list)
-    _reused: list[int] = field(default_factory=list)
+    _reused: dict[str, int] = field(default_factory=dict)
+    """Task to its samples that were answered before."""
+    _settled: set[str] = field(default_factory=set)
+    """Fingerprints of what has been settled since: what failed for good is not asked again with what comes after it."""
     _read: dict[int, Tally] = field(default_factory=dict)
     """What was read of the store for ``scored`` alone, by the task's number."""
     _stored: list[tuple[int, int]] = field(default_factory=list)
@@ -75,22 +80,37 @@ class Ledger:
 
     def __post_init__(self) -> None:
         """Look every planned sample up in the store."""
+        self._look_up()
+
+    def advance(self) -> bool:
+        """Go on to the next samples that are owed, once all before them are settled; whether there are any."""
+        while not self.has_pending:
+            sources = self.further()
+            if not sources:
+                return False
+            self.sources, self._last, self.failed_before = sources, False, True
+            self._tallies, self._stored, self._failures, self._read = [], [], [], {}
+            self._look_up()
+        return True
+
+    def _look_up(self) -> None:
         fingerprint, final = self.contender.fingerprint(), self.contender.final
         for number, source in enumerate(self.sources):
             self._tallies.append(Tally(source.part.task, self.contender.model.label, source.harness))
             self._failures.append(Counter())
             keys = [fingerprint(entry.request) if entry.request else "" for entry in source.entries]
             kinds = self.store.kinds([key for key in keys if key])
-            known = [bool(key) and key in kinds and is_final(kinds[key], final) for key in keys]
+            known = [key in kinds and (key in self._settled or is_final(kinds[key], final)) for key in keys]
             for position, key in enumerate(keys):
                 if key and not known[position]:
                     self.waiting.setdefault(key, []).append((number, position))
                     self.failed_before &= key in kinds
-            self._reused.append(sum(known))
+            earlier = (there and key not in self._settled for key, there in zip(keys, known, strict=True))
+            self._reused[source.part.task.name] = sum(earlier)
             self.answered = self.answered or None in kinds.values()
             self._count_stored(number, keys, kinds)
             self._tell(number)
-        self.pending_at_first = len(self.waiting)
+        self.pending_at_first += len(self.waiting)
         if self.beside is not None and self.beside.baseline.contender.identity == self.contender.identity:
             self.beside = None  # the baseline once more: that is noise, and no recovery
 
@@ -141,6 +161,7 @@ class Ledger:
         if isinstance(outcome, Failure) and outcome.kind in PASSING and not self._last:
             self.deferred[key] = self.waiting.pop(key)
             return
+        self._settled.add(key)
         for number, position in self.waiting.pop(key):
             self._count(number, self.store.sample(self.sources[number].entries[position].sample), outcome)
             self._tell(number)
@@ -188,7 +209,7 @@ class Ledger:
                 model=self.contender.model.label,
                 task=part.task.name,
                 planned=part.planned,
-                reused=self._reused[number],
+                reused=self._reused[part.task.name],
                 scored=tally.scored + len(tally.left_out) + self._stored[number][0],
                 failed=tally.failed + self._stored[number][1],
                 score=tally.running,
@@ -214,7 +235,7 @@ class Ledger:
     @property
     def reused(self) -> int:
         """Samples that were answered before."""
-        return sum(self._reused)
+        return sum(self._reused.values())
 
     # --- what is owed, in the order of the rows ---
 
@@ -271,12 +292,12 @@ def outset(plan: Plan, sources: Sequence[Source], repeated: Sequence[Source], st
     """
     asked = [(one, sources) for one in plan.contenders]
     asked += [(plan.repeat, repeated)] if plan.repeat is not None else []
-    pending = {one.model.label: _owed(one, some, store) for one, some in asked}
+    pending = {one.model.label: owed(one, some, store) for one, some in asked}
     starts = sum(pending[one.model.label] > 0 and not one.model.endpoint for one, _ in asked)
     return Outset(plan.planned, pending, starts)
 
 
-def _owed(contender: Contender, sources: Sequence[Source], store: Store) -> int:
+def owed(contender: Contender, sources: Sequence[Source], store: Store) -> int:
     """Planned samples that a model has to be asked for."""
     fingerprint, final, count = contender.fingerprint(), contender.final, 0
     for source in sources:

@@ -19,7 +19,7 @@ from evalkit.comparison import comparability
 from evalkit.config.run_config import check_policy, check_tasks
 from evalkit.records.plan import Contender, PlannedTask, averages
 from evalkit.records.store import READS_REASONING
-from evalkit.runs import imports
+from evalkit.runs import imports, refusals
 from evalkit.serve import endpoint, environment
 from evalkit.tasks import extensions, images, registry
 
@@ -84,6 +84,7 @@ def checked(config: Config, imported: Sequence[ImportedTask] = ()) -> list[Task]
         UsageError: A task, a model's folder, a file or a difference that was named cannot be.
         ConfigError: The policy is for rows that the report will not have, or a table of figures is wrong.
     """
+    refusals.refuse_early(config)
     found = tasks(config)
     registry.published(config.published, config.baseline.source)
     names = [task.name for task in found]

@@ -23,7 +23,7 @@ from evalkit.records import run_record
 from evalkit.records.plan import Plan, averages, fingerprint
 from evalkit.records.run_record import KeptPlan
 from evalkit.records.store import Store
-from evalkit.runs import imports, needs, prepare, refusals, report_terms
+from evalkit.runs import forecast_early, imports, needs, prepare, refusals, report_terms
 from evalkit.runs.forecast import AverageForecast, CostTerms, Forecast, Past, Sizes, average, forecast
 from evalkit.serve import tools
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from evalkit.config.run_config import Config
     from evalkit.records.plan import Contender, PlannedTask
     from evalkit.records.run_record import RunFile
+    from evalkit.runs.forecast_early import EarlyForecast
     from evalkit.stats import Population
 
 _LOOKED_AT = 32
@@ -60,6 +61,8 @@ class Outlook:
     smoke: bool
     warnings: tuple[str, ...]
     """What the models' files say against the comparison."""
+    early: tuple[EarlyForecast, ...] = ()
+    """What stopping early is expected to leave of it; empty where all is asked."""
 
 
 def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlook:
@@ -106,6 +109,7 @@ def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlo
                 Plan(contenders[0], tuple(contenders[1:]), ()), config.accept_differences, serving.python
             )
         ),
+        early=tuple(forecast_early.forecasts(found, terms)) if config.policy.stop_early else (),
     )
 
 

@@ -120,7 +120,7 @@ class RunFolder:
         Args:
             built: What is rendered.
             flips: Those of its run, shown with the small pictures that are in this folder.
-            formats: Which.
+            formats: Which; there is no card of a run that stopped a task early.
             into: Where to write, when not here.
 
         Raises:
@@ -130,7 +130,7 @@ class RunFolder:
         if "html" in formats:
             shown = Evidence(flips, thumbnails.read(self.path / thumbnails.FOLDER), self.path.name)
             texts["report.html"] = report.html(built, _templates(), shown)
-        if "card" in formats:
+        if "card" in formats and not built.stopped:
             several = len(built.candidates) > 1
             for label in built.candidates:
                 name = f"model_card.{file_name(label)}.md" if several else "model_card.md"

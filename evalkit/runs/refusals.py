@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from evalkit.base.events import Say
     from evalkit.base.types import Task
-    from evalkit.config.run_config import Serving
+    from evalkit.config.run_config import Config, Serving
     from evalkit.records.plan import Contender
 
 
@@ -46,6 +46,36 @@ def refuse(serving: Callable[[str], Serving], contenders: Sequence[Contender], t
                 f"{model.label}: its config.json has no vision tower, and {', '.join(seeing)} asks about pictures",
                 fix=f"choose tasks of text with --task, such as {' or '.join(_texts()[:2])}",
             )
+
+
+def refuse_early(config: Config) -> None:
+    """See that asking can be stopped early in this run, if it is to be.
+
+    Raises:
+        UsageError: It cannot, with what stands in the way.
+    """
+    one = config.policy
+    if not one.stop_early:
+        return
+    thresholds = [one.min_recovery, *(rule.min_recovery for rule in [*one.tasks.values(), *one.averages.values()])]
+    found = [
+        (len(config.candidates) == 0, "there is no candidate to decide about", "name one with --candidate"),
+        (
+            len(config.candidates) > 1,
+            "it decides about one candidate",
+            "run them one after another: the baseline's answers are used again",
+        ),
+        (
+            all(least is None for least in thresholds),
+            "there is no threshold to decide at",
+            "add --min-recovery PERCENT",
+        ),
+        (config.limit is not None, "it draws by itself what is asked first", "leave out --limit"),
+        (config.noise_floor > 0, "a noise floor is of tasks that are asked whole", "leave out --noise-floor"),
+    ]
+    for stands, why, fix in found:
+        if stands:
+            raise UsageError(f"--stop-early: {why}", fix=fix)
 
 
 def _refuse_seeds(contenders: Sequence[Contender], tasks: Sequence[Task]) -> None:

@@ -43,6 +43,7 @@ from evalkit.runs import (
     vouching,
 )
 from evalkit.runs.checks import Checks
+from evalkit.runs.early import Looks
 from evalkit.runs.pending import Ledger, outset
 from evalkit.runs.publish import RunFolder
 from evalkit.runs.so_far import BesideBaseline
@@ -132,6 +133,8 @@ class _Run:
         self._beside: BesideBaseline | None = None
         self._missing: dict[str, InfrastructureError] = {}
         """Why a model did not answer everything, by label."""
+        self._looks: Looks | None = None
+        """Those that decide when the candidate is asked no further."""
 
     def say(self, event: Event) -> None:
         """Pass an event on, and keep notices for the report. Any thread may call it: they take turns."""
@@ -156,7 +159,8 @@ class _Run:
     def carry_out(self) -> Finished:
         """Everything."""
         self._clear_orphans()
-        self._tell_of_withdrawn()
+        for text in invalidation.withdrawn(self._store):
+            self.say(Notice(text))
         self._config = tools.settled(self._config, self._say_outside)
         plan, sources, repeated = self._plan()
         for text in report_terms.forewarnings(plan, self._config.accept_differences, self._serving.python):
@@ -167,19 +171,22 @@ class _Run:
         folder = self._folder = RunFolder(self._output, row.id)
         rows = {task: tuple(found) for task, found in prepare.drawn_rows(sources).items()}
         told = provenance.told(self._config, plan, self._tasks, self._standings)
-        self._remember(plan=KeptPlan.of(plan), provenance=told, rows=rows)
+        self._remember(plan=KeptPlan.of(plan), provenance=told, rows=rows, early=None)
         self._keep(row, folder)
         with Checks(sources, self._store, self.say, unsafe=self._config.unsafe_exec) as checks:
             checks.start(plan.asked)
             self.say(outset(plan, sources, repeated, self._store))
-            ledgers = self._each(plan, lambda one: self._answer(one, sources, checks, folder))
+            ledgers = self._each(
+                plan, lambda one: self._answer(one, self._asked(plan, one, sources, checks), checks, folder)
+            )
             if plan.repeat is not None and plan.baseline.model.label not in self._missing:
                 ledgers.append(self._answer(plan.repeat, repeated, checks, folder))
             checks.finish()
             self._remember_checks(checks)
+        seen = self._remember_looks(sources)
         asked = sum(ledger.pending_at_first for ledger in ledgers)
         row = self._remember_terms(row.id, plan)
-        built = self._finish(row, plan, folder, sources)
+        built = self._finish(row, saved_run.plan(row), folder, seen)
         self._keep(replace(row, finished=not self._missing), folder)
         reused = sum(ledger.reused for ledger in ledgers)
         idle = finished_before and not asked and not self._missing
@@ -206,16 +213,6 @@ class _Run:
             pids = ", ".join(map(str, orphan.pids))
             self._say_outside(Notice(f"stopping a server that an earlier run left behind: {pids}"))
             serve.stop_orphan(orphan)
-
-    def _tell_of_withdrawn(self) -> None:
-        if count := self._store.withdrawn:
-            self.say(
-                Notice(
-                    f"answers in {self._store.path} that their server had ended (aborted, filtered or in error) and "
-                    f"that were kept as whole ones: {count:,}; they count as failures now, in every run, and are asked "
-                    "again"
-                )
-            )
 
     def _plan(self) -> tuple[Plan, list[Source], list[Source]]:
         """Resolve models and samples: from here on everything is named by its content."""
@@ -314,14 +311,36 @@ class _Run:
         fix = f"{first.fix}; the report of what there is is written, missing: {labels}"
         return type(first)(first.message, fix=fix, evidence=first.evidence)
 
+    def _asked(self, plan: Plan, one: Contender, sources: Sequence[Source], checks: Checks) -> Sequence[Source]:
+        """What a model is asked first: all, or what the first looks at the candidate see."""
+        self._looks = None
+        if not self._config.policy.stop_early or one is plan.baseline or plan.baseline.model.label in self._missing:
+            return sources
+        terms = report_terms.terms(self._config, plan, {})
+        self._looks = Looks(plan, sources, self._store, terms, checks, self.say)
+        return self._looks.further()
+
+    def _remember_looks(self, sources: Sequence[Source]) -> Sequence[Source]:
+        """Keep which tasks were not asked to their end; returns what was asked."""
+        if self._looks is None:
+            return sources
+        asked = self._looks.asked
+        rows = {task: tuple(found) for task, found in prepare.drawn_rows(asked).items()}
+        self._remember(early=self._looks.stopped or None, rows={**self._record.rows, **rows})
+        return asked
+
     def _answer(self, one: Contender, sources: Sequence[Source], checks: Checks, folder: RunFolder) -> Ledger:
         """Let one model answer what it owes."""
         held, run, keep = self._record.exams.get(one.model.label, {}), folder.path.name, self._remember_exams
-        ledger = Ledger(one, sources, self._store, run, self.say, checks, keep, earlier={**held}, beside=self._beside)
+        further = self._looks.further if self._looks else tuple
+        beside = None if self._looks else self._beside  # what has been asked so far of a part is no recovery yet
+        ledger = Ledger(
+            one, sources, self._store, run, self.say, checks, keep, further, earlier={**held}, beside=beside
+        )
         if self._beside is None:  # the first that is asked is the baseline
             self._beside = BesideBaseline(ledger)
         self._remember_reused(ledger)
-        if ledger.has_pending:
+        if ledger.advance():
             self._ask(ledger, folder)
         return ledger
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from evalkit.stats.attempts import pass_at_k, repeated_askings, repeated_attempts, repeated_average, within_sample
+from evalkit.stats.early import ERROR as EARLY_ERROR
+from evalkit.stats.early import Look, Schedule
 from evalkit.stats.flips import SAME_WITHIN, Flips, flips
 from evalkit.stats.mean import Estimate, difference, mean, proportion_interval, unbounded_difference, unbounded_ratio
 from evalkit.stats.nights import NightNoise, Occasions, Shift, noise, recovery_shift, score_shift
@@ -18,6 +20,7 @@ from evalkit.stats.power import (
 from evalkit.stats.recovery import (
     BenchmarkMethod,
     IntervalQuestion,
+    LooksMethod,
     PublishedScore,
     RecoveryInterval,
     RepeatedMethod,
@@ -33,6 +36,7 @@ from evalkit.stats.shares import ROUNDING, share
 from evalkit.stats.totals import Grouping, PairTotals, pair_totals
 
 __all__ = [
+    "EARLY_ERROR",
     "GUESS_COUNTS_AS",
     "ONE_SIDED",
     "ROUNDING",
@@ -42,6 +46,8 @@ __all__ = [
     "Flips",
     "Grouping",
     "IntervalQuestion",
+    "Look",
+    "LooksMethod",
     "MoreSamples",
     "NightNoise",
     "Occasions",
@@ -51,6 +57,7 @@ __all__ = [
     "RecoveryInterval",
     "RepeatedMethod",
     "SampledMethod",
+    "Schedule",
     "Shift",
     "average_recovery",
     "chance_of_degraded",

@@ -61,6 +61,11 @@ class Population:
         mean = self._mean()
         return mean.x / mean.size
 
+    @property
+    def cluster_size(self) -> float:
+        """Mean number of samples in a cluster."""
+        return self._mean().size
+
     def standard_error(self, samples: int) -> float:
         """Of the mean difference of two models that are alike but for what changes."""
         mean = self._mean()

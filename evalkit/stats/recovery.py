@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 SampledMethod: TypeAlias = Literal["fieller", "score", "clusters", "combined", "unpaired"]
 RepeatedMethod: TypeAlias = Literal["attempts", "noise floor", "combined"]
-BenchmarkMethod: TypeAlias = Literal["finite population", "all asked", "bounds"]
+LooksMethod: TypeAlias = Literal["repeated looks"]
+BenchmarkMethod: TypeAlias = Literal["finite population", "all asked", "bounds"] | LooksMethod
 RecoveryMethod: TypeAlias = SampledMethod | RepeatedMethod | BenchmarkMethod
 """What finds an interval: for questions like these, if repeated, on this benchmark."""
 

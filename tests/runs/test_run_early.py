@@ -1,0 +1,242 @@
+"""Runs that stop early, through the command line: two servers of which one may know less answer made-up questions."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from hashlib import sha256
+
+import pytest
+
+from evalkit.testing import ModelServer, replies
+from support.commands import evalkit, write_lines
+
+ROWS = 1200
+"""Looks come after 75, 150, 300, 600 and 900 of them."""
+TASK = """
+name = "{name}"
+title = "{name}"
+category = "{category}"
+benchmark = "qa"
+metrics = ["exact_match"]
+headline = "exact_match"
+prompt = "One word."
+[dataset]
+id = ""
+split = "test"
+files = ["{name}.jsonl"]
+[columns]
+question = "q"
+answer = "a"
+id = "id"
+[decoding]
+max_tokens = 8
+"""
+
+
+def chance(*of):
+    """A number from 0 to 1 that is always the same for these words."""
+    return int.from_bytes(sha256(repr(of).encode()).digest()[:8], "big") / 2**64
+
+
+def knowing(lost=0.0, changed=0.0):
+    """Right in eight of ten questions; of all it has lost a share, and changed one, as many for better as for worse."""
+
+    def part(asked):
+        name, number = re.search(r"(\w+) number (\d+)", asked.body.decode()).groups()
+        right = chance("right", name, number) < 0.8
+        if chance("lost", name, number) < lost:
+            right = False
+        elif chance("changed", name, number) < changed / 2 / (0.8 if right else 0.2):
+            right = not right
+        return replies.chat(asked, f"word{number}" if right else "none")
+
+    return part
+
+
+def task(folder, name, rows, category="Text"):
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.toml").write_text(TASK.format(name=name, category=category))
+    write_lines(
+        folder / f"{name}.jsonl",
+        [{"id": f"r{n}", "q": f"What is {name} number {n}?", "a": f"word{n}"} for n in range(rows)],
+    )
+
+
+class Bench:
+    """A folder with tasks, a baseline that is asked once, and candidates beside it."""
+
+    def __init__(self, folder, server):
+        self.folder, self.server = folder, server
+
+    def words(self, candidate, *, tasks=("alpha",), least=90, early=True):
+        words = ["run", "--baseline", "base", "--candidate", candidate.model, "--tasks-dir", self.folder / "tasks"]
+        for one in (self.server, candidate):
+            words += ["--endpoint", f"{one.model}={one.url}", "--endpoint-is", f"{one.model}=1"]
+        for name in tasks:
+            words += ["--task", name]
+        words += ["--min-recovery", least, *(["--stop-early"] if early else []), "--json", "-o", self.folder / "runs"]
+        return words
+
+    def run(self, candidate, *, code=0, **chosen):
+        done = evalkit(*self.words(candidate, **chosen))
+        told = [line for line in done.err.splitlines() if '"Progress"' not in line]
+        assert done.code == code, (told, done.out[:1000])
+        return done
+
+    def folder_of(self, done):
+        (line,) = set(re.findall(r"run (\d{8}-\d{6}-[0-9a-f]{6})", done.err))
+        return self.folder / "runs" / line
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("early")
+    task(folder / "tasks", "alpha", ROWS)
+    with ModelServer("base", knowing()) as server:
+        yield Bench(folder, server)
+
+
+def only(done):
+    """The one task of the results, and how the candidate stands in it."""
+    (row,) = done.json["tasks"]
+    (found,) = row["recovery"].values()
+    return row, found
+
+
+def test_a_candidate_that_is_clearly_fine_is_asked_a_sixteenth_and_the_full_run_asks_the_rest(bench):
+    with ModelServer("same", knowing()) as candidate:
+        done = bench.run(candidate)
+        assert candidate.asked.total() == 75
+        row, found = only(done)
+        assert (row["planned"], row["available"], row["drawn"]) == (75, ROWS, True)
+        assert (found["verdict"], found["question"], found["interval_method"]) == (
+            "recovered",
+            "on this benchmark",
+            "repeated looks",
+        )
+        assert found["interval"] == found["on_benchmark"]["interval"]
+        marked = "on this benchmark: 75 of 1,200 asked, stopped at look 1 of 5; error at most 5 % over all looks"
+        assert marked in found["sentence"]
+        assert "not a score for a model card" in found["sentence"]
+        assert "stopped early" in done.json["outcome"]["lines"][0]
+
+        folder = bench.folder_of(done)
+        assert not (folder / "model_card.md").exists()
+        assert not (folder / "every_eval_ever").exists()
+        for name in ("report.md", "summary.md"):
+            assert "That is no score for a card" in (folder / name).read_text()
+        assert marked in (folder / "junit.xml").read_text()
+        kept = json.loads((folder / "run.json").read_text())["early"]["alpha"]
+        assert (kept["number"], kept["looks"], kept["units"], kept["part"]["planned"]) == (1, 5, ROWS, 75)
+        refused = evalkit("card", folder)
+        assert (refused.code, "alpha stopped early" in refused.err) == (2, True)
+        before = (folder / "results.json").read_text()
+        assert evalkit("report", folder, "--format", "json,card").code == 0
+        assert (folder / "results.json").read_text() == before
+
+        again = bench.run(candidate)
+        assert (candidate.asked.total(), again.json["tasks"]) == (75, done.json["tasks"])
+
+        whole = bench.run(candidate, early=False)
+        assert candidate.asked.total() == ROWS
+        assert only(whole)[0]["planned"] == ROWS
+        assert (folder / "model_card.md").exists()
+        assert "early" not in json.loads((folder / "run.json").read_text())
+        # All there is to know is in the store: nothing is left to stop.
+        assert only(bench.run(candidate))[0]["planned"] == ROWS
+
+
+def test_a_broken_candidate_fails_the_gate_at_the_first_look(bench):
+    with ModelServer("broken", knowing(lost=0.5)) as candidate:
+        done = bench.run(candidate, code=1)
+        assert candidate.asked.total() == 75
+    assert only(done)[1]["verdict"] == "degraded"
+    assert "<failure" in (bench.folder_of(done) / "junit.xml").read_text()
+
+
+def test_a_stopped_run_that_is_continued_decides_as_one_that_was_not(bench):
+    """Killed before its second look."""
+    with ModelServer("straight", knowing(changed=0.1)) as candidate:
+        done = bench.run(candidate, least=95)
+        asked = candidate.asked.total()
+    assert 75 < asked < ROWS
+    with ModelServer("halting", knowing(changed=0.1)) as candidate:
+        words = [sys.executable, "-m", "evalkit", *map(str, bench.words(candidate, least=95))]
+        with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as halting:
+            candidate.wait_until(lambda: candidate.asked.total() >= 100, within_s=120)
+            halting.send_signal(signal.SIGINT)
+        assert halting.returncode == 130
+        assert 100 <= candidate.asked.total() < asked
+        found = only(bench.run(candidate, least=95))[1]
+        # What was under way when it was killed is asked a second time, and nothing else.
+        assert len(candidate.asked) == asked
+    assert (found["interval"], found["sentence"]) == (only(done)[1]["interval"], only(done)[1]["sentence"])
+
+
+def test_what_is_too_near_to_the_threshold_or_lacks_answers_is_asked_whole(bench):
+    with ModelServer("near", knowing()) as candidate:
+        done = bench.run(candidate, least=100, code=3)
+        assert candidate.asked.total() == ROWS
+    assert only(done)[1]["question"] == "for questions like these"
+    assert "look 5 of 5 at alpha, goes on" in done.err
+
+    def refusing(asked):
+        some = chance("refused", asked.body.decode()) < 0.05
+        return replies.error(400, "no") if some else knowing()(asked)
+
+    with ModelServer("refusing", refusing) as candidate:
+        done = bench.run(candidate, code=4)
+        assert len(candidate.asked) == candidate.asked.total() == ROWS
+    assert only(done)[1]["verdict"] == "incomplete"
+
+
+def test_the_tasks_of_an_average_go_together_and_small_ones_are_asked_whole(bench):
+    task(bench.folder / "tasks", "beta", 300)
+    with ModelServer("pair", knowing()) as candidate:
+        done = bench.run(candidate, tasks=("alpha", "beta"))
+        assert candidate.asked.total() == 75 + 300
+    (average,) = done.json["averages"]
+    found = average["recovery"]["pair"]
+    assert (found["verdict"], found["question"]) == ("recovered", "on this benchmark")
+    assert "stopped at look 1 of 5" in found["sentence"]
+    assert [row["planned"] for row in done.json["tasks"]] == [75, 300]
+    assert done.json["tasks"][1]["recovery"]["pair"]["question"] == "for questions like these"
+
+
+def test_an_average_needs_no_more_than_its_tasks_and_a_task_alone_goes_its_own_way(bench):
+    task(bench.folder / "tasks", "gamma", ROWS, category="Other")
+    with ModelServer("apart", knowing(changed=0.1)) as candidate:
+        done = bench.run(candidate, tasks=("alpha", "gamma"), least=95)
+    first, second = done.json["tasks"]
+    assert first["recovery"]["apart"]["verdict"] == second["recovery"]["apart"]["verdict"] == "recovered"
+    assert candidate.asked.total() == first["planned"] + second["planned"] < 2 * ROWS
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        (("--candidate", "other"), "decides about one candidate"),
+        (("--limit", "100"), "draws by itself"),
+        (("--noise-floor", "50"), "noise floor"),
+    ],
+)
+def test_what_cannot_be_stopped_early_is_refused_by_name(bench, more, why):
+    words = [
+        "run",
+        "--baseline",
+        "base",
+        "--candidate",
+        "cand",
+        "--tasks-dir",
+        bench.folder / "tasks",
+        "--task",
+        "alpha",
+    ]
+    refused = evalkit(*words, "--stop-early", "--min-recovery", "99", *more)
+    assert refused.code == 2
+    assert "--stop-early" in refused.err
+    assert why in refused.err
+    bare = evalkit(*words, "--stop-early")
+    assert (bare.code, "no threshold to decide at" in bare.err) == (2, True)
