@@ -78,9 +78,7 @@ def _alone(output: Path, say: Say) -> Iterator[None]:
         lock = storefile.locked(output / "store.lock")
     try:
         scratch.sweep()
-        for orphan in serve.orphans(output):
-            say(Notice(f"stopping what an earlier run left behind: {', '.join(map(str, orphan.pids))}"))
-            serve.stop_orphan(orphan)
+        serve.clear_orphans(output, lambda text: say(Notice(text)))
         yield
     finally:
         os.close(lock)

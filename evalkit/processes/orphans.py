@@ -13,7 +13,7 @@ from evalkit.files import private
 from evalkit.processes.group import Group
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import psutil
@@ -100,6 +100,17 @@ def stop_orphan(orphan: Orphan, patience_s: float = _PATIENCE_S) -> None:
             fix=f"end it as its owner or as root (kill -9 {' '.join(map(str, left))}), then run the same command again",
         )
     orphan.note.unlink(missing_ok=True)
+
+
+def clear_orphans(folder: Path, tell: Callable[[str], None]) -> None:
+    """End the servers that a killed evalkit left behind below ``folder``, as ``orphans`` finds them.
+
+    Raises:
+        InfrastructureError: One of them lives even after SIGKILL.
+    """
+    for orphan in orphans(folder):
+        tell(f"stopping a server that an earlier run left behind: {', '.join(map(str, orphan.pids))}")
+        stop_orphan(orphan)
 
 
 def _pids(pids: Sequence[int]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalkit.base.codec import written
+from evalkit.runs import saved_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -113,6 +114,14 @@ def _shown(value: Json) -> str:
 def sentence(run: str, found: Sequence[str]) -> str:
     """What a run tells when it cannot reuse all answers of an earlier one."""
     return f"not all answers of run {run} are reused, because something moved: {' | '.join(found)}"
+
+
+def since_before(plan: Plan, run_id: str, store: Store) -> Iterator[str]:
+    """Why answers of the run before are asked again; nothing where none are, or where there was no run."""
+    before = saved_run.latest(store, [one.model.label for one in plan.contenders], but=run_id)
+    found = moved(saved_run.plan(before), plan) if before else []
+    if before and found:
+        yield sentence(before.id, found)
 
 
 def withdrawn(store: Store) -> Iterator[str]:

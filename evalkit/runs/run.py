@@ -158,7 +158,8 @@ class _Run:
 
     def carry_out(self) -> Finished:
         """Everything."""
-        self._clear_orphans()
+        scratch.sweep()
+        serve.clear_orphans(self._output, lambda text: self._say_outside(Notice(text)))
         for text in invalidation.withdrawn(self._store):
             self.say(Notice(text))
         self._config = tools.settled(self._config, self._say_outside)
@@ -205,14 +206,6 @@ class _Run:
             return folder.finished(plan, self._store, judge, self.say, sources)
         except NothingScoredError as error:
             raise next(iter(self._missing.values()), error) from None
-
-    def _clear_orphans(self) -> None:
-        """Clear away what a killed evalkit left behind; that it is dead is proved by its locks."""
-        scratch.sweep()
-        for orphan in serve.orphans(self._output):
-            pids = ", ".join(map(str, orphan.pids))
-            self._say_outside(Notice(f"stopping a server that an earlier run left behind: {pids}"))
-            serve.stop_orphan(orphan)
 
     def _plan(self) -> tuple[Plan, list[Source], list[Source]]:
         """Resolve models and samples: from here on everything is named by its content."""
@@ -275,19 +268,13 @@ class _Run:
             self._record = RunRecord(began=began.isoformat(), fresh=self._config.fresh)
             row = RunRow(f"{began:%Y%m%d-%H%M%S}-{plan.key[:6]}", plan.key, finished=False, body={})
             self.say(Stage(f"run {row.id}"))
-            self._tell_what_moved(row.id, plan)
+            for text in invalidation.since_before(plan, row.id, self._store):
+                self.say(Notice(text))
             return row, False
         self._record = saved_run.remembered(row)
         self._notices = list(dict.fromkeys([*self._record.notices, *self._notices]))
         self.say(Stage(f"{'looking at' if row.finished else 'continuing'} run {row.id}"))
         return replace(row, finished=False), row.finished
-
-    def _tell_what_moved(self, run_id: str, plan: Plan) -> None:
-        """Say why answers of the run before are asked again, if they are."""
-        before = saved_run.latest(self._store, [one.model.label for one in plan.contenders], but=run_id)
-        found = invalidation.moved(saved_run.plan(before), plan) if before else []
-        if before and found:
-            self.say(Notice(invalidation.sentence(before.id, found)))
 
     def _each(self, plan: Plan, answer: Callable[[Contender], Ledger]) -> list[Ledger]:
         """Every model in turn; one that cannot be served never costs the others their report."""

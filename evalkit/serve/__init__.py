@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from evalkit.config.run_config import Serving
-from evalkit.processes.orphans import Orphan, orphans, stop_orphan
+from evalkit.processes.orphans import Orphan, clear_orphans, orphans, stop_orphan
 from evalkit.serve.bytecode import kept as bytecode_kept
 from evalkit.serve.diagnosis import Diagnosis, classify
 from evalkit.serve.gpus import Gpu, gpus
@@ -42,6 +42,7 @@ __all__ = [
     "Serving",
     "bytecode_kept",
     "classify",
+    "clear_orphans",
     "command",
     "context_length",
     "device",
