@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from evalkit.base.printable import counted
 from evalkit.cards.checks.figure import Expected, FigureSpot, Ref
 from evalkit.cards.figures import Range, mean, mean_range
-from evalkit.cards.roles.averages import average_in, is_overall
+from evalkit.cards.roles.averages import average_in, is_overall, of_a_suite, without
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +23,7 @@ _OVERALL = re.compile(r"\b(?:overall|total|all|grand|macro)\b", re.IGNORECASE)
 _WEIGHTED = re.compile(r"(?<!un)\bweighted\b|\bmicro\b", re.IGNORECASE)
 """An average of which the plain mean is no reading."""
 _AVERAGE_WORDS = re.compile(r"\b(?:average|avg|mean|score|scores|accuracy)\b\.?|[^\w+]", re.IGNORECASE)
+_WORDS = re.compile(r"[^\W_]{3,}")
 _MOST_VARIED = 100
 """Rows of an average of which readings without some are tried."""
 _MOST_AVERAGES = 40
@@ -114,14 +115,24 @@ def scopes(table: AccuracyTable, at: int) -> list[Scope]:
     first = bool(own) and min(own) > at
     readings = [*(reversed(near) if first else near), own, *([until, since] if first else [since, until])]
     wide = [tasks, averages if len(averages) > 1 else [], [one for one in tasks if one < at]]
+    wide += [sorted([*tasks, *averages])] if averages else []
     overall = bool(_OVERALL.search(row.label)) or not own or (not near[0] and not near[1])
     if table.turned and not overall:
         readings = [own, *near, since, until]
     ordered = [*wide, *readings] if overall else [*readings, *wide]
     ordered += [_named(table, at, tasks)]
-    found = [Scope(tuple(members)) for members in ordered if members]
+    found = [Scope(members) for members in _kept(table, at, ordered) if members]
     every = list(dict.fromkeys([*found, *_variants(table, found)]))
     return [one for one in every if one.weights] if _WEIGHTED.search(row.label) else every
+
+
+def _kept(table: AccuracyTable, at: int, readings: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+    """The readings without the rows that the average's name leaves out: those of that name, or with it in theirs."""
+    told = set(_WORDS.findall(without(table.rows[at].label).lower()))
+    words = {one: set(_WORDS.findall(table.rows[one].label.lower())) for members in readings for one in members}
+    named = [{one for one in words if words[one] <= told}, {one for one in words if words[one] & told}] if told else []
+    left_out = [some for some in named if some] or [set()]
+    return [tuple(one for one in members if one not in some) for some in left_out for members in readings]
 
 
 def _variants(table: AccuracyTable, found: Sequence[Scope]) -> Iterator[Scope]:
@@ -167,8 +178,9 @@ def chosen(table: AccuracyTable, at: int) -> tuple[Scope | None, bool]:
     """The reading that explains the most printed averages, and whether it can be relied on.
 
     Of several that explain as many it is the one from whose rows the most recoveries of the average follow. None
-    where there is no row to be an average of. Where a part of a reading explains at least two averages more than any
-    whole one, it is that (``left_out`` names the rest).
+    where there is no row to be an average of. One row alone has no average, and that of a suite may be of rows that
+    are not in the table: neither is relied on where it explains nothing. Where a part of a reading explains at least
+    two averages more than any whole one, it is that (``left_out`` names the rest).
     """
     found = scopes(table, at)
     if not found:
@@ -187,9 +199,21 @@ def chosen(table: AccuracyTable, at: int) -> tuple[Scope | None, bool]:
         return part, True
     best = [scope for scope, number in zip(found, explained, strict=True) if number == most]
     scope = best[0] if len(best) == 1 or not most else max(best, key=lambda one: one.recoveries(table, at))
+    if len(scope.members) == 1 or (not most and _may_be_of_others(table, at)):
+        return scope, False
     count = sum(score is not None for score in table.rows[at].scores)
     several = len(models) - most > 1 and (count > 3 or (table.turned and count > 2))
     return scope, not several or 4 * most >= len(models)
+
+
+def _may_be_of_others(table: AccuracyTable, at: int) -> bool:
+    """Whether an average names a suite, by itself or by its category, of which the table has no rows."""
+    row = table.rows[at]
+    tasks = [one for one, other in enumerate(table.rows) if other.kind == "task"]
+    own = [one for one in tasks if row.category and table.rows[one].group == row.group]
+    if len(own) > 1 or len(_named(table, at, tasks)) > 1:
+        return False
+    return of_a_suite(row.label) or (bool(row.category) and not is_overall(row.category))
 
 
 def _has_its_number(table: AccuracyTable, at: int, found: Sequence[Scope]) -> bool:

@@ -40,6 +40,7 @@ _SUITES = re.compile(
     r"|harness|nlp|section|subtotal|chat|generation|generative)\b|[^\w]",
     re.IGNORECASE,
 )
+_WITHOUT = re.compile(r"(?:\bw/o|\b(?:without|excl|excluding|except)\b\.?)\s*([^()\[\]]{2,80})", re.IGNORECASE)
 
 
 def average_in(label: str, section: str = "") -> Sureness:
@@ -61,6 +62,17 @@ def average_in(label: str, section: str = "") -> Sureness:
     if not _SUITES.sub(" ", rest).strip() or (words and set(re.findall(r"\w+", rest.lower())) <= words):
         return "perhaps" if is_benchmark(rest) else "yes"
     return "perhaps"
+
+
+def of_a_suite(label: str) -> bool:
+    """Whether a label says of which tasks it is the average, as "OpenLLM v1 average" and "Math avg" do."""
+    return bool(_NEUTRAL.sub(" ", _AVERAGE.sub(" ", _BRACKETS.sub(" ", label))).strip())
+
+
+def without(label: str) -> str:
+    """What an average leaves out, by its name: "AIME" of "Average (w/o AIME)"; empty where it says nothing of that."""
+    found = _WITHOUT.search(label)
+    return found[1].strip() if found else ""
 
 
 def is_overall(label: str) -> bool:
