@@ -16,7 +16,7 @@ from evalkit.cards.sizes import is_benchmark
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalkit.cards.nouns import Card, PrintedClaim
+    from evalkit.cards.nouns import Card, PrintedClaim, Stated
 
 UNMATCHED = "the tables do not say with certainty what it means"
 _FAR = Fraction(1000)
@@ -141,7 +141,11 @@ def _ratios(card: Card) -> Iterator[tuple[Fraction, Range]]:
     for cost in card.costs:
         yield from cost_ratios(cost)
     stated = [one for table in card.accuracy for row in table.rows for one in row.stated]
-    yield from ((one.printed.value, one.printed.range) for one in stated if one.kind == "speedup")
+    yield from ((one.printed.value, one.printed.range) for one in stated if _is_ratio(one))
+
+
+def _is_ratio(one: Stated) -> bool:
+    return one.kind == "speedup" and not one.printed.percent
 
 
 _EXPECTED = {"recovery": _recovery, "average": _average, "drop": _drop, "speedup": _speedup}

@@ -115,6 +115,14 @@ RATIOS = (
     Convention("candidate / baseline, as a ratio", _as_ratio(_plain)),
     Convention("baseline / candidate, as a ratio", _as_ratio(_inverse)),
 )
+GAINS = (
+    PLAIN,
+    INVERSE,
+    Convention("(candidate - baseline) / baseline", _change),
+    Convention("baseline / candidate, less 1", lambda base, cand, whole: _change(cand, base, whole)),
+    Convention("(baseline - candidate) / baseline", _turned(_change)),
+)
+"""What a speedup in percent may be: of rates the first and the third, of times the others."""
 ASIDES = (PLAIN, INVERSE, LEFT, *DIFFERENCES, *BARE_DIFFERENCES, *RATIOS)
 
 

@@ -12,6 +12,7 @@ from evalkit.cards.checks.conventions import (
     ASIDES,
     BARE_DIFFERENCES,
     DIFFERENCES,
+    GAINS,
     INVERSE,
     LEFT,
     PLAIN,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from evalkit.cards.checks.figure import Kind
-    from evalkit.cards.nouns import AccuracyTable, CardScores, Stated, StatedKind
+    from evalkit.cards.nouns import AccuracyTable, Better, CardScores, Stated, StatedKind
 
 _MOST_MODELS = 8
 """Columns of which every pair is tried where a recovery follows from none."""
@@ -98,6 +99,7 @@ def _recoveries(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Fig
         return
     entries = _rebased(table, entries, unit)
     lower = [entry for entry in entries if entry.row.better == "lower"]
+    lower += _like(table, [entry for entry in entries if _is_open(entry)], lower, unit)
     other = [entry for entry in entries if entry.row.kind == "other" and entry not in lower]
     rest = [entry for entry in entries if entry not in lower and entry not in other]
     yield from _lower(table, lower, unit)
@@ -106,6 +108,20 @@ def _recoveries(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Fig
         item = _item(table, entry, RECOVERIES, unit)
         fits = any(item.fits(number) for number in range(len(RECOVERIES)))
         yield _figure(table, entry, item, range(len(RECOVERIES)) if fits else (), _QUANTITY)
+
+
+def _is_open(entry: _Entry) -> bool:
+    """Whether a row is that of a task of which nothing says what is better."""
+    return entry.row.kind == "task" and not entry.row.better
+
+
+def _like(table: AccuracyTable, some: Sequence[_Entry], lower: Sequence[_Entry], unit: int) -> Sequence[_Entry]:
+    """The entries, where the formula of those in which lower is better explains more of them than the usual one."""
+    if not lower or not some:
+        return []
+    theirs, own = (tally([_item(table, one, RECOVERIES, unit) for one in each], 3) for each in (lower, some))
+    chosen = max((1, 2), key=lambda number: theirs[number])
+    return some if theirs[chosen] and own[chosen] > own[0] else []
 
 
 def _lower_is_better(entries: Sequence[_Entry]) -> bool:
@@ -219,13 +235,36 @@ def _without_arrow(entry: _Entry) -> _Entry:
 
 def _speedups(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:
     """How many times faster: rates candidate over baseline, times baseline over candidate."""
+    yield from _gains(table, [entry for entry in entries if entry.one.printed.percent])
     for entry in entries:
+        if entry.one.printed.percent:
+            continue
         item = _item(table, entry, (PLAIN, INVERSE), 1)
         orders = {"higher": (0,), "lower": (1,), "": (0, 1)}
-        way = entry.row.better or words.speed(table.models[entry.one.model])
+        way = _way(table, entry)
         order = orders[way]
         fits = any(item.fits(number) for number in order)
         yield _figure(table, entry, item, order if fits or way else (), _QUANTITY)
+
+
+def _way(table: AccuracyTable, entry: _Entry) -> Better:
+    """Whether a row has rates, of which more is better, or times."""
+    return entry.row.better or words.speed(table.models[entry.one.model])
+
+
+def _gains(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:
+    """Speedups in percent, by the formula that explains the most of their column: 1.5 times is +50% or 150%."""
+    allowed = {"higher": {0, 2}, "lower": {1, 2, 3, 4}, "": set(range(len(GAINS)))}
+    items = []
+    for entry in entries:
+        item, ways = _item(table, entry, GAINS, 100), allowed[_way(table, entry)]
+        expected = tuple(one if number in ways else None for number, one in enumerate(item.expected))
+        items.append(replace(item, expected=expected))
+    chosen = best(items, len(GAINS)) if items else 0
+    count = tally(items, len(GAINS))[chosen]
+    clear = count > 0 and 2 * count >= len(items)
+    for entry, item in zip(entries, items, strict=True):
+        yield _figure(table, entry, item, (chosen,) if clear else (), UNCLEAR if any(item.expected) else NO_SCORE)
 
 
 def _asides(table: AccuracyTable, columns: Sequence[Sequence[_Entry]]) -> Iterator[Figure]:

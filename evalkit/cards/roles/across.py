@@ -96,7 +96,9 @@ class _Rows:
         measured = words.speed(label) or (heads.pop() if len(heads) == 1 else "")
         units = any(line.cells[at].unit for at in self.pairs.scores)
         kind = "other" if (measured or units) and kind == "task" else kind
-        better = measured or words.better(label, f"{self.category} {line.section}", self.sheet.caption)
+        low = all(words.better(self.sheet.head[at]) == "lower" for at in self.pairs.scores)
+        named = words.better(label, f"{self.category} {line.section}", self.sheet.caption)
+        better = measured or ("lower" if low else named)
         sizes = self._sizes(line)
         weight = weight_in(label) if kind == "average" else None
         return CardScores(label, section, group, kind, scores, tuple(stated), sizes, better, sure, weight)
