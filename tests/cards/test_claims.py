@@ -98,3 +98,49 @@ def test_what_is_no_claim_of_the_tables_is_not_read(sentence):
 )
 def test_a_speedup_has_to_be_reached(sentence, found):
     assert claims(sentence + SPEED) == found
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "It reaches an average score of 59.00 on MMLU.",
+        "With an average score of 8.3 on MT-Bench it is good.",
+        "MTEB average score of 64.2.",
+        "Our earlier release had an average score of 68.20.",
+        "In our other card (w4a16), average recovery is 97.5%.",
+        "The paper of Doe et al. reports an average score of 66.1 for GPTQ.",
+        "The original Llama authors report an average score of 71.3.",
+        "The unquantized model has an average score of 71.3.",
+        "INT4 has an average recovery of 91.0%.",
+    ],
+)
+def test_a_sentence_about_something_else_contradicts_nothing(sentence):
+    assert claims(sentence + TABLE)[:2] == ([], 1)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "EAGLE-3 gives a 3.0x speedup.",
+        "Flash attention yields a 2.0x speedup in training.",
+        "Unsloth makes finetuning 2.2x faster and use 80% less VRAM!",
+        "AWQ offers 1.45x speedup over GPTQ.",
+        "This gives a 2.4x speedup on Blackwell.",
+        "It had a 2.4x speedup in 2023.",
+        "The speedup is 3.0x, a 3.0x speedup with speculative decoding.",
+    ],
+)
+def test_a_speedup_of_something_else_contradicts_nothing(sentence):
+    assert claims(sentence + SPEED)[:2] == ([], 1)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "base-FP8 has a 2.4x speedup.",
+        "This model gives a 2.4x speedup over BF16.",
+        "Our model is 2.4x faster.",
+    ],
+)
+def test_a_speedup_of_the_card_s_own_model_has_to_follow(sentence):
+    assert claims(sentence + SPEED)[:2] == (["2.4"], 0)

@@ -10,6 +10,7 @@ from evalkit.cards.checks.costs import cost_ratios
 from evalkit.cards.checks.figure import Expected, Figure, Ref
 from evalkit.cards.checks.scopes import settled
 from evalkit.cards.checks.speedups import ratio, with_baselines
+from evalkit.cards.checks.subjects import is_of_another
 from evalkit.cards.figures import Printed, Range
 from evalkit.cards.sizes import is_benchmark
 
@@ -26,6 +27,9 @@ def claim_figures(card: Card) -> Iterator[Figure]:
     """Every claim of a card that a table confirms or contradicts, and the others as unchecked."""
     for claim in card.claims:
         expected = _EXPECTED[claim.kind](card, claim)
+        follows = any(one.range.overlaps(claim.printed.range) for one in expected)
+        if not follows and is_of_another(card, claim.sentence):
+            expected = ()
         place = f"line {claim.line}"
         lacks = "" if expected else UNMATCHED
         yield Figure("claim", place, f'"{_short(claim.sentence)}"', claim.kind, claim.printed, expected, lacks)
