@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.cards.checks.figure import Expected, Figure, Ref
 from evalkit.cards.figures import Range, mean, mean_range
-from evalkit.cards.roles.models import whole
+from evalkit.cards.roles.models import referred, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -69,8 +69,9 @@ class _Stated:
 def speedup_figures(table: SpeedTable) -> Iterator[Figure]:
     """Every printed speedup or compression of a table."""
     by_heading: defaultdict[str, list[_Stated]] = defaultdict(list)
-    for row, base in with_baselines(table):
+    for row, usual in with_baselines(table):
         for heading, place, printed in row.speedups:
+            base = _referred(table, row, usual, heading)
             if base is None:
                 yield Figure(table.kind, table.place, row.name, heading, printed, (), _NO_BASELINE)
                 continue
@@ -84,6 +85,14 @@ def speedup_figures(table: SpeedTable) -> Iterator[Figure]:
     together = len(columns) == len(table.measures)
     for stated in columns:
         yield from _figures(table, stated, [one for each in columns for one in each] if together else stated)
+
+
+def _referred(table: SpeedTable, row: SpeedRow, usual: SpeedRow | None, heading: str) -> SpeedRow | None:
+    """The row with which a heading says that it compares, in the same setting; else the baseline."""
+    rows = [one for one in table.rows if one.setting == row.setting]
+    at = next((at for at, one in enumerate(rows) if one is usual), None)
+    found = referred(heading, [one.model for one in rows], at)
+    return None if found is None else rows[found]
 
 
 def _figures(table: SpeedTable, stated: Sequence[_Stated], alike: Sequence[_Stated]) -> Iterator[Figure]:

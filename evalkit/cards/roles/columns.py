@@ -97,7 +97,8 @@ def _are_whole(sheet: Sheet, at: int) -> bool:
 def _are_recoveries(sheet: Sheet, at: int) -> bool:
     """Whether all figures are percentages near 100 without a sign."""
     figures = [cell.figure for cell in sheet.column(at) if cell.figure]
-    return all(one.percent and not one.signed and 50 <= one.value <= 150 for one in figures)
+    percent = "%" in sheet.head[at]
+    return all((one.percent or percent) and not one.signed and 50 <= one.value <= 150 for one in figures)
 
 
 @lru_cache(maxsize=4096)
@@ -220,8 +221,11 @@ def _assign(sheet: Sheet, found: Pairing, own: list[int], block: list[int], role
         # A difference may be told twice, in points and in percent; a recovery is told once.
         if model is None or (model in given and role != "difference"):
             continue
+        heading, names = sheet.head[at], [sheet.head[one] for one in found.scores]
+        base = models.referred(heading, names, found.bases[model])
+        if base is None and (found.bases[model] is not None or models.quantized(models.reference(heading))):
+            continue  # what it compares with has no column
         given.add(model)
-        base = found.bases[model]
         found.stated[at] = (stated_kind(role), model, model if base is None else base)
 
 
@@ -233,7 +237,8 @@ def stated_kind(role: Role) -> StatedKind:
 
 def _named(sheet: Sheet, found: Pairing, at: int, candidates: list[int]) -> int | None:
     """The one candidate whose name the heading repeats."""
-    rest = words.DIFFERENCE.sub(" ", re.sub(r"\w*recover\w*|retention|speed-?ups?|[()%]", " ", sheet.head[at].lower()))
+    heading = models.before_reference(sheet.head[at].lower())
+    rest = words.DIFFERENCE.sub(" ", re.sub(r"\w*recover\w*|retention|speed-?ups?|[()%]", " ", heading))
     told = set(re.findall(r"[a-z0-9]{2,}", rest))
     if not told:
         return None

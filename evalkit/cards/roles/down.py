@@ -276,7 +276,7 @@ class _Columns:
         found: list[Stated] = []
         of_another = self._is_of_another(at, kind)
         for model, cell in enumerate(self.sheet.column(at)):
-            base = self.bases[model]
+            base = self._base(name, model)
             figure = cell.directed if kind == "difference" else cell.figure
             if figure is None:
                 continue
@@ -288,6 +288,11 @@ class _Columns:
             found.append(Stated(kind, model, own, figure, name, place))
             found += beside(cell, CellSpot(model, own, self.names[model], name), self.leftovers)
         return tuple(found)
+
+    def _base(self, heading: str, model: int) -> int | None:
+        """The model with which a column compares a row: the one that its heading names, else the row's baseline."""
+        base = models.referred(heading, self.names, self.bases[model])
+        return None if base == model else base
 
     def _is_of_another(self, at: int, kind: StatedKind) -> bool:
         """Whether a column compares with a model that has no row: the one that was guessed is not its own baseline."""

@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _BASELINE = re.compile(r"\bbaseline\b|\boriginal\b", re.IGNORECASE)
+_VERSUS = re.compile(r"\b(?:vs|versus)\b\.?\s+(?:the\s+)?([^()\[\]%]{2,80})", re.IGNORECASE)
+_OVER = re.compile(
+    r"\b(?:over|against|(?:compared|relative) (?:to|with))\s+(?:the\s+)?([^()\[\]%]{2,80})", re.IGNORECASE
+)
+"""What may have a model behind it, and other words as well: "over all tasks"."""
+_PIECE = re.compile(r"[a-z0-9]+")
 _NOISE = re.compile(r"[^a-z0-9.]+")
 
 
@@ -22,6 +28,35 @@ def quantized(name: str) -> bool:
 def whole(name: str) -> bool:
     """Whether a name says that the model is not compressed."""
     return bool(words.WHOLE.search(name)) and not quantized(name)
+
+
+def reference(heading: str) -> str:
+    """The model that a heading says it compares with: "FP8" of "Speedup vs FP8"; empty where it names none."""
+    found = _VERSUS.search(heading) or _OVER.search(heading)
+    told = found[1].strip() if found else ""
+    return told if found and (found.re is _VERSUS or quantized(told)) else ""
+
+
+def before_reference(heading: str) -> str:
+    """What a heading says before the model with which it compares."""
+    return _VERSUS.sub(" ", heading)
+
+
+def referred(heading: str, names: Sequence[str], usual: int | None) -> int | None:
+    """The index of the model with which a heading says that it compares; None where there is no such model.
+
+    The usual baseline where the heading names it, or calls it a baseline, or names none.
+    """
+    told = set(_PIECE.findall(reference(heading).lower()))
+    if not told or whole(reference(heading)):
+        return usual
+    words_of = [set(_PIECE.findall(name.lower())) for name in names]
+    if usual is not None and told <= words_of[usual]:
+        return usual
+    for fits in ([told == one for one in words_of], [told <= one for one in words_of]):
+        if sum(fits) == 1:
+            return fits.index(True)
+    return None
 
 
 def without_model(heading: str) -> str:
