@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import replace
 from itertools import permutations
 from typing import TYPE_CHECKING
 
@@ -17,20 +16,19 @@ from evalkit.cards.checks.conventions import (
     LEFT,
     PLAIN,
     RECOVERIES,
-    Convention,
     Item,
     best,
     tally,
 )
-from evalkit.cards.checks.figure import Expected, Figure, FigureSpot, Ref
+from evalkit.cards.checks.entries import Entry, figure_of, item_of, placed
+from evalkit.cards.checks.figure import Expected, Figure
 from evalkit.cards.figures import Printed, Range, mean, mean_range
 from evalkit.cards.roles import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from evalkit.cards.checks.figure import Kind
-    from evalkit.cards.nouns import AccuracyTable, Better, CardScores, Stated, StatedKind
+    from evalkit.cards.nouns import AccuracyTable, Better, Stated, StatedKind
 
 _MOST_MODELS = 8
 """Columns of which every pair is tried where a recovery follows from none."""
@@ -39,33 +37,20 @@ UNCLEAR = "no reading of the column gives its figures"
 NO_SCORE = "a score is missing, or the baseline rounds to 0"
 _QUANTITY = "a quantity that is no score, and no usual formula gives the figure"
 _ASIDE = "it is not clear what the figure beside the score is"
+_OF_SPEEDUPS = "mean of the speedups"
 _SIGNED = (*DIFFERENCES, *BARE_DIFFERENCES)
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A stated figure with its row."""
-
-    at: int
-    row: CardScores
-    one: Stated
-
-    @property
-    def scores(self) -> tuple[Printed | None, Printed | None]:
-        """Baseline's and candidate's."""
-        return self.row.scores[self.one.base], self.row.scores[self.one.model]
 
 
 def stated_figures(table: AccuracyTable) -> Iterator[Figure]:
     """Every stated figure of the rows that have scores of their own; recoveries of averages are apart."""
-    columns: defaultdict[tuple[str, str, int], list[_Entry]] = defaultdict(list)
+    columns: defaultdict[tuple[str, str, int], list[Entry]] = defaultdict(list)
     for at, row in enumerate(table.rows):
         for one in row.stated:
             own = _read_as(one)
             if row.kind in {"task", "other"} or (row.kind == "average" and own != "recovery"):
                 # Of figures beside scores those of one name are of one kind, whichever model they are of.
                 apart = at if table.turned else one.model if own != "aside" else 0
-                columns[own, one.column, apart].append(_Entry(at, row, one))
+                columns[own, one.column, apart].append(Entry(at, row, one))
     yield from _runs(table, [entry for entries in columns.values() for entry in entries if entry.one.parts])
     asides = [
         [entry for entry in entries if not entry.one.parts] for key, entries in columns.items() if key[0] == "aside"
@@ -90,12 +75,12 @@ def _read_as(one: Stated) -> StatedKind:
 # --- recoveries ---------------------------------------------------------------------------------
 
 
-def _recoveries(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:
+def _recoveries(table: AccuracyTable, entries: Sequence[Entry]) -> Iterator[Figure]:
     """The recoveries of one column: rows where lower is better apart from the others."""
     unit = recovery_unit([entry.one.printed for entry in entries])
-    if all(_item(table, entry, (PLAIN,), unit).fits(0) for entry in entries) and not _lower_is_better(entries):
+    if all(item_of(table, entry, (PLAIN,), unit).fits(0) for entry in entries) and not _lower_is_better(entries):
         # Nothing else has to be tried where every figure follows by the usual formula.
-        yield from (_figure(table, entry, _item(table, entry, (PLAIN,), unit), (0,), NO_SCORE) for entry in entries)
+        yield from (figure_of(table, entry, item_of(table, entry, (PLAIN,), unit), (0,), NO_SCORE) for entry in entries)
         return
     entries = _rebased(table, entries, unit)
     lower = [entry for entry in entries if entry.row.better == "lower"]
@@ -105,33 +90,33 @@ def _recoveries(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Fig
     yield from _lower(table, lower, unit)
     yield from _higher(table, rest, unit)
     for entry in other:
-        item = _item(table, entry, RECOVERIES, unit)
+        item = item_of(table, entry, RECOVERIES, unit)
         fits = any(item.fits(number) for number in range(len(RECOVERIES)))
-        yield _figure(table, entry, item, range(len(RECOVERIES)) if fits else (), _QUANTITY)
+        yield figure_of(table, entry, item, range(len(RECOVERIES)) if fits else (), _QUANTITY)
 
 
-def _is_open(entry: _Entry) -> bool:
+def _is_open(entry: Entry) -> bool:
     """Whether a row is that of a task of which nothing says what is better."""
     return entry.row.kind == "task" and not entry.row.better
 
 
-def _like(table: AccuracyTable, some: Sequence[_Entry], lower: Sequence[_Entry], unit: int) -> Sequence[_Entry]:
+def _like(table: AccuracyTable, some: Sequence[Entry], lower: Sequence[Entry], unit: int) -> Sequence[Entry]:
     """The entries, where the formula of those in which lower is better explains more of them than the usual one."""
     if not lower or not some:
         return []
-    theirs, own = (tally([_item(table, one, RECOVERIES, unit) for one in each], 3) for each in (lower, some))
+    theirs, own = (tally([item_of(table, one, RECOVERIES, unit) for one in each], 3) for each in (lower, some))
     chosen = max((1, 2), key=lambda number: theirs[number])
     return some if theirs[chosen] and own[chosen] > own[0] else []
 
 
-def _lower_is_better(entries: Sequence[_Entry]) -> bool:
+def _lower_is_better(entries: Sequence[Entry]) -> bool:
     return any(entry.row.better == "lower" for entry in entries)
 
 
-def _lower(table: AccuracyTable, entries: Sequence[_Entry], unit: int) -> Iterator[Figure]:
+def _lower(table: AccuracyTable, entries: Sequence[Entry], unit: int) -> Iterator[Figure]:
     """Where lower is better each of the three formulas is in use; two figures that agree on one settle it."""
     formulas = (INVERSE, LEFT, PLAIN)
-    items = [_item(table, entry, formulas, unit) for entry in entries]
+    items = [item_of(table, entry, formulas, unit) for entry in entries]
     chosen = best(items, len(formulas))
     count = tally(items, len(formulas))[chosen]
     unclear = (len(items) > 2 and not count) or (len(items) > 3 and 4 * count < len(items))
@@ -142,12 +127,12 @@ def _lower(table: AccuracyTable, entries: Sequence[_Entry], unit: int) -> Iterat
             formulas[chosen] if item.fits(chosen) else next((f for n, f in enumerate(formulas) if item.fits(n)), PLAIN)
         )
         lacks = UNCLEAR if unclear and any(item.expected) else NO_SCORE
-        yield _figure(table, entry, item, order, lacks, "" if used is PLAIN else used.name)
+        yield figure_of(table, entry, item, order, lacks, "" if used is PLAIN else used.name)
 
 
-def _higher(table: AccuracyTable, entries: Sequence[_Entry], unit: int) -> Iterator[Figure]:
+def _higher(table: AccuracyTable, entries: Sequence[Entry], unit: int) -> Iterator[Figure]:
     """The usual formula, unless all figures of a column agree on another one and nothing speaks against it."""
-    items = [_item(table, entry, RECOVERIES, unit) for entry in entries]
+    items = [item_of(table, entry, RECOVERIES, unit) for entry in entries]
     full = [item for item in items if any(item.expected)]
     count = tally(full, len(RECOVERIES))
     known = any(entry.row.better == "higher" for entry in entries) and table.named
@@ -162,18 +147,18 @@ def _higher(table: AccuracyTable, entries: Sequence[_Entry], unit: int) -> Itera
     for entry, item in zip(entries, items, strict=True):
         name = RECOVERIES[chosen].name if chosen else ""
         lacks = UNCLEAR if unclear and any(item.expected) else NO_SCORE
-        yield _figure(table, entry, item, () if unclear else (chosen,), lacks, name)
+        yield figure_of(table, entry, item, () if unclear else (chosen,), lacks, name)
 
 
-def _rebased(table: AccuracyTable, entries: Sequence[_Entry], unit: int) -> Sequence[_Entry]:
+def _rebased(table: AccuracyTable, entries: Sequence[Entry], unit: int) -> Sequence[Entry]:
     """The entries with other scores, where no figure follows from theirs and all follow from those.
 
     Of a table whose columns are models it is another pair of columns, else another task.
     """
-    told = [_item(table, entry, RECOVERIES, unit) for entry in entries if entry.one.base != entry.one.model]
+    told = [item_of(table, entry, RECOVERIES, unit) for entry in entries if entry.one.base != entry.one.model]
     if not told or any(tally(told, 3)) or (table.turned and _in_place(table, entries, unit)):
         return entries
-    tries: list[list[_Entry]] = []
+    tries: list[list[Entry]] = []
     if table.turned and len(table.rows) <= _MOST_TASKS:
         tasks = [(at, row) for at, row in enumerate(table.rows) if row.kind == "task"]
         tries = [[replace(entry, at=at, row=row) for entry in entries] for at, row in tasks]
@@ -181,16 +166,16 @@ def _rebased(table: AccuracyTable, entries: Sequence[_Entry], unit: int) -> Sequ
         for base, model in permutations(range(len(table.models)), 2):
             place = f"recovery of {table.models[model]}"
             tries.append([replace(one, one=replace(one.one, base=base, model=model, place=place)) for one in entries])
-    fits = (some for some in tries if tally([_item(table, one, (PLAIN,), unit) for one in some], 1) == [len(entries)])
+    fits = (some for some in tries if tally([item_of(table, one, (PLAIN,), unit) for one in some], 1) == [len(entries)])
     return next(fits, entries)
 
 
-def _in_place(table: AccuracyTable, entries: Sequence[_Entry], unit: int) -> bool:
+def _in_place(table: AccuracyTable, entries: Sequence[Entry], unit: int) -> bool:
     """Whether a recovery of another column follows from the task that it stands behind."""
     columns = {entry.at for entry in entries}
     others = [(at, row) for at, row in enumerate(table.rows) if at not in columns]
     return any(
-        _item(table, _Entry(at, row, one), (PLAIN,), unit).fits(0)
+        item_of(table, Entry(at, row, one), (PLAIN,), unit).fits(0)
         for at, row in others
         for one in row.stated
         if one.kind == "recovery" and one.model != one.base
@@ -205,15 +190,15 @@ def recovery_unit(printed: Sequence[Printed]) -> int:
 # --- differences, speedups, figures beside scores -----------------------------------------------
 
 
-def _differences(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:
+def _differences(table: AccuracyTable, entries: Sequence[Entry]) -> Iterator[Figure]:
     """The differences of one column; those with a percent sign apart where not all have one."""
     for percent in sorted({entry.one.printed.percent for entry in entries}):
         yield from _alike(table, [entry for entry in entries if entry.one.printed.percent == percent])
 
 
-def _alike(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:
+def _alike(table: AccuracyTable, entries: Sequence[Entry]) -> Iterator[Figure]:
     plain = [_without_arrow(entry) for entry in entries]
-    tried = [(some, [_item(table, entry, _SIGNED, 100) for entry in some]) for some in (entries, plain)]
+    tried = [(some, [item_of(table, entry, _SIGNED, 100) for entry in some]) for some in (entries, plain)]
     entries, items = max(tried, key=lambda one: max(tally(one[1], len(_SIGNED))))
     full = [item for item in items if any(item.expected)]
     count = tally(full, len(_SIGNED))
@@ -222,10 +207,10 @@ def _alike(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:
     unclear = not settled and (len(full) > 2 or (len(full) > 1 and not count[chosen]))
     for entry, item in zip(entries, items, strict=True):
         order = () if unclear else (chosen,) if settled else range(len(_SIGNED))
-        yield _figure(table, entry, item, order, UNCLEAR if unclear and any(item.expected) else NO_SCORE)
+        yield figure_of(table, entry, item, order, UNCLEAR if unclear and any(item.expected) else NO_SCORE)
 
 
-def _without_arrow(entry: _Entry) -> _Entry:
+def _without_arrow(entry: Entry) -> Entry:
     """The entry with its arrow as a word for better or worse, and not as a sign."""
     printed = entry.one.printed
     if not printed.pointed:
@@ -233,43 +218,55 @@ def _without_arrow(entry: _Entry) -> _Entry:
     return replace(entry, one=replace(entry.one, printed=replace(printed, value=abs(printed.value), signed=False)))
 
 
-def _speedups(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:
+def _speedups(table: AccuracyTable, entries: Sequence[Entry]) -> Iterator[Figure]:
     """How many times faster: rates candidate over baseline, times baseline over candidate."""
     yield from _gains(table, [entry for entry in entries if entry.one.printed.percent])
     for entry in entries:
         if entry.one.printed.percent:
             continue
-        item = _item(table, entry, (PLAIN, INVERSE), 1)
+        item = item_of(table, entry, (PLAIN, INVERSE), 1)
         orders = {"higher": (0,), "lower": (1,), "": (0, 1)}
         way = _way(table, entry)
         order = orders[way]
         fits = any(item.fits(number) for number in order)
-        yield _figure(table, entry, item, order if fits or way else (), _QUANTITY)
+        figure = figure_of(table, entry, item, order if fits or way else (), _QUANTITY)
+        if entry.row.kind == "average" and figure.expected:
+            over = _mean_of_speedups([one for one in entries if one.row.kind != "average"])
+            figure = replace(figure, expected=(*figure.expected, *over))
+        yield figure
 
 
-def _way(table: AccuracyTable, entry: _Entry) -> Better:
+def _mean_of_speedups(entries: Sequence[Entry]) -> list[Expected]:
+    """What the average of a column of speedups may be beside the ratio of the averages."""
+    printed = [entry.one.printed for entry in entries if not entry.one.printed.percent]
+    if len(printed) < 2:
+        return []
+    return [Expected(mean([one.value for one in printed]), mean_range([one.range for one in printed]), _OF_SPEEDUPS)]
+
+
+def _way(table: AccuracyTable, entry: Entry) -> Better:
     """Whether a row has rates, of which more is better, or times."""
     return entry.row.better or words.speed(table.models[entry.one.model])
 
 
-def _gains(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:
+def _gains(table: AccuracyTable, entries: Sequence[Entry]) -> Iterator[Figure]:
     """Speedups in percent, by the formula that explains the most of their column: 1.5 times is +50% or 150%."""
     allowed = {"higher": {0, 2}, "lower": {1, 2, 3, 4}, "": set(range(len(GAINS)))}
     items = []
     for entry in entries:
-        item, ways = _item(table, entry, GAINS, 100), allowed[_way(table, entry)]
+        item, ways = item_of(table, entry, GAINS, 100), allowed[_way(table, entry)]
         expected = tuple(one if number in ways else None for number, one in enumerate(item.expected))
         items.append(replace(item, expected=expected))
     chosen = best(items, len(GAINS)) if items else 0
     count = tally(items, len(GAINS))[chosen]
     clear = count > 0 and 2 * count >= len(items)
     for entry, item in zip(entries, items, strict=True):
-        yield _figure(table, entry, item, (chosen,) if clear else (), UNCLEAR if any(item.expected) else NO_SCORE)
+        yield figure_of(table, entry, item, (chosen,) if clear else (), UNCLEAR if any(item.expected) else NO_SCORE)
 
 
-def _asides(table: AccuracyTable, columns: Sequence[Sequence[_Entry]]) -> Iterator[Figure]:
+def _asides(table: AccuracyTable, columns: Sequence[Sequence[Entry]]) -> Iterator[Figure]:
     """Figures beside scores: what the most of a column are by one formula, else the most of all columns, if any are."""
-    items = [[_item(table, entry, ASIDES, 100) for entry in entries] for entries in columns]
+    items = [[item_of(table, entry, ASIDES, 100) for entry in entries] for entries in columns]
     everywhere = _settled([item for some in items for item in some])
     for entries, own in zip(columns, items, strict=True):
         chosen = _settled(own)
@@ -277,7 +274,7 @@ def _asides(table: AccuracyTable, columns: Sequence[Sequence[_Entry]]) -> Iterat
             chosen = everywhere
         for entry, item in zip(entries, own, strict=True):
             fits = tuple(number for number in range(len(ASIDES)) if item.fits(number))
-            yield _figure(table, entry, item, fits if chosen is None else (chosen,), _ASIDE)
+            yield figure_of(table, entry, item, fits if chosen is None else (chosen,), _ASIDE)
 
 
 def _settled(items: Sequence[Item]) -> int | None:
@@ -287,9 +284,9 @@ def _settled(items: Sequence[Item]) -> int | None:
     return chosen if count > 1 and 2 * count > len(items) else None
 
 
-def _runs(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:
+def _runs(table: AccuracyTable, entries: Sequence[Entry]) -> Iterator[Figure]:
     """Scores that are the mean of the figures in their brackets, as most cells of the table show."""
-    found: list[tuple[_Entry, Printed, Expected]] = []
+    found: list[tuple[Entry, Printed, Expected]] = []
     for entry in entries:
         printed = entry.row.scores[entry.one.model]
         parts = entry.one.parts
@@ -301,8 +298,8 @@ def _runs(table: AccuracyTable, entries: Sequence[_Entry]) -> Iterator[Figure]:
     for entry, printed, expected in found:
         sure = 2 * fits > len(found) > 1 or expected.range.overlaps(printed.range)
         column = table.models[entry.one.model]
-        placed = _placed("runs", table, entry, column, printed)
-        yield replace(placed, expected=(expected,) if sure else (), lacks="" if sure else _ASIDE)
+        figure = placed("runs", table, entry, column, printed)
+        yield replace(figure, expected=(expected,) if sure else (), lacks="" if sure else _ASIDE)
 
 
 def _of_parts(parts: Sequence[Printed]) -> Expected:
@@ -313,75 +310,3 @@ def _of_parts(parts: Sequence[Printed]) -> Expected:
         return Expected(share, Range(share, share), f"{right.text} of {rest[0].text}")
     because = f"mean of {' and '.join(part.text for part in parts)}"
     return Expected(mean([part.value for part in parts]), mean_range([part.range for part in parts]), because)
-
-
-# --- figures ------------------------------------------------------------------------------------
-
-
-def _item(table: AccuracyTable, entry: _Entry, formulas: Sequence[Convention], unit: int) -> Item:
-    return Item(entry.one.printed, tuple(_expected(table, entry, formula, unit) for formula in formulas))
-
-
-def _expected(table: AccuracyTable, entry: _Entry, formula: Convention, unit: int) -> Expected | None:
-    base, cand = entry.scores
-    if entry.one.base == entry.one.model and entry.one.kind != "aside":
-        itself = Fraction(0 if entry.one.kind == "difference" else unit)
-        return Expected(itself, Range(itself, itself), "the baseline beside itself")
-    if base is None or cand is None:
-        return None
-    whole = 100 if max(base.value, cand.value) > Fraction(3, 2) or base.percent else 1
-    found = formula.compute((base.value, base.range), (cand.value, cand.range), whole)
-    if found is None:
-        return None
-    factor = Fraction(unit, 100)
-    words = {PLAIN.name: f"{cand.text} / {base.text}", INVERSE.name: f"{base.text} / {cand.text}"}
-    rests = (
-        Ref(entry.row.name, table.models[entry.one.base], base.text),
-        Ref(entry.row.name, table.models[entry.one.model], cand.text),
-    )
-    uses = (FigureSpot(entry.at, entry.one.base), FigureSpot(entry.at, entry.one.model))
-    because = words.get(formula.name, f"{formula.name} of {base.text} and {cand.text}")
-    return Expected(found[0] * factor, found[1].times(factor), because, rests, uses)
-
-
-def _figure(
-    table: AccuracyTable, entry: _Entry, item: Item, order: Sequence[int], lacks: str, convention: str = ""
-) -> Figure:
-    """The figure of one entry by the conventions in ``order``; unchecked where none of them can be computed."""
-    expected = tuple(one for number in order if (one := item.expected[number]) is not None)
-    kind: Kind = (
-        "recovery" if entry.one.kind == "recovery" else "speedup" if entry.one.kind == "speedup" else "difference"
-    )
-    found = _placed(kind, table, entry, entry.one.place, item.printed)
-    found = replace(found, expected=expected, lacks="" if expected else lacks)
-    inverse = item.expected[1] if kind == "recovery" and len(item.expected) > 1 else None
-    others = (replace(inverse, because="the inverse ratio"),) if inverse and 1 not in order else ()
-    return replace(found, convention=convention, others=others, neighbours=_neighbours(table, entry))
-
-
-def _placed(kind: Kind, table: AccuracyTable, entry: _Entry, column: str, printed: Printed) -> Figure:
-    """A figure with its place, of which nothing is expected yet."""
-    own = FigureSpot(entry.at, entry.one.model) if kind == "runs" else None
-    row, place = (entry.row.name, column) if not table.turned else (table.models[entry.one.model], _turned(entry))
-    return Figure(kind, table.place, row, place, printed, (), own=own)
-
-
-def _turned(entry: _Entry) -> str:
-    return f"{entry.one.kind} of {entry.row.label}" if entry.one.kind != "aside" else f"beside {entry.row.label}"
-
-
-def _neighbours(table: AccuracyTable, entry: _Entry) -> tuple[Ref, ...]:
-    """The figures of the same kind in the rows above and below, and of the row's other models."""
-    rows = [(at, table.rows[at]) for at in (entry.at - 1, entry.at + 1) if 0 <= at < len(table.rows)]
-    found = [
-        Ref(row.name, other.place, other.printed.text)
-        for _, row in rows
-        for other in row.stated
-        if other.kind == entry.one.kind and other.model == entry.one.model
-    ]
-    found += [
-        Ref(entry.row.name, other.place, other.printed.text)
-        for other in entry.row.stated
-        if other.kind == entry.one.kind and other.model != entry.one.model
-    ]
-    return tuple(found)

@@ -201,6 +201,11 @@ class _Rows:
                     "recovery" if kind == "recovery" else "difference", model, own, figure, label, f"{kind} of {name}"
                 )
             )
+        for at, (kind, model, own) in self.pairs.stated.items():
+            figure = line.cells[at].directed if kind == "difference" else line.cells[at].figure
+            if figure is not None:
+                name = self.sheet.head[self.pairs.scores[model]]
+                stated.append(Stated(kind, model, own, figure, label, f"{kind} of {name}"))
         group = self.groups.setdefault((self.sections, self.category), len(self.groups))
         nothing = (None,) * len(self.pairs.scores)
         return CardScores(label, section, group, "recovery", nothing, tuple(stated))
