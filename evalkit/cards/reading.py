@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from evalkit.cards.roles.columns import Role
 
+NOT_READ = f"beyond the {MOST_ROWS} rows of a table and the {MOST_TABLES} tables of a card that are read"
+
 
 @dataclass(slots=True)
 class _Reading:
@@ -38,6 +40,7 @@ class _Reading:
         place = f"table {number} (line {table.line})"
         if len(table.rows) >= MOST_ROWS:
             self.notices.append(f"{place}: only the first {MOST_ROWS} rows were read")
+        self.unchecked += _beyond(place, "row", len(table.rows), table.more)
         parts = list(sheets(table, place))
         for part, sheet in enumerate(parts, 1):
             self._sheet(sheet, f"{place}, part {part}" if len(parts) > 1 else place)
@@ -84,6 +87,11 @@ def _passed_over(sheet: Sheet) -> list[Unchecked]:
     return leftovers.found
 
 
+def _beyond(place: str, what: str, first: int, count: int) -> list[Unchecked]:
+    """What stands beyond the limits of what is read, each row or table as one."""
+    return [Unchecked(place, f"{what} {number}", "", "", NOT_READ) for number in range(first, first + count)]
+
+
 def _is_of_model(sheet: Sheet, kinds: Sequence[Role], at: int) -> bool:
     """Whether figures that cannot be read stand under a model's name, beside scores; a revision or a date is none."""
     return (
@@ -99,6 +107,7 @@ def card(text: str) -> Card:
     reading = _Reading()
     if len(found.tables) == MOST_TABLES:
         reading.notices.append(f"only the first {MOST_TABLES} tables were read")
+        reading.unchecked += _beyond("", "table", MOST_TABLES + 1, found.more)
     if found.in_code:
         were = agreeing(found.in_code, "was", "were")
         reading.notices.append(f"{counted(found.in_code, 'table')} inside code blocks {were} not read")

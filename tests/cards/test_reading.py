@@ -34,3 +34,19 @@ def test_a_title_over_the_headings_is_left_out():
 )
 def test_what_was_cut_is_said(text, said):
     assert any(said in notice for notice in card(text).notices)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        GOOD * (MOST_TABLES + 2),
+        GOOD.strip() + "\n" + "MMLU | 71.40 | 70.50 | 98.74\n" * (MOST_ROWS + 1),
+        "<table><tr><td>Task</td><td>A</td><td>B</td><td>Recovery</td></tr>"
+        + "<tr><td>MMLU</td><td>71.40</td><td>70.50</td><td>98.74</td></tr>" * (MOST_ROWS + 1)
+        + "</table>",
+    ],
+    ids=["tables", "rows", "rows of HTML"],
+)
+def test_what_was_cut_is_counted_as_not_checked(text):
+    cut = [one.row for one in audit(card(text)).unchecked]
+    assert len(cut) == 2, cut

@@ -70,7 +70,7 @@ def by_reason(unchecked: Sequence[Unchecked]) -> list[tuple[str, int, str]]:
         found[one.reason].append(one)
     lines = []
     for reason, some in sorted(found.items(), key=lambda pair: -len(pair[1])):
-        first = "; ".join(f"{one.row}, {one.column}: {one.printed}" for one in some[:_EXAMPLES])
+        first = "; ".join(_example(one) for one in some[:_EXAMPLES])
         more = f"; {len(some) - _EXAMPLES} more" if len(some) > _EXAMPLES else ""
         lines.append((reason, len(some), first + more))
     return lines
@@ -79,3 +79,9 @@ def by_reason(unchecked: Sequence[Unchecked]) -> list[tuple[str, int, str]]:
 def place(one: AuditFinding) -> str:
     """Where a figure stands."""
     return ", ".join(part for part in (one.table, one.row, one.column) if part)
+
+
+def _example(one: Unchecked) -> str:
+    """Place and figure; of a row or table that was not read there is only the place."""
+    place = ", ".join(part for part in (one.row, one.column) if part)
+    return f"{place}: {one.printed}" if one.printed else place

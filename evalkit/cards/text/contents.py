@@ -25,6 +25,8 @@ class Contents:
     """Line and plain words, outside of tables and code."""
     base_model: str = ""
     """The one that the card's head names."""
+    more: int = 0
+    """Tables beyond ``MOST_TABLES``, which are not read."""
     in_code: int = 0
     """Tables inside code blocks, which are not read."""
 
@@ -41,7 +43,14 @@ def contents(text: str) -> Contents:
     inside = {number for table in found for number in range(table.line, table.end + 1)}
     captioned = tuple(replace(table, caption=_caption(lines, table.line - 1, inside)) for table in found)
     base = _BASE_MODEL.search(head)
-    return Contents(captioned, _sentences(lines, inside, head.count("\n")), base[1] if base else "", in_code)
+    more = _more(text, len(head)) if len(found) == MOST_TABLES else 0
+    return Contents(captioned, _sentences(lines, inside, head.count("\n")), base[1] if base else "", more, in_code)
+
+
+def _more(text: str, start: int) -> int:
+    """How many tables a text has beyond those that are read, by the lines and tags that every table has."""
+    rules = sum(is_rule(line) for line in text[start:].split("\n"))
+    return max(rules + text.lower().count("<table") - MOST_TABLES, 0)
 
 
 def _caption(lines: list[str], start: int, inside: set[int]) -> str:

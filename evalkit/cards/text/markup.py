@@ -67,8 +67,10 @@ def _close(text: str, end: int, open_tables: list[_Span], outermost: _Span, foun
     around = open_tables[-1] if open_tables else outermost
     around.inside.append((span.begun, end))
     line = text.count("\n", 0, span.begun) + 1
-    rows = _grid(_mended(_cells(span.without(text, end))))
-    found.append(Table(line, rows, end=line + text.count("\n", span.begun, end)))
+    own = span.without(text, end)
+    more = max(own.lower().count("<tr") - MOST_ROWS, 0)
+    rows = _grid(_mended(_cells(own)))
+    found.append(Table(line, rows, end=line + text.count("\n", span.begun, end), more=more))
 
 
 def _end_of_open(text: str, begun: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from evalkit.cards import figures
@@ -34,7 +35,10 @@ def pipe_tables(text: str) -> list[Table]:
             continue
         start, header = heading
         body, free = _body(lines, number + 1, width)
-        found.append(_table(start, free, header, body))
+        after = free
+        while len(body) >= MOST_ROWS and free < len(lines) and _continues(lines[free].strip(), ""):
+            free += 1
+        found.append(replace(_table(start, free, header, body), more=free - after))
         taken.append((start, free))
     return sorted(found + _without_rule(lines, taken), key=lambda table: table.line)
 

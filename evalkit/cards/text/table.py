@@ -58,6 +58,8 @@ class Table:
     """The heading and the words before it."""
     end: int = 0
     """Its last line."""
+    more: int = 0
+    """Rows beyond ``MOST_ROWS``, which are not kept."""
 
 
 def plain(cell: str) -> str:
