@@ -93,7 +93,7 @@ class GuideLLM:
         try:
             if version == _VERSION:
                 (benchmark,) = report["benchmarks"]
-                return _reading(benchmark, _pixels(json.loads((place / _RUN).read_text(encoding="utf-8"))))
+                return _reading(benchmark, _pixels(decoded((place / _RUN).read_bytes())))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             what = f"GuideLLM {self.release}: its report lacks what evalkit reads ({type(error).__name__}: {error})"
             raise InfrastructureError(what, fix=_OTHER_RELEASE) from error
