@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StatedFigure:
     """A stated figure with its row."""
 
     at: int
@@ -31,12 +31,12 @@ class Entry:
         return self.row.scores[self.one.base], self.row.scores[self.one.model]
 
 
-def item_of(table: AccuracyTable, entry: Entry, formulas: Sequence[Convention], unit: int) -> Item:
+def item_of(table: AccuracyTable, entry: StatedFigure, formulas: Sequence[Convention], unit: int) -> Item:
     """The figure of one entry with what each formula makes of its scores; ``unit`` is 100 for percentages, else 1."""
     return Item(entry.one.printed, tuple(_expected(table, entry, formula, unit) for formula in formulas))
 
 
-def _expected(table: AccuracyTable, entry: Entry, formula: Convention, unit: int) -> Expected | None:
+def _expected(table: AccuracyTable, entry: StatedFigure, formula: Convention, unit: int) -> Expected | None:
     base, cand = entry.scores
     if entry.one.base == entry.one.model and entry.one.kind != "aside":
         itself = Fraction(0 if entry.one.kind == "difference" else unit)
@@ -59,7 +59,7 @@ def _expected(table: AccuracyTable, entry: Entry, formula: Convention, unit: int
 
 
 def figure_of(
-    table: AccuracyTable, entry: Entry, item: Item, order: Sequence[int], lacks: str, convention: str = ""
+    table: AccuracyTable, entry: StatedFigure, item: Item, order: Sequence[int], lacks: str, convention: str = ""
 ) -> Figure:
     """The figure of one entry by the conventions in ``order``; unchecked where none of them can be computed."""
     expected = tuple(one for number in order if (one := item.expected[number]) is not None)
@@ -73,18 +73,18 @@ def figure_of(
     return replace(found, convention=convention, others=others, neighbours=_neighbours(table, entry))
 
 
-def placed(kind: Kind, table: AccuracyTable, entry: Entry, column: str, printed: Printed) -> Figure:
+def placed(kind: Kind, table: AccuracyTable, entry: StatedFigure, column: str, printed: Printed) -> Figure:
     """A figure with its place, of which nothing is expected yet."""
     own = FigureSpot(entry.at, entry.one.model) if kind == "runs" else None
     row, place = (entry.row.name, column) if not table.turned else (table.models[entry.one.model], _turned(entry))
     return Figure(kind, table.place, row, place, printed, (), own=own)
 
 
-def _turned(entry: Entry) -> str:
+def _turned(entry: StatedFigure) -> str:
     return f"{entry.one.kind} of {entry.row.label}" if entry.one.kind != "aside" else f"beside {entry.row.label}"
 
 
-def _neighbours(table: AccuracyTable, entry: Entry) -> tuple[Ref, ...]:
+def _neighbours(table: AccuracyTable, entry: StatedFigure) -> tuple[Ref, ...]:
     """The figures of the same kind in the rows above and below, and of the row's other models."""
     rows = [(at, table.rows[at]) for at in (entry.at - 1, entry.at + 1) if 0 <= at < len(table.rows)]
     found = [

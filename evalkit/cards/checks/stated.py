@@ -20,7 +20,7 @@ from evalkit.cards.checks.conventions import (
     best,
     tally,
 )
-from evalkit.cards.checks.entries import Entry, figure_of, item_of, placed
+from evalkit.cards.checks.entries import StatedFigure, figure_of, item_of, placed
 from evalkit.cards.checks.figure import Expected, Figure
 from evalkit.cards.figures import Printed, Range, mean, mean_range
 from evalkit.cards.roles import words
@@ -43,14 +43,14 @@ _SIGNED = (*DIFFERENCES, *BARE_DIFFERENCES)
 
 def stated_figures(table: AccuracyTable) -> Iterator[Figure]:
     """Every stated figure of the rows that have scores of their own; recoveries of averages are apart."""
-    columns: defaultdict[tuple[str, str, int], list[Entry]] = defaultdict(list)
+    columns: defaultdict[tuple[str, str, int], list[StatedFigure]] = defaultdict(list)
     for at, row in enumerate(table.rows):
         for one in row.stated:
             own = _read_as(one)
             if row.kind in {"task", "other"} or (row.kind == "average" and own != "recovery"):
                 # Of figures beside scores those of one name are of one kind, whichever model they are of.
                 apart = at if table.turned else one.model if own != "aside" else 0
-                columns[own, one.column, apart].append(Entry(at, row, one))
+                columns[own, one.column, apart].append(StatedFigure(at, row, one))
     yield from _runs(table, [entry for entries in columns.values() for entry in entries if entry.one.parts])
     asides = [
         [entry for entry in entries if not entry.one.parts] for key, entries in columns.items() if key[0] == "aside"
@@ -75,7 +75,7 @@ def _read_as(one: Stated) -> StatedKind:
 # --- recoveries ---------------------------------------------------------------------------------
 
 
-def _recoveries(table: AccuracyTable, entries: Sequence[Entry]) -> Iterator[Figure]:
+def _recoveries(table: AccuracyTable, entries: Sequence[StatedFigure]) -> Iterator[Figure]:
     """The recoveries of one column: rows where lower is better apart from the others."""
     unit = recovery_unit([entry.one.printed for entry in entries])
     if all(item_of(table, entry, (PLAIN,), unit).fits(0) for entry in entries) and not _lower_is_better(entries):
@@ -95,12 +95,14 @@ def _recoveries(table: AccuracyTable, entries: Sequence[Entry]) -> Iterator[Figu
         yield figure_of(table, entry, item, range(len(RECOVERIES)) if fits else (), _QUANTITY)
 
 
-def _is_open(entry: Entry) -> bool:
+def _is_open(entry: StatedFigure) -> bool:
     """Whether a row is that of a task of which nothing says what is better."""
     return entry.row.kind == "task" and not entry.row.better
 
 
-def _like(table: AccuracyTable, some: Sequence[Entry], lower: Sequence[Entry], unit: int) -> Sequence[Entry]:
+def _like(
+    table: AccuracyTable, some: Sequence[StatedFigure], lower: Sequence[StatedFigure], unit: int
+) -> Sequence[StatedFigure]:
     """The entries, where the formula of those in which lower is better explains more of them than the usual one."""
     if not lower or not some:
         return []
@@ -109,11 +111,11 @@ def _like(table: AccuracyTable, some: Sequence[Entry], lower: Sequence[Entry], u
     return some if theirs[chosen] and own[chosen] > own[0] else []
 
 
-def _lower_is_better(entries: Sequence[Entry]) -> bool:
+def _lower_is_better(entries: Sequence[StatedFigure]) -> bool:
     return any(entry.row.better == "lower" for entry in entries)
 
 
-def _lower(table: AccuracyTable, entries: Sequence[Entry], unit: int) -> Iterator[Figure]:
+def _lower(table: AccuracyTable, entries: Sequence[StatedFigure], unit: int) -> Iterator[Figure]:
     """Where lower is better each of the three formulas is in use; two figures that agree on one settle it."""
     formulas = (INVERSE, LEFT, PLAIN)
     items = [item_of(table, entry, formulas, unit) for entry in entries]
@@ -130,7 +132,7 @@ def _lower(table: AccuracyTable, entries: Sequence[Entry], unit: int) -> Iterato
         yield figure_of(table, entry, item, order, lacks, "" if used is PLAIN else used.name)
 
 
-def _higher(table: AccuracyTable, entries: Sequence[Entry], unit: int) -> Iterator[Figure]:
+def _higher(table: AccuracyTable, entries: Sequence[StatedFigure], unit: int) -> Iterator[Figure]:
     """The usual formula, unless all figures of a column agree on another one and nothing speaks against it."""
     items = [item_of(table, entry, RECOVERIES, unit) for entry in entries]
     full = [item for item in items if any(item.expected)]
@@ -150,7 +152,7 @@ def _higher(table: AccuracyTable, entries: Sequence[Entry], unit: int) -> Iterat
         yield figure_of(table, entry, item, () if unclear else (chosen,), lacks, name)
 
 
-def _rebased(table: AccuracyTable, entries: Sequence[Entry], unit: int) -> Sequence[Entry]:
+def _rebased(table: AccuracyTable, entries: Sequence[StatedFigure], unit: int) -> Sequence[StatedFigure]:
     """The entries with other scores, where no figure follows from theirs and all follow from those.
 
     Of a table whose columns are models it is another pair of columns, else another task.
@@ -158,7 +160,7 @@ def _rebased(table: AccuracyTable, entries: Sequence[Entry], unit: int) -> Seque
     told = [item_of(table, entry, RECOVERIES, unit) for entry in entries if entry.one.base != entry.one.model]
     if not told or any(tally(told, 3)) or (table.turned and _in_place(table, entries, unit)):
         return entries
-    tries: list[list[Entry]] = []
+    tries: list[list[StatedFigure]] = []
     if table.turned and len(table.rows) <= _MOST_TASKS:
         tasks = [(at, row) for at, row in enumerate(table.rows) if row.kind == "task"]
         tries = [[replace(entry, at=at, row=row) for entry in entries] for at, row in tasks]
@@ -170,12 +172,12 @@ def _rebased(table: AccuracyTable, entries: Sequence[Entry], unit: int) -> Seque
     return next(fits, entries)
 
 
-def _in_place(table: AccuracyTable, entries: Sequence[Entry], unit: int) -> bool:
+def _in_place(table: AccuracyTable, entries: Sequence[StatedFigure], unit: int) -> bool:
     """Whether a recovery of another column follows from the task that it stands behind."""
     columns = {entry.at for entry in entries}
     others = [(at, row) for at, row in enumerate(table.rows) if at not in columns]
     return any(
-        item_of(table, Entry(at, row, one), (PLAIN,), unit).fits(0)
+        item_of(table, StatedFigure(at, row, one), (PLAIN,), unit).fits(0)
         for at, row in others
         for one in row.stated
         if one.kind == "recovery" and one.model != one.base
@@ -190,13 +192,13 @@ def recovery_unit(printed: Sequence[Printed]) -> int:
 # --- differences, speedups, figures beside scores -----------------------------------------------
 
 
-def _differences(table: AccuracyTable, entries: Sequence[Entry]) -> Iterator[Figure]:
+def _differences(table: AccuracyTable, entries: Sequence[StatedFigure]) -> Iterator[Figure]:
     """The differences of one column; those with a percent sign apart where not all have one."""
     for percent in sorted({entry.one.printed.percent for entry in entries}):
         yield from _alike(table, [entry for entry in entries if entry.one.printed.percent == percent])
 
 
-def _alike(table: AccuracyTable, entries: Sequence[Entry]) -> Iterator[Figure]:
+def _alike(table: AccuracyTable, entries: Sequence[StatedFigure]) -> Iterator[Figure]:
     plain = [_without_arrow(entry) for entry in entries]
     tried = [(some, [item_of(table, entry, _SIGNED, 100) for entry in some]) for some in (entries, plain)]
     entries, items = max(tried, key=lambda one: max(tally(one[1], len(_SIGNED))))
@@ -210,7 +212,7 @@ def _alike(table: AccuracyTable, entries: Sequence[Entry]) -> Iterator[Figure]:
         yield figure_of(table, entry, item, order, UNCLEAR if unclear and any(item.expected) else NO_SCORE)
 
 
-def _without_arrow(entry: Entry) -> Entry:
+def _without_arrow(entry: StatedFigure) -> StatedFigure:
     """The entry with its arrow as a word for better or worse, and not as a sign."""
     printed = entry.one.printed
     if not printed.pointed:
@@ -218,7 +220,7 @@ def _without_arrow(entry: Entry) -> Entry:
     return replace(entry, one=replace(entry.one, printed=replace(printed, value=abs(printed.value), signed=False)))
 
 
-def _speedups(table: AccuracyTable, entries: Sequence[Entry]) -> Iterator[Figure]:
+def _speedups(table: AccuracyTable, entries: Sequence[StatedFigure]) -> Iterator[Figure]:
     """How many times faster: rates candidate over baseline, times baseline over candidate."""
     yield from _gains(table, [entry for entry in entries if entry.one.printed.percent])
     for entry in entries:
@@ -236,7 +238,7 @@ def _speedups(table: AccuracyTable, entries: Sequence[Entry]) -> Iterator[Figure
         yield figure
 
 
-def _mean_of_speedups(entries: Sequence[Entry]) -> list[Expected]:
+def _mean_of_speedups(entries: Sequence[StatedFigure]) -> list[Expected]:
     """What the average of a column of speedups may be beside the ratio of the averages."""
     printed = [entry.one.printed for entry in entries if not entry.one.printed.percent]
     if len(printed) < 2:
@@ -244,12 +246,12 @@ def _mean_of_speedups(entries: Sequence[Entry]) -> list[Expected]:
     return [Expected(mean([one.value for one in printed]), mean_range([one.range for one in printed]), _OF_SPEEDUPS)]
 
 
-def _way(table: AccuracyTable, entry: Entry) -> Better:
+def _way(table: AccuracyTable, entry: StatedFigure) -> Better:
     """Whether a row has rates, of which more is better, or times."""
     return entry.row.better or words.speed(table.models[entry.one.model])
 
 
-def _gains(table: AccuracyTable, entries: Sequence[Entry]) -> Iterator[Figure]:
+def _gains(table: AccuracyTable, entries: Sequence[StatedFigure]) -> Iterator[Figure]:
     """Speedups in percent, by the formula that explains the most of their column: 1.5 times is +50% or 150%."""
     allowed = {"higher": {0, 2}, "lower": {1, 2, 3, 4}, "": set(range(len(GAINS)))}
     items = []
@@ -264,7 +266,7 @@ def _gains(table: AccuracyTable, entries: Sequence[Entry]) -> Iterator[Figure]:
         yield figure_of(table, entry, item, (chosen,) if clear else (), UNCLEAR if any(item.expected) else NO_SCORE)
 
 
-def _asides(table: AccuracyTable, columns: Sequence[Sequence[Entry]]) -> Iterator[Figure]:
+def _asides(table: AccuracyTable, columns: Sequence[Sequence[StatedFigure]]) -> Iterator[Figure]:
     """Figures beside scores: what the most of a column are by one formula, else the most of all columns, if any are."""
     items = [[item_of(table, entry, ASIDES, 100) for entry in entries] for entries in columns]
     everywhere = _settled([item for some in items for item in some])
@@ -284,9 +286,9 @@ def _settled(items: Sequence[Item]) -> int | None:
     return chosen if count > 1 and 2 * count > len(items) else None
 
 
-def _runs(table: AccuracyTable, entries: Sequence[Entry]) -> Iterator[Figure]:
+def _runs(table: AccuracyTable, entries: Sequence[StatedFigure]) -> Iterator[Figure]:
     """Scores that are the mean of the figures in their brackets, as most cells of the table show."""
-    found: list[tuple[Entry, Printed, Expected]] = []
+    found: list[tuple[StatedFigure, Printed, Expected]] = []
     for entry in entries:
         printed = entry.row.scores[entry.one.model]
         parts = entry.one.parts
