@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def _counts(checked: int, wrong: int, unchecked: int) -> dict[str, Any]:
 
 def _card(name: str, audit: Audit) -> dict[str, Any]:
     noise = [{**asdict(one), "is_noise": one.is_noise} for one in audit.noise]
-    parts = {key: value for key, value in asdict(audit).items() if key not in {"checked", "noise"}}
+    parts = asdict(replace(audit, noise=()))  # each of them is an object already
+    del parts["checked"], parts["noise"]
     return {"card": name, **_counts(audit.checked, len(audit.findings), len(audit.unchecked)), **parts, "noise": noise}
 
 
