@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeAlias
 
-from evalkit.cards.figures import Printed, Range
+from evalkit.cards.figures import Printed, Range, quotient
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ class Convention:
 
 def _over(top: Number, bottom: Number) -> Number | None:
     ratio = top[1].over(bottom[1])
-    return None if ratio is None else (100 * top[0] / bottom[0], ratio.times(100))
+    return None if ratio is None else (100 * quotient(top[0], bottom[0]), ratio.times(100))
 
 
 def _plain(base: Number, cand: Number, _whole: int) -> Number | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from math import ceil, floor
+from math import floor
 from typing import TYPE_CHECKING
 
 from evalkit.cards.checks.figure import AuditFinding, doubt
@@ -84,8 +84,9 @@ def _counted(n: int, repeats: tuple[int, ...], source: str, printed: Printed) ->
 
 
 def _among(bounds: Range, n: int, whole: int) -> range:
-    low, high = bounds.low * n / whole, bounds.high * n / whole
-    return range(max(ceil(low), 0), min(floor(high), n) + 1)
+    low = -(-bounds.low.numerator * n // (bounds.low.denominator * whole))
+    high = bounds.high.numerator * n // (bounds.high.denominator * whole)
+    return range(max(low, 0), min(high, n) + 1)
 
 
 def impossible(table: AccuracyTable) -> Iterator[AuditFinding]:

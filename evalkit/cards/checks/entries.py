@@ -33,29 +33,34 @@ class StatedFigure:
 
 def item_of(table: AccuracyTable, entry: StatedFigure, formulas: Sequence[Convention], unit: int) -> Item:
     """The figure of one entry with what each formula makes of its scores; ``unit`` is 100 for percentages, else 1."""
-    return Item(entry.one.printed, tuple(_expected(table, entry, formula, unit) for formula in formulas))
-
-
-def _expected(table: AccuracyTable, entry: StatedFigure, formula: Convention, unit: int) -> Expected | None:
-    base, cand = entry.scores
-    if entry.one.base == entry.one.model and entry.one.kind != "aside":
-        itself = Fraction(0 if entry.one.kind == "difference" else unit)
-        return Expected(itself, Range(itself, itself), "the baseline beside itself")
+    one, (base, cand) = entry.one, entry.scores
+    if one.base == one.model and one.kind != "aside":
+        itself = Fraction(0 if one.kind == "difference" else unit)
+        expected = Expected(itself, Range(itself, itself), "the baseline beside itself")
+        return Item(one.printed, (expected,) * len(formulas))
     if base is None or cand is None:
-        return None
-    whole = 100 if max(base.value, cand.value) > Fraction(3, 2) or base.percent else 1
-    found = formula.compute((base.value, base.range), (cand.value, cand.range), whole)
-    if found is None:
-        return None
-    factor = Fraction(unit, 100)
-    words = {PLAIN.name: f"{cand.text} / {base.text}", INVERSE.name: f"{base.text} / {cand.text}"}
+        return Item(one.printed, (None,) * len(formulas))
+    whole = 100 if max(base.near, cand.near) > 1.5 or base.percent else 1
     rests = (
-        Ref(entry.row.name, table.models[entry.one.base], base.text),
-        Ref(entry.row.name, table.models[entry.one.model], cand.text),
+        Ref(entry.row.name, table.models[one.base], base.text),
+        Ref(entry.row.name, table.models[one.model], cand.text),
     )
-    uses = (FigureSpot(entry.at, entry.one.base), FigureSpot(entry.at, entry.one.model))
-    because = words.get(formula.name, f"{formula.name} of {base.text} and {cand.text}")
-    return Expected(found[0] * factor, found[1].times(factor), because, rests, uses)
+    uses = (FigureSpot(entry.at, one.base), FigureSpot(entry.at, one.model))
+    found: list[Expected | None] = []
+    for formula in formulas:
+        number = formula.compute((base.value, base.range), (cand.value, cand.range), whole)
+        if number is None:
+            found.append(None)
+            continue
+        value, bounds = number if unit == 100 else (number[0] * unit / 100, number[1].times(Fraction(unit, 100)))
+        found.append(Expected(value, bounds, _because(formula, base, cand), rests, uses))
+    return Item(one.printed, tuple(found))
+
+
+def _because(formula: Convention, base: Printed, cand: Printed) -> str:
+    if formula is PLAIN:
+        return f"{cand.text} / {base.text}"
+    return f"{base.text} / {cand.text}" if formula is INVERSE else f"{formula.name} of {base.text} and {cand.text}"
 
 
 def figure_of(
@@ -67,10 +72,10 @@ def figure_of(
         "recovery" if entry.one.kind == "recovery" else "speedup" if entry.one.kind == "speedup" else "difference"
     )
     found = placed(kind, table, entry, entry.one.place, item.printed)
-    found = replace(found, expected=expected, lacks="" if expected else lacks)
     inverse = item.expected[1] if kind == "recovery" and len(item.expected) > 1 else None
     others = (replace(inverse, because="the inverse ratio"),) if inverse and 1 not in order else ()
-    return replace(found, convention=convention, others=others, neighbours=_neighbours(table, entry))
+    lacks, neighbours = "" if expected else lacks, _neighbours(table, entry)
+    return replace(found, expected=expected, lacks=lacks, convention=convention, others=others, neighbours=neighbours)
 
 
 def placed(kind: Kind, table: AccuracyTable, entry: StatedFigure, column: str, printed: Printed) -> Figure:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from fractions import Fraction
+from functools import lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 from evalkit.base.printable import counted
 from evalkit.cards.checks.figure import Expected, FigureSpot, Ref
-from evalkit.cards.figures import Range, mean, mean_range
+from evalkit.cards.figures import mean, mean_range
 from evalkit.cards.roles.averages import average_in, is_overall, of_a_suite, without
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from fractions import Fraction
 
-    from evalkit.cards.figures import Printed
+    from evalkit.cards.figures import Printed, Range
     from evalkit.cards.nouns import AccuracyTable, CardScores, Stated
 
 _OVERALL = re.compile(r"\b(?:overall|total|all|grand|macro)\b", re.IGNORECASE)
@@ -48,19 +49,14 @@ class Scope:
         found = [one for one in scores if one is not None]
         if not found or len(found) < len(scores):
             return None
-        weights = self.weights or (1,) * len(found)
-        total = sum(weights)
-        value = sum((one.value * weight for one, weight in zip(found, weights, strict=True)), Fraction(0)) / total
-        ends = [
-            sum((end * weight for end, weight in zip(side, weights, strict=True)), Fraction(0)) / total
-            for side in ([one.range.low for one in found], [one.range.high for one in found])
-        ]
+        value = mean([one.value for one in found], self.weights)
+        bounds = mean_range([one.range for one in found], self.weights)
         rests = tuple(
             Ref(table.rows[at].name, table.models[model], one.text) for at, one in zip(self.members, found, strict=True)
         )
         uses = tuple(FigureSpot(at, model) for at in self.members)
         words = f"{'weighted ' if self.weights else ''}mean of {counted(len(found), 'row')}"
-        return Expected(value, Range(ends[0], ends[1]), words, rests, uses)
+        return Expected(value, bounds, words, rests, uses)
 
     def fits(self, table: AccuracyTable, at: int, model: int) -> bool:
         """Whether a model's printed average follows from these rows."""
@@ -174,6 +170,7 @@ def _named(table: AccuracyTable, at: int, tasks: Sequence[int]) -> list[int]:
     return [one for one, name in names.items() if name.startswith(rest) or name.endswith(rest)]
 
 
+@lru_cache(maxsize=64)
 def chosen(table: AccuracyTable, at: int) -> tuple[Scope | None, bool]:
     """The reading that explains the most printed averages, and whether it can be relied on.
 
@@ -258,6 +255,7 @@ def _part(table: AccuracyTable, at: int, found: Sequence[Scope], models: Sequenc
     return best
 
 
+@lru_cache(maxsize=64)
 def settled(table: AccuracyTable) -> AccuracyTable:
     """The table with each doubtful average decided: an average where it follows from other rows, else a task.
 

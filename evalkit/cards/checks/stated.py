@@ -78,9 +78,11 @@ def _read_as(one: Stated) -> StatedKind:
 def _recoveries(table: AccuracyTable, entries: Sequence[StatedFigure]) -> Iterator[Figure]:
     """The recoveries of one column: rows where lower is better apart from the others."""
     unit = recovery_unit([entry.one.printed for entry in entries])
-    if all(item_of(table, entry, (PLAIN,), unit).fits(0) for entry in entries) and not _lower_is_better(entries):
+    plain = [item_of(table, entry, (PLAIN,), unit) for entry in entries]
+    if all(item.fits(0) for item in plain) and not _lower_is_better(entries):
         # Nothing else has to be tried where every figure follows by the usual formula.
-        yield from (figure_of(table, entry, item_of(table, entry, (PLAIN,), unit), (0,), NO_SCORE) for entry in entries)
+        for entry, item in zip(entries, plain, strict=True):
+            yield figure_of(table, entry, item, (0,), NO_SCORE)
         return
     entries = _rebased(table, entries, unit)
     lower = [entry for entry in entries if entry.row.better == "lower"]

@@ -70,6 +70,9 @@ class Cell:
     of: int | None = None
     """Of how many questions the figure is a share, where the cell says so: 20 of ``18/20``."""
 
+    def __hash__(self) -> int:
+        return hash(self.text)
+
     @property
     def directed(self) -> Printed | None:
         """The figure with its arrow for a sign, as it is of a difference; a figure with a sign stays as it is."""
@@ -84,6 +87,7 @@ class Cell:
         return self.figure is None and bool(_BEGINS_WITH_A_FIGURE.match(self.text.translate(MINUS)))
 
 
+@lru_cache(maxsize=16384)
 def is_missing(text: str) -> bool:
     """Whether a cell says that there is nothing: a dash, a question mark, "n/a"."""
     return bool(_MISSING.fullmatch(text))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
 
 from evalkit.cards.figures.ranges import Range
 
@@ -25,12 +24,6 @@ MINUS = str.maketrans({"\N{MINUS SIGN}": "-", "\N{NO-BREAK SPACE}": " ", "\N{FUL
 """What cards print for a minus, a blank and a percent sign."""
 
 
-@lru_cache(maxsize=65536)
-def _rounding_to(value: Fraction, decimals: int) -> Range:
-    half = Fraction(1, 2 * 10**decimals)
-    return Range(value - half, value + half)
-
-
 @dataclass(frozen=True, slots=True)
 class Printed:
     """A figure as a card prints it."""
@@ -47,9 +40,16 @@ class Printed:
     """Whether it was an arrow, which may as well stand for better and worse."""
     near: float = field(init=False, repr=False, compare=False)
     """``value`` as nearly as a float has it, for what need not be exact."""
+    range: Range = field(init=False, repr=False, compare=False)
+    """What rounds to the figure, both ends included: which way a card rounds a half is not known."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "near", float(self.value))
+        half = self.half_unit
+        object.__setattr__(self, "range", Range(self.value - half, self.value + half))
+
+    def __hash__(self) -> int:
+        return hash(self.text)  # that of a fraction takes long, and hardly ever tells more
 
     @classmethod
     def parse(cls, text: str, *, commas: bool = False) -> Printed:
@@ -83,11 +83,6 @@ class Printed:
     def half_unit(self) -> Fraction:
         """Half a unit of the last printed decimal."""
         return Fraction(1, 2 * 10**self.decimals)
-
-    @property
-    def range(self) -> Range:
-        """What rounds to the figure, both ends included: which way a card rounds a half is not known."""
-        return _rounding_to(self.value, self.decimals)
 
     def with_value(self, value: Fraction) -> Printed:
         """Another number, printed as this one is."""

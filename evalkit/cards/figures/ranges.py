@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import lcm
+from operator import mul
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ class Range:
 
     def overlaps(self, other: Range) -> bool:
         """Whether some number is in both."""
-        return self.low <= other.high and other.low <= self.high
+        return _at_most(self.low, other.high) and _at_most(other.low, self.high)
 
     def within(self, other: Range) -> Range:
         """What is in both; this range where nothing is."""
@@ -29,7 +31,9 @@ class Range:
 
     def over(self, other: Range) -> Range | None:
         """Every quotient of non-negative numbers; None when the divisor may be 0."""
-        return None if other.low <= 0 else Range(self.low / other.high, self.high / other.low)
+        if other.low.numerator <= 0:
+            return None
+        return Range(quotient(self.low, other.high), quotient(self.high, other.low))
 
     def minus(self, other: Range) -> Range:
         """Every difference."""
@@ -37,19 +41,36 @@ class Range:
 
     def times(self, factor: Fraction | int) -> Range:
         """Every number times a constant."""
-        ends = (self.low * factor, self.high * factor)
-        return Range(min(ends), max(ends))
+        if factor == 1:
+            return self
+        low, high = self.low * factor, self.high * factor
+        return Range(low, high) if factor > 0 else Range(high, low)
 
     def below(self, whole: int) -> Range:
         """What is missing to a whole: ``whole`` minus every number."""
         return Range(whole - self.high, whole - self.low)
 
 
-def mean(values: Sequence[Fraction]) -> Fraction:
-    """The plain mean of at least one number."""
-    return sum(values, Fraction(0)) / len(values)
+def _at_most(one: Fraction, other: Fraction) -> bool:
+    """``one <= other``, without what the operator of fractions does for numbers of other kinds."""
+    return one.numerator * other.denominator <= other.numerator * one.denominator
 
 
-def mean_range(ranges: Sequence[Range]) -> Range:
+def quotient(top: Fraction, bottom: Fraction) -> Fraction:
+    """``top / bottom``, reduced once."""
+    return Fraction(top.numerator * bottom.denominator, top.denominator * bottom.numerator)
+
+
+def mean(values: Sequence[Fraction], weights: Sequence[int] = ()) -> Fraction:
+    """The mean of at least one number, each with its weight where there are any."""
+    # Over one denominator, because a sum of fractions is reduced at each step.
+    below = lcm(*(one.denominator for one in values))
+    whole = [one.numerator * (below // one.denominator) for one in values]
+    if weights:
+        return Fraction(sum(map(mul, whole, weights)), below * sum(weights))
+    return Fraction(sum(whole), below * len(whole))
+
+
+def mean_range(ranges: Sequence[Range], weights: Sequence[int] = ()) -> Range:
     """Every mean of one number from each range."""
-    return Range(mean([one.low for one in ranges]), mean([one.high for one in ranges]))
+    return Range(mean([one.low for one in ranges], weights), mean([one.high for one in ranges], weights))

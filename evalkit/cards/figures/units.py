@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,5 +37,10 @@ def same_units(cells: Iterable[Cell]) -> Callable[[Cell], Cell]:
 
 
 def _unit(cell: Cell) -> str:
-    told = _UNIT.search(cell.text) if cell.figure is not None else None
+    return _unit_in(cell.text) if cell.figure is not None else ""
+
+
+@lru_cache(maxsize=16384)
+def _unit_in(text: str) -> str:
+    told = _UNIT.search(text)
     return told[1].lower() if told else ""

@@ -110,14 +110,14 @@ class _Rows:
         section = f"{self.category} {line.section}"
         if len(texts) > 1 and texts[0]:
             # "Average" stands where the category does, so it is of none.
-            if average_in(texts[0], section) == "yes" or words.RECOVERY.search(texts[0]):
+            if average_in(texts[0], section) == "yes" or words.is_recovery(texts[0]):
                 self.category = ""
                 whole = " ".join(dict.fromkeys(text for text in texts if text))
-                return whole, "recovery" if words.RECOVERY.search(texts[0]) else "average", True
+                return whole, "recovery" if words.is_recovery(texts[0]) else "average", True
             self.category = texts[0]
         label = label or texts[0] or self.category
-        if (words.RECOVERY.search(label) or words.DIFFERENCE.search(label)) and not is_benchmark(label):
-            if words.RECOVERY.search(label) and average_in(label) != "no" and self._scored(line):
+        if (words.is_recovery(label) or words.is_difference(label)) and not is_benchmark(label):
+            if words.is_recovery(label) and average_in(label) != "no" and self._scored(line):
                 return label, "average", False
             return label, "recovery", True
         sureness = average_in(label, section)
@@ -187,7 +187,7 @@ class _Rows:
         stated: list[Stated] = []
         for model, at in enumerate(self.pairs.scores):
             base, name = self.pairs.bases[model], self.sheet.head[at]
-            kind = "recovery" if words.RECOVERY.search(label) else "difference"
+            kind = "recovery" if words.is_recovery(label) else "difference"
             figure = line.cells[at].directed if kind == "difference" else line.cells[at].figure
             if figure is None:
                 continue

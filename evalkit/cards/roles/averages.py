@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from evalkit.cards.roles import languages
@@ -43,6 +44,7 @@ _SUITES = re.compile(
 _WITHOUT = re.compile(r"(?:\bw/o|\b(?:without|excl|excluding|except)\b\.?)\s*([^()\[\]]{2,80})", re.IGNORECASE)
 
 
+@lru_cache(maxsize=16384)
 def average_in(label: str, section: str = "") -> Sureness:
     """Whether a label names an average of other rows.
 

@@ -81,12 +81,12 @@ def _kind(cell: Cell, column: str) -> StatedKind:
     (first, *more) = cell.beside
     if more:
         return "aside"
-    if words.RECOVERY.search(column) and not first.signed:
+    if words.is_recovery(column) and not first.signed:
         return "recovery"
-    if words.DIFFERENCE.search(column):
+    if words.is_difference(column):
         return "difference"
     return "recovery" if first.percent and not first.signed and 50 <= first.value <= 150 else "aside"
 
 
 def _kind_name(column: str) -> str:
-    return "recovery" if words.RECOVERY.search(column) else "figure"
+    return "recovery" if words.is_recovery(column) else "figure"

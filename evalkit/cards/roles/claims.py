@@ -64,6 +64,8 @@ _PLAIN_BOUND = re.compile(r"(?:an?|of|average|the|on|its|accuracy|[\s])*", re.IG
 def claims(sentences: Sequence[tuple[int, str]]) -> Iterator[PrintedClaim]:
     """Every claim of a text's sentences, given with their lines."""
     for line, sentence in sentences:
+        if not any(map(str.isdigit, sentence)):
+            continue
         yield from _recoveries(line, sentence)
         drop = _first(_DROPS, sentence)
         if drop is not None and not _VAGUE.search(_before(drop)):

@@ -40,7 +40,8 @@ _SETTING = re.compile(
 """What a column of numbers is called that names the rows."""
 
 
-def roles(sheet: Sheet) -> list[Role]:
+@lru_cache(maxsize=16)
+def roles(sheet: Sheet) -> tuple[Role, ...]:
     """The role of every column."""
     found: list[Role] = [_role(sheet, at) for at in range(len(sheet.head))]
     first = next((at for at, role in enumerate(found) if at and role in {"score", *STATED}), len(found))
@@ -54,7 +55,7 @@ def roles(sheet: Sheet) -> list[Role]:
         if setting or (games and _GAMES.match(name)):
             found[at] = "quantity"
     found = ["gain" if _is_gain(sheet, found, at) else role for at, role in enumerate(found)]
-    return ["label" if role == "words" and at < first else role for at, role in enumerate(found)]
+    return tuple("label" if role == "words" and at < first else role for at, role in enumerate(found))
 
 
 def _is_gain(sheet: Sheet, kinds: Sequence[Role], at: int) -> bool:
@@ -109,9 +110,9 @@ def _role_of_name(name: str, *, pairs: bool) -> Role | None:
         ("speedup", bool(words.SPEEDUP.search(name))),
         ("gain", bool(words.COMPRESSION.search(name))),
         ("aside", bool(words.RATIO.fullmatch(name.strip()))),
-        ("recovery", bool(words.RECOVERY.search(name)) and not pairs),
+        ("recovery", words.is_recovery(name) and not pairs),
         ("error", bool(words.UNCERTAINTY.search(name))),
-        ("difference", bool(words.DIFFERENCE.search(name)) and not pairs),
+        ("difference", words.is_difference(name) and not pairs),
         ("score", bool(words.speed(name)) and (models.quantized(name) or models.whole(name))),
         ("quantity", bool(words.NOT_A_SCORE.match(name)) or words.is_quantity(name, heading=True)),
     )
@@ -120,7 +121,7 @@ def _role_of_name(name: str, *, pairs: bool) -> Role | None:
 
 def _mostly_pairs(sheet: Sheet, at: int) -> bool:
     """Whether a column named for a recovery in brackets has a second figure in most cells: a score comes first."""
-    if not re.search(r"[(/&+,\[].{0,40}$", sheet.head[at]) or words.RECOVERY.search(
+    if not re.search(r"[(/&+,\[].{0,40}$", sheet.head[at]) or words.is_recovery(
         re.split(r"[(/&+,\[]", sheet.head[at])[0]
     ):
         return False
@@ -158,7 +159,7 @@ def pairing(sheet: Sheet, kinds: Sequence[Role]) -> Pairing:
     mirrored = bool(scores and stated) and stated[0] < scores[0] and stated[-1] < scores[-1]
     blocks = _blocks(sheet, kinds, scores, mirrored=mirrored)
     indices = [[scores.index(at) for at in block] for block in blocks]
-    compared = bool(stated) or any(words.RECOVERY.search(name) for name in names)
+    compared = bool(stated) or any(words.is_recovery(name) for name in names)
     bases, named = models.bases(names, indices, compared=compared)
     found = Pairing(scores, bases, named)
     for block in blocks:

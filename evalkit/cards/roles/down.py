@@ -125,7 +125,7 @@ def down(sheet: Sheet, leftovers: Leftovers) -> AccuracyTable | None:
 def _compares(line: Line, labels: Sequence[int]) -> bool:
     """Whether a row among models is no model: "Recovery", "Δ", for what stands above it."""
     name = " ".join(line.cells[at].text for at in labels)
-    told = words.RECOVERY.search(name) or words.DIFFERENCE.search(name)
+    told = words.is_recovery(name) or words.is_difference(name)
     return bool(told) and not models.quantized(words.RECOVERY.sub("", name)) and not models.whole(name)
 
 
@@ -302,7 +302,7 @@ class _Columns:
     def compared(self, rows: list[CardScores], line: Line, above: int) -> list[CardScores]:
         """The rows with what a line under the models says of the one above it, of each task."""
         label = next(cell.text for cell in line.cells if cell.text)
-        kind: StatedKind = "recovery" if words.RECOVERY.search(label) else "difference"
+        kind: StatedKind = "recovery" if words.is_recovery(label) else "difference"
         columns = [at for at, role in enumerate(self.kinds) if role == "score"]
         by_name = {self.sheet.head[at] or f"column {at + 1}": at for at in columns}
         base = self.bases[above]

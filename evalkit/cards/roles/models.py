@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from evalkit.cards.roles import words
@@ -20,11 +21,13 @@ _PIECE = re.compile(r"[a-z0-9]+")
 _NOISE = re.compile(r"[^a-z0-9.]+")
 
 
+@lru_cache(maxsize=16384)
 def quantized(name: str) -> bool:
     """Whether a name is that of a compressed model."""
     return bool(words.QUANTIZED.search(name))
 
 
+@lru_cache(maxsize=16384)
 def whole(name: str) -> bool:
     """Whether a name says that the model is not compressed."""
     return bool(words.WHOLE.search(name)) and not quantized(name)

@@ -85,7 +85,7 @@ def _names(heading: str, between: re.Pattern[str]) -> tuple[str, str]:
     if len(sides) != 2 or not all(sides):
         return f"{heading} before".strip(), f"{heading} after".strip()
     around = heading.replace(f"({told})", " ") if told != heading else ""
-    around = "" if words.DIFFERENCE.search(around) else " ".join(around.split())
+    around = "" if words.is_difference(around) else " ".join(around.split())
     return f"{around} {sides[0]}".strip(), f"{around} {sides[1]}".strip()
 
 

@@ -117,7 +117,7 @@ def _is_heading_again(row: TextRow, heads: list[tuple[str, ...]], cells: Callabl
     if len(filled) < 3 or (heads and len(filled) * 2 < len([cell for cell in row.cells if cell])):
         return False
     above = {cell for head in heads for cell in head if cell}
-    speaks = any(words.RECOVERY.search(cell) or words.SPEEDUP.search(cell) for cell in filled)
+    speaks = any(words.is_recovery(cell) or words.SPEEDUP.search(cell) for cell in filled)
     return row.head or speaks or 2 * len(filled & above) >= len(filled)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from evalkit.cards.roles import languages
@@ -138,6 +139,19 @@ WHOLE = re.compile(
 """What the name of an uncompressed model may have in it."""
 
 
+@lru_cache(maxsize=16384)
+def is_recovery(label: str) -> bool:
+    """Whether a label speaks of a recovery."""
+    return bool(RECOVERY.search(label))
+
+
+@lru_cache(maxsize=16384)
+def is_difference(label: str) -> bool:
+    """Whether a label speaks of a difference."""
+    return bool(DIFFERENCE.search(label))
+
+
+@lru_cache(maxsize=16384)
 def better(label: str, category: str = "", caption: str = "") -> Better:
     """What is better in a row, by its label, its category or the heading over the table."""
     for words in (label, category):
@@ -151,6 +165,7 @@ def better(label: str, category: str = "", caption: str = "") -> Better:
     return "higher" if is_benchmark(label) or is_benchmark(category) else ""
 
 
+@lru_cache(maxsize=16384)
 def speed(label: str) -> Better:
     """What is better of a time or a rate; empty where the label names neither."""
     if _RATE.search(label):
@@ -160,6 +175,7 @@ def speed(label: str) -> Better:
     return "higher" if _SPEED.search(label) else ""
 
 
+@lru_cache(maxsize=16384)
 def is_quantity(label: str, *, heading: bool) -> bool:
     """Whether a label names something that is measured of models and is no score."""
     if size_of(label) is not None:
@@ -168,6 +184,7 @@ def is_quantity(label: str, *, heading: bool) -> bool:
     return bool(pattern.search(label)) or is_gain(label) or bool(speed(label))
 
 
+@lru_cache(maxsize=16384)
 def is_gain(label: str) -> bool:
     """Whether a label says how many times faster or smaller something is."""
     return bool(COMPRESSION.search(label) or SPEEDUP.search(label))

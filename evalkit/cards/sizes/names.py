@@ -129,6 +129,7 @@ def size_of(label: str, category: str = "") -> Size | None:
     return _named(f"{category} {label}") if inside else None
 
 
+@lru_cache(maxsize=16384)
 def is_benchmark(label: str) -> bool:
     """Whether a label begins with the name of a known benchmark, whatever follows: a split, a language, a metric."""
     words = _WORD.findall(label.lower())
@@ -154,18 +155,21 @@ def part_size(whole: str, label: str) -> int | None:
     return size.groups.get(short) or size.parts.get(short) or size.part
 
 
+@lru_cache(maxsize=16384)
 def only_settings(label: str) -> bool:
     """Whether a label has words of settings and metrics alone: "acc", "exact_match, strict"."""
     words, settings = _taken_apart(label)
     return bool(words) and all(_is_setting(word) for word in [*words, *settings])
 
 
+@lru_cache(maxsize=16384)
 def runs_in(label: str) -> int | None:
     """Of how many runs a score is the mean, where its name says so: "pass@1:64", "avg@32", "mean of 3 runs"."""
     found = _RUNS.search(label)
     return next((int(one) for one in found.groups() if one), None) if found else None
 
 
+@lru_cache(maxsize=16384)
 def best_of(label: str) -> int:
     """Of how many attempts the best or the most frequent is counted: 10 of "pass@10"; 1 where each one is."""
     found = _BEST_OF.search(label)

@@ -33,6 +33,8 @@ _MATHS_WORDS = {
     "}": "",
 }
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+_MARKED = re.compile(r"[<&\\*_~`$\[]|/t", re.IGNORECASE)
+"""What any markup has in it."""
 _EMPHASIS = re.compile(r"\*\*|__|~~|`")
 
 
@@ -64,7 +66,10 @@ class Table:
 
 def plain(cell: str) -> str:
     """A cell's words without markup, in one line that is safe to print."""
-    cell = _RAISED.sub("", cell[:MOST_MARKUP])  # a raised 1 is a footnote, not a digit
+    cell = cell[:MOST_MARKUP]
+    if cell.isprintable() and not _MARKED.search(cell):
+        return " ".join(cell.split())[:MOST_IN_CELL].strip()
+    cell = _RAISED.sub("", cell)  # a raised 1 is a footnote, not a digit
     cell = _BROKEN_TAG.sub("", cell.strip())
     cell = TAG.sub(lambda tag: " " if tag[2].lower() in {"br", "p", "div", "li"} else "", cell)
     cell = _LINK.sub(r"\1", _IMAGE.sub("", html.unescape(cell)))
