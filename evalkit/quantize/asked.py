@@ -1,56 +1,93 @@
-"""What calibration data must not hold: the questions of the tasks that are named, and of every run that is kept."""
+"""What calibration data must not hold: questions of tasks, as far as they are at hand, and of runs that are kept."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from evalkit import harnesses
-from evalkit.base.errors import DataError
+from evalkit.base.errors import DataError, EvalkitError
 from evalkit.base.printable import counted
+from evalkit.records.calibration import Leak
 from evalkit.records.store import FILE, Store
 from evalkit.runs import saved_run
 from evalkit.tasks import registry
+from evalkit.tasks.rows import at_hand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from evalkit.base.types import Task
     from evalkit.quantize.calibration import Calibration
-    from evalkit.records.calibration import Calibrated, Leak
+    from evalkit.records.calibration import Calibrated
 
 _SHOWN: Final = 5
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What calibration data were held against."""
+
+    against: tuple[str, ...] = ()
+    """Tasks, and in words the samples of earlier runs."""
+    unread: tuple[str, ...] = ()
+    """Tasks of the default suite whose rows are not at hand: nobody knows whether they ask what the data hold."""
+
+
 def refuse_leaks(
     data: Calibration, tasks: Sequence[str], rows: Mapping[str, str], runs: Path, tell: Callable[[str], None]
-) -> list[str]:
-    """Hold calibration data against what is asked; returns in words what they were held against.
+) -> Checked:
+    """Hold calibration data against what is asked: named tasks, those that are at hand, and every run that is kept.
 
     Args:
         data: The calibration data.
-        tasks: Names or TOML files of tasks.
-        rows: Task to its local rows, where they are not to be had from the hub.
+        tasks: Names or TOML files of tasks, whose rows are fetched where they are not at hand.
+        rows: Task to its local rows, in place of the hub's; a task that has some is held against without being named.
         runs: Folder of earlier runs; it need not be there.
         tell: Hears what is read.
 
     Raises:
         DataError: A picture or text of the data is asked in a task; the message names it.
     """
-    content, checked, leaks = data.content, [], []
-    for task in registry.chosen(tasks, None, ()) if tasks else ():
-        tell(f"holding the calibration data against {task.name}")
-        given = rows.get(task.name)
-        questions = harnesses.harness(task).questions(task, Path(given) if given else None, tell)
-        leaks += content.leaks(task.name, (sample for sample, _ in questions.samples(None)))
-        checked.append(task.name)
+    content, leaks = data.content, list[Leak]()
+    named, others, unread = _tasks(tasks, rows)
+    for task in named:
+        leaks += _asked(content, task, rows.get(task.name), tell)
+    for task in others:
+        try:
+            leaks += _asked(content, task, None, tell)
+        except EvalkitError:
+            # Nobody has named it: a part that is not here must not cost the candidate.
+            unread.append(task.name)
+    against = [task.name for task in (*named, *others) if task.name not in unread]
     if (runs / FILE).exists():
         tell(f"holding the calibration data against the runs in {runs}")
         found, count = _kept(content, runs)
         leaks += found
-        checked.append(f"{counted(count, 'sample')} of earlier runs")
+        against.append(f"{counted(count, 'sample')} of earlier runs")
     if leaks:
         raise _refusal(data, leaks)
-    return checked
+    return Checked(tuple(against), tuple(unread))
+
+
+def _asked(content: Calibrated, task: Task, rows: str | None, tell: Callable[[str], None]) -> list[Leak]:
+    tell(f"holding the calibration data against {task.name}")
+    if not isinstance(task.prompt, str):
+        task = replace(task, prompt="")  # Pictures are compared, and no words about them: none need be fetched.
+    questions = harnesses.harness(task).questions(task, Path(rows) if rows else None, tell)
+    return content.leaks(task.name, (sample for sample, _ in questions.samples(None)))
+
+
+def _tasks(named: Sequence[str], rows: Mapping[str, str]) -> tuple[list[Task], list[Task], list[str]]:
+    """The tasks that are named or have local rows, others that are at hand, and those that should be and are not."""
+    own = registry.chosen(named, None, ()) if named else []
+    more = sorted(rows.keys() - {task.name for task in own})
+    own += registry.chosen(more, None, ()) if more else []
+    have = {task.name for task in own}
+    others = [task for task in registry.tasks().values() if task.name not in have and at_hand(task.dataset)]
+    have |= {task.name for task in others}
+    return own, others, [task.name for task in registry.chosen((), None, ()) if task.name not in have]
 
 
 def _kept(content: Calibrated, runs: Path) -> tuple[list[Leak], int]:

@@ -135,12 +135,12 @@ def _source(request: Making, wanted: Scheme, say: Say) -> _Sources:
     return _Sources(model, folder, of, files)
 
 
-def _calibration(request: Making, wanted: Scheme, of: _Sources, say: Say) -> tuple[Calibration | None, list[str]]:
+def _calibration(request: Making, wanted: Scheme, of: _Sources, say: Say) -> tuple[Calibration | None, asked.Checked]:
     """The calibration data, and what they were held against; no data where none are needed."""
     if not wanted.calibrated:
         if request.calibration:
             raise UsageError(f"{wanted.name} needs no calibration data", fix="leave --calibration out")
-        return None, []
+        return None, asked.Checked()
     say(Stage("reading the calibration data"))
     sees = of.family.sees
     data = calibration.read(request.calibration, request.samples, sees=sees, tell=lambda text: say(Stage(text)))
@@ -149,7 +149,11 @@ def _calibration(request: Making, wanted: Scheme, of: _Sources, say: Say) -> tup
     if sees and not data.sees:
         say(Notice(f"{data.name} has no pictures, and the model sees: it is calibrated on text alone"))
     tell = lambda text: say(Stage(text))  # noqa: E731
-    return data, asked.refuse_leaks(data, request.tasks, request.data, request.runs, tell)
+    checked = asked.refuse_leaks(data, request.tasks, request.data, request.runs, tell)
+    if checked.unread:
+        names = ", ".join(checked.unread)
+        say(Notice(f"{data.name} was not held against {names}: their rows are not here; evalkit fetch, or name --task"))
+    return data, checked
 
 
 def _environment(say: Say) -> str:

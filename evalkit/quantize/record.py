@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from evalkit import __version__
+from evalkit.quantize.asked import Checked
 from evalkit.serve.environment import RECORD
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ class Decided:
     seed: int
     calibration: Calibration | None = None
     longest: int = 0
-    checked: Sequence[str] = ()
-    """Tasks that the calibration data were held against."""
+    checked: Checked = field(default_factory=Checked)
+    """What the calibration data were held against."""
 
 
 def record(facts: Decided, done: Mapping[str, Json]) -> dict[str, Json]:
@@ -63,7 +64,8 @@ def record(facts: Decided, done: Mapping[str, Json]) -> dict[str, Json]:
             "left_out": done.get("left_out"),
             "tokens": facts.longest,
             "digest": data.digest,
-            "checked": list(facts.checked),
+            "checked": list(facts.checked.against),
+            "unchecked": list(facts.checked.unread),
             **data.content.stored(),
         }
     return found

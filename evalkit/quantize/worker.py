@@ -127,8 +127,8 @@ class Chats:
         self._lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
         self._pictures = any(line.get("images") for line in self._lines)
         kind = transformers.AutoProcessor if self._pictures else transformers.AutoTokenizer
-        self._processor = kind.from_pretrained(source, local_files_only=True)
-        self._templated = bool(getattr(self._processor, "chat_template", None))
+        self.processor = kind.from_pretrained(source, local_files_only=True)
+        self._templated = bool(getattr(self.processor, "chat_template", None))
         if self._pictures and not self._templated:
             raise RefusedError("the model has no chat template, without which a picture has no place in a prompt")
 
@@ -145,18 +145,18 @@ class Chats:
         if not self._pictures:
             cut = {"truncation": True, "max_length": self._longest}
             text, is_plain = self._text(line)
-            return dict(self._processor(text, return_tensors="pt", add_special_tokens=is_plain, **cut))
+            return dict(self.processor(text, return_tensors="pt", add_special_tokens=is_plain, **cut))
         image = import_module("PIL.Image")
         shown = [image.open(self._folder / name).convert("RGB") for name in line["images"]]
         text, _ = self._text(line)
-        return dict(self._processor(text=text, images=shown, return_tensors="pt", add_special_tokens=False))
+        return dict(self.processor(text=text, images=shown, return_tensors="pt", add_special_tokens=False))
 
     def _text(self, line: dict[str, Any]) -> tuple[str, bool]:
         """The prompt, and whether it is plain text that no template has given its special tokens."""
         if "text" in line:
             return line["text"], True
         if self._templated:
-            return self._processor.apply_chat_template(line["messages"], tokenize=False), False
+            return self.processor.apply_chat_template(line["messages"], tokenize=False), False
         return "\n\n".join(message["content"] for message in line["messages"]), True
 
 
@@ -223,13 +223,16 @@ def quantize(job: dict[str, Any], tell: Teller) -> dict[str, Any]:
     ignore = [*job["must"], *job["may"]]
     oneshot = import_module("llmcompressor").oneshot
     if job["chats"]:
-        inputs, facts["left_out"] = Chats(Path(job["chats"]), job["source"], job["longest"]).inputs(job["seed"])
+        chats = Chats(Path(job["chats"]), job["source"], job["longest"])
+        inputs, facts["left_out"] = chats.inputs(job["seed"])
         facts["samples"] = len(inputs)
         tell("calibration", samples=len(inputs), left_out=facts["left_out"])
         follow(layers, len(inputs), tell)
         gptq = import_module("llmcompressor.modifiers.gptq").GPTQModifier
         recipe = gptq(targets="Linear", scheme=job["scheme"], ignore=ignore)
         shown = {"dataset": loader(inputs, model.dtype), "num_calibration_samples": len(inputs)}
+        # Without one it would look for a processor of its own, which a model of text alone may not have.
+        shown["processor"] = chats.processor
         oneshot(model=model, recipe=[recipe], pipeline="sequential", sequential_targets=[kind], **shown)
     else:
         plain = import_module("llmcompressor.modifiers.quantization").QuantizationModifier

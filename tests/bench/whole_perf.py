@@ -10,20 +10,30 @@ card's three uses. Nothing has to be installed for it: `vllm bench serve` sends 
 GuideLLM can be had). A model that is there is not written again and a finished cell is not measured again, so the same
 command continues what a limit of time has ended. ``FOLDER/runs/perf/ID`` holds the tables; carry it away whole.
 
-What it needs, by figures of ``docs/explanation/gpu.md``: 60 GB in FOLDER; 60 to 170 s a start of a server, of which
-there are two a model; the rest is queries. ``--only w8a8`` leaves FP8 out.
+What it needs, by figures of ``docs/explanation/perf.md``: 60 GB in FOLDER, 3 minutes to write the models, 60 to 170
+s a start of a server, of which there are two a model, and 12 s a cell beside its queries; 36 cells, about 24
+minutes in all. ``--only w8a8`` leaves FP8 out (17 minutes). Where one command may not take so long, ``--seconds
+560`` ends it in time, and the same command continues: a start costs again what it cost, the cell that was under way
+is measured anew. ``--keep OUT`` copies what is measured so far into OUT at every end.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-QUERIES = ("--queries", "20", "--queries-at-once", "96", "--concurrency", "64", "--warmups", "2")
-"""A latency's interval is then that of 40 queries. What is told after these wins: --queries 50, --use chat."""
+MEASURED = (
+    *("--engine", "vllm-bench", "--queries", "6", "--queries-at-once", "64", "--concurrency", "64", "--warmups", "1"),
+    # No more under way than are sent, and no longer prompts: a server that need not be ready for more starts sooner.
+    *("--serve-arg", "max-num-seqs=64", "--serve-arg", "max-model-len=8192"),
+)
+"""A latency is then the median of 12 queries. What is told after these wins: --queries 50, --use chat."""
 
 
 def main() -> None:
@@ -31,7 +41,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", choices=["w8a8", "fp8"], help="one candidate instead of both")
+    parser.add_argument("--seconds", type=float, help="end after so long, in order")
+    parser.add_argument("--keep", type=Path, help="copy the performance runs into this folder at the end")
     given, more = parser.parse_known_args()
+    began = time.monotonic()
     baseline = given.folder / "pixtral-random"
     chosen = [given.only] if given.only else ["w8a8", "fp8"]
     candidates = {name: given.folder / f"pixtral-random.{name}" for name in chosen}
@@ -39,11 +52,25 @@ def main() -> None:
     given.folder.mkdir(parents=True, exist_ok=True)
     write = [sys.executable, str(HERE / "random_pixtral.py"), str(baseline), "--dtype", "float16", *made]
     subprocess.run(write, check=True)
+    print(f"models: {time.monotonic() - began:.0f} s", flush=True)
     models = ["--baseline", f"random={baseline}"]
     models += [word for name, place in candidates.items() for word in ("--candidate", f"random.{name}={place}")]
-    where = ["--engine", "vllm-bench", "--output", str(given.folder / "runs")]
-    command = [sys.executable, "-m", "evalkit", "perf", *models, *where, *QUERIES, *more]
-    sys.exit(subprocess.run(command, check=False).returncode)
+    runs = given.folder / "runs"
+    command = [sys.executable, "-m", "evalkit", "perf", *models, "--output", str(runs), *MEASURED, *more]
+    status = ended(command, given.seconds and given.seconds - (time.monotonic() - began))
+    if given.keep:
+        shutil.copytree(runs / "perf", given.keep / "perf", dirs_exist_ok=True)
+    sys.exit(status)
+
+
+def ended(command: list[str], seconds: float | None) -> int:
+    """The exit code of a command that is stopped as Ctrl-C would when so much time has passed."""
+    with subprocess.Popen(command) as running:
+        try:
+            return running.wait(seconds)
+        except subprocess.TimeoutExpired:
+            running.send_signal(signal.SIGTERM)
+            return running.wait()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from evalkit.cli import quantize as command
 from evalkit.quantize import worker as its_file
 from evalkit.records.calibration import Calibrated
 from evalkit.serve import tools
+from evalkit.tasks import registry
 from support import checkpoints
 from support.calibrations import parquet, picture
 from support.commands import evalkit, write_lines
@@ -173,7 +174,29 @@ def test_what_the_data_were_held_against_is_recorded(quantize, workplace):
     task(workplace, [{"image": picture("white"), "question": "which?", "answer": "1", "type": "human"}])
     ended = quantize("", "--task", "mine.toml", "--json")
     assert ended.code == 0, ended.err
-    assert ended.json["calibration"]["checked"] == ["charts"]
+    said = ended.json["calibration"]
+    assert said["checked"] == ["charts"]
+    # Of the default suite nothing is here.
+    assert {"docvqa", "vqav2", "mmlu"} <= set(said["unchecked"])
+    assert "was not held against" in ended.err
+
+
+def test_a_task_is_held_against_unasked_where_its_rows_are_at_hand(quantize, workplace, monkeypatch):
+    """Those in the hub's cache, without a network, and those that are named with --data."""
+    rows = [{"image": picture((1, 0, 0)), "question": "which?", "answer": "1", "type": "human_test"}]
+    local = parquet(workplace / "state-rows.parquet", rows)
+    ended = quantize("", "--data", f"chartqa={local}")
+    assert ended.code == 2, ended.out
+    assert "asked in a task: chartqa sample" in ended.err
+    commit = registry.tasks()["chartqa"].dataset.revision
+    folder = workplace / "state/hub/datasets--lmms-lab--ChartQA/snapshots" / commit / "data"
+    folder.mkdir(parents=True)
+    local.rename(folder / "test-00000-of-00001.parquet")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(workplace / "state/hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    ended = quantize()
+    assert ended.code == 2, ended.out
+    assert "asked in a task: chartqa sample" in ended.err
 
 
 LONG = "How many legs does a spider have, and which of them are longest?"

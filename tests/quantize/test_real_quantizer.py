@@ -87,7 +87,15 @@ def tiny(python, tmp_path_factory):
     """The folder of tiny models of every other family with what was made of them."""
     folder = tmp_path_factory.mktemp("tiny")
     jobs = {name: {"loader": FAMILIES[name].loader, "must": FAMILIES[name].kept} for name in NAMES}
-    command = [python, "-P", str(TINY), str(work.WORKER), str(folder), json.dumps(jobs)]
+    command = [
+        python,
+        "-P",
+        str(TINY),
+        str(work.WORKER),
+        str(folder),
+        json.dumps(jobs),
+        str(pair.MODELS / pair.BASELINE),
+    ]
     env = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -100,6 +108,14 @@ def test_a_tiny_model_of_every_family(tiny, name):
     assert audit.faults(source, tiny / f"{name}.fp8", SCHEMES["fp8-dynamic"]) == []
     # Seven linear layers in each of two decoder layers.
     assert environment.checkpoint(Model("", str(tiny / f"{name}.fp8"), "")).layers == {"language_model": 14}
+
+
+@pytest.mark.parametrize("name", ["llama", "qwen2", "mistral3"])
+def test_gptq_of_several_families(tiny, name):
+    """Calibrated on text; the LLaVA above is calibrated on pictures."""
+    source = environment.checkpoint(Model("", str(tiny / name), ""))
+    assert audit.faults(source, tiny / f"{name}.w8a8", SCHEMES["w8a8"]) == []
+    assert environment.checkpoint(Model("", str(tiny / f"{name}.w8a8"), "")).layers == {"language_model": 14}
 
 
 def test_a_pattern_that_matches_nothing_is_refused_before_anything_is_quantized(python, tmp_path):

@@ -1,10 +1,12 @@
-"""Tiny models of several families at random weights, and their FP8: ``python tiny_families.py WORKER FOLDER NAME...``.
+"""Tiny models of several families at random weights, and candidates of them, all in one process.
 
-Runs where llm-compressor is. One process for all of them: loading it takes longer than what is done with it.
+FP8 of all, and W8A8 by GPTQ of those that a tokenizer alone lets calibrate. Runs where llm-compressor is; loading that
+takes longer than what is done with it.
 """
 
 import json
 import runpy
+import shutil
 import sys
 from pathlib import Path
 
@@ -17,7 +19,7 @@ TEXT = {
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
-    "vocab_size": 512,
+    "vocab_size": 2048,
     "max_position_embeddings": 256,
     "bos_token_id": 1,
     "eos_token_id": 2,
@@ -59,15 +61,28 @@ MODELS = {
 }
 
 
+CALIBRATED = ("llama", "qwen2", "mistral3")
+TEXTS = [f"Line {at} of the page says that there are {at * 7 % 13} of them." for at in range(4)]
+
+
 def main():
+    """Arguments: the worker, the folder, the families as JSON, and a folder with a tokenizer."""
     worker, folder, jobs = runpy.run_path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
+    chats = folder / "chats.jsonl"
+    chats.write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS))
     for name, job in jobs.items():
         torch.manual_seed(0)
         source, target = folder / name, folder / f"{name}.fp8"
         MODELS[name]().to(torch.bfloat16).save_pretrained(source)
+        if name in CALIBRATED:
+            for file in ("tokenizer.json", "tokenizer_config.json"):
+                shutil.copy(Path(sys.argv[4]) / file, source)
         events = folder / f"{name}.events"
         settled = {"source": str(source), "target": str(target), "scheme": "FP8_DYNAMIC", "may": [], "chats": None}
         worker["quantize"]({**job, **settled, "seed": 0}, worker["Teller"](events))
+        if name in CALIBRATED:
+            settled |= {"target": str(folder / f"{name}.w8a8"), "scheme": "W8A8", "chats": str(chats), "longest": 256}
+            worker["quantize"]({**job, **settled, "seed": 0}, worker["Teller"](events))
 
 
 if __name__ == "__main__":

@@ -78,6 +78,15 @@ class Rows:
         return sum(part.absent() for part, start in zip(self._parts, starts, strict=False) if start >= beyond)
 
 
+def at_hand(dataset: Dataset) -> bool:
+    """Whether a split of the hub can be read without a network."""
+    if not dataset.id:
+        return False
+    from evalkit.tasks.rows import hub  # noqa: PLC0415 - local data must not wait for the hub's library
+
+    return hub.at_hand(dataset)
+
+
 def open_rows(
     dataset: Dataset,
     *,

@@ -62,6 +62,12 @@ def open_split(dataset: Dataset, benchmark: Benchmark, tell: Callable[[str], Non
     return split.commit, [_part(split, name, benchmark, tell) for name in split.sizes]
 
 
+def at_hand(dataset: Dataset) -> bool:
+    """Whether the hub's cache has the whole split."""
+    split = _cached(dataset)
+    return split is not None and bool(split.sizes)
+
+
 def _listed(dataset: Dataset) -> _Split:
     """What the hub says; what the cache says when the hub does not answer."""
     try:
