@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 UNMATCHED = "the tables do not say with certainty what it means"
 _FAR = Fraction(1000)
+_OF_ALL = re.compile(r"\b(?:average|avg|mean|overall)\b", re.IGNORECASE)
+"""What a sentence says that is about an average, so that one row alone does not make it true."""
 
 
 def claim_figures(card: Card) -> Iterator[Figure]:
@@ -52,10 +55,12 @@ def _recovery(card: Card, claim: PrintedClaim) -> tuple[Expected, ...]:
             if fits
             else (tuple(_as_expected(*one) for one in averages) if clear else ())
         )
-    fits = [one for one in everything if one[1].range.overlaps(claim.printed.range)]
+    of_all = bool(averages) and bool(_OF_ALL.search(claim.sentence))
+    near = [one for one in everything if one in averages or not of_all or one[0].row.lower() in claim.sentence.lower()]
+    fits = [one for one in near if one[1].range.overlaps(claim.printed.range)]
     if fits:
         return (_as_expected(*fits[0]),)
-    clear = len(averages) == 1 and "average" in claim.sentence.lower() and not is_benchmark(claim.sentence)
+    clear = len(averages) == 1 and of_all and not is_benchmark(claim.sentence)
     return (_as_expected(*averages[0]),) if clear else ()
 
 

@@ -120,7 +120,8 @@ def _per_dollar(cell: _Cell, agreed: Sequence[Range], count: int) -> Figure:
     low, high = cost.per_dollar(stream, worst, price.high), cost.per_dollar(stream, best, price.low)
     single = f"3600 / (price x {cell.measured.text} s)"
     words = single if stream == "single-stream" else f"3600 x {cell.measured.text} per s / price"
-    because = f"{words}, the price being {_dollars(price)} an hour, on which most figures agree"
+    by_whom = "on which most figures agree" if count > 2 else "by the only other figure of this hardware"
+    because = f"{words}, the price being {_dollars(price)} an hour, {by_whom}"
     beside = Ref(cell.row.name, cell.table.uses[cell.use], cell.measured.text)
     expected = Expected(value, Range(low, high), because, (beside,))
     return Figure("queries per dollar", cell.table.place, cell.row.name, column, cell.per_dollar, (expected,))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from evalkit.cards.checks.figure import Expected, Figure, Ref
 from evalkit.cards.figures import Range, mean, mean_range
 from evalkit.cards.roles.models import referred, whole
+from evalkit.cards.roles.words import RATIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from evalkit.cards.figures import Printed
     from evalkit.cards.nouns import SpeedRow, SpeedTable
 
-_UNCLEAR = "no reading of the table gives its speedups"
+_UNCLEAR = {kind: f"no reading of the table gives its {kind}s" for kind in ("speedup", "compression", "saving")}
 _NO_BASELINE = "no baseline in its setting"
 _MISSING = "a figure is missing that it rests on"
 
@@ -104,19 +105,28 @@ def _figures(table: SpeedTable, stated: Sequence[_Stated], alike: Sequence[_Stat
     )
     chosen = count.index(max(count)) if any(count) else first
     unclear = _is_unclear(table, full, max(count, default=0))
+    if not any(count) and _is_plainly_gain(table, full):
+        chosen, unclear = first, False
     for one in stated:
         reading = one.readings[chosen]
         expected = (reading,) if reading is not None and not unclear else ()
-        lacks = "" if expected else _UNCLEAR if unclear and any(one.readings) else _MISSING
+        lacks = "" if expected else _UNCLEAR[table.kind] if unclear and any(one.readings) else _MISSING
         others = one.without if expected and chosen == 0 else ()
         yield Figure(table.kind, table.place, one.row.name, one.heading, one.printed, expected, lacks, others=others)
 
 
 def _is_unclear(table: SpeedTable, full: Sequence[_Stated], most: int) -> bool:
     """Whether too few of a column follow by any one reading; a speedup says what it is, the others less so."""
-    if table.kind != "speedup" or any(one.printed.percent for one in full):
+    relative = any(one.printed.percent or RATIO.fullmatch(one.heading.strip()) for one in full)
+    if table.kind != "speedup" or relative:
         return 2 * most < len(full) or not most
     return len(full) > 2 and 4 * most < len(full)
+
+
+def _is_plainly_gain(table: SpeedTable, full: Sequence[_Stated]) -> bool:
+    """Whether one figure can be nothing but what is gained: a signed percentage of the only rate there is."""
+    alone = len(full) == 1 and table.better == ("higher",)
+    return alone and full[0].printed.percent and full[0].printed.signed and whole(full[0].base.model)
 
 
 def _as_printed(reading: Expected | None, printed: Printed, form: _Form) -> Expected | None:

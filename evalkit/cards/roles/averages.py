@@ -13,7 +13,9 @@ Sureness: TypeAlias = Literal["no", "perhaps", "yes"]
 
 _AVERAGE = re.compile(rf"\b(?:averages?|averaged|avg)\b\.?|{languages.AVERAGE}", re.IGNORECASE)
 _MEAN = re.compile(
-    r"(?:the |overall |arithmetic |macro |simple )?mean(?: score| accuracy| of all| overall)?", re.IGNORECASE
+    r"(?:the |overall |arithmetic |macro |simple )?mean(?: score| accuracy| of all| overall)?"
+    r"|mean (?:over|across|of) (?:(?:the|all|\d{1,3}) )?(?:languages|tasks|benchmarks|datasets|subjects|categories)",
+    re.IGNORECASE,
 )
 _OVERALL = re.compile(
     r"(?:overall|total|all|aggregate|combined|summary|sum|median)(?: (?:score|accuracy|performance|result)s?)?"

@@ -27,6 +27,7 @@ _RECOVERIES = tuple(
         rf"\brecover(?:s|ing|ed)?\s+{_BOUND}{_PERCENT}",
         rf"{_ABOVE}\s?{_PERCENT}\s+(?:average\s|accuracy\s|score\s){{0,2}}recovery\b",
         rf"\brecovery (?:rate )?(?:of|is)\s+{_BOUND}{_PERCENT}",
+        rf"\b(?:average|mean|overall) (?:accuracy |score )?recovery(?: rate)?\s?[:=]\s?{_BOUND}{_PERCENT}",
         rf"\b(?:retain|preserv|maintain|keep)(?:e?s|ing|e?d)?\s+{_BOUND}{_PERCENT}\s+of\s+(?:{_ANY}){{0,4}}?{_RESULTS}",
         rf"{_ABOVE}\s?{_PERCENT}\s+of\s+(?:the|its)\s+{_WHOLE}(?:{_S})?\s+(?:{_ANY}){{0,2}}?{_RESULTS}",
     )

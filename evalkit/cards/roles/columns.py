@@ -33,6 +33,8 @@ _WINS = re.compile(r"(?:# ?)?wins?\b", re.IGNORECASE)
 _GAMES = re.compile(r"(?:# ?)?(?:wins?|ties?|draws?|loss(?:es)?)$", re.IGNORECASE)
 """Beside wins a loss is a count of games, and no difference."""
 _VERSUS = re.compile(r"\bvs\.? ", re.IGNORECASE)
+_LENGTH = re.compile(r"\btokens\b|\blengths?\b", re.IGNORECASE)
+"""What a column is called that says how long answers are."""
 _SETTING = re.compile(
     r"#? ?(?:batch|concurren|context|sequence|prompt|input|output|tokens|qps|rps|users|clients|gpus|tp\b|num|experts)",
     re.IGNORECASE,
@@ -68,6 +70,7 @@ def _is_gain(sheet: Sheet, kinds: Sequence[Role], at: int) -> bool:
     scored = average_in(name) != "no" or is_benchmark(name) or words.SCORE.search(name)
     before = sheet.head[at - 1] if at and kinds[at - 1] == "quantity" else ""
     measured = words.speed(before) or words.PRICE.search(before) or (before and is_size(sheet, at - 1))
+    measured = measured or _LENGTH.search(before)
     return not scored and bool(measured)
 
 

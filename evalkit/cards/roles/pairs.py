@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.cards.figures import EXACT, Cell, Printed, is_missing, same_units
 from evalkit.cards.roles import words
+from evalkit.cards.roles.thousands import in_thousands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +26,12 @@ _NO_COUNT = re.compile(
     re.IGNORECASE,
 )
 """What a column of two whole numbers is called that are no right answers of questions."""
+_RIGHT = re.compile(
+    r"(?:# ?|number |no\. )?(?:of )?\(?(?:correct|right|solved|passed)(?: answers)?\)?(?: ?/ ?\w+)?", re.IGNORECASE
+)
+_TOTAL = re.compile(r"(?:# ?)?(?:total|questions|problems|samples|items|n)", re.IGNORECASE)
+_ACCURACY = re.compile(r"\b(?:acc(?:uracy)?|score|rate|pass@1)\b|%", re.IGNORECASE)
+"""What columns of right answers, of all answers and of their share are called."""
 _FEWEST = 5
 """Questions of which a share is told; a column of "4/4" is of something else."""
 
@@ -36,8 +43,9 @@ def taken_apart(sheet: Sheet, read: Callable[[str], Cell]) -> Sheet:
             sheet = _two_columns(sheet, at, _ARROW, read)
         elif len(_models(sheet.head[at])) == 2 and _mostly(sheet, at, _BETWEEN.search):
             sheet = _two_columns(sheet, at, _BETWEEN, read)
+    sheet = _with_totals(in_thousands(sheet, read))
     for at in reversed(range(1, len(sheet.head))):
-        if _is_counts(sheet, at):
+        if at < len(sheet.head) and _is_counts(sheet, at):
             sheet = _as_shares(sheet, at)
     return sheet
 
@@ -145,7 +153,26 @@ def _are_shares(sheet: Sheet, at: int, beside: int) -> bool:
         if count is not None and other.figure is not None and not other.beside:
             value = other.figure.range
             found[value.low <= count.share <= value.high] += 1
-    return found[True] > 1 and found[True] > found[False]
+    named = _RIGHT.search(sheet.head[at]) and _ACCURACY.search(sheet.head[beside])
+    return found[True] > (0 if named else 1) and (found[True] > found[False] or bool(named))
+
+
+def _with_totals(sheet: Sheet) -> Sheet:
+    """The sheet with "812" under "Correct" beside "1000" under "Total" as "812/1000"."""
+    right = [at for at, name in enumerate(sheet.head) if at and _RIGHT.fullmatch(name.strip())]
+    of = [at for at, name in enumerate(sheet.head) if at and _TOTAL.fullmatch(name.strip())]
+    if len(right) != 1 or len(of) != 1:
+        return sheet
+    lines = []
+    for line in sheet.lines:
+        some, everything = line.cells[right[0]], line.cells[of[0]]
+        one = Cell(f"{some.text}/{everything.text}".replace(",", "")) if some.figure and everything.figure else some
+        if some.figure and _count(one) is None:
+            return sheet
+        cells = [one if at == right[0] else cell for at, cell in enumerate(line.cells) if at != of[0]]
+        lines.append(replace(line, cells=tuple(cells)))
+    head, tops = ((*row[: of[0]], *row[of[0] + 1 :]) for row in (sheet.head, sheet.tops))
+    return replace(sheet, head=head, tops=tops, lines=tuple(lines))
 
 
 def _with_count(cell: Cell, count: _Count | None) -> Cell:

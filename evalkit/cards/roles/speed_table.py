@@ -27,7 +27,7 @@ _PER_DOLLAR = re.compile(r"\bqueries per dollar\b|\bqpd\b", re.IGNORECASE)
 _OF_THE_MODEL = re.compile(
     r"\b(?:memory|vram|params?|parameters|bits|bpw|disk|model size|file size|size)\b|\([GM]i?B\)", re.IGNORECASE
 )
-_NOT_PRINTED = "what it is a gain of is not printed"
+_NOT_PRINTED = "no time, rate, size or price is printed that it is a gain of"
 
 
 def speed_tables(sheet: Sheet, leftovers: Leftovers) -> list[SpeedTable]:
@@ -36,7 +36,8 @@ def speed_tables(sheet: Sheet, leftovers: Leftovers) -> list[SpeedTable]:
     A gain of which the sheet prints none is left over.
     """
     kinds = roles(sheet)
-    stated = {at: _of_what(sheet, kinds, at) for at, role in enumerate(kinds) if role in {"speedup", "gain"}}
+    gains = {"speedup", "gain"} if "score" in kinds else {"speedup", "gain", "aside"}
+    stated = {at: _of_what(sheet, kinds, at) for at, role in enumerate(kinds) if role in gains}
     quantities = {at: _is_what(sheet, at) for at, role in enumerate(kinds) if role == "quantity"}
     found = []
     families: tuple[SpeedKind, ...] = ("speedup", "compression", "saving")
