@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 NOT_READ = f"beyond the {MOST_ROWS} rows of a table and the {MOST_TABLES} tables of a card that are read"
 
+IN_CODE = "a table inside a block of code"
+
 
 @dataclass(slots=True)
 class _Reading:
@@ -111,6 +113,7 @@ def card(text: str) -> Card:
     if found.in_code:
         were = agreeing(found.in_code, "was", "were")
         reading.notices.append(f"{counted(found.in_code, 'table')} inside code blocks {were} not read")
+        reading.unchecked += [Unchecked("", f"block {one}", "", "", IN_CODE) for one in range(1, found.in_code + 1)]
     for number, table in enumerate(found.tables, 1):
         reading.table(number, table)
     return Card(

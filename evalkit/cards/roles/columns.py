@@ -70,7 +70,7 @@ def _is_gain(sheet: Sheet, kinds: Sequence[Role], at: int) -> bool:
     scored = average_in(name) != "no" or is_benchmark(name) or words.SCORE.search(name)
     before = sheet.head[at - 1] if at and kinds[at - 1] == "quantity" else ""
     measured = words.speed(before) or words.PRICE.search(before) or (before and is_size(sheet, at - 1))
-    measured = measured or _LENGTH.search(before)
+    measured = measured or bool(_LENGTH.search(before))
     return not scored and bool(measured)
 
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+from evalkit.cards.text.aligned import aligned_tables
 from evalkit.cards.text.markup import html_tables
 from evalkit.cards.text.pipes import is_rule, pipe_tables
 from evalkit.cards.text.table import MOST_TABLES, TAG, Table, plain
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_OF_TEXT = frozenset({"", "text", "txt", "plain", "plaintext", "md", "markdown", "console", "table"})
+"""What stands behind the fence of a block that is no program."""
 _HEADING = re.compile(r" {0,3}#{1,6}\s+(.{1,300})")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z*\[(])|\n")
 _BASE_MODEL = re.compile(r"^base_model:[ \t]*(?:\n[ \t]*-[ \t]*)?[\"']?([\w./-]{1,200})", re.MULTILINE)
@@ -38,6 +45,7 @@ def contents(text: str) -> Contents:
     text, in_code = _without_code(_without_comments(text))
     found, rest = html_tables(text)
     found += pipe_tables(rest)
+    found += aligned_tables(_apart(rest.split("\n"), found))
     found = sorted(found, key=lambda table: table.line)[:MOST_TABLES]
     lines = rest.split("\n")
     inside = {number for table in found for number in range(table.line, table.end + 1)}
@@ -45,6 +53,12 @@ def contents(text: str) -> Contents:
     base = _BASE_MODEL.search(head)
     more = _more(text, len(head)) if len(found) == MOST_TABLES else 0
     return Contents(captioned, _sentences(lines, inside, head.count("\n")), base[1] if base else "", more, in_code)
+
+
+def _apart(lines: list[str], found: Sequence[Table]) -> list[str]:
+    """The lines with those blanked that are in tables."""
+    inside = {number for table in found for number in range(table.line, table.end + 1)}
+    return ["" if number in inside else line for number, line in enumerate(lines, 1)]
 
 
 def _more(text: str, start: int) -> int:
@@ -89,7 +103,7 @@ def _without_comments(text: str) -> str:
 
 
 def _without_code(text: str) -> tuple[str, int]:
-    """The text with closed code blocks blanked, and how many tables stood in them.
+    """The text with closed code blocks blanked but for columns in them, and how many tables of pipes they have.
 
     A fence that is never closed is text: one stray fence would otherwise hide every table after it.
     """
@@ -103,7 +117,13 @@ def _without_code(text: str) -> tuple[str, int]:
         if opened is None:
             opened = (number, mark[1])
         elif mark[1].startswith(opened[1]) and not line[mark.end() :].strip():
-            hidden += sum(is_rule(one) for one in lines[opened[0] : number])
-            lines[opened[0] : number + 1] = [""] * (number + 1 - opened[0])
+            block = ["", *lines[opened[0] + 1 : number], ""]
+            kept = {at for table in aligned_tables(block) for at in range(table.line - 1, table.end)}
+            rules = sum(is_rule(one) for one in block)
+            if rules and lines[opened[0]].strip(" `~").lower() in _OF_TEXT:
+                kept |= {at for at, line in enumerate(block) if "|" in line}
+            else:
+                hidden += rules
+            lines[opened[0] : number + 1] = [line if at in kept else "" for at, line in enumerate(block)]
             opened = None
     return "\n".join(lines), hidden
