@@ -144,6 +144,25 @@ def plain(w):
     )
 
 
+def _plain_rows(w):
+    rows = [[task, *cells] for _, task, cells in w.rows()]
+    return [["Benchmark", *_tail(w), "Recovery (%)"], *rows, ["Average", *w.mean_row(None)]]
+
+
+def tabs(w):
+    return "\n".join("\t".join(row) for row in _plain_rows(w)) + "\n"
+
+
+def blanks_in_a_block(w):
+    rows = _plain_rows(w)
+    first, *rest = (max(map(len, column)) for column in zip(*rows, strict=True))
+    lines = [
+        row[0].ljust(first) + "".join(cell.rjust(wide + 3) for cell, wide in zip(row[1:], rest, strict=True))
+        for row in rows
+    ]
+    return "```\n" + "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]]) + "\n```\n"
+
+
 def percent_signs(w):
     rows = [[task, *cells] for _, task, cells in w.rows(suffix="%")]
     return pipes(["Benchmark", *_tail(w), "Recovery"], *rows, ["**Average**", *w.mean_row(None, suffix="%")])
@@ -673,7 +692,7 @@ ACCURACY = (
     wide_rows, html_sections, html_broken, html_two_headings, several_baselines, heading_again, word_errors,
     arrows, fractions, groups,
     perplexities, with_lengths, missing, recovery_row, models_down, average_before, models_down_recovery, embedding,
-    subset_average, families, long_form, each_with_recovery,
+    subset_average, families, long_form, each_with_recovery, tabs, blanks_in_a_block,
 )  # fmt: skip
 SPEED = (speed_down, speed_each, speed_across, compression_down, costs)
 SHAPES = ACCURACY + SPEED
