@@ -63,6 +63,7 @@ def _object(found: Outlook) -> dict[str, Any]:
         "smoke": found.smoke,
         "commands": dict(found.commands),
         "window": found.window,
+        "placement": list(found.placement),
         "tasks": [forecast_json(one) for one in found.forecasts],
         "averages": [average_json(one) for one in found.averages],
         "early": [one.json for one in found.early],
@@ -88,6 +89,8 @@ def _show(found: Outlook) -> None:
     console = results_console()
     for label, words in found.commands.items():
         console.print(Text(f"{label}: {words}"), soft_wrap=True)
+    for number, line in enumerate(found.placement, 1):
+        console.print(Text(f"turn {number} of {len(found.placement)}: {line}"), soft_wrap=True)
     head, body = forecast_words.table(found.forecasts)
     table = Table(*head, box=None, pad_edge=False)
     for column in table.columns[1:]:

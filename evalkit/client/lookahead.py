@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from evalkit.base.types import Failure
-    from evalkit.client.beginnings import Ready
+    from evalkit.client.beginnings import Place, Ready
     from evalkit.client.request import Request
 
 AHEAD = 16
@@ -47,15 +47,16 @@ class LookAhead:
     def __init__(self, requests: Iterable[Request], window: int) -> None:
         """Prepare to pull ``requests``; the thread starts with ``async with``."""
         self._requests = requests
-        self._most = window + AHEAD
         self._loop = asyncio.get_running_loop()
         self._ready: deque[Ready] = deque()
-        self._beginnings = Beginnings(HELD * window)
-        self._fewest = max(1, window // 8)
-        """While so many are under way, no sibling goes out beside the first one for want of others."""
+        self._returned: deque[Ready] = deque()
+        """What a server that is gone had taken."""
+        self._beginnings = Beginnings(0)
+        self._most = self._fewest = 0
+        """While the fewest are under way, no sibling goes out beside the first one for want of others."""
         self._under_way = 0
         self._makers = ThreadPoolExecutor(os.cpu_count(), "evalkit-body")
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[tuple[Place, asyncio.Future[None]]] = deque()
         self._room = threading.Condition()
         self._counted = 0
         self._closed = False
@@ -65,6 +66,7 @@ class LookAhead:
         self._thread = threading.Thread(target=self._pull, name="evalkit-lookahead", daemon=True)
         self.error: BaseException | None = None
         """What the iterator or a payload raised, once ``next`` has returned None."""
+        self.fit(window)
 
     # --- in the event loop ---
 
@@ -84,23 +86,41 @@ class LookAhead:
             await asyncio.wait_for(self._finished.wait(), _LAST_WORDS_S)
             self._thread.join()  # it said so with its last words
         self._ready.clear()
+        self._returned.clear()
 
-    async def next(self) -> tuple[Request, bytes | Failure] | None:
-        """The next request with its body, or with the failure in its place; None when there are no more."""
+    def fit(self, window: int) -> None:
+        """Look so far ahead as ``window`` requests under way ask for."""
+        with self._room:
+            self._most = window + AHEAD
+            self._room.notify()
+        self._fewest = max(1, window // 8)
+        self._beginnings.most = HELD * window
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to be sent."""
+        left = self._ready or self._returned or self._beginnings.waiting
+        return (self._ended and not left) or (self._closed and self.error is not None)
+
+    async def next(self, place: Place = None) -> tuple[Request, bytes | Failure] | None:
+        """The next request with its body, or with the failure in its place; None when there are no more.
+
+        ``place`` is where it is sent: siblings of one that was answered there go there too.
+        """
         while self.error is None or not self._closed:
             # Before the look: the thread may make one more between the two.
             ended = self._ended
-            if (entry := self._take(last=ended and self._under_way < self._fewest)) is not None:
+            if (entry := self._take(place, last=ended and self._under_way < self._fewest)) is not None:
                 self._under_way += 1
                 request, body = entry
                 return (request, body) if body is not None else await self._made(request)
             if ended and not self._beginnings.waiting:
                 break
             waiter = self._loop.create_future()
-            self._waiting.append(waiter)
+            self._waiting.append((place, waiter))
             # The thread looks for a waiter after it has added, so this side looks again after it has queued.
             if self._ready or self._ended != ended:
-                self._waiting.remove(waiter)
+                self._waiting.remove((place, waiter))
                 continue
             await waiter
         return None
@@ -113,21 +133,46 @@ class LookAhead:
         """A request that ``next`` gave has its outcome, an answer or none: its siblings need not wait for it."""
         self._under_way -= 1
         self._beginnings.ended(request, answered=well)
+        self._wake_for_siblings()
+
+    def give_back(self, entry: Ready) -> None:
+        """A request that ``next`` gave was not answered where it was sent, and goes out again before others."""
+        self._under_way -= 1
+        self._beginnings.ended(entry[0], answered=False)
+        self._returned.append(entry)
+        self._wake_some(1)
+
+    def forget(self, place: Place) -> None:
+        """Nothing is sent there any more: what waits to go there may go anywhere."""
+        self._beginnings.forget(place)
+        self._wake_some(len(self._waiting))
+
+    def _wake_for_siblings(self) -> None:
         if self._ended and not self._beginnings.waiting:
             self._wake_some(len(self._waiting))
-        else:
-            self._wake_some(max(self._beginnings.freed, self._fewest - self._under_way if self._ended else 0))
+            return
+        for place, count in self._beginnings.freed.items():
+            self._wake_some(count, place)
+        if self._ended and (idle := self._fewest - self._under_way) > 0:
+            self._wake_some(idle)
 
-    def _take(self, *, last: bool) -> Ready | None:
+    def _take(self, place: Place, *, last: bool) -> Ready | None:
         before = self._beginnings.waiting
-        entry = self._beginnings.next(lambda: self._ready.popleft() if self._ready else None, last=last)
+        entry = self._beginnings.next(self._unseen, place, last=last)
         self._make_room(self._beginnings.waiting - before)
         return entry
+
+    def _unseen(self) -> Ready | None:
+        coming = self._returned or self._ready
+        return coming.popleft() if coming else None
 
     async def _made(self, request: Request) -> tuple[Request, bytes | Failure] | None:
         """The request with its body; None where that cannot be made, which ends the asking."""
         try:
             return request, await self._loop.run_in_executor(self._makers, request.payload)
+        except asyncio.CancelledError:
+            self.give_back((request, None))
+            raise
         except Exception as error:  # noqa: BLE001 - raised again where the outcomes are awaited
             self._fail(error)
             return None
@@ -146,12 +191,19 @@ class LookAhead:
             if before > self._most - _REFILL >= self._counted:
                 self._room.notify()
 
-    def _wake_some(self, count: int) -> None:
+    def _wake_some(self, count: int, place: Place = None) -> None:
+        """Let so many look again: of those who send to ``place``, or of all."""
+        others = []
         while self._waiting and count > 0:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                count -= 1
+            one, waiter = self._waiting.popleft()
+            if waiter.done():
+                continue
+            if place is not None and one is not place:
+                others.append((one, waiter))
+                continue
+            waiter.set_result(None)
+            count -= 1
+        self._waiting.extendleft(reversed(others))
 
     def _wake(self) -> None:
         """Let as many waiters look as there is something to see."""

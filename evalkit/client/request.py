@@ -48,6 +48,10 @@ class SendingPolicy:
 
     window: int = 16
     """Requests under way at once; one that waits for its next try counts."""
+    widest: int = 0
+    """The window may grow so far, and shrink, by what the server's ``/metrics`` say; 0: it stays as it is."""
+    look_at_load_s: float = 2.0
+    """Between two looks at ``/metrics``."""
     tries: int = 4
     """Including the first."""
     first_wait_s: float = 0.5
@@ -80,7 +84,7 @@ class SendingPolicy:
         for name, least in (("window", 1), ("tries", 1), ("response_bytes", 1), ("lost_windows", 1)):
             if getattr(self, name) < least:
                 raise UsageError(f"{name} = {getattr(self, name)}", fix=f"it must be at least {least}")
-        for name in ("look_s", "deadline_s", "connect_s", "slowest_tokens_per_s"):
+        for name in ("look_s", "look_at_load_s", "deadline_s", "connect_s", "slowest_tokens_per_s"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"{name} = {getattr(self, name)}", fix="it must be more than 0")
         for name in ("first_wait_s", "longest_wait_s", "patience_s"):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 from evalkit.base import codec
@@ -21,6 +20,7 @@ from evalkit.config import addresses, after, imported, perf_config, policy
 from evalkit.config.after import After
 from evalkit.config.given import as_mapping, has, over
 from evalkit.config.imported import ImportedFiles  # noqa: TC001 - the codec reads the annotations
+from evalkit.config.model_choice import ModelChoice  # noqa: TC001 - the schema reads the annotations
 from evalkit.config.perf_config import PerfConfig
 from evalkit.config.policy import Policy
 
@@ -31,52 +31,6 @@ COMMAND_LINE = "command line"
 
 RELEASE = re.compile(r"\d+(\.\d+)*((a|b|rc|\.post|\.dev)\d+)*(\+[a-z0-9.]+)?")
 """A release of a distribution, as in ``0.32.0`` or ``0.33.0rc1``."""
-_LONGEST_LABEL = 200
-"""Bytes; the name of a file has 255 on most file systems, and a suffix."""
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
-
-
-@dataclass(frozen=True, slots=True)
-class ModelChoice:
-    """A baseline or a candidate, as the user names it."""
-
-    label: str
-    """How the report names it."""
-    source: str
-    """A local folder or a hub id."""
-
-    @property
-    def again(self) -> ModelChoice:
-        """The same model as it is named when it is asked a second time."""
-        return replace(self, label=f"{self.label} (again)")
-
-    @classmethod
-    def parse(cls, text: str) -> ModelChoice:
-        """Read ``SOURCE`` or ``LABEL=SOURCE``.
-
-        Without a label a hub id stands for itself and a path for its last folder. What is before a ``=`` and
-        holds a ``/`` is part of a path.
-
-        Raises:
-            ValueError: There is no source, nothing in it that could serve as a label, or a control character.
-        """
-        before, sign, after = text.partition("=")
-        if sign and "/" not in before:
-            label, source = before.strip(), after.strip()
-        else:
-            source = text.strip()
-            label = source if _HUB_ID.fullmatch(source) else PurePath(source).name
-        if len(file_name(label).encode()) > _LONGEST_LABEL:
-            raise ValueError(
-                f"'{label[:40]}...' is too long for names of files; write a short one before it: LABEL=MODEL"
-            )
-        if not text.isprintable():
-            raise ValueError(f"{text!r} cannot be printed; name the model in letters that can")
-        if not source:
-            raise ValueError(f"{text!r} names no model; write a hub id, a folder, or LABEL=MODEL")
-        if not label.strip("."):
-            raise ValueError(f"{text!r} has no name of its own; write LABEL={source}")
-        return cls(label, source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +62,12 @@ class Serving:
     trust_remote_code: bool = False
     """Let the model's repository bring Python code that is then executed."""
     port: int = 0
-    """Port of ``127.0.0.1``; 0 for a free one."""
+    """Port of ``127.0.0.1``; 0 for a free one. Servers that run at the same time have the ports that follow."""
+    gpus: str = ""
+    """The GPUs to spread servers over, as in ``0,1,2,3``; left out, each model in turn has one server, which takes what
+    it finds. Models are served at the same time where there is room."""
+    replicas: int | Literal["auto"] | None = None
+    """Servers of each model, each on GPUs of its own; ``auto``, or left out where GPUs are named: as many as fit."""
     start_timeout_s: float = 1800.0
     """A start has failed when the server does not answer within so long."""
     stall_s: float = 300.0
@@ -128,7 +87,8 @@ class ClientSettings:
     """How requests are sent."""
 
     window: int | None = None
-    """Requests under way at once; left out: twice the server's batch size, at most 256."""
+    """Requests under way at once. Left out: twice the server's batch size, at most 256 at first; then more while its
+    ``/metrics`` say that none waits, at most 1,024, and fewer while many wait or are pushed out of its KV cache."""
     tries: int = 4
     """How often a request is sent at most, the first time included."""
     patience_s: float = 600.0
@@ -185,6 +145,8 @@ class Config:
     """Label to what the user vouches that its server is, such as a revision: answers of the same one are used again."""
     served_as: Mapping[str, str] = field(default_factory=dict)
     """Label to another name by which its server may speak of the model."""
+    one_after_another: bool = False
+    """Serve no two models at the same time, whatever room there is."""
     serve: Serving = Serving()
     client: ClientSettings = ClientSettings()
     perf: PerfConfig = field(default_factory=PerfConfig)
@@ -298,7 +260,9 @@ def check_policy(one: Policy, tasks: Iterable[str], averaged: Iterable[str], sou
 def _ranges(config: Config) -> Iterator[Fault]:
     """Numbers that make no sense."""
     serve, client = config.serve, config.client
-    yield from codec.at_least(1, {"limit": config.limit, "client.window": client.window, "client.tries": client.tries})
+    replicas = serve.replicas if isinstance(serve.replicas, int) else None
+    whole = {"limit": config.limit, "client.window": client.window, "client.tries": client.tries}
+    yield from codec.at_least(1, {**whole, "serve.replicas": replicas})
     yield from codec.at_least(
         0,
         {

@@ -8,8 +8,9 @@ import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from evalkit.config.model_choice import ModelChoice
 from evalkit.config.options import MEASURED_WITH, OPTIONS, PERF_OPTIONS
-from evalkit.config.run_config import Config, ModelChoice
+from evalkit.config.run_config import Config
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

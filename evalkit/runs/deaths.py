@@ -59,6 +59,8 @@ class Deaths:
     """What was under way at the last death, a request each; to be asked again first."""
     count: int = 0
     killers: list[Keys] = field(default_factory=list)
+    _lost: set[Keys] = field(default_factory=set)
+    """What was under way on servers that died while others went on."""
     _since_killer: int = 0
     _last: Death | None = None
 
@@ -90,6 +92,18 @@ class Deaths:
             raise self._given_up(death, f"the server died {counted(self.count, 'time')}")
         self.suspects = tuple(_apart(death.under_way))
         return None
+
+    def note_beside_others(self, death: Death) -> None:
+        """Take the death of a server beside which others go on: they are asked what it had, unless it comes twice."""
+        self.count += 1
+        self._last = death
+        held = tuple(_apart(death.under_way))
+        self.suspects = tuple(dict.fromkeys((*self.suspects, *held)))
+        self._lost.update(held)
+
+    def died_with(self, request: Request) -> bool:
+        """Whether it was under way when a server died beside others."""
+        return not self._lost.isdisjoint(_apart((request,)))
 
     def too_many_killers(self, death: Death) -> ServerFailedError | None:
         """The error of a model that too many different requests killed."""

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from evalkit.base.events import Say
     from evalkit.base.types import Model, Sample, Task
-    from evalkit.config.run_config import Config, ModelChoice
+    from evalkit.config.model_choice import ModelChoice
+    from evalkit.config.run_config import Config
     from evalkit.harnesses import Harness, Questions
     from evalkit.records.imported import ImportedTask
     from evalkit.records.store import Listed, Store

@@ -23,7 +23,7 @@ from evalkit.records import run_record
 from evalkit.records.plan import Plan, averages, fingerprint
 from evalkit.records.run_record import KeptPlan
 from evalkit.records.store import Store
-from evalkit.runs import forecast_early, imports, needs, prepare, refusals, report_terms
+from evalkit.runs import forecast_early, imports, needs, prepare, refusals, report_terms, turns
 from evalkit.runs.forecast import AverageForecast, CostTerms, Forecast, Past, Sizes, average, forecast
 from evalkit.serve import tools
 
@@ -58,6 +58,8 @@ class Outlook:
     """Model label to the command that would serve it; models with an endpoint are left out."""
     window: int
     """Requests under way at once."""
+    placement: tuple[str, ...]
+    """Which models are served at the same time, and where; a line a turn. Empty where each in turn has one server."""
     smoke: bool
     warnings: tuple[str, ...]
     """What the models' files say against the comparison."""
@@ -103,6 +105,7 @@ def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlo
             if not one.model.endpoint
         },
         window=terms.window,
+        placement=turns.placement(config, contenders).words(),
         smoke=any(one.planned < one.available for one in found),
         warnings=tuple(
             report_terms.forewarnings(

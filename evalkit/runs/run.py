@@ -17,8 +17,6 @@ from evalkit.base.errors import (
     InfrastructureError,
     NothingScoredError,
     OutputError,
-    SandboxError,
-    StoreError,
 )
 from evalkit.base.events import Notice, Stage
 from evalkit.client import SendingPolicy
@@ -29,7 +27,6 @@ from evalkit.records.store import RunRow, Store
 from evalkit.report import words
 from evalkit.runs import (
     afterwards,
-    asking,
     imports,
     invalidation,
     joining,
@@ -40,6 +37,7 @@ from evalkit.runs import (
     refusals,
     report_terms,
     saved_run,
+    turns,
     vouching,
 )
 from evalkit.runs.checks import Checks
@@ -51,7 +49,7 @@ from evalkit.serve import tools
 from evalkit.tasks import extensions, registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from evalkit.base.events import Event, Say
     from evalkit.base.types import Task
@@ -177,11 +175,14 @@ class _Run:
         with Checks(sources, self._store, self.say, unsafe=self._config.unsafe_exec) as checks:
             checks.start(plan.asked)
             self.say(outset(plan, sources, repeated, self._store))
-            ledgers = self._each(
-                plan, lambda one: self._answer(one, self._asked(plan, one, sources, checks), checks, folder)
+            asked_of = turns.Turns(self._config, self._policy, folder, self.say)
+            ledgers = asked_of.each(
+                plan.contenders,
+                lambda one: self._ledger(one, self._asked(plan, one, sources, checks), checks),
+                self._missing,
             )
             if plan.repeat is not None and plan.baseline.model.label not in self._missing:
-                ledgers.append(self._answer(plan.repeat, repeated, checks, folder))
+                ledgers.append(asked_of.one(self._ledger(plan.repeat, repeated, checks)))
             checks.finish()
             self._remember_checks(checks)
         seen = self._remember_looks(sources)
@@ -213,6 +214,7 @@ class _Run:
         contenders = [prepare.contender(choice, config, self._store, self.say) for choice in config.models]
         tasks = self._tasks = prepare.drawing(tasks, contenders[0].model)
         refusals.refuse(config.serving, contenders, tasks, self.say)
+        turns.placement(config, contenders)  # refused here, before rows are read
         again = replace(contenders[0], model=replace(contenders[0].model, label=config.baseline.again.label))
         *contenders, again = prepare.numbered([*contenders, again])
         replaced = registry.replaced([Path(folder) for folder in config.tasks_dir])
@@ -276,20 +278,6 @@ class _Run:
         self.say(Stage(f"{'looking at' if row.finished else 'continuing'} run {row.id}"))
         return replace(row, finished=False), row.finished
 
-    def _each(self, plan: Plan, answer: Callable[[Contender], Ledger]) -> list[Ledger]:
-        """Every model in turn; one that cannot be served never costs the others their report."""
-        found = []
-        for one in plan.contenders:
-            try:
-                found.append(answer(one))
-            except (StoreError, SandboxError):
-                raise
-            except InfrastructureError as error:
-                self._missing[one.model.label] = error
-                if one is not plan.contenders[-1]:
-                    self.say(Stage(f"warning: {error.message}; the other models go on"))
-        return found
-
     def _lost(self) -> InfrastructureError | None:
         """One error for all models that are missing: the first one's, with what the report holds instead."""
         if not self._missing:
@@ -316,9 +304,10 @@ class _Run:
         self._remember(early=self._looks.stopped or None, rows={**self._record.rows, **rows})
         return asked
 
-    def _answer(self, one: Contender, sources: Sequence[Source], checks: Checks, folder: RunFolder) -> Ledger:
-        """Let one model answer what it owes."""
-        held, run, keep = self._record.exams.get(one.model.label, {}), folder.path.name, self._remember_exams
+    def _ledger(self, one: Contender, sources: Sequence[Source], checks: Checks) -> Ledger:
+        """What one model owes."""
+        held, keep = self._record.exams.get(one.model.label, {}), self._remember_exams
+        run = self._row.id if self._row else ""
         further = self._looks.further if self._looks else tuple
         beside = None if self._looks else self._beside  # what has been asked so far of a part is no recovery yet
         ledger = Ledger(
@@ -327,21 +316,7 @@ class _Run:
         if self._beside is None:  # the first that is asked is the baseline
             self._beside = BesideBaseline(ledger)
         self._remember_reused(ledger)
-        if ledger.advance():
-            self._ask(ledger, folder)
         return ledger
-
-    def _ask(self, ledger: Ledger, folder: RunFolder) -> None:
-        config, one = self._config, ledger.contender
-        serving = config.serving(one.model.label)
-        way = asking.AskingRules(self._policy, allow_overlong=config.allow_overlong)
-        if one.model.endpoint:
-            asking.on_endpoint(ledger, one.model.endpoint, one.model.source, way)
-        else:
-            left_out = serve.dropped(config.serve.env)
-            if left_out and (text := serve.not_passed_on(left_out)) not in self._notices:
-                self.say(Notice(text))
-            asking.on_own_server(ledger, serving, way, folder.server_log(one.model.label))
 
     @property
     def _serving(self) -> Serving:
@@ -353,7 +328,11 @@ class _Run:
         client = self._config.client
         window = client.window or serve.window(self._serving)
         return SendingPolicy(
-            window=window, tries=client.tries, deadline_s=client.deadline_s, patience_s=client.patience_s
+            window=window,
+            widest=0 if client.window else serve.widest_window(self._serving),
+            tries=client.tries,
+            deadline_s=client.deadline_s,
+            patience_s=client.patience_s,
         )
 
     def _remember_exams(self, ledger: Ledger) -> None:

@@ -24,10 +24,13 @@ from evalkit.serve.launch import (
     numerics,
     served_name,
     shown_config,
+    widest_window,
     window,
 )
 from evalkit.serve.lifecycle import Server
+from evalkit.serve.placement import Placement, ServerPlace, placement
 from evalkit.serve.processor import Processor, processor
+from evalkit.serve.replicas import OwnReplica, Replicas
 
 __all__ = [
     "DISTRIBUTIONS",
@@ -37,8 +40,12 @@ __all__ = [
     "Gpu",
     "Installed",
     "Orphan",
+    "OwnReplica",
+    "Placement",
     "Processor",
+    "Replicas",
     "Server",
+    "ServerPlace",
     "Serving",
     "bytecode_kept",
     "classify",
@@ -54,10 +61,12 @@ __all__ = [
     "numeric_names",
     "numerics",
     "orphans",
+    "placement",
     "processor",
     "refuse_unknown",
     "served_name",
     "shown_config",
     "stop_orphan",
+    "widest_window",
     "window",
 ]

@@ -12,7 +12,8 @@ from evalkit.client import control
 
 if TYPE_CHECKING:
     from evalkit.base.events import Say
-    from evalkit.config.run_config import Config, ModelChoice
+    from evalkit.config.model_choice import ModelChoice
+    from evalkit.config.run_config import Config
 
 
 def running(choice: ModelChoice, config: Config, say: Say, patience_s: float) -> tuple[Model, Engine]:

@@ -29,10 +29,11 @@ class Gpu:
     driver: str
 
 
-def gpus() -> tuple[Gpu, ...]:
+def gpus(visible: str | None = None) -> tuple[Gpu, ...]:
     """Every GPU that this process may use; none when there is no NVIDIA driver, or when it does not answer.
 
-    ``CUDA_VISIBLE_DEVICES`` is honoured, as vLLM honours it: indices, or (starts of) UUIDs.
+    ``CUDA_VISIBLE_DEVICES`` is honoured, as vLLM honours it: indices, or (starts of) UUIDs. ``visible`` stands in the
+    place of this process's own.
     """
     command = shutil.which("nvidia-smi")
     if command is None:
@@ -48,7 +49,10 @@ def gpus() -> tuple[Gpu, ...]:
     except (OSError, subprocess.SubprocessError):
         return ()
     found = [_gpu(row) for row in csv.reader(said.splitlines(), skipinitialspace=True)]
-    return _visible([gpu for gpu in found if gpu is not None], os.environ.get("CUDA_VISIBLE_DEVICES"))
+    return _visible(
+        [gpu for gpu in found if gpu is not None],
+        os.environ.get("CUDA_VISIBLE_DEVICES") if visible is None else visible,
+    )
 
 
 def power(uuids: Collection[str]) -> tuple[float, int] | None:

@@ -96,7 +96,14 @@ QUIET_VARIABLES: Final = frozenset(
             "VLLM_WORKER_MULTIPROC_METHOD",
             "VLLM_MM_INPUT_CACHE_GIB",
         ),
-        *("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "TMPDIR", "PYTHONUNBUFFERED"),
+        *(
+            "CUDA_DEVICE_ORDER",
+            "CUDA_VISIBLE_DEVICES",
+            "NVIDIA_VISIBLE_DEVICES",
+            "OMP_NUM_THREADS",
+            "TMPDIR",
+            "PYTHONUNBUFFERED",
+        ),
         *("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"),
     }
 )
@@ -109,6 +116,9 @@ _OWN_BATCH: Final = 256
 """vLLM 0.32's smallest own ``max-num-seqs`` on a GPU (1024 from 70 GiB on); 128 on a CPU. Source:
 ``EngineArgs.get_batch_defaults`` in ``vllm/engine/arg_utils.py``. Twice any of them is the largest window."""
 _LARGEST_WINDOW: Final = 256
+"""At first: a server says only later how much it has room for."""
+_WIDEST_WINDOW: Final = 1024
+"""vLLM's own batch on a GPU of 70 GiB or more."""
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
 
@@ -307,6 +317,14 @@ def window(serving: Serving) -> int:
     """Requests to keep under way: twice the server's batch, at most 256."""
     batch = flags(serving).get("max-num-seqs", _OWN_BATCH)
     return max(1, min(_LARGEST_WINDOW, 2 * batch)) if isinstance(batch, int) else _LARGEST_WINDOW
+
+
+def widest_window(serving: Serving) -> int:
+    """How far the window may grow while the server says that nothing waits: twice a batch that the user has set."""
+    batch = flags(serving).get("max-num-seqs")
+    if isinstance(batch, int):
+        return max(window(serving), min(_WIDEST_WINDOW, 2 * batch))
+    return _LARGEST_WINDOW if device(serving) == "cpu" else _WIDEST_WINDOW
 
 
 def gpus_used(serving: Serving) -> int:

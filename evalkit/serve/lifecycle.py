@@ -86,7 +86,7 @@ class Server:
             self._start()
             self._wait_until_ready()
         except BaseException:
-            self._stop_quietly()
+            self.stop_quietly()
             raise
         return self
 
@@ -97,7 +97,7 @@ class Server:
         if error is None:
             self.stop()
         else:
-            self._stop_quietly()
+            self.stop_quietly()
 
     def alive(self) -> bool:
         """Whether the server's process runs, and with it every process of vLLM's that was there when it got ready.
@@ -157,12 +157,17 @@ class Server:
             self._group = None
             self._say("stopped", self._wait_for_memory())
 
+    @property
+    def _visible(self) -> str | None:
+        """The GPUs that it may use, where they were chosen: others may be in use by others."""
+        return self._serving.env.get("CUDA_VISIBLE_DEVICES")
+
     def _stop_watching(self) -> None:
         if self._watcher is not None:
             self._watcher.close()
             self._watcher = None
 
-    def _stop_quietly(self) -> None:
+    def stop_quietly(self) -> None:
         """Stop while another error is on its way; what cannot be stopped is said, not raised."""
         try:
             self.stop()
@@ -179,7 +184,7 @@ class Server:
         self._port = serving.port or ports.free_port()
         self.command = launch.command(serving, self.model, self._port)
         if launch.device(serving) == "gpu":
-            self._gpu_before = {gpu.uuid: gpu.used_mib for gpu in gpus()}
+            self._gpu_before = {gpu.uuid: gpu.used_mib for gpu in gpus(self._visible)}
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
         self._say("starting", "")
         mark = new_mark()
@@ -281,7 +286,7 @@ class Server:
         while self._gpu_before:
             kept = {
                 gpu.index: gpu.used_mib - self._gpu_before[gpu.uuid]
-                for gpu in gpus()
+                for gpu in gpus(self._visible)
                 if gpu.used_mib > self._gpu_before.get(gpu.uuid, gpu.used_mib) + _RELEASE_TOLERANCE_MIB
             }
             if not kept:

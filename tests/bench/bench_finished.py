@@ -34,7 +34,8 @@ from PIL import Image
 
 from evalkit import harnesses
 from evalkit.base.types import Answer, Failure, FailureKind
-from evalkit.config.run_config import ClientSettings, Config, ModelChoice
+from evalkit.config.model_choice import ModelChoice
+from evalkit.config.run_config import ClientSettings, Config
 from evalkit.records.store import Store
 from evalkit.runs import prepare
 from evalkit.testing import ModelServer

@@ -83,16 +83,18 @@ def ask(options: argparse.Namespace, url: str, name: str, rows: list[tuple[str, 
     kept = EncodedPictures(0) if case == "encoded anew" else EncodedPictures()
     session = ChatSession(task(name), options.model, kept)
 
-    async def main() -> int:
+    async def main() -> tuple[int, str]:
         requests_ = session.requests(rows)
         if case in ("as they come", "encoded anew"):
             requests_ = (replace(request, beginning="") for request in requests_)
-        async with Client(url, options.model, SendingPolicy(window=options.window)) as client:
-            return sum([isinstance(outcome, Answer) async for _, outcome in client.ask(requests_)])
+        async with Client(url, options.model, SendingPolicy(window=options.window, widest=options.widest)) as client:
+            count = sum([isinstance(outcome, Answer) async for _, outcome in client.ask(requests_)])
+            moved = client.first.window
+            return count, f"{moved.smallest} to {moved.largest}"
 
     before = cache_counts(url) if case in LIVE else (0.0, 0.0)
     started, cpu = time.perf_counter(), time.process_time()
-    answered = asyncio.run(main())
+    answered, window = asyncio.run(main())
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     if answered != len(rows):
         raise SystemExit(f"{name}, {case}: {answered} of {len(rows)} requests were answered")
@@ -100,6 +102,7 @@ def ask(options: argparse.Namespace, url: str, name: str, rows: list[tuple[str, 
     return {
         "shape": name,
         "case": case,
+        "window": window,
         "requests": len(rows),
         "per_second": len(rows) / seconds,
         "cpu_ms": 1000 * cpu / len(rows),
@@ -160,6 +163,7 @@ def main() -> None:
     parser.add_argument("--server", help="the address of a server that runs")
     parser.add_argument("--model", default=MODEL, help="how that server names its model")
     parser.add_argument("--window", type=int, default=256, help="requests under way")
+    parser.add_argument("--widest", type=int, default=0, help="let the window move by the server's load, up to this")
     parser.add_argument("--pictures", type=int, default=300, help="pictures a case (of pages a third)")
     parser.add_argument("--times", type=int, default=1, help="how often each case is measured")
     parser.add_argument("--shape", action="append", choices=SHAPES, help="only this one; may be repeated")
@@ -176,7 +180,8 @@ def main() -> None:
         measured.append(found)
         hits = "" if found["prefix_hits"] is None else f", prefix hits {found['prefix_hits']:.0%}"
         print(
-            f"{found['shape']}, {found['case']}: {found['requests']} requests, {found['per_second']:.1f}/s, "
+            f"{found['shape']}, {found['case']}: {found['requests']} requests, {found['window']} under way, "
+            f"{found['per_second']:.1f}/s, "
             f"{found['cpu_ms']:.2f} ms CPU each{hits}",
             flush=True,
         )

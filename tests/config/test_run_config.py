@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from evalkit.base.errors import ConfigError, UsageError
 from evalkit.config import run_config
+from evalkit.config.model_choice import ModelChoice
 from evalkit.config.policy import Policy, Rule
-from evalkit.config.run_config import Config, ModelChoice
 
 NOTHING = {
     "baseline": None,
@@ -44,7 +44,7 @@ FILE = {
 }
 
 
-def resolved(mapping=None, **given) -> Config:
+def resolved(mapping=None, **given) -> run_config.Config:
     return run_config.resolved({} if mapping is None else mapping, "evalkit.toml", NOTHING | given)
 
 

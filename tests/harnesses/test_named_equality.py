@@ -17,6 +17,7 @@ from evalkit.client import Client, SendingPolicy
 from evalkit.comparison.score import Tally
 from evalkit.harnesses import Served, harness
 from evalkit.harnesses.lm_eval.named.checker import scoring_order
+from evalkit.harnesses.lm_eval.named.loading import PromptStyle
 from evalkit.harnesses.lm_eval.named.scorer import Scorer
 from evalkit.tasks import task_file
 from support import lm_eval_rows
@@ -99,6 +100,17 @@ def test_shots_that_are_drawn_are_those_of_lm_eval(server, tmp_path):
     found = ours(named("arc_challenge", shots=3), rows, server)
     reference = stock(tmp_path / "stock", "arc_challenge", splits(rows), server, chat=False, num_fewshot=3)
     held_equal(found, reference)
+
+
+def test_models_that_read_the_rows_at_the_same_time_find_the_same_shots(tmp_path):
+    rows = lm_eval_rows.TASKS["arc_challenge"](tmp_path / "rows")
+    task = named("arc_challenge", shots=3)
+    (leaf,) = harness(task).questions(task, rows, lambda _: None).leaves
+    style = PromptStyle(chat=False, turns=False, system="")
+    alone = list(leaf.prompts(range(leaf.rows), style))
+    together = list(zip(*(leaf.prompts(range(leaf.rows), style) for _ in range(2)), strict=True))
+    assert len({one.arguments for one in alone}) == len(alone)
+    assert together == [(one, one) for one in alone]
 
 
 def test_a_plain_prompt_that_is_gone_on_with_scores_as_in_lm_eval(server, tmp_path):

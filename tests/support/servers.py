@@ -5,7 +5,7 @@ vLLM's own flags are accepted, and those that mean nothing here are ignored::
     python tests/support/servers.py --model tiny --port 8000 --part faults:7 --journal asked.txt
 
 It has further troubles, before and after it listens: ``--log-mib``, ``--exit-saying``, ``--never-listen``,
-``--ignore-sigterm``, ``--die-after``, ``--die-on`` (see ``--help``).
+``--ignore-sigterm``, ``--die-after``, ``--die-on``, ``--sick-gpu`` (see ``--help``).
 """
 
 from __future__ import annotations
@@ -41,7 +41,11 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--die-after", type=int, default=0, help="kill itself when so many chat requests have come")
     parser.add_argument("--die-on", nargs="+", default=[], help="kill itself at a request with this text in it")
     parser.add_argument("--die-saying", help="with --die-on: write this file to stderr before")
-    return parser.parse_known_args(words)[0]
+    parser.add_argument("--sick-gpu", help="only where this one is visible does it die")
+    options = parser.parse_known_args(words)[0]
+    if options.sick_gpu and options.sick_gpu != os.environ.get("CUDA_VISIBLE_DEVICES"):
+        options.die_after, options.die_on = 0, []
+    return options
 
 
 def log(line: str) -> None:

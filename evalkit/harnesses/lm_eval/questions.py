@@ -62,9 +62,11 @@ class GroupQuestions:
 
     def samples(self, limit: int | None) -> Iterator[tuple[Sample, str]]:
         """Every planned question with its request digest; what a smaller limit asks, a larger one asks too."""
-        if self._rendered is None or self._rendered[0] != limit:
-            self._rendered = (limit, list(self._render(limit)))
-        yield from self._rendered[1]
+        rendered = self._rendered
+        if rendered is None or rendered[0] != limit:
+            # Another model's thread may do the same, and comes to the same.
+            rendered = self._rendered = (limit, list(self._render(limit)))
+        yield from rendered[1]
 
     def _render(self, limit: int | None) -> Iterator[tuple[Sample, str]]:
         ids = {

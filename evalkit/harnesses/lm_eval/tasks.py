@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Final
 
 from evalkit.base.errors import DataError, InfrastructureError
 from evalkit.files.scratch import Scratch
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 GROUP: Final = "mmlu"
 _LEAF = f"{GROUP}_"
+_TURN: Final = RLock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +98,25 @@ class LoadedGroup:
 def compiled_templates() -> Iterator[None]:
     """Have lm-eval compile each template once instead of for every row and shot.
 
-    What is rendered stays the same; rendering a full MMLU falls from minutes to seconds.
+    What is rendered stays the same; rendering a full MMLU falls from minutes to seconds. Threads take turns: models
+    that are asked at the same time read the same tasks.
     """
     from lm_eval import utils  # noqa: PLC0415 - heavy, and only for runs that ask MMLU
 
-    stock, compiled = utils.apply_template, cache(utils.env.from_string)
-    utils.apply_template = lambda template, doc: compiled(template).render(**doc)
-    try:
-        yield
-    finally:
-        utils.apply_template = stock
+    with _TURN:
+        stock = utils.apply_template
+        utils.apply_template = lambda template, doc: _compiled(template).render(**doc)
+        try:
+            yield
+        finally:
+            utils.apply_template = stock
+
+
+@lru_cache(maxsize=1024)
+def _compiled(template: str) -> Any:
+    from lm_eval import utils  # noqa: PLC0415
+
+    return utils.env.from_string(template)
 
 
 def _question(task: Json, subject: Subject, doc_id: int) -> Question:

@@ -108,12 +108,14 @@ class LoadedLeaf:
         lm-eval over all rows, whichever of them are wanted.
         """
         wanted, shots = set(doc_ids), int(self.task.config.num_fewshot or 0)
-        with _seeded(), _quiet(), compiled_templates():
-            self.task.set_fewshot_seed(seed=_SHOTS_SEED)
-            for doc_id in range(max(wanted, default=-1) + 1):
-                if doc_id in wanted:
-                    yield self._prompt(doc_id, shots, style)
-                elif shots:
+        reading = _RowsDrawn(self.task)
+        for doc_id in range(max(wanted, default=-1) + 1):
+            if doc_id in wanted:
+                with reading.going_on():
+                    prompt = self._prompt(doc_id, shots, style)
+                yield prompt
+            elif shots:
+                with reading.going_on():
                     self._draw(doc_id, shots)
 
     def means(self, metric: str) -> bool:
@@ -144,6 +146,40 @@ class LoadedLeaf:
         config = self.task.config
         same = self.task.fewshot_cfg.split == config.test_split
         self.task.sampler.sample(n=shots, eval_doc=self.docs[doc_id] if same else None)
+
+
+class _RowsDrawn:
+    """One pass over the rows of a task: what lm-eval's code draws from goes on from row to row.
+
+    Between two rows it belongs to others: models that are asked at the same time read a task in threads of their own,
+    and lm-eval's code draws from generators of the process and of the task.
+    """
+
+    def __init__(self, task: Any) -> None:
+        self._task = task
+        self._kept: tuple[Any, ...] | None = None
+
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
+        """Draw where this pass has come to, in the first row from lm-eval's seeds."""
+        import numpy as np  # noqa: PLC0415 - comes with lm-eval
+
+        with compiled_templates(), _seeded(), _quiet():
+            if self._kept is None:
+                self._task.set_fewshot_seed(seed=_SHOTS_SEED)
+            else:
+                state, numbers, self._task.fewshot_rnd, shots = self._kept
+                random.setstate(state)
+                np.random.set_state(numbers)  # noqa: NPY002 - what lm-eval's tasks draw from
+                self._draw_shots_from(shots)
+            yield
+            numbers = np.random.get_state()  # noqa: NPY002
+            shots = getattr(getattr(self._task, "sampler", None), "rnd", None)
+            self._kept = random.getstate(), numbers, self._task.fewshot_rnd, shots
+
+    def _draw_shots_from(self, shots: random.Random | None) -> None:
+        if shots is not None:
+            self._task.sampler.rnd = shots
 
 
 def doc_hash(doc: Json) -> str:

@@ -77,9 +77,11 @@ class NamedQuestions:
         if self._pictures:
             yield from self._render(limit)
             return
-        if self._rendered is None or self._rendered[0] != limit:
-            self._rendered = (limit, list(self._render(limit)))
-        yield from self._rendered[1]
+        rendered = self._rendered
+        if rendered is None or rendered[0] != limit:
+            # Another model's thread may do the same, and comes to the same.
+            rendered = self._rendered = (limit, list(self._render(limit)))
+        yield from rendered[1]
 
     def _render(self, limit: int | None) -> Iterator[tuple[Sample, str]]:
         chosen = self._chosen(limit)

@@ -1,0 +1,369 @@
+"""One conversation with a model: rehearsals, the heaviest prompts, all that is owed, and what has to be asked alone."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from evalkit.base.errors import DataError, InfrastructureError, UsageError
+from evalkit.base.events import Notice, ServerState, Stage
+from evalkit.base.printable import agreeing, counted
+from evalkit.base.types import Failure, FailureKind
+from evalkit.client import Client, control
+from evalkit.harnesses import Served
+from evalkit.runs import prepare
+from evalkit.runs.deaths import Death, Deaths
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+
+    from evalkit.base.types import Outcome, Replies, Sample, Task
+    from evalkit.client import Gate, Patience, Request, SendingPolicy
+    from evalkit.harnesses import Session
+    from evalkit.runs.pending import Ledger
+    from evalkit.runs.prepare import Source
+    from evalkit.serve import Server
+
+    _Owed = tuple[Source, str, Sample]
+
+_UNREACHABLE = (FailureKind.NOT_CONNECTED, FailureKind.DISCONNECTED)
+_REFUSALS = (FailureKind.REFUSED, FailureKind.NOT_SERVED, FailureKind.WRONG_MODEL)
+_OF_ONE = (
+    FailureKind.REFUSED,
+    FailureKind.BAD_RESPONSE,
+    FailureKind.SERVER_ERROR,
+    FailureKind.DEADLINE,
+    FailureKind.CUT_OFF,
+    FailureKind.CONTENT_FILTER,
+)
+"""Failures that a single sample may have brought upon all others of its request."""
+DEATH_SHOWS_S = 1.0
+"""A broken connection may be the first sign of a dead server; its process is gone within this time."""
+_TOO_LONG = re.compile(r"context length|max_model_len|longer than the max", re.IGNORECASE)
+_SILENCE = 0.1
+"""A server that has not said anything for this share of the deadline of a request is called silent."""
+_LONGEST_SILENCE_S = 15.0
+"""Or for so long."""
+_HOPELESS = 64
+"""So many refusals without one answer are not about single samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskingRules:
+    """How requests are sent, and which surprises are accepted."""
+
+    policy: SendingPolicy
+    allow_overlong: bool = False
+    """Go on although the largest prompt does not fit: such samples then count as failures."""
+
+
+class ServerDiedError(Exception):
+    """The server that we started is gone."""
+
+
+@dataclass(slots=True)
+class Dialogue:
+    """One conversation with one server, which others may join."""
+
+    ledger: Ledger
+    url: str
+    model: str
+    way: AskingRules
+    deaths: Deaths | None = None
+    """Of earlier servers of the model, where evalkit starts them."""
+    client: Client | None = None
+    """While the conversation lasts, and after a death."""
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    """Whether rehearsals and heaviest prompts are over."""
+    losses: int = 0
+    """Servers that took part and died."""
+    answers: int = 0
+    """Requests that brought an answer."""
+    refused: int = 0
+    trusted_until: float = 0.0
+    """Until then the server has been seen to live on after a broken connection, by the event loop's clock."""
+    exams: dict[str, Session] = field(default_factory=dict)
+    """By task name."""
+
+    async def everything(self, death: asyncio.Future[None] | None) -> None:
+        """Rehearse, send the heaviest prompt of each task, then the rest, then what has to be asked alone."""
+        sources = self.ledger.owing()
+        self.ledger.another_server()
+        served = await asyncio.to_thread(self._served)
+        for source in sources:
+            task = source.part.task
+            self.exams[task.name] = await asyncio.to_thread(source.harness.session, task, served, self.tell)
+        names = self.ledger.contender.model.names
+        async with self._asking(Client(self.url, self.model, self._policy, names)) as client:
+            for source in sources:
+                await self._exam(source).rehearse(client, self.ledger.some(source))
+            try:
+                await self._ask_suspects(client, sources, death)
+                await self._send(client, self._heaviest(sources), death, longest=served.max_model_len, heavy=True)
+                # Already here: who kills this after the last answer leaves nothing to learn it from.
+                self._remember()
+                self.begun.set()
+                await self._ask_all(client, sources, death)
+                if self.ledger.deferred:
+                    await self._ask_once_more(death)
+            finally:
+                self._remember()
+        if self.ledger.waiting:
+            gone = len(self.ledger.waiting)
+            for source in self.ledger.owing():
+                prepare.refuse_unrepeatable(source)
+            raise DataError(
+                f"{counted(gone, 'planned sample')} {agreeing(gone, 'is', 'are')} no longer in the data",
+                fix="the data changed during the run; run the same command again",
+            )
+
+    async def _ask_all(self, client: Client, sources: Sequence[Source], death: asyncio.Future[None] | None) -> None:
+        """Everything that is owed, then what has to be asked alone."""
+        seen = -1
+        while seen < self.losses and self.ledger.waiting:
+            if seen >= 0:
+                await self._ask_suspects_alone(sources, death)
+            seen = self.losses
+            await self._send(client, self._owed(sources), death)
+        for source in sources:
+            for _, pending in self.ledger.pending([source]):
+                await self._send(client, self._exam(source).alone(pending), death)
+
+    async def _ask_once_more(self, death: asyncio.Future[None] | None) -> None:
+        """What failed in a way that may have passed by now, each sample once."""
+        model, count = self.ledger.contender.model, len(self.ledger.deferred)
+        self.ledger.say(Stage(f"{model.label}: asking {counted(count, 'failed sample')} once more"))
+        self.ledger.once_more()
+        policy = replace(self._policy, tries=1)
+        async with self._asking(Client(self.url, self.model, policy, model.names)) as client:
+            await self._ask_all(client, self.ledger.owing(), death)
+
+    # --- others that take part ---
+
+    async def joinable(self) -> Client:
+        """The client that others may join, once rehearsals and heaviest prompts are over."""
+        await self.begun.wait()
+        if self.client is None:
+            raise AssertionError("a conversation that has begun has a client")
+        return self.client
+
+    def is_suspect(self, request: Request) -> bool:
+        """Whether a server that took part has died with it before: it is not given to a third one."""
+        return self.deaths is not None and self.deaths.died_with(request)
+
+    def note_loss(self, held: tuple[Request, ...], server: Server) -> None:
+        """A server that took part is no more, and had this under way."""
+        self.losses += 1
+        death = Death(server.diagnose(), held, self.answers, server.last_words())
+        self.ledger.say(ServerState(self.ledger.contender.model.label, "died", death.cause.reason))
+        if self.deaths is not None:
+            self.deaths.note_beside_others(death)
+
+    @property
+    def under_way(self) -> tuple[Request, ...]:
+        """What the server was asked last and has no outcome."""
+        return tuple(self.client.first.under_way.values()) if self.client else ()
+
+    @property
+    def _policy(self) -> SendingPolicy:
+        """The way's; what failed before may fail again to the last sample, and the server is not lost for that."""
+        policy = self.way.policy
+        return replace(policy, lost_windows=len(self.ledger.waiting) + 1) if self.ledger.failed_before else policy
+
+    async def _ask_suspects_alone(self, sources: Sequence[Source], death: asyncio.Future[None] | None) -> None:
+        """What two servers died with is asked of the leading one, while the others have nothing."""
+        model = self.ledger.contender.model
+        async with self._asking(Client(self.url, self.model, self._policy, model.names)) as client:
+            await self._ask_suspects(client, sources, death)
+
+    async def _ask_suspects(
+        self, client: Client, sources: Sequence[Source], death: asyncio.Future[None] | None
+    ) -> None:
+        """After a death: one request that was not under way, then those that were, until each is cleared or caught."""
+        if self.deaths is None or not self.deaths.count:
+            return
+        suspected = {key for keys in self.deaths.suspects for key in keys if key in self.ledger.waiting}
+        other, found = await asyncio.to_thread(self._pick, sources, suspected)
+        if other is not None:
+            await self._ask_these(client, [other], death)
+        for step in self.deaths.steps():
+            entries = [found[key] for keys in step for key in keys if key in found]
+            await self._ask_these(client, entries, death)
+
+    def _pick(self, sources: Sequence[Source], suspected: Collection[str]) -> tuple[_Owed | None, dict[str, _Owed]]:
+        """A sample that nothing is held against, and the suspected ones by key; no more rows are read than needed."""
+        other, found = None, {}
+        for source, pending in self.ledger.pending(sources):
+            for key, sample in pending:
+                if key in suspected:
+                    found[key] = (source, key, sample)
+                elif other is None:
+                    other = (source, key, sample)
+                if other is not None and len(found) == len(suspected):
+                    return other, found
+        return other, found
+
+    async def _ask_these(self, client: Client, entries: Sequence[_Owed], death: asyncio.Future[None] | None) -> None:
+        """Ask some samples, with nothing else under way."""
+        for _, group in groupby(entries, key=lambda entry: entry[0].part.task.name):
+            (source, *_), *_ = listed = list(group)
+            pending = [(key, sample) for _, key, sample in listed]
+            await self._send(client, self._exam(source).requests(pending), death)
+            left = [(key, sample) for key, sample in pending if key in self.ledger.waiting]
+            await self._send(client, self._exam(source).alone(left), death)
+
+    def _remember(self) -> None:
+        for name, session in self.exams.items():
+            self.ledger.held(name, session.facts)
+
+    def _served(self) -> Served:
+        patience_s = self.way.policy.patience_s
+        longest = None
+        for entry in control.patiently(self.url, patience_s, self.tell):
+            if entry["id"] == self.model and isinstance(entry.get("max_model_len"), int):
+                longest = int(entry["max_model_len"])
+        return Served(self.url, self.model, self.ledger.contender.model, longest, patience_s)
+
+    def tell(self, text: str) -> None:
+        """Say something that belongs into the report."""
+        self.ledger.say(Notice(f"{self.ledger.contender.model.label}: {text}"))
+
+    def _exam(self, source: Source) -> Session:
+        return self.exams[source.part.task.name]
+
+    def _heaviest(self, sources: Sequence[Source]) -> Iterator[Request]:
+        for source in sources:
+            yield from self._exam(source).requests(self.ledger.heaviest(source))
+
+    def _owed(self, sources: Sequence[Source]) -> Iterator[Request]:
+        for source, pending in self.ledger.pending(sources):
+            yield from self._exam(source).requests(pending)
+
+    @asynccontextmanager
+    async def _asking(self, client: Client) -> AsyncIterator[Client]:
+        """The open client; its silence is told meanwhile."""
+        before = self.client
+        async with client:
+            self.client = client
+            telling = asyncio.create_task(self._tell_of_silence(client.patience, client.gate))
+            try:
+                yield client
+            finally:
+                telling.cancel()
+                await asyncio.wait({telling})
+                self._tell_of_windows(client)
+        self.client = before or client
+
+    def _tell_of_windows(self, client: Client) -> None:
+        """Tell how the window moved, where it did."""
+        moved = [one.window for one in client.replicas if one.window.smallest < one.window.largest]
+        if moved:
+            least, most = min(one.smallest for one in moved), max(one.largest for one in moved)
+            self.tell(f"{least} to {most} requests under way at once, as the server had room for them")
+
+    async def _tell_of_silence(self, patience: Patience, gate: Gate) -> None:
+        """Tell that nothing comes from the server, less often the longer it lasts, and that it speaks again."""
+        label, first_s = self.ledger.contender.model.label, self.way.policy.deadline_s * _SILENCE
+        first_s = min(first_s, _LONGEST_SILENCE_S)
+        due_s, heard = first_s, 0
+        while True:
+            silent_s = max(patience.silent_s, gate.refusing_s)
+            if silent_s >= due_s:
+                if gate.refusing_s:
+                    borne = f"it is asked again for up to {self.way.policy.patience_s:g} s (--patience)"
+                    told = ServerState(label, "refusing", f"for {silent_s:.3g} s ({gate.reason}); {borne}")
+                else:
+                    waiting = f"no answer for {silent_s:.3g} s; requests under way: {patience.under_way}"
+                    told = ServerState(label, "silent", waiting)
+                self.ledger.say(told)
+                due_s, heard = 2 * silent_s, patience.heard
+            elif due_s > first_s and patience.heard > heard:
+                self.ledger.say(ServerState(label, "answering", self.url))
+                due_s = first_s
+            await asyncio.sleep(min(first_s, due_s - silent_s))
+
+    async def _send(
+        self,
+        client: Client,
+        requests: Iterator[Request],
+        death: asyncio.Future[None] | None,
+        *,
+        longest: int | None = None,
+        heavy: bool = False,
+    ) -> None:
+        async with aclosing(client.ask(requests)) as outcomes:
+            async for request, outcome in outcomes:
+                self.answers += not isinstance(outcome, Failure)
+                if heavy:
+                    # Before it is stored: the same command must stop here again.
+                    self._check_speaks(client, request, outcome)
+                    self._check_fits(request, outcome, longest)
+                # What ended with a death, seen only now, is still under way for the client.
+                await self._settle(request, outcome, death)
+
+    async def _settle(self, request: Request, outcome: Outcome | Replies, death: asyncio.Future[None] | None) -> None:
+        if isinstance(outcome, Failure):
+            if death is not None and outcome.kind in _UNREACHABLE:
+                await self._look_for(death)
+            self._count_refusal(outcome)
+            outcome = (outcome,) * (1 if isinstance(request.key, str) else len(request.key))
+        elif not isinstance(outcome, tuple):
+            outcome = (outcome,)
+        if request.separable:
+            outcome = tuple(None if isinstance(one, Failure) and one.kind in _OF_ONE else one for one in outcome)
+        self.ledger.settle(request.key, outcome)
+
+    async def _look_for(self, death: asyncio.Future[None]) -> None:
+        """Give a death the time to show; once in a while, as a server may also live on and only drop connections."""
+        now = asyncio.get_running_loop().time()
+        if now >= self.trusted_until:
+            await asyncio.wait({death}, timeout=DEATH_SHOWS_S)
+            self.trusted_until = now + 10 * DEATH_SHOWS_S
+        if death.done():
+            raise ServerDiedError
+
+    def _count_refusal(self, failure: Failure) -> None:
+        self.refused += failure.kind in _REFUSALS
+        label = self.ledger.contender.model.label
+        if failure.kind is FailureKind.WRONG_MODEL and not self.ledger.answered:
+            same = f"if that is the same model, add --served-as {label}=NAME with the name that answered"
+            ours = "see serve.command and serve.args for what names the model"
+            fix = same if self.ledger.contender.model.endpoint else ours
+            raise InfrastructureError(f"{label}: {failure.message}", fix=fix)
+        if self.refused >= _HOPELESS and not self.ledger.answered:
+            raise InfrastructureError(
+                f"{label}: the server refused the first {counted(self.refused, 'request')} ({failure.message})",
+                fix="see that the server serves this model and accepts its images and lengths",
+            )
+
+    def _check_speaks(self, client: Client, request: Request, outcome: Outcome | Replies) -> None:
+        """Stop at a server that takes requests and answers none; all others would wait as long."""
+        if isinstance(outcome, Failure) and outcome.kind is FailureKind.DEADLINE and not client.patience.heard:
+            raise InfrastructureError(
+                f"{self.url}: the server answered nothing: {outcome.message}, in {outcome.tries} tries "
+                f"({outcome.kind} of {self._task(request).name})",
+                fix="see what the server is doing; where it is only slow, raise deadline_s under [client]",
+            )
+
+    def _task(self, request: Request) -> Task:
+        return self.ledger.task(request.key if isinstance(request.key, str) else request.key[0])
+
+    def _check_fits(self, request: Request, outcome: Outcome | Replies, longest: int | None) -> None:
+        """Tell at the start of the run, not after it, that answers would be cut short: vLLM does that silently."""
+        task = self._task(request)
+        first = outcome[0] if isinstance(outcome, tuple) else outcome
+        place = f"{self.ledger.contender.model.label}: the largest prompt of {task.name}"
+        if isinstance(first, Failure):
+            if first.kind is FailureKind.REFUSED and _TOO_LONG.search(first.message) and not self.way.allow_overlong:
+                raise UsageError(
+                    f"{place} does not fit the model's context ({first.message})",
+                    fix="raise --serve-arg max-model-len=N, or count such samples as failed with --allow-overlong",
+                )
+        elif first and longest and first.prompt_tokens and longest - first.prompt_tokens < task.decoding.max_tokens:
+            room = f"{longest - first.prompt_tokens} of {task.decoding.max_tokens} answer tokens"
+            text = f"{place} ({first.prompt_tokens} tokens) leaves {room} within max-model-len {longest}"
+            self.ledger.say(Notice(text))

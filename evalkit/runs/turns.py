@@ -1,0 +1,115 @@
+"""Which models are asked when: at the same time where there are GPUs for it, or one after another."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evalkit import serve
+from evalkit.base.errors import InfrastructureError, SandboxError, StoreError
+from evalkit.base.events import Notice, Stage
+from evalkit.runs import asking
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from evalkit.base.events import Say
+    from evalkit.client import SendingPolicy
+    from evalkit.config.run_config import Config
+    from evalkit.records.plan import Contender
+    from evalkit.runs.pending import Ledger
+    from evalkit.runs.publish import RunFolder
+
+    Missing = dict[str, InfrastructureError]
+    Turn = Sequence[tuple[Contender, Sequence[serve.ServerPlace]]]
+
+
+def placement(config: Config, contenders: Sequence[Contender]) -> serve.Placement:
+    """Where the models are served that evalkit serves itself.
+
+    Raises:
+        UsageError: There are not the GPUs that were asked for.
+    """
+    ours = {one.model.label: config.serving(one.model.label) for one in contenders if not one.model.endpoint}
+    # What a look at the candidate decides it decides beside all of the baseline's answers.
+    return serve.placement(ours, one_after_another=config.one_after_another or config.policy.stop_early)
+
+
+@dataclass(slots=True)
+class Turns:
+    """The asking of a run's models."""
+
+    config: Config
+    policy: SendingPolicy
+    folder: RunFolder
+    say: Say
+    _told: bool = False
+    """Whether it has been said which variables servers are not given."""
+
+    def each(
+        self, contenders: Sequence[Contender], ledger: Callable[[Contender], Ledger], missing: Missing
+    ) -> list[Ledger]:
+        """Let every model answer what it owes; one that cannot be served never costs the others their report.
+
+        Args:
+            contenders: The models, in their order.
+            ledger: Opens what one of them owes.
+            missing: Receives why a model did not answer everything, by label.
+        """
+        return asyncio.run(self._each(contenders, ledger, missing))
+
+    def one(self, ledger: Ledger) -> Ledger:
+        """Let one model answer, with all the room that there is."""
+        turn, *_ = self._turns([ledger.contender])
+        asyncio.run(self._ask(ledger, turn[0][1]))
+        return ledger
+
+    async def _each(
+        self, contenders: Sequence[Contender], ledger: Callable[[Contender], Ledger], missing: Missing
+    ) -> list[Ledger]:
+        found: list[Ledger] = []
+
+        async def answers(one: Contender, places: Sequence[serve.ServerPlace]) -> None:
+            try:
+                mine = ledger(one)
+                await self._ask(mine, places)
+                found.append(mine)
+            except (StoreError, SandboxError):
+                raise
+            except InfrastructureError as error:
+                missing[one.model.label] = error
+                if one is not contenders[-1]:
+                    self.say(Stage(f"warning: {error.message}; the other models go on"))
+
+        for turn in self._turns(contenders):
+            try:
+                async with asyncio.TaskGroup() as together:
+                    for one, places in turn:
+                        together.create_task(answers(one, places))
+            except BaseExceptionGroup as group:
+                raise group.exceptions[0] from None
+        return found
+
+    def _turns(self, contenders: Sequence[Contender]) -> list[Turn]:
+        """The models that are asked at the same time, turn by turn, each with the places of its servers."""
+        ours = {one.model.label: one for one in contenders}
+        turns: list[Turn] = [[(one, ())] for one in contenders if one.model.endpoint]
+        placed = placement(self.config, contenders).turns
+        turns += [[(ours[label], places) for label, places in turn.items()] for turn in placed]
+        return sorted(turns, key=lambda turn: contenders.index(turn[0][0]))
+
+    async def _ask(self, ledger: Ledger, places: Sequence[serve.ServerPlace]) -> None:
+        if not ledger.advance():
+            return
+        config, model = self.config, ledger.contender.model
+        way = asking.AskingRules(self.policy, allow_overlong=config.allow_overlong)
+        if model.endpoint:
+            await asking.on_endpoint(ledger, model.endpoint, model.source, way)
+            return
+        if not self._told and (left_out := serve.dropped(config.serve.env)):
+            self._told = True
+            self.say(Notice(serve.not_passed_on(left_out)))
+        serving, log = config.serving(model.label), self.folder.server_log(model.label)
+        async with serve.Replicas(serving, model, log, asking.teller(ledger), places) as servers:
+            await asking.on_own_servers(ledger, servers, way)

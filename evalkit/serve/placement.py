@@ -1,0 +1,137 @@
+"""Which GPUs each server gets: replicas of one model, and models that are served at the same time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from evalkit.base.errors import UsageError
+from evalkit.base.printable import counted
+from evalkit.serve import launch
+from evalkit.serve.gpus import gpus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from evalkit.config.run_config import Serving
+
+
+@dataclass(frozen=True, slots=True)
+class ServerPlace:
+    """Where one server runs."""
+
+    gpus: tuple[str, ...] = ()
+    """As ``CUDA_VISIBLE_DEVICES`` names them; empty: whatever the server would take by itself."""
+    number: int = 0
+    """Of the servers that run at the same time, from 0: ports that were chosen follow each other."""
+
+    def serving(self, serving: Serving) -> Serving:
+        """How a server is served there."""
+        port = serving.port + self.number if serving.port else 0
+        if not self.gpus:
+            return replace(serving, port=port)
+        chosen = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(self.gpus)}
+        return replace(serving, port=port, env={**serving.env, **chosen})
+
+    @property
+    def words(self) -> str:
+        """As it is told; empty where nothing was chosen."""
+        return f"GPU {', '.join(self.gpus)}" if self.gpus else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Who is served where and when."""
+
+    turns: tuple[Mapping[str, tuple[ServerPlace, ...]], ...]
+    """One after the other: the models that are served at the same time, by label, each with its replicas' places."""
+
+    def words(self) -> tuple[str, ...]:
+        """A line a turn; none where each model in turn has one server."""
+        if all(len(turn) == 1 and len(next(iter(turn.values()))) == 1 for turn in self.turns):
+            return ()
+        return tuple(
+            "; ".join(
+                f"{label} on {', '.join(place.words for place in places if place.words) or 'this machine'}"
+                f" ({counted(len(places), 'server')})"
+                for label, places in turn.items()
+            )
+            for turn in self.turns
+        )
+
+
+def placement(models: Mapping[str, Serving], *, one_after_another: bool) -> Placement:
+    """Spread models over the GPUs that the user names, or sees where he asks for replicas.
+
+    Without either, each model in turn has one server, which takes what it finds.
+
+    Args:
+        models: Label to how it is served, in the order in which they are asked.
+        one_after_another: Whether no two models are served at the same time.
+
+    Raises:
+        UsageError: There are not enough GPUs for the replicas asked for, a named one is not there, or they are of
+            different kinds.
+    """
+    if not models:
+        return Placement(())
+    serving = next(iter(models.values()))
+    wanted = serving.replicas or ("auto" if serving.gpus else 1)
+    if wanted == 1 and not serving.gpus:
+        return Placement(tuple({label: (ServerPlace(),)} for label in models))
+    there = _usable(serving)
+    if not there:
+        count = 1 if wanted == "auto" else wanted
+        places = tuple(ServerPlace(number=number) for number in range(count))
+        return Placement(tuple({label: places} for label in models))
+    degree = max(launch.gpus_used(one) for one in models.values())
+    slots = [tuple(there[at : at + degree]) for at in range(0, len(there) - degree + 1, degree)]
+    least = 1 if wanted == "auto" else wanted
+    if len(slots) < least:
+        need = f"{counted(least, 'server')} of {counted(degree, 'GPU')} each"
+        raise UsageError(
+            f"serve.replicas: {need} do not fit on {counted(len(there), 'GPU')} ({', '.join(there)})",
+            fix="ask for fewer replicas, name more GPUs (--gpus), or lower tensor-parallel-size",
+        )
+    at_once = 1 if one_after_another else min(len(models), len(slots) // least)
+    each = len(slots) // at_once if wanted == "auto" else least
+    labels = [*models]
+    turns = [labels[at : at + at_once] for at in range(0, len(labels), at_once)]
+    return Placement(tuple(_turn(turn, slots, each) for turn in turns))
+
+
+def _turn(labels: Sequence[str], slots: Sequence[tuple[str, ...]], each: int) -> dict[str, tuple[ServerPlace, ...]]:
+    places = [ServerPlace(chosen, number) for number, chosen in enumerate(slots)]
+    return {label: tuple(places[at * each : (at + 1) * each]) for at, label in enumerate(labels)}
+
+
+def _usable(serving: Serving) -> list[str]:
+    """The GPUs that were named, or all that are seen."""
+    if launch.device(serving) != "gpu":
+        if serving.gpus:
+            raise UsageError(
+                "serve.gpus: this vLLM computes on the CPU", fix="leave it out; --replicas N works there too"
+            )
+        return []
+    seen = gpus()
+    named = list(dict.fromkeys(name.strip() for name in serving.gpus.split(",") if name.strip()))
+    if not named:
+        chosen = list(seen)
+    else:
+        known = {name: one for one in seen for name in (str(one.index), one.uuid)}
+        unknown = [name for name in named if name not in known] if seen else []
+        if unknown:
+            raise UsageError(
+                f"serve.gpus: no GPU {', '.join(unknown)} here",
+                fix=f"there are {', '.join(str(one.index) for one in seen)}",
+            )
+        if not seen:
+            return named
+        chosen = [known[name] for name in named]
+    kinds = {one.name for one in chosen}
+    if len(kinds) > 1:
+        raise UsageError(
+            f"GPUs of different kinds: {', '.join(sorted(kinds))}",
+            fix="name those of one kind with --gpus: another kind computes other roundings",
+        )
+    return [str(one.index) for one in chosen]

@@ -1,0 +1,112 @@
+"""Several servers of a model, and models at the same time, through the command line; a stand-in answers for vLLM."""
+
+import json
+import signal
+import sqlite3
+import subprocess
+import time
+
+import psutil
+import pytest
+
+SAMPLES = 70
+JOURNAL = ("--serve-arg", 'journal=["journal"]')
+
+
+def events(file):
+    """What the run has told so far."""
+    told = [line for line in file.read_text().splitlines() if line.startswith("{") and line.endswith("}")]
+    return [json.loads(line) for line in told]
+
+
+def ready(file):
+    """Ports of the servers that got ready, in that order."""
+    details = [one["detail"] for one in events(file) if one.get("state") == "ready"]
+    return [detail.split("http://127.0.0.1:")[1].split(",")[0] for detail in details]
+
+
+def wait_for(due, within_s=240.0):
+    ends = time.monotonic() + within_s
+    while not due():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
+def kill_server(folder, port):
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        words = process.info["cmdline"] or []
+        if process.info["cwd"] == str(folder) and "--port" in words and words[words.index("--port") + 1] == port:
+            process.send_signal(signal.SIGKILL)
+            return
+    raise AssertionError(f"no server on port {port}")
+
+
+def stored(folder):
+    with sqlite3.connect(f"file:{folder / 'runs/store.sqlite3'}?mode=ro", uri=True) as connection:
+        return connection.execute("SELECT count(*), count(DISTINCT fingerprint) FROM response").fetchone()
+
+
+def test_both_models_at_the_same_time_on_two_servers_each(workplace):
+    (workplace.folder / "evalkit.toml").write_text('[serve]\ndevice = "gpu"\n')
+    words = workplace.comparison(*JOURNAL, "--config", "evalkit.toml", "--gpus", "0,1,2,3")
+    done = workplace.evalkit(*words, check=0, timeout=600)
+    tasks = json.loads(done.stdout)["tasks"]
+    assert {one["failed"] for row in tasks for one in row["scores"].values()} == {0}
+    # Of samples that are equal one is asked.
+    assert sorted(workplace.journal()) == sorted({*workplace.journal()})
+    assert stored(workplace.folder) == (2 * SAMPLES, 2 * SAMPLES)
+    assert sorted(path.name for path in workplace.runs()[0].glob("server/*.log")) == [
+        "base.1.log",
+        "base.2.log",
+        "cand.1.log",
+        "cand.2.log",
+    ]
+    told = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    states = [(one["model"], one["state"]) for one in told if one.get("event") == "ServerState"]
+    assert states.index(("cand", "ready")) < states.index(("base", "stopping"))
+    # How many servers there were, and where, moves no identity: nothing is asked anew.
+    again = workplace.evalkit(*workplace.comparison(*JOURNAL, "--config", "evalkit.toml"), check=0, timeout=600)
+    assert len(workplace.runs()) == 1
+    assert '"starting"' not in again.stderr
+
+
+def test_whichever_server_is_killed_in_the_middle_nothing_is_lost(workplace):
+    told = workplace.folder / "told"
+    words = ["run", "--baseline", "base", "--tasks-dir", "tasks", "--task", "pages", "--task", "charts", "--json"]
+    words += [*JOURNAL, "--serve-arg", "delay-s=1", "--replicas", "2", "--window", "2"]
+    with told.open("w") as stderr:
+        process = subprocess.Popen(
+            workplace.command(*words), cwd=workplace.folder, env=workplace.env, stdout=subprocess.PIPE, stderr=stderr
+        )
+        wait_for(lambda: len(ready(told)) == 2 and len(workplace.journal()) >= 8)
+        # One of the two that began, which may lead or not; then the one in its place, which certainly does not lead.
+        kill_server(workplace.folder, ready(told)[0])
+        wait_for(lambda: len(ready(told)) == 3)
+        asked = len(workplace.journal())
+        wait_for(lambda: len(workplace.journal()) >= asked + 6)
+        kill_server(workplace.folder, ready(told)[2])
+        said, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, told.read_text()[-2000:]
+    scores = [row["scores"]["base"] for row in json.loads(said)["tasks"]]
+    assert [(one["planned"], one["failed"]) for one in scores] == [(40, 0), (30, 0)]
+    assert stored(workplace.folder) == (SAMPLES, SAMPLES)
+    assert "what it had goes to the others; starting it again" in told.read_text()
+    # Two deaths with at most two requests under way on a server; the leader's death ends the others' requests, too.
+    assert len(workplace.journal()) <= SAMPLES + 4 * 2
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_server_that_keeps_dying_is_given_up_and_the_others_go_on(workplace):
+    (workplace.folder / "evalkit.toml").write_text('[serve]\ndevice = "gpu"\nrestarts = 1\n')
+    words = ["run", "--baseline", "base", "--tasks-dir", "tasks", "--task", "pages", "--task", "charts", "--json"]
+    words += ["--config", "evalkit.toml", "--gpus", "0,1", "--window", "2", *JOURNAL, "--serve-arg", "delay-s=0.3"]
+    done = workplace.here(*words, "--serve-arg", "die-after=3", "--serve-arg", "sick-gpu=1", check=0)
+    scores = [row["scores"]["base"] for row in json.loads(done.stdout)["tasks"]]
+    assert [(one["planned"], one["failed"]) for one in scores] == [(40, 0), (30, 0)]
+    assert stored(workplace.folder) == (SAMPLES, SAMPLES)
+    told = {one["text"] for line in done.stderr.splitlines() if (one := json.loads(line)).get("event") == "Notice"}
+    (given_up,) = (text for text in told if "given up" in text)
+    assert given_up.startswith("base: server 2 of 2 is given up, the others go on: it died 2 times (")
+    assert given_up in (workplace.runs()[0] / "report.md").read_text()
+    # Each of its two lives ended with at most two requests under way; those of the other's too where it led.
+    assert len(workplace.journal()) <= SAMPLES + 2 * 4

@@ -1,0 +1,110 @@
+"""Which GPUs each server gets, and that none of it can move an answer's identity."""
+
+import pytest
+
+from evalkit.base.errors import UsageError
+from evalkit.serve import Serving, numerics
+from evalkit.serve.placement import ServerPlace, placement
+
+H100 = "{}, GPU-{}, NVIDIA H100 80GB HBM3, 81559, 0, 81046, 570.86.15"
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """A function: which GPUs nvidia-smi lists from then on."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    def make(*lines):
+        program = tmp_path / "nvidia-smi"
+        text = "\n".join(lines)
+        program.write_text(f"#!/bin/sh\ncat <<'E'\n{text}\nE\n")
+        program.chmod(0o755)
+
+    return make
+
+
+def four():
+    return [H100.format(number, f"{number}{number}") for number in range(4)]
+
+
+def placed(models=("base", "cand"), *, one_after_another=False, **serving):
+    one = Serving(command=("vllm",), **serving)
+    return placement(dict.fromkeys(models, one), one_after_another=one_after_another)
+
+
+def gpus_of(found):
+    return [{label: [one.gpus for one in places] for label, places in turn.items()} for turn in found.turns]
+
+
+def test_without_a_word_each_model_in_turn_has_one_server_that_takes_what_it_finds(machine):
+    machine(*four())
+    found = placed()
+    assert gpus_of(found) == [{"base": [()]}, {"cand": [()]}]
+    assert found.words() == ()
+    one = Serving(command=("vllm",))
+    assert found.turns[0]["base"][0].serving(one) == one
+
+
+def test_named_gpus_serve_all_models_at_the_same_time_and_each_as_often_as_fits(machine):
+    machine(*four())
+    found = placed(gpus="0,1,2,3")
+    assert gpus_of(found) == [{"base": [("0",), ("1",)], "cand": [("2",), ("3",)]}]
+    assert found.words() == ("base on GPU 0, GPU 1 (2 servers); cand on GPU 2, GPU 3 (2 servers)",)
+
+
+def test_one_after_another_gives_each_all_of_them(machine):
+    machine(*four())
+    found = placed(gpus="0,1,2", one_after_another=True)
+    assert gpus_of(found) == [{"base": [("0",), ("1",), ("2",)]}, {"cand": [("0",), ("1",), ("2",)]}]
+
+
+def test_more_models_than_room_take_turns(machine):
+    machine(*four())
+    found = placed(("base", "a", "b"), gpus="1,3")
+    assert gpus_of(found) == [{"base": [("1",)], "a": [("3",)]}, {"b": [("1",)]}]
+
+
+def test_tensor_parallel_servers_get_slices(machine):
+    machine(*four())
+    found = placed(gpus="0,1,2,3", args={"tensor-parallel-size": 2})
+    assert gpus_of(found) == [{"base": [("0", "1")], "cand": [("2", "3")]}]
+    assert gpus_of(placed(args={"tensor-parallel-size": 2}, replicas=2)) == [
+        {"base": [("0", "1"), ("2", "3")]},
+        {"cand": [("0", "1"), ("2", "3")]},
+    ]
+
+
+def test_replicas_alone_take_the_gpus_that_are_seen(machine, monkeypatch):
+    machine(*four())
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
+    assert gpus_of(placed(replicas="auto")) == [{"base": [("2",)], "cand": [("3",)]}]
+    assert gpus_of(placed(("base",), replicas=2)) == [{"base": [("2",), ("3",)]}]
+
+
+def test_what_does_not_fit_is_told(machine):
+    machine(*four())
+    with pytest.raises(UsageError, match="3 servers of 2 GPUs each do not fit on 4 GPUs"):
+        placed(replicas=3, args={"tensor-parallel-size": 2})
+    with pytest.raises(UsageError, match="no GPU 7 here"):
+        placed(gpus="0,7")
+
+
+def test_gpus_of_different_kinds_are_refused(machine):
+    machine(H100.format(0, "00"), H100.format(1, "11").replace("H100 80GB", "H200"))
+    with pytest.raises(UsageError, match="different kinds: NVIDIA H100 80GB HBM3, NVIDIA H200 HBM3"):
+        placed(gpus="0,1")
+
+
+def test_a_cpu_has_no_gpus_and_may_have_replicas():
+    with pytest.raises(UsageError, match="computes on the CPU"):
+        placed(device="cpu", gpus="0")
+    assert gpus_of(placed(("base",), device="cpu", replicas=2)) == [{"base": [(), ()]}]
+
+
+def test_a_place_is_no_part_of_an_identity():
+    plain = Serving(command=("vllm",), port=8000)
+    there = ServerPlace(("2", "3"), 1).serving(plain)
+    assert there.env == {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": "2,3"}
+    assert there.port == 8001
+    assert numerics(there) == numerics(plain)
