@@ -1,9 +1,11 @@
 """``evalkit demo`` through the command line, on processors that this machine is not; a stand-in answers for vLLM."""
 
 import json
+import shutil
 
 import pytest
 
+from evalkit.demo import pair
 from support.commands import evalkit
 from support.processors import AMX, AVX2, AVX512_BF16, serving
 
@@ -52,6 +54,16 @@ def test_what_it_will_take_is_said_at_the_beginning(folder):
     said = done.err.splitlines()
     assert "minutes on two quiet cores" in said[1]
     assert "2 servers to start, 36 answers to get" in said
+
+
+def test_a_candidate_of_ones_own_takes_the_packed_ones_place(folder):
+    shutil.copytree(pair.MODELS / pair.QUANTIZED, folder / "mine.w8a8")
+    done = demo(folder, AVX2, "--candidate", "mine.w8a8", "--json")
+    assert done.code == 0, done.err
+    assert list(done.json["models"]) == ["demo-8m", "mine.w8a8"]
+    _, page = left(folder)
+    assert "mine.w8a8" in page
+    assert "demo-8m.w8a8" not in page
 
 
 def test_the_users_dtype_wins_and_the_report_says_what_would_have_suited(folder):
