@@ -98,8 +98,9 @@ class Whole:
             one.before.setdefault(event.task, count)
             one.now[event.task] = count
             one.note(self._clock())
-        elif isinstance(event, ServerState) and event.model in self._models:
-            self._turn(self._models[event.model], event.state)
+        elif isinstance(event, ServerState) and (event.model in self._models or not self.planned):
+            # Where no answers are planned, as in a performance run, a server's start takes its time all the same.
+            self._turn(self._models.setdefault(event.model, _Model(0)), event.state)
 
     def _turn(self, one: _Model, state: str) -> None:
         now = self._clock()

@@ -29,7 +29,7 @@ from evalkit.records import storefile
 from evalkit.serve import environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from evalkit.base.events import Event, Say
     from evalkit.base.types import Json, Model
@@ -232,7 +232,14 @@ class _PerfRun:
     def _tell(self, key: CellKey, load: Load, answered: int) -> None:
         every = cell_keys(self._plan)
         have = {cell.key for cell in self._cells}
-        left_s = seconds([one for one in every if one not in have], self._cells, self._plan.queries)
+        owed = [one for one in every if one not in have]
+        left_s = seconds(owed, self._cells, self._plan.queries)
+        # The server of this cell runs.
+        ahead = servers_to_start(
+            [one for one in owed if (one.model, one.start) != (key.model, key.start)], self._found.served
+        )
+        if left_s is not None and self._start_s:
+            left_s += ahead * fmean(self._start_s)
         self._say(Measuring(*key, load.queries, answered, len(every), len(have), left_s))
 
     def _keep(self, *, finished: bool) -> None:
@@ -284,6 +291,12 @@ def seconds(owed: Sequence[CellKey], known: Sequence[MeasuredCell], queries: Map
         like = [one for one in like if one.use == key.use] or like
         total += fmean(_taking(one, queries[key.stream]) for one in like)
     return total
+
+
+def servers_to_start(owed: Iterable[CellKey], served: Iterable[tuple[Model, Serving]]) -> int:
+    """Servers to start for some cells; one that runs already is not started."""
+    running = {model.label for model, _ in served if model.endpoint}
+    return len({(key.model, key.start) for key in owed if key.model not in running})
 
 
 def _taking(cell: MeasuredCell, queries: int) -> float:

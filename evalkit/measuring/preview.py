@@ -12,7 +12,7 @@ from evalkit import serve
 from evalkit.base.errors import DataError
 from evalkit.base.printable import counted
 from evalkit.measuring import folder as kept
-from evalkit.measuring.perf import cell_keys, seconds
+from evalkit.measuring.perf import cell_keys, seconds, servers_to_start
 from evalkit.measuring.planning import settle
 
 if TYPE_CHECKING:
@@ -76,9 +76,8 @@ def look_ahead(config: Config, say: Say) -> PerfOutlook:
     every = cell_keys(plan)
     owed = [key for key in every if key not in have]
     took = seconds(owed, earlier.cells, plan.queries)
-    running = {model.label for model, _ in found.served if model.endpoint}
-    starts = len({(key.model, key.start) for key in owed if key.model not in running})
-    start_s = starts * fmean(earlier.start_s) if earlier.start_s else None if starts else 0.0
+    ahead = servers_to_start(owed, found.served)
+    start_s = ahead * fmean(earlier.start_s) if earlier.start_s else None if ahead else 0.0
     return PerfOutlook(
         commands={
             model.label: shlex.join(serve.command(serving, model, _PORT))
@@ -86,13 +85,13 @@ def look_ahead(config: Config, say: Say) -> PerfOutlook:
             if not model.endpoint
         },
         engine=f"{plan.engine} {plan.engine_release}",
-        starts=starts,
+        starts=ahead,
         cells=len(every),
         owed=len(owed),
         queries=sum(plan.queries[key.stream] for key in owed),
         seconds=took,
         start_seconds=start_s,
-        takes=_words(took, start_s, counted(starts, "start"), config.perf.deadline_s * len(owed)),
+        takes=_words(took, start_s, counted(ahead, "start"), config.perf.deadline_s * len(owed)),
     )
 
 

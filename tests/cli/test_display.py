@@ -93,6 +93,12 @@ def test_plain_lines_break_a_silence_with_what_goes_on():
     with PlainLines(stream, quiet_s=0.05) as lines:
         lines(Stage("reading docvqa"))
         assert said("still reading docvqa, 0:0")
+        lines(ServerState("measured", "starting"))
+        assert said("measured: starting, 0:0")
+        lines(ServerState("measured", "ready"))
+        lines(Stage("measuring"))
+        assert said("still measuring, 0:0")
+        lines(ServerState("measured", "stopped"))
         lines(OUTSET)
         lines(ServerState("base", "starting"))
         assert said("base: starting, 0:0")

@@ -59,6 +59,22 @@ def test_two_models_in_turn_and_the_cards_tables(place):
     assert not cards.audit(cards.card(text)).findings
 
 
+def test_time_left_knows_of_servers_to_come(place):
+    """Of a run whose second starts were lost, and whose first ones are said to have taken an hour."""
+    place.perf()
+    (folder,) = place.runs
+    facts = json.loads((folder / "plan.json").read_text())
+    (folder / "plan.json").write_text(json.dumps({**facts, "start_s": [3600.0]}))
+    for cell in folder.glob("cells/*.2.json"):
+        cell.unlink()
+    ended = place.perf("--json")
+    events = [json.loads(line) for line in ended.stderr.splitlines()]
+    left = {(one["model"], one["start"]): one["left_s"] for one in events if one["event"] == "Measuring"}
+    # The candidate's server is still to be started while the baseline is measured, and nothing is afterwards.
+    assert left["base", 2] > 1000
+    assert left["cand", 2] < 1000
+
+
 def test_one_start_resolves_nothing_and_caches_are_off(place):
     place.perf("--starts", 1, latency_s={"base": 0.5, "cand": 0.1})
     assert place.row("cand")["beside"]["spread"] is None
