@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.base.errors import DataError, near_miss
 from evalkit.base.printable import counted
-from evalkit.comparison import averages, pairs, verdict
+from evalkit.comparison import averages, in_parts, verdict
 from evalkit.comparison.pairs import Side
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def matched(
 
 def judged(sides: Sides, averaged: Mapping[str, Sequence[str]], rules: Policy, accepted: Sequence[str]) -> Compared:
     """Every average that the run itself has, as far as all its tasks are here, and every task; tested together."""
-    compared = {name: pairs.compare(name, *pair, accepted=accepted) for name, pair in sides.items()}
+    compared = {name: in_parts.compare(name, *pair, accepted=accepted) for name, pair in sides.items()}
     whole = {name: tasks for name, tasks in averaged.items() if len(tasks) > 1 and compared.keys() >= {*tasks}}
     covered = {task for tasks in whole.values() for task in tasks}
     means = [

@@ -31,6 +31,15 @@ class Scoring(Protocol):
         ``values`` are 0 to 1, not empty: of each thing that is paired, what the metric says of each attempt at it.
         """
 
+    def combined(self, task: Task, metric: str, parts: Sequence[tuple[float, int]]) -> float | None:
+        """A metric's score of a task from those of its parts, the widest ones, each with its number of samples.
+
+        None where it is no more than the mean over what is paired.
+        """
+
+    def parts_alike(self, task: Task) -> bool:
+        """Whether each part of a task counts alike in its headline, whatever its size."""
+
     def groups(self, task: Task) -> Groups:
         """What the groups of a task's samples are, where it does not state it itself."""
 
@@ -125,6 +134,10 @@ class Tally:
         """By sample id."""
         self.groups: dict[str, tuple[str, ...]] = {}
         """By id of what is paired: the parts of the task that it is in, the widest first."""
+        self.widest: dict[str, str] = {}
+        """By id of what would be paired, answered or not: the widest part of the task that it is in."""
+        self._sums: dict[str, tuple[float, int, int]] = {}
+        """By such a part: the sum of its headline scores, its samples, and those of them without an answer."""
         self._values: dict[str, dict[str, tuple[float, ...]]] = {name: {} for name in task.metrics}
         self._once: dict[float, tuple[float]] = {}
         """A value as that of one attempt, by itself: hundreds of thousands of samples share few of them."""
@@ -144,6 +157,7 @@ class Tally:
     def count(self, record: ScoredRecord) -> None:
         """Count one sample."""
         sample, outcome, found = record.sample, record.outcome, record.scores
+        self._note_part(sample, found.get(self.task.headline))
         if isinstance(outcome, Failure):
             self._failed[sample.id] = outcome
             return
@@ -178,6 +192,16 @@ class Tally:
         self._reasoned += outcome.reasoning is not None
         if headline.note:
             self._notes[headline.note] += 1
+
+    def _note_part(self, sample: Sample, headline: Score | None) -> None:
+        """Which part of the task a sample is in, and what it adds to it; None where it has no answer."""
+        parts = self._scoring.parts(sample)
+        if parts:
+            self.widest[unit(sample, self.task)] = parts[0]
+        if parts and not (headline and headline.left_out):
+            total, counted, failed = self._sums.get(parts[0], (0.0, 0, 0))
+            worth = headline.value if headline else 0.0
+            self._sums[parts[0]] = (total + worth, counted + 1, failed + (headline is None))
 
     def _add_value(self, metric: str, key: str, value: float) -> None:
         before = self._values[metric].get(key)
@@ -234,7 +258,25 @@ class Tally:
 
     def _mean(self, metric: str) -> float | None:
         values = self._values[metric]
-        return self._scoring.mean(metric, values.values()) if values else None
+        return (self._combined(metric) or self._scoring.mean(metric, values.values())) if values else None
+
+    def _combined(self, metric: str) -> float | None:
+        """As the task's parts make it, in their order; None where there are none, or they make nothing else."""
+        members: dict[str, list[str]] = {}
+        for key in self._values[metric] if self.widest else ():
+            members.setdefault(self.widest[_whole(key, self.widest)], []).append(key)
+        found = []
+        for keys in members.values():
+            one = self._scoring.mean(metric, [self._values[metric][key] for key in keys])
+            found.append((one or 0.0, len({_whole(key, self.widest) for key in keys})))
+        return self._scoring.combined(self.task, metric, found) if found else None
+
+    def _bounds(self, whole: Sequence[tuple[float, int, int]]) -> tuple[float, float]:
+        """The score if all that is lost were wrong, and right."""
+        alike = self._sums and self._scoring.parts_alike(self.task)
+        ends = [(total / of, (total + failed) / of) for total, of, failed in (self._sums.values() if alike else whole)]
+        low, high = (fsum(side) / len(ends) for side in zip(*ends, strict=True))
+        return low, high
 
     def task_score(self) -> TaskScore:
         """The result; ``planned`` is what was added, so add every planned sample first."""
@@ -251,7 +293,7 @@ class Tally:
             failed=self.failed,
             score=self._mean(self.task.headline),
             metrics={name: self._mean(name) for name in self.task.metrics},
-            bounds=(total / counted, (total + self.failed) / counted) if self.scored else None,
+            bounds=self._bounds([(total, counted, self.failed)]) if self.scored else None,
             failures=dict(sorted(Counter(failure.kind.value for failure in self._failed.values()).items())),
             truncated=sum(one.truncated for one in self.behaviour.values()),
             empty=sum(one.empty for one in self.behaviour.values()),
@@ -262,6 +304,11 @@ class Tally:
             reasoned=self._reasoned,
             left_out={fault: tuple(found) for fault, found in sorted(self._left_out.items())},
         )
+
+
+def _whole(key: str, known: Collection[str]) -> str:
+    """The id of the sample that a part of an answer is of (`parts_of`)."""
+    return key if key in known else key.rpartition("[")[0]
 
 
 def tally(task: Task, model: str, records: Iterable[Record], scoring: Scoring) -> Tally:

@@ -157,6 +157,10 @@ class Config:
         """The baseline, then the candidates."""
         return (self.baseline, *self.candidates)
 
+    def data_of(self, task: str) -> str | None:
+        """The file or folder that a task's rows are read from; data of several rows are those of each."""
+        return self.data.get(task) or next((self.data[name] for name in self.data if task.startswith(f"{name}.")), None)
+
     def serving(self, label: str) -> Serving:
         """How the model with this label is served; a repetition of the baseline as the baseline is."""
         own = self.serve.models.get(self.baseline.label if label == self.baseline.again.label else label)
@@ -232,7 +236,7 @@ def check_tasks(config: Config, names: Iterable[str]) -> None:
     """
     names = list(names)
     for name in config.data:
-        if name not in names:
+        if name not in names and not any(one.startswith(f"{name}.") for one in names):
             raise UsageError(f"data is given for '{name}', which is not among the tasks", fix=near_miss(name, names))
 
 

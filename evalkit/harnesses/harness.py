@@ -179,6 +179,9 @@ class Harness(Scoring, Protocol):
     def pictures(self, task: Task) -> tuple[str, ...]:
         """Columns of a task's data that hold pictures, which the model has to see; empty where there are none."""
 
+    def task_words(self, task: Task) -> tuple[str, ...]:
+        """What a report has to say of the task itself, beyond its title and its metrics."""
+
     def asked_before(self) -> Facts | None:
         """Facts of a model whose answers all come from other runs; None where a task can be asked in one way only."""
 

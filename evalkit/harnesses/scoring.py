@@ -49,7 +49,22 @@ class ByMetrics:
         # fmean rounds once: the mean does not depend on the order of the samples.
         return fmean(one[0] if len(one) == 1 else fmean(one) for one in values)
 
+    def combined(self, task: Task, metric: str, parts: Sequence[tuple[float, int]]) -> float | None:
+        """None: a task's score is the mean over what is paired, whatever part it is in."""
+        del task, metric, parts
+        return None
+
+    def parts_alike(self, task: Task) -> bool:
+        """No: samples count alike."""
+        del task
+        return False
+
     # --- what else is known ---
+
+    def task_words(self, task: Task) -> tuple[str, ...]:
+        """None: the title says it."""
+        del task
+        return ()
 
     def answers(self, file: Path, task: Task, reading: Reading) -> ForeignAnswers | None:
         """None can be read."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from evalkit import cards, stats
 from evalkit.base.types import FailureKind
-from evalkit.comparison import averages, comparability, drift, early, matched, pairs, speed, verdict
+from evalkit.comparison import averages, comparability, drift, early, in_parts, matched, pairs, speed, verdict
 from evalkit.comparison.losses import Attempts
 from evalkit.comparison.pairs import Side
 from evalkit.records import checkpoint
@@ -87,7 +87,7 @@ class _Building:
         rule = terms.policy.for_task(name, averaged=averaged)
         judgements = {
             side.label: self._judged(
-                self._looked_at(part, self._repeated(part, pairs.compare(part.task.title, base, side, terms.accepted))),
+                self._looked_at(part, self._repeated(part, self._compared(part, base, side))),
                 rule,
                 [label for label in (base.label, side.label) if self._lacks(label, name)],
             )
@@ -108,7 +108,7 @@ class _Building:
             ),
             groups={side.label: _groups(own.groups, base, side, terms.accepted) for side in others if own.groups},
             asked={label: harness.asked_words(facts) for label, facts in exams.items()},
-            judged=harness.judged_words(terms.checks.get(name, {})),
+            judged=(*harness.task_words(part.task), *harness.judged_words(terms.checks.get(name, {}))),
             pictures=bool(harness.pictures(part.task)),
             exams=exams,
             checks=terms.checks.get(name, {}),
@@ -118,6 +118,11 @@ class _Building:
                 if (found := speed.of(self.tallies[one.model.label, name])) is not None
             },
         )
+
+    def _compared(self, part: PlannedTask, base: Side, side: Side) -> Comparison:
+        """The two sides, by the task's parts where each of them counts alike."""
+        parts = self.tallies[base.label, part.task.name].widest
+        return in_parts.compare(part.task.title, base, side, self.terms.accepted, parts)
 
     def _looked_at(self, part: PlannedTask, one: Comparison) -> Comparison:
         """As its look has it, where the task was not asked to its end."""
@@ -147,7 +152,10 @@ class _Building:
             available=None if tally.in_parts else -(-part.available // several),
             smoke=part.smoke,
             drawn=part.drawn,
-            settings=comparability.settings(part, one, self.terms.checkpoints.get(label)),
+            settings={
+                **comparability.settings(part, one, self.terms.checkpoints.get(label)),
+                **({in_parts.ALIKE: True} if self.harness(task).parts_alike(task) else {}),
+            },
             attempts=Attempts(label, score.failed, score.planned) if several > 1 else None,
             several=several,
             final=frozenset(key for key, kind in tally.failures.items() if kind in one.final),

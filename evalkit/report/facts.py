@@ -39,6 +39,12 @@ class Telling(Protocol):
     def pictures(self, task: Task) -> tuple[str, ...]:
         """Columns of a task's data that hold pictures."""
 
+    def parts_alike(self, task: Task) -> bool:
+        """Whether each part of a task counts alike in its headline."""
+
+    def task_words(self, task: Task) -> tuple[str, ...]:
+        """What is to be said of the task itself."""
+
     def asked_words(self, facts: Mapping[str, Json]) -> AskedWords:
         """How facts of asking read, as the run has kept them."""
 
@@ -126,7 +132,7 @@ class Row:
     asked: Mapping[str, AskedWords] = field(default_factory=dict)
     """Model label -> how its exam was held, in the words of the task's harness."""
     judged: tuple[str, ...] = ()
-    """How a checker judged the answers, in the words of the task's harness."""
+    """What the task's harness says of the task, and how a checker judged the answers."""
     pictures: bool = False
     """Whether the task shows any."""
     exams: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)

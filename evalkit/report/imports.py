@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from evalkit.comparison import imported, pairs, verdict
+from evalkit.comparison import imported, in_parts, pairs, verdict
 from evalkit.report.facts import Comparability, ImportedRow
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _row(one: ImportedTask, models: Mapping[str, str], terms: Terms, known: Sequ
         scores={side.label: _mean(side) for side in (base, *others)},
         judgements={
             side.label: verdict.judge(
-                pairs.compare(one.task, base, side, terms.accepted), rule, terms.policy.max_failed
+                in_parts.compare(one.task, base, side, terms.accepted), rule, terms.policy.max_failed
             )
             for side in others
         },

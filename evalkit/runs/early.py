@@ -136,6 +136,8 @@ class Looks:
             return "no minimum recovery was asked for"
         if not group.category and lone.decoding.n > 1:
             return "its problems are attempted several times"
+        if any(harnesses.harness(one.part.task).parts_alike(one.part.task) for one in group.sources):
+            return "its score is a mean of its parts' scores, of which no look is defined"
         if not group.fractions:
             return f"it has fewer than {early.FEWEST_UNITS:,} pictures, pages or single questions"
         if not pending.owed(self.plan.candidates[0], group.sources, self.store):

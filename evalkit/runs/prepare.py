@@ -152,7 +152,7 @@ def sources(chosen: Iterable[Task], config: Config, store: Store, say: Say) -> l
 
 
 def _source(task: Task, config: Config, store: Store, say: Say) -> Source:
-    given = config.data.get(task.name)
+    given = config.data_of(task.name)
     held = harnesses.harness(task)
     models = [choice.source for choice in config.models]
     questions = held.questions(task, Path(given) if given else None, lambda text: say(Stage(text)), models)

@@ -134,7 +134,7 @@ def _terms(
 
 
 def _forecast(task: Task, config: Config, terms: CostTerms, past: Past | None, say: Say) -> Forecast:
-    given = config.data.get(task.name)
+    given = config.data_of(task.name)
     questions = harnesses.harness(task).questions(task, Path(given) if given else None, lambda text: say(Stage(text)))
     weights = [
         prepare.prompt_weight(one) for one, asked in islice(questions.samples(config.limit), _LOOKED_AT) if asked

@@ -43,7 +43,8 @@ _NAME = re.compile(r"[A-Za-z_][\w.-]{0,99}")
 _DECLARATION = re.compile(rb"^(BENCHMARKS|METRICS|HARNESSES)\b", re.MULTILINE)
 _HARNESS = (
     *("questions", "fetch", "session", "checker", "answers", "pictures", "score", "mean", "groups", "parts"),
-    *("asked_before", "asked_words", "timed_out", "judged_before", "judged_words"),
+    *("combined", "parts_alike", "task_words", "asked_before", "asked_words", "timed_out", "judged_before"),
+    "judged_words",
 )
 """The methods of ``evalkit.harnesses.harness.Harness``, which stands on a higher floor."""
 _OPTION = "--allow-task-code"
@@ -395,6 +396,5 @@ def _misfit(kind: str, thing: Any) -> str:
 
 
 def _said(error: BaseException) -> str:
-    # A syntax error's own text repeats the file and the line.
-    said = error.msg if isinstance(error, SyntaxError) else str(error)
+    said = error.msg if isinstance(error, SyntaxError) else str(error)  # whose own text repeats file and line
     return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -124,13 +124,13 @@ def find(names: Iterable[str], extra: Sequence[Path] = ()) -> list[Task]:
     known = _tasks(extra)
     found: dict[str, Task] = {}
     for name in names:
-        task = _by_lm_eval(name) or known.known(name) or _elsewhere(name, known.found, extra)
-        task = extensions.loaded(task)
-        other = found.setdefault(task.name, task)
-        if other.source != task.source:
-            raise UsageError(
-                f"{other.source} and {task.source} are both named '{task.name}'", fix="give one another name"
-            )
+        for meant in _by_lm_eval(name) or [known.known(name) or _elsewhere(name, known.found, extra)]:
+            task = extensions.loaded(meant)
+            other = found.setdefault(task.name, task)
+            if other.source != task.source:
+                raise UsageError(
+                    f"{other.source} and {task.source} are both named '{task.name}'", fix="give one another name"
+                )
     return list(found.values())
 
 
@@ -281,9 +281,9 @@ class _Read(Generic[T]):
         return self.found.get(name)
 
 
-def _by_lm_eval(name: str) -> Task | None:
-    """The task that lm-eval's files describe; None for a name that does not mean one."""
-    return task_file.task(named.mapping(name), name) if named.is_named(name) else None
+def _by_lm_eval(name: str) -> list[Task]:
+    """What lm-eval's files describe, a group as its rows; none for a name that means nothing of lm-eval's."""
+    return [task_file.task(one, name) for one in named.mappings(name)] if named.is_named(name) else []
 
 
 def _elsewhere(name: str, known: Mapping[str, Task], extra: Sequence[Path]) -> Task:

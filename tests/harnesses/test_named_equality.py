@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import datasets
 import pytest
+import yaml
 from PIL import Image
 
 from evalkit.base.types import Failure, Model
@@ -19,10 +20,10 @@ from evalkit.harnesses import Served, harness
 from evalkit.harnesses.lm_eval.named.checker import scoring_order
 from evalkit.harnesses.lm_eval.named.loading import PromptStyle
 from evalkit.harnesses.lm_eval.named.scorer import Scorer
-from evalkit.tasks import task_file
+from evalkit.tasks import extensions, task_file
 from support import lm_eval_rows
 from support.answering import answering
-from support.lm_eval_server import LONGEST, MODEL, TOKENIZER, answer, stock
+from support.lm_eval_server import LONGEST, MODEL, TOKENIZER, answer, evaluated, stock
 
 CHAT = ("gsm8k", "ifeval", "mmlu_pro_biology", "bbh_cot_fewshot_boolean_expressions", "hendrycks_math500")
 CHOICES = ("arc_challenge", "hellaswag", "winogrande", "truthfulqa_mc2", "gpqa_main_zeroshot", "leaderboard_bbh_snarks")
@@ -117,6 +118,50 @@ def test_a_plain_prompt_that_is_gone_on_with_scores_as_in_lm_eval(server, tmp_pa
     rows = lm_eval_rows.TASKS["gsm8k"](tmp_path / "rows")
     found = ours(named("gsm8k", chat=False), rows, server)
     held_equal(found, stock(tmp_path / "stock", "gsm8k", splits(rows), server, chat=False))
+
+
+def group(folder):
+    """A group of lm-eval's whose tasks differ in size and metrics; ``acc`` weighs them alike, ``acc_norm`` does not."""
+    for name, (rows, metrics) in {"g_a": (5, 2), "g_b": (8, 2), "g_c": (3, 1)}.items():
+        data = lm_eval_rows.write(folder / f"rows_{name}", test=lm_eval_rows.arc(rows)) / "test.jsonl"
+        said = {
+            "task": name,
+            "dataset_path": "json",
+            "dataset_kwargs": {"data_files": {"test": [str(data)]}},
+            "test_split": "test",
+            "output_type": "multiple_choice",
+            "doc_to_text": f"{name}: {{{{question}}}}\nAnswer:",
+            "doc_to_choice": "{{choices.text}}",
+            "doc_to_target": "{{choices.label.index(answerKey)}}",
+            "metric_list": [{"metric": one, "aggregation": "mean"} for one in ("acc", "acc_norm")[:metrics]],
+        }
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(said))
+    weights = [
+        {"metric": "acc", "aggregation": "mean", "weight_by_size": False},
+        {"metric": "acc_norm", "aggregation": "mean", "weight_by_size": True},
+    ]
+    said = {"group": "g", "task": ["g_a", "g_b", "g_c"], "aggregate_metric_list": weights}
+    (folder / "g.yaml").write_text(yaml.safe_dump(said))
+
+
+@pytest.mark.parametrize(("metric", "out"), [("acc", []), ("acc_norm", ["g_c"])])
+def test_a_groups_score_is_lm_evals_own_whatever_its_tasks_weigh(metric, out, server, tmp_path):
+    (tmp_path / "own").mkdir()
+    group(tmp_path / "own")
+    said = {"task": "g", "include_path": "own", "metric": metric, "forced_bos": False}
+    with extensions.allowing():
+        task = task_file.task({"benchmark": "lm-eval", "settings": said}, str(tmp_path / "g.toml"), tmp_path)
+    assert (task.headline, task.settings.get("leaves_out", [])) == (metric, out)
+    assert task.settings["unweighted"] == ["acc"]
+    tally, reference = ours(task, None, server), evaluated(tmp_path / "own", "g", server)
+    score = tally.task_score()
+    assert (score.score, score.planned) == (reference["g"][f"{metric},none"], 16 - 3 * len(out))
+    means = {name: reference[name][f"{metric},none"] for name in ("g_a", "g_b", "g_c") if name not in out}
+    sizes = {"g_a": 5, "g_b": 8, "g_c": 3}
+    # That the weights matter: the mean over all rows is another one where tasks count alike.
+    pooled = sum(mean * sizes[name] for name, mean in means.items()) / sum(sizes[name] for name in means)
+    assert (score.score == pytest.approx(pooled)) == (metric == "acc_norm")
+    assert score.bounds == (pytest.approx(score.score), pytest.approx(score.score))
 
 
 def test_questions_about_pictures_score_as_in_lm_eval(server, tmp_path):

@@ -121,7 +121,13 @@ def stock_model(url, model, tokenizer, longest, *, chat, images=False, at_once=2
 def stock(folder, name, splits, url, *, chat, images=False, **more):
     """What lm-eval itself makes of a task over the files of ``splits``: its metrics by name."""
     stock_task(folder, name, splits)
-    found = simple_evaluate(
+    found = evaluated(folder, name, url, chat=chat, images=images, **more)[name]
+    return {key.removesuffix(",none"): value for key, value in found.items() if "stderr" not in key and "," in key}
+
+
+def evaluated(folder, name, url, *, chat=False, images=False, **more):
+    """What lm-eval itself makes of a task or group of a folder's files: of it and of all its tasks."""
+    return simple_evaluate(
         model=stock_model(url, MODEL, TOKENIZER, LONGEST, chat=chat, images=images),
         tasks=[name],
         task_manager=TaskManager(include_path=str(folder), include_defaults=False),
@@ -130,5 +136,4 @@ def stock(folder, name, splits, url, *, chat, images=False, **more):
         bootstrap_iters=0,
         log_samples=False,
         **more,
-    )["results"][name]
-    return {key.removesuffix(",none"): value for key, value in found.items() if "stderr" not in key and "," in key}
+    )["results"]

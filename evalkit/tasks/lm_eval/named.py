@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,10 +10,10 @@ from evalkit.base.codec import Fault, refuse
 from evalkit.base.errors import UsageError
 from evalkit.base.types import Decoding
 from evalkit.tasks import extensions
-from evalkit.tasks.lm_eval import files, settings
+from evalkit.tasks.lm_eval import files, groups, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from evalkit.base.types import Json
     from evalkit.tasks.lm_eval.files import TaskSource
@@ -36,6 +36,8 @@ _SAMPLING: Final = (
     *("temperature", "top_p", "seed", "top_k", "min_p", "presence_penalty", "frequency_penalty"),
     *("repetition_penalty", "chat_template_kwargs"),
 )
+_OF_GROUPS: Final = ("leaves_out", "unweighted")
+"""Settings that a group's file fills in."""
 _LIMITS: Final = ("max_tokens", "max_gen_toks")
 _PASSED_OVER: Final = frozenset({"do_sample", "until"})
 
@@ -45,9 +47,29 @@ def is_named(name: str) -> bool:
     return name.startswith(PREFIX)
 
 
-def mapping(name: str) -> dict[str, Json]:
-    """What a task file would say that names this task and leaves the rest open."""
-    return {"benchmark": BENCHMARK, "settings": {"task": name.removeprefix(PREFIX)}}
+def mappings(name: str) -> list[dict[str, Json]]:
+    """What task files would say that name this task and leave the rest open: one for each row that it is.
+
+    A group whose tasks have different metrics is several rows, as in lm-eval. They are in no average: lm-eval has none.
+
+    Raises:
+        UsageError: lm-eval has no such task, or it has no metric that can be paired.
+    """
+    task = name.removeprefix(PREFIX)
+    source = files.find(task)
+    found = [] if source.members is None else _rows(source, list(_expanded(source, None)))
+    if len(found) < 2:
+        return [{"benchmark": BENCHMARK, "settings": {"task": task}}]
+    chosen = [_headline(list(row.metrics)) for row in found]
+    return [
+        {
+            "name": f"{BENCHMARK}.{task}.{metric.replace(',', '.')}".lower(),
+            "category": f"{task} {metric}",
+            "benchmark": BENCHMARK,
+            "settings": {"task": task, "metric": metric},
+        }
+        for metric in chosen
+    ]
 
 
 def completed(said: Mapping[str, Any], source: str, folder: Path | None) -> dict[str, Any]:
@@ -62,10 +84,16 @@ def completed(said: Mapping[str, Any], source: str, folder: Path | None) -> dict
         # Such a file may name any function that can be imported, beside it or anywhere.
         fault = Fault("settings.include_path", "lm-eval task files of your own run code", "add --allow-task-code")
         refuse([fault], source)
-    leaves = leaves_of(chosen, folder)
+    own = _own(chosen, folder)
+    found = files.find(chosen.task, own)
+    every = list(_expanded(found, own))
+    if found.members is not None:
+        chosen = _as_group(chosen, found, every)
+    leaves = _asked(chosen, every)
     config = leaves[0].config
     refuse([*_faults(chosen, config, said)], source)
     metrics = list(said.get("metrics") or _metrics(leaves))
+    told = {name: list(value) for name in _OF_GROUPS if (value := getattr(chosen, name))}
     split = str(config.get("test_split") or config.get("validation_split") or "test")
     path = str(config.get("dataset_path") or "")
     dataset = {"id": "" if path in {"json", "parquet", "csv"} else path, "split": split}
@@ -76,21 +104,29 @@ def completed(said: Mapping[str, Any], source: str, folder: Path | None) -> dict
         "category": _CATEGORY,
         "dataset": dataset | ({"config": str(name)} if name else {}),
         "decoding": _decoding(chosen, config),
-        "headline": chosen.metric or _headline(metrics),
+        "headline": chosen.metric or _headline([name for name in metrics if _shared(name, leaves)] or metrics),
         "groups": "fixed",
         **said,
+        "settings": {**said.get("settings", {}), **told},
         "metrics": list(dict.fromkeys([*metrics, *filter(None, [chosen.metric])])),
     }
 
 
 def leaves_of(chosen: NamedTaskSettings, folder: Path | None) -> list[TaskSource]:
-    """The task's files, or those of every task of a group, in lm-eval's order.
+    """The task's files, or those of every task of a group that is in its row, in lm-eval's order.
 
     Raises:
         UsageError: lm-eval has no such task; or one of them cannot be asked here, and why.
     """
-    own = (folder or Path()) / chosen.include_path if chosen.include_path else None
-    found = list(_expanded(files.find(chosen.task, own), own))
+    own = _own(chosen, folder)
+    return _asked(chosen, _expanded(files.find(chosen.task, own), own))
+
+
+def _asked(chosen: NamedTaskSettings, leaves: Iterable[TaskSource]) -> list[TaskSource]:
+    """Those of the tasks that are in the row."""
+    found = [leaf for leaf in leaves if leaf.name not in (chosen.leaves_out or ())]
+    if not found:
+        raise UsageError(f"lm-eval's '{chosen.task}' has no other tasks", fix="shorten settings.leaves_out")
     kinds = {leaf.config.get("output_type") for leaf in found}
     if len(kinds) > 1:
         raise UsageError(
@@ -99,6 +135,15 @@ def leaves_of(chosen: NamedTaskSettings, folder: Path | None) -> list[TaskSource
         )
     for leaf in found:
         _refuse(leaf)
+    unlike = next(
+        (leaf for leaf in found if _decoding(chosen, leaf.config) != _decoding(chosen, found[0].config)), None
+    )
+    if unlike is not None:
+        raise UsageError(
+            f"lm-eval's '{chosen.task}' has tasks whose answers are drawn or ended otherwise: '{found[0].name}' and "
+            f"'{unlike.name}'",
+            fix="name its groups or tasks one by one, or set what differs with settings.gen_kwargs",
+        )
     return found
 
 
@@ -133,18 +178,40 @@ def _expanded(source: TaskSource, own: Path | None) -> Iterator[TaskSource]:
     if source.members is None:
         yield source
         return
-    weights = source.config.get("aggregate_metric_list") or []
-    if any(one.get("weight_by_size") is False for one in ([weights] if isinstance(weights, dict) else weights)):
-        raise UsageError(
-            f"lm-eval's group '{source.name}' gives each of its tasks one weight, whatever its size",
-            fix="name its tasks one by one: their category has an average of that kind",
-        )
     for member in source.members:
         if not isinstance(member, str):
             raise UsageError(
                 f"lm-eval's group '{source.name}' changes a task within its own list", fix="name its tasks one by one"
             )
         yield from _member(member, own)
+
+
+def _own(chosen: NamedTaskSettings, folder: Path | None) -> Path | None:
+    """The folder of the user's own files."""
+    return (folder or Path()) / chosen.include_path if chosen.include_path else None
+
+
+def _as_group(chosen: NamedTaskSettings, source: TaskSource, leaves: list[TaskSource]) -> NamedTaskSettings:
+    """The settings with what the group's file says: which tasks are in the row, and what they weigh."""
+    metrics = {leaf.name: _listed(leaf) for leaf in leaves}
+    if chosen.leaves_out is None:
+        having = [name for name, found in metrics.items() if chosen.metric in found]
+        out = groups.without(metrics, having) if having else _rows(source, leaves)[0].leaves_out
+        chosen = replace(chosen, leaves_out=out)
+    if chosen.unweighted is None:
+        every = dict.fromkeys(name for found in metrics.values() for name in found)
+        chosen = replace(chosen, unweighted=groups.unweighted(source, every))
+    return chosen
+
+
+def _rows(source: TaskSource, leaves: list[TaskSource]) -> list[groups.GroupRow]:
+    """The rows of a group.
+
+    Raises:
+        UsageError: No task of it has a metric that can be paired.
+    """
+    _metrics(leaves)
+    return groups.rows(source, {leaf.name: _listed(leaf) for leaf in leaves})
 
 
 def _member(name: str, own: Path | None) -> Iterator[TaskSource]:
@@ -208,16 +275,25 @@ def _decoding(chosen: NamedTaskSettings, config: Mapping[str, Json]) -> dict[str
     )
 
 
+def _listed(leaf: TaskSource) -> list[str]:
+    """What a task lists, but for what is of a whole set of answers and cannot be paired."""
+    found: list[str] = []
+    plain = [{"metric": one} for one in _DEFAULTS.get(str(leaf.config.get("output_type", _GENERATES)), ())]
+    for one in leaf.config.get("metric_list") or plain:
+        means = one.get("aggregation") in _MEANS or str(one.get("aggregation")).startswith(files.FUNCTION)
+        if means and not str(one["metric"]).startswith(files.FUNCTION) and one.get("higher_is_better", True):
+            found += [metric_name(str(one["metric"]), reading) for reading in filters_of(leaf.config)]
+    return list(dict.fromkeys(found))
+
+
+def _shared(metric: str, leaves: Sequence[TaskSource]) -> bool:
+    """Whether all of the tasks have a metric."""
+    return all(metric in _listed(leaf) for leaf in leaves)
+
+
 def _metrics(leaves: list[TaskSource]) -> list[str]:
-    """What the tasks list, but for what is of a whole set of answers and cannot be paired."""
-    found: dict[str, None] = {}
-    for leaf in leaves:
-        listed = leaf.config.get("metric_list")
-        plain = [{"metric": one} for one in _DEFAULTS[str(leaf.config.get("output_type", _GENERATES))]]
-        for one in listed or plain:
-            means = one.get("aggregation") in _MEANS or str(one.get("aggregation")).startswith(files.FUNCTION)
-            if means and not str(one["metric"]).startswith(files.FUNCTION) and one.get("higher_is_better", True):
-                found |= {metric_name(str(one["metric"]), reading): None for reading in filters_of(leaf.config)}
+    """What the tasks list together."""
+    found = dict.fromkeys(name for leaf in leaves for name in _listed(leaf))
     if not found:
         raise UsageError(
             f"lm-eval's '{leaves[0].name}' has no metric that is a mean over answers, so nothing can be paired",

@@ -40,6 +40,11 @@ class NamedTaskSettings:
     metric: str = ""
     """The one in the table, such as ``exact_match,strict-match`` or ``acc_norm``; left out: ``acc_norm`` where the task
     has it, else the first that it lists."""
+    leaves_out: tuple[str, ...] | None = None
+    """Of a group: tasks that are not in the row; left out: those that have not got the row's metric."""
+    unweighted: tuple[str, ...] | None = None
+    """Of a group: metrics whose score is the mean of its tasks' scores, each counting alike whatever its size; left
+    out: as the group says (``weight_by_size``)."""
     method: AskingMethod = "fast"
     """Of choices that are one token each: ``fast`` where the server proves fit for it, or always ``echo``."""
     max_length: int = 4096

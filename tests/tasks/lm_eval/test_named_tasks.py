@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from evalkit.base.errors import ConfigError, DataError, UsageError
+from evalkit.harnesses import harness
 from evalkit.tasks import extensions, registry, task_file
 from evalkit.tasks.lm_eval import files, index
 from support.commands import evalkit
@@ -80,6 +81,43 @@ def test_a_group_is_all_its_tasks():
     assert (found.headline, found.groups, found.dataset.config) == ("exact_match,custom-extract", "fixed", None)
 
 
+def test_a_group_of_tasks_with_different_metrics_is_a_row_for_each_metric_that_tasks_share():
+    found = registry.find(["lm-eval:leaderboard"])
+    assert [(one.name, one.headline) for one in found] == [
+        ("lm-eval.leaderboard.acc_norm", "acc_norm"),
+        ("lm-eval.leaderboard.exact_match", "exact_match"),
+        ("lm-eval.leaderboard.acc", "acc"),
+        ("lm-eval.leaderboard.prompt_level_strict_acc", "prompt_level_strict_acc"),
+    ]
+    # No average of them: lm-eval has none.
+    assert len({one.category for one in found}) == len(found)
+    (told,) = harness(found[2]).task_words(found[2])
+    assert told.startswith("tasks of the group that are not in this row: leaderboard_bbh_boolean_expressions, ")
+    assert "leaderboard_mmlu_pro" not in told
+    assert len(told.split(", ")) == 38
+
+
+def test_a_group_says_which_metrics_weigh_its_tasks_alike():
+    (found,) = registry.find(["lm-eval:metabench"])
+    assert found.settings == {"task": "metabench", "leaves_out": ["metabench_gsm8k"], "unweighted": ["acc"]}
+    assert "each counts alike" in harness(found).task_words(found)[0]
+    plain = named(task="metabench", unweighted=[])
+    assert (plain.settings["unweighted"], harness(plain).parts_alike(plain)) == ([], False)
+
+
+def test_a_group_that_mixes_kinds_in_one_metric_is_refused(tmp_path):
+    metrics = {"metric_list": [{"metric": "acc", "aggregation": "mean"}]}
+    place = own(tmp_path / "own", gen=PLAIN | metrics, weigh=PLAIN | metrics | {"output_type": "multiple_choice"})
+    (place / "both.yaml").write_text(yaml.safe_dump({"group": "both", "task": ["gen", "weigh"]}))
+    with extensions.allowing():
+        with pytest.raises(UsageError, match="tasks that generate and tasks that weigh choices"):
+            task('[settings]\ntask = "both"\ninclude_path = "own"', tmp_path)
+        alone = task('[settings]\ntask = "both"\ninclude_path = "own"\nleaves_out = ["gen"]', tmp_path)
+        assert alone.decoding.max_tokens == 1
+        with pytest.raises(UsageError, match="has no other tasks"):
+            task('[settings]\ntask = "both"\ninclude_path = "own"\nleaves_out = ["gen", "weigh"]', tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -87,7 +125,7 @@ def test_a_group_is_all_its_tasks():
         ("wikitext", "loglikelihood_rolling"),
         ("squadv2", "it is a Python class"),
         ("gsm9k", "lm-eval has no task 'gsm9k'"),
-        ("leaderboard", "has tasks that generate and tasks that weigh choices"),
+        ("longbench", "whose answers are drawn or ended otherwise"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_by_name(name, said):

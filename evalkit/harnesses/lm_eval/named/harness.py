@@ -121,6 +121,25 @@ class NamedTasks(ByMetrics):
         del metric
         return sum(map(fmean, values)) / len(values)
 
+    def combined(self, task: Task, metric: str, parts: Sequence[tuple[float, int]]) -> float:
+        """As lm-eval's ``aggregate_subtask_metrics`` adds up a group's tasks, so that not a digit differs."""
+        alike = metric in (_settings(task).unweighted or ())
+        weighed = [(mean, 1 if alike else size) for mean, size in parts]
+        return sum([mean * size for mean, size in weighed]) / sum(size for _, size in weighed)
+
+    def parts_alike(self, task: Task) -> bool:
+        """Whether the group says so of the row's metric."""
+        return task.headline in (_settings(task).unweighted or ())
+
+    def task_words(self, task: Task) -> tuple[str, ...]:
+        """How a group's tasks make its score, and which of them do not."""
+        chosen, found = _settings(task), []
+        if self.parts_alike(task):
+            found.append("the mean of its tasks' scores: each counts alike, whatever its size")
+        if chosen.leaves_out:
+            found.append(f"tasks of the group that are not in this row: {', '.join(chosen.leaves_out)}")
+        return tuple(found)
+
     def parts(self, sample: Sample) -> tuple[str, ...]:
         """The task of a group that a row is of."""
         return (sample.cluster,) if sample.cluster else ()
