@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.base.errors import EvalkitError, UsageError, near_miss
 from evalkit.records import results, run_record
-from evalkit.records.results import StatedTask
+from evalkit.records.results import StatedImported, StatedTask
 from evalkit.records.run_record import RunFile
 from evalkit.records.store import Store
 
@@ -111,12 +111,12 @@ class RunLine:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A task or an average of one run, with what could move it."""
+    """A task, an average or an imported task of one run, with what could move it."""
 
     task: str
     title: str
     category: str
-    body: StatedTask | StatedAverage
+    body: StatedTask | StatedAverage | StatedImported
     settings: Mapping[str, str]
     tasks: Sequence[StatedTask]
 
@@ -267,6 +267,10 @@ def _rows(run: PastRun) -> Iterator[_Row]:
         shared = {"tasks of the average": ", ".join(task.task for task in members)}
         name = f"{AVERAGE} ({average.category})"
         yield _Row(name, name, average.category, average, shared, members)
+    for made in run.results.imported:
+        name = f"{made.task} (imported)"
+        settings = {"metric": made.metric} | {f"source of {label}": place for label, place in made.sources.items()}
+        yield _Row(name, name, "Imported", made, settings, [])
 
 
 def _line(key: tuple[str, str, str], rows: Sequence[tuple[PastRun, _Row]]) -> RunLine:
@@ -284,7 +288,9 @@ def _line(key: tuple[str, str, str], rows: Sequence[tuple[PastRun, _Row]]) -> Ru
 def _point(run: PastRun, row: _Row, label: str, changed: tuple[str, ...]) -> Point:
     found: StatedJudgement = row.body.recovery[label]
     own: tuple[float | None, float | None] = (None, None)
-    if isinstance(row.body, StatedTask):
+    if isinstance(row.body, StatedImported):
+        own = row.body.scores.get(run.baseline), row.body.scores.get(label)
+    elif isinstance(row.body, StatedTask):
         means = {name: score.score for name, score in row.body.scores.items()}
         own = means.get(run.baseline), means.get(label)
     else:
@@ -309,6 +315,8 @@ def _point(run: PastRun, row: _Row, label: str, changed: tuple[str, ...]) -> Poi
 
 def _conditions(run: PastRun, row: _Row, label: str) -> dict[str, str]:
     """Everything that a change of the line may come from, by the name that a reader knows it by."""
+    if isinstance(row.body, StatedImported):  # what this run served has not made it
+        return dict(row.settings)
     provenance = run.facts.provenance or run_record.Provenance()
     shared = (provenance.serving or run_record.ServedFrom()).packages or {}
     found = {"evalkit": run.facts.evalkit or provenance.evalkit or ""}

@@ -200,6 +200,8 @@ def _metadata(report: Report, label: str) -> Iterator[str]:
     base, one = report.plan.baseline.model, _contender(report, label).model
     if _HUB_ID.fullmatch(base.source) and _COMMIT.fullmatch(base.digest):
         yield from (f"base_model: {_quoted(base.source)}", "base_model_relation: quantized")
+    for made in report.imported:
+        yield f"# not in the model-index, because another tool made it: {_quoted(made.title)}"
     found = [row for row in report.rows if row.scores[label].scored]
     if not found:
         yield "# no score was measured"

@@ -4,6 +4,7 @@ import json
 from xml.etree import ElementTree as ET
 
 import pytest
+import yaml
 
 from evalkit.testing import ModelServer, replies
 from support.commands import evalkit, write_lines
@@ -59,7 +60,15 @@ def test_an_imported_row_is_paired_judged_and_told_apart(words, tmp_path):
         assert "not asked by this run" in text, name
     cases = {case.get("name"): case for case in ET.parse(folder / "junit.xml").iter("testcase")}
     assert cases["hard (imported)"].find("failure") is not None
-    assert "hard" not in (folder / "model_card.md").read_text().split("---")[1]
+    front = (folder / "model_card.md").read_text().split("---")[1]
+    assert '# not in the model-index, because another tool made it: "hard (imported)"' in front
+    assert "hard" not in json.dumps(yaml.safe_load(front))
+    # Over several runs it is a line of its own, marked, and nothing of this run's serving can have moved it.
+    past = evalkit("history", "--json", "--task", "hard (imported)")
+    (line,) = past.json["lines"]
+    (point,) = line["points"]
+    assert (line["category"], point["verdict"], point["changed"]) == ("Imported", "degraded", [])
+    assert point["percent"] == pytest.approx(100 * 40 / 60)
     # The report is made again from what the run has kept, and judged by another policy.
     for path in (tmp_path / "base", tmp_path / "cand"):
         for file in path.iterdir():
