@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping  # noqa: TC003 - the codec reads the annotations
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,32 @@ class Columns:
     """What rows are drawn together with, such as a document; left out, rows that share a picture go together."""
     category: str = ""
     """The part of the task that the row is in; each part gets a row of its own in the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class NormalisedTask:
+    """A task of an average of scores above chance."""
+
+    task: str
+    """Its name."""
+    metrics: tuple[str, ...] = ()
+    """What its score is the mean of; left out: the task's headline."""
+    choices: int | None = None
+    """Options of each of its questions: guessing scores one in so many. Left out: nothing can be guessed."""
+    part_choices: Mapping[str, int] = field(default_factory=dict)
+    """The same of each of its parts: then each part is normalised by itself, and their mean is the task's score."""
+
+
+@dataclass(frozen=True, slots=True)
+class NormalisedAverage:
+    """An average of scores above chance, as its publishers define it: the ``[normalised]`` table of a suite."""
+
+    title: str
+    """What reports call it."""
+    source: str
+    """Where it is defined."""
+    tasks: tuple[NormalisedTask, ...]
+    """Each counts alike."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,8 @@ class Tally:
         """By id of what is paired: the parts of the task that it is in, the widest first."""
         self.widest: dict[str, str] = {}
         """By id of what would be paired, answered or not: the widest part of the task that it is in."""
+        self._wholes: dict[str, str] = {}
+        """Id of a part of an answer (`parts_of`) to that of the answer."""
         self._sums: dict[str, tuple[float, int, int]] = {}
         """By such a part: the sum of its headline scores, its samples, and those of them without an answer."""
         self._values: dict[str, dict[str, tuple[float, ...]]] = {name: {} for name in task.metrics}
@@ -165,7 +167,7 @@ class Tally:
         for name, score in found.items():
             if not score.left_out:
                 for part, value in parts_of(key, score).items():
-                    self._add_value(name, part, value)
+                    self._add_value(name, part, value, key)
         headline = found[self.task.headline]
         if headline.left_out:
             self._left_out.setdefault(headline.note or "", {})[sample.id] = key
@@ -203,7 +205,9 @@ class Tally:
             worth = headline.value if headline else 0.0
             self._sums[parts[0]] = (total + worth, counted + 1, failed + (headline is None))
 
-    def _add_value(self, metric: str, key: str, value: float) -> None:
+    def _add_value(self, metric: str, key: str, value: float, whole: str) -> None:
+        if whole != key:
+            self._wholes[key] = whole
         before = self._values[metric].get(key)
         once = self._once.setdefault(value, (value,))
         self._values[metric][key] = once if before is None else (*before, value)
@@ -224,6 +228,15 @@ class Tally:
     def paired(self) -> Mapping[str, SampleScore]:
         """Headline scores by id of what is paired; attempts at one problem are averaged first."""
         return self._paired
+
+    def values_of(self, metric: str) -> dict[str, float]:
+        """A metric's scores by id of what is paired by it, attempts at one problem averaged."""
+        return {key: fmean(values) for key, values in self._values[metric].items()}
+
+    def part_of(self, key: str) -> tuple[str, str]:
+        """The sample that an id of `values_of` is of, and the widest part of the task that it is in; empty without."""
+        whole = self._wholes.get(key, key)
+        return whole, self.widest.get(whole, "")
 
     @property
     def failures(self) -> Mapping[str, FailureKind]:
@@ -264,11 +277,11 @@ class Tally:
         """As the task's parts make it, in their order; None where there are none, or they make nothing else."""
         members: dict[str, list[str]] = {}
         for key in self._values[metric] if self.widest else ():
-            members.setdefault(self.widest[_whole(key, self.widest)], []).append(key)
+            members.setdefault(self.part_of(key)[1], []).append(key)
         found = []
         for keys in members.values():
             one = self._scoring.mean(metric, [self._values[metric][key] for key in keys])
-            found.append((one or 0.0, len({_whole(key, self.widest) for key in keys})))
+            found.append((one or 0.0, len({self.part_of(key)[0] for key in keys})))
         return self._scoring.combined(self.task, metric, found) if found else None
 
     def _bounds(self, whole: Sequence[tuple[float, int, int]]) -> tuple[float, float]:
@@ -304,11 +317,6 @@ class Tally:
             reasoned=self._reasoned,
             left_out={fault: tuple(found) for fault, found in sorted(self._left_out.items())},
         )
-
-
-def _whole(key: str, known: Collection[str]) -> str:
-    """The id of the sample that a part of an answer is of (`parts_of`)."""
-    return key if key in known else key.rpartition("[")[0]
 
 
 def tally(task: Task, model: str, records: Iterable[Record], scoring: Scoring) -> Tally:

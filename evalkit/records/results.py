@@ -17,6 +17,7 @@ from evalkit.base.types import Dialect, Engine, ImageHandling, Json
 from evalkit.base.verdicts import Kind
 from evalkit.config.policy import Policy
 from evalkit.records.figures import (
+    Ends,
     StatedComparison,
     StatedDrift,
     StatedJudgement,
@@ -222,6 +223,48 @@ class StatedImported:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatedAboveChanceTask:
+    """Baseline's and candidate's score of one task, over their pairs."""
+
+    raw: tuple[Share, Share]
+    """As they are."""
+    above_chance: tuple[Share, Share]
+    """From chance, 0, to all right, 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatedAboveChance:
+    """A candidate's average of scores above chance beside the baseline's."""
+
+    tasks: Mapping[str, StatedAboveChanceTask]
+    """By title."""
+    baseline: Share
+    """The baseline's average."""
+    candidate: Share
+    """The candidate's."""
+    recovery_percent: float | None
+    """The candidate's average over the baseline's."""
+    interval: Ends | None
+    """95 %, for questions like these."""
+    reason: str | None
+    """Why there is no interval."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatedNormalised:
+    """The average of scores above chance that the publishers of the run's suite define. No verdict hangs on it."""
+
+    title: str
+    """What it is called."""
+    source: str
+    """Where it is defined."""
+    candidates: Mapping[str, StatedAboveChance]
+    """By label."""
+    missing: Mapping[str, str]
+    """Label of each candidate that has none to the reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
     """The numbers of a run.
 
@@ -249,6 +292,8 @@ class Results:
     """Of categories with several tasks."""
     imported: tuple[StatedImported, ...] = ()
     """Rows that are made of answers from elsewhere."""
+    normalised: StatedNormalised | None = field(default=None, metadata=UNSAID)
+    """The average of scores above chance, where the suite has one."""
     doubts: tuple[str, ...] = ()
     """What speaks against the baseline as a measure: it is not what its own card says, or a candidate is too much
     better."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from evalkit.base.task_parts import NormalisedAverage
 from evalkit.base.types import Json
 from evalkit.cards import PublishedTable
 from evalkit.config.policy import Policy
@@ -22,6 +23,8 @@ class KeptTerms:
     """Keys of differences that are intended."""
     averaged: tuple[str, ...] | None = None
     """Categories that get an average row; None for every category with several tasks."""
+    normalised: NormalisedAverage | None = None
+    """The suite's average of scores above chance."""
     published: tuple[PublishedTable, ...] = ()
     checkpoints: Mapping[str, Checkpoint] = field(default_factory=dict)
     """By model label."""

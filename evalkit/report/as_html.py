@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalkit.report import accuracy, first_screen, forest, held, origin, tradeoff, words
+from evalkit.report import above_chance, accuracy, first_screen, forest, held, origin, tradeoff, words
 from evalkit.report.as_perf import perf_facts
 from evalkit.report.flip_cards import Evidence, decks
 from evalkit.report.pages import page
@@ -59,6 +59,7 @@ def _facts(report: Report) -> dict[str, Json]:
         "rows": report.rows,
         "weights": words.weights_table(report),
         "models": origin.models(report),
+        "normalised": (above_chance.title(report), above_chance.table(report), above_chance.sentences(report)),
         "drift": words.drift_table(report),
         "noise": words.noise_table(report),
         "published": words.published_table(report),

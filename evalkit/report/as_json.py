@@ -37,7 +37,17 @@ if TYPE_CHECKING:
     from evalkit.records.checkpoint import Checkpoint
     from evalkit.records.figures import Ends
     from evalkit.records.plan import Contender
-    from evalkit.report.facts import Average, Comparability, ImportedRow, NoiseFloor, OwnCard, Published, Report, Row
+    from evalkit.report.facts import (
+        Average,
+        Comparability,
+        ImportedRow,
+        NoiseFloor,
+        Normalised,
+        OwnCard,
+        Published,
+        Report,
+        Row,
+    )
     from evalkit.stats import (
         BenchmarkMethod,
         Estimate,
@@ -77,8 +87,31 @@ def results(report: Report) -> stated.Results:
         tasks=tuple(map(_row, report.rows)),
         averages=tuple(map(_average, report.averages)),
         imported=tuple(map(_imported, report.imported)),
+        normalised=_normalised(report.normalised) if report.normalised else None,
         doubts=report.doubts,
         warnings=(*report.missing.values(), *report.warnings),
+    )
+
+
+def _normalised(one: Normalised) -> stated.StatedNormalised:
+    return stated.StatedNormalised(
+        title=one.title,
+        source=one.source,
+        candidates={
+            label: stated.StatedAboveChance(
+                tasks={
+                    title: stated.StatedAboveChanceTask(raw=raw, above_chance=above)
+                    for title, (raw, above) in found.tasks.items()
+                },
+                baseline=found.baseline,
+                candidate=found.candidate,
+                recovery_percent=found.recovery.percent,
+                interval=_ends(found.recovery),
+                reason=found.recovery.reason,
+            )
+            for label, found in one.candidates.items()
+        },
+        missing=one.missing,
     )
 
 

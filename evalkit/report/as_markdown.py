@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalkit.report import accuracy, held, markup, words
+from evalkit.report import above_chance, accuracy, held, markup, words
 from evalkit.report.as_perf import perf_section
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ def markdown(report: Report) -> str:
     lines += map(_item, words.sentences(report))
     lines += ["", *markup.table(*accuracy.table(report, sizes=True)), ""]
     lines += map(_item, words.completeness(report))
+    tables = {above_chance.title(report): above_chance.table(report)} if report.normalised else {}
     for title, (head, body) in {
+        **tables,
         "How answers came out": words.drift_table(report),
         "Noise floor": words.noise_table(report),
         "Published beside measured": words.published_table(report),
@@ -29,6 +31,7 @@ def markdown(report: Report) -> str:
     }.items():
         if body:
             lines += ["", f"## {title}", "", *markup.table(head, body)]
+    lines += ["", *map(_item, above_chance.sentences(report))] if report.normalised else []
     differences = words.differences(report)
     lines += ["", *map(_item, differences)] if differences else []
     for row in report.rows:

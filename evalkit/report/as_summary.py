@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.base.errors import ExitCode
 from evalkit.comparison.outcome import without_report
-from evalkit.report import accuracy, markup, words
+from evalkit.report import above_chance, accuracy, markup, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,7 +35,13 @@ def summary(report: Report, most_bytes: int = MOST_BYTES) -> str:
     cut.rows("sentences", sentences)
     if cut.add("table", [*([""] if sentences else []), *markup.table([_short(cell, _CELL) for cell in head], [])]):
         cut.rows("rows of the table", [markup.row([_short(cell, _CELL) for cell in cells]) for cells in body])
-    notes = [f"- {_line(text)}" for text in [*words.completeness(report), *words.differences(report)]]
+    chance = above_chance.table(report)
+    if chance[1] and cut.add("scores above chance", ["", *markup.table(chance[0], [])]):
+        cut.rows("rows of scores above chance", [markup.row(cells) for cells in chance[1]])
+    notes = [
+        f"- {_line(text)}"
+        for text in [*words.completeness(report), *words.differences(report), *above_chance.sentences(report)]
+    ]
     if notes and cut.add("notes", ["", "What limits these numbers:", ""]):
         cut.rows("notes", notes)
     return cut.text()

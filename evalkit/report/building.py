@@ -14,7 +14,7 @@ from evalkit.comparison.losses import Attempts
 from evalkit.comparison.pairs import Side
 from evalkit.records import checkpoint
 from evalkit.records.terms import Terms
-from evalkit.report import doubts, imports
+from evalkit.report import above_chance, doubts, imports
 from evalkit.report.facts import Average, NoiseFloor, Published, Report, Row
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class _Building:
             rows=rows,
             averages=tuple(self._average(category, rows) for category in averaged),
             imported=imports.rows(plan, terms, rows),
+            normalised=above_chance.average(plan, self.tallies, terms, rows),
             policy=terms.policy,
             notices=tuple(notices),
             provenance=provenance,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from evalkit.perf.outcome import PerfResult
     from evalkit.records.checkpoint import Checkpoint
     from evalkit.records.plan import Plan, PlannedTask
-    from evalkit.stats import Flips
+    from evalkit.stats import Flips, RecoveryInterval
 
 AVERAGE = "Average Score"
 """The published name of the average row."""
@@ -158,6 +158,30 @@ class Average:
 
 
 @dataclass(frozen=True, slots=True)
+class AboveChance:
+    """A candidate's average of scores above chance beside the baseline's; scores are from 0 to 1."""
+
+    tasks: Mapping[str, tuple[tuple[float, float], tuple[float, float]]]
+    """Title of each task to the scores of both as they are, and above chance."""
+    baseline: float
+    candidate: float
+    recovery: RecoveryInterval
+
+
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    """The average of scores above chance that a suite's publishers define."""
+
+    title: str
+    source: str
+    """Where it is defined."""
+    candidates: Mapping[str, AboveChance]
+    """By label."""
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Label of each candidate that has none to the reason."""
+
+
+@dataclass(frozen=True, slots=True)
 class ImportedRow:
     """One task that the models answered elsewhere: nothing of it was asked by this run."""
 
@@ -195,6 +219,8 @@ class Report:
     averages: tuple[Average, ...]
     imported: tuple[ImportedRow, ...] = ()
     """What was made elsewhere; part of no average."""
+    normalised: Normalised | None = None
+    """The suite's average of scores above chance."""
     policy: Policy = field(default_factory=Policy)
     """What the verdicts were asked of."""
     notices: tuple[str, ...] = ()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from evalkit.base.events import Say
+    from evalkit.base.task_parts import NormalisedAverage
     from evalkit.base.types import Model, Sample, Task
     from evalkit.config.model_choice import ModelChoice
     from evalkit.config.run_config import Config
@@ -117,6 +118,11 @@ def drawing(tasks: Sequence[Task], baseline: Model) -> list[Task]:
     return [
         replace(task, decoding=replace(task.decoding, **found)) if task.decoding.recommended else task for task in tasks
     ]
+
+
+def normalised(config: Config) -> NormalisedAverage | None:
+    """The average above chance that the suite has."""
+    return registry.normalised(config.tasks, config.suite, [Path(folder) for folder in config.tasks_dir])
 
 
 def averaged(config: Config) -> tuple[str, ...] | None:

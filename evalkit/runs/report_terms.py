@@ -35,6 +35,7 @@ def terms(config: Config, plan: Plan, missing: Mapping[str, str], imported: tupl
         policy=config.policy,
         accepted=config.accept_differences,
         averaged=prepare.averaged(config),
+        normalised=prepare.normalised(config),
         published=tuple(registry.published(config.published, config.baseline.source)),
         checkpoints=checkpoints(plan),
         missing=missing,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from evalkit.stats.above_chance import ChancePart, above_chance, recovery_above_chance
 from evalkit.stats.attempts import pass_at_k, repeated_askings, repeated_attempts, repeated_average, within_sample
 from evalkit.stats.early import ERROR as EARLY_ERROR
 from evalkit.stats.early import Look, Schedule
@@ -42,6 +43,7 @@ __all__ = [
     "ROUNDING",
     "SAME_WITHIN",
     "BenchmarkMethod",
+    "ChancePart",
     "Estimate",
     "Flips",
     "Grouping",
@@ -59,6 +61,7 @@ __all__ = [
     "SampledMethod",
     "Schedule",
     "Shift",
+    "above_chance",
     "average_recovery",
     "chance_of_degraded",
     "chance_of_recovered",
@@ -74,6 +77,7 @@ __all__ = [
     "pass_at_k",
     "proportion_interval",
     "recovery",
+    "recovery_above_chance",
     "recovery_of",
     "recovery_on_benchmark",
     "recovery_shift",

@@ -18,6 +18,7 @@ from evalkit.tasks.lm_eval import named
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from evalkit.base.task_parts import NormalisedAverage
     from evalkit.base.types import Task
     from evalkit.cards import PublishedTable
     from evalkit.tasks.task_file import Suite
@@ -154,6 +155,18 @@ def averages(names: Sequence[str], suite: str | None, extra: Sequence[Path] = ()
     """
     found = _suite(names, suite, extra)
     return found.averages if found else None
+
+
+def normalised(names: Sequence[str], suite: str | None, extra: Sequence[Path] = ()) -> NormalisedAverage | None:
+    """The chosen suite's average above chance, with its tasks as they are named in a run.
+
+    Raises:
+        UsageError: There is no such suite; with the near miss.
+        ConfigError: A file is wrong.
+    """
+    found = _suite(names, suite, extra)
+    one = found.normalised if found else None
+    return one and replace(one, tasks=tuple(replace(task, task=task.task.replace(":", ".")) for task in one.tasks))
 
 
 def _suite(names: Sequence[str], suite: str | None, extra: Sequence[Path]) -> Suite | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.base import codec
 from evalkit.base.codec import Fault
 from evalkit.base.errors import ConfigError, near_miss
-from evalkit.base.task_parts import PublishedPrompt
+from evalkit.base.task_parts import NormalisedAverage, PublishedPrompt
 from evalkit.base.types import Task
 from evalkit.tasks import extensions
 from evalkit.tasks.benchmarks import BENCHMARKS, HARNESSED, MAPPED, OWN_METRICS
@@ -48,6 +48,8 @@ class Suite:
     """Names of tasks."""
     averages: tuple[str, ...] | None = None
     """Categories that get an average row; left out: every category with several tasks."""
+    normalised: NormalisedAverage | None = None
+    """An average of its tasks' scores above chance, beside the scores as they are."""
     source: str = ""
     """The file that the suite was read from."""
 
@@ -79,8 +81,18 @@ def suite(mapping: Mapping[str, Any], source: str) -> Suite:
         ConfigError: With one line for each key or value that is wrong.
     """
     found = codec.read(Suite, mapping, source, given={"source": source})
-    codec.refuse([*_name(found.name), *_listed("tasks", found.tasks)], source)
+    codec.refuse([*_name(found.name), *_listed("tasks", found.tasks), *_normalised(found)], source)
     return found
+
+
+def _normalised(suite: Suite) -> Iterator[Fault]:
+    """What is wrong with an average above chance."""
+    for number, one in enumerate(suite.normalised.tasks if suite.normalised else ()):
+        place = f"normalised.tasks[{number}]"
+        if one.task not in suite.tasks:
+            yield Fault(f"{place}.task", f"'{one.task}' is no task of the suite", near_miss(one.task, suite.tasks))
+        yield from codec.at_least(2, {f"{place}.choices": one.choices})
+        yield from codec.at_least(2, {f"{place}.part_choices.{part}": of for part, of in one.part_choices.items()})
 
 
 def _extensions(task: Task, folder: Path | None, problems: list[Fault]) -> Iterator[Extension]:
