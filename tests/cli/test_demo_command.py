@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from evalkit.demo import pair
-from support.commands import evalkit
+from support.commands import evalkit, write_lines
 from support.processors import AMX, AVX2, AVX512_BF16, serving
 
 
@@ -95,3 +95,18 @@ def test_doctor_says_in_what_models_would_be_served(folder, able, dtype):
     # What `evalkit plan` prints for the same interpreter is the profile's, and doctor says so.
     assert "`evalkit run` and `plan` in float16 as the model card's commands do" in line
     assert f"unless --serve-arg dtype={dtype} says otherwise" in line
+
+
+def test_a_task_of_ones_own_is_asked_beside_the_seven(folder):
+    write_lines(folder / "shop.jsonl", [{"q": f"What is {at}?", "a": "two"} for at in range(6)])
+    assert evalkit("tasks", "new", "shop", "--from", "shop.jsonl").code == 0
+    done = demo(folder, AVX2, "--task", "shop.toml", "--data", "shop=shop.jsonl", "--json")
+    assert done.code == 0, done.err
+    found = {row["task"]: row for row in done.json["tasks"]}
+    assert len(found) == 8
+    assert {label: one["scored"] for label, one in found["shop"]["scores"].items()} == {"demo-8m": 1, "demo-8m.w8a8": 1}
+    # The average of the demonstration stays that of its five vision tasks.
+    (average,) = done.json["averages"]
+    assert "shop" not in average["recovery"]["demo-8m.w8a8"]["parts"]
+    unknown = demo(folder, AVX2, "--data", "shop=shop.jsonl")
+    assert (unknown.code, "data is given for 'shop', which is not among the tasks" in unknown.err) == (2, True)
