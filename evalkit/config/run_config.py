@@ -81,6 +81,11 @@ class Serving:
     command: tuple[str, ...] = ()
     """What to run instead of vLLM's server; it is given the same flags."""
 
+    @property
+    def several(self) -> bool:
+        """Whether servers are spread over GPUs, or a model has several."""
+        return bool(self.gpus) or self.replicas not in {None, 1}
+
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:

@@ -33,7 +33,8 @@ def placement(config: Config, contenders: Sequence[Contender]) -> serve.Placemen
     """
     ours = {one.model.label: config.serving(one.model.label) for one in contenders if not one.model.endpoint}
     # What a look at the candidate decides it decides beside all of the baseline's answers.
-    return serve.placement(ours, one_after_another=config.one_after_another or config.policy.stop_early)
+    in_turn = config.one_after_another or config.policy.stop_early
+    return serve.placement(ours, one_after_another=in_turn, any_kind="accelerator" in config.accept_differences)
 
 
 @dataclass(slots=True)

@@ -28,7 +28,7 @@ from evalkit.serve.launch import (
     window,
 )
 from evalkit.serve.lifecycle import Server
-from evalkit.serve.placement import Placement, ServerPlace, placement
+from evalkit.serve.placement import Placement, ServerPlace, chosen_gpus, placement
 from evalkit.serve.processor import Processor, processor
 from evalkit.serve.replicas import OwnReplica, Replicas
 
@@ -48,6 +48,7 @@ __all__ = [
     "ServerPlace",
     "Serving",
     "bytecode_kept",
+    "chosen_gpus",
     "classify",
     "clear_orphans",
     "command",

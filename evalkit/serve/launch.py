@@ -20,7 +20,7 @@ from evalkit.serve.installed import installed
 from evalkit.serve.ports import HOST
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from evalkit.base.types import Json, Model
     from evalkit.config.run_config import Config, Serving
@@ -67,7 +67,7 @@ _OURS: Final[Mapping[str, str]] = {
 QUIET_FLAGS: Final = frozenset(
     {
         # who is asked, and where
-        *("model", "served-model-name", "host", "port", "revision", "tokenizer-revision"),
+        *("model", "served-model-name", "host", "port", "revision", "tokenizer-revision", "api-server-count"),
         # how much at once, and how much memory
         *("max-num-seqs", "max-num-active-seqs", "gpu-memory-utilization", "kv-cache-memory-bytes", "swap-space"),
         *("max-num-queued-reqs", "max-num-queued-tokens", "num-gpu-blocks-override", "mm-processor-cache-gb"),
@@ -107,6 +107,8 @@ QUIET_VARIABLES: Final = frozenset(
         *("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"),
     }
 )
+COPIES: Final = "data-parallel-size"
+"""Quiet for a dense model, whose ranks are engines that know nothing of each other; experts are spread over them."""
 _QUIET_STARTS: Final = ("VLLM_LOGGING_", "HF_", "HUGGING_FACE_", "TRANSFORMERS_", "XDG_")
 
 _KV_CACHE_GIB: Final = (1, 4)
@@ -329,9 +331,16 @@ def widest_window(serving: Serving) -> int:
 
 def gpus_used(serving: Serving) -> int:
     """How many GPUs one server of this kind computes on."""
+    return gpus_of_one_engine(serving, ("tensor-parallel-size", "pipeline-parallel-size", COPIES))
+
+
+def gpus_of_one_engine(
+    serving: Serving, over: Sequence[str] = ("tensor-parallel-size", "pipeline-parallel-size")
+) -> int:
+    """How many GPUs one answer of such a server is computed on, where its ``data-parallel-size`` are copies."""
     chosen = flags(serving)
     count = 1
-    for name in ("tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size"):
+    for name in over:
         degree = chosen.get(name, 1)
         count *= degree if isinstance(degree, int) and degree > 0 else 1
     return count

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from evalkit.config.run_config import Serving
+    from evalkit.serve.gpus import Gpu
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Placement:
         )
 
 
-def placement(models: Mapping[str, Serving], *, one_after_another: bool) -> Placement:
+def placement(models: Mapping[str, Serving], *, one_after_another: bool, any_kind: bool = False) -> Placement:
     """Spread models over the GPUs that the user names, or sees where he asks for replicas.
 
     Without either, each model in turn has one server, which takes what it finds.
@@ -68,6 +69,7 @@ def placement(models: Mapping[str, Serving], *, one_after_another: bool) -> Plac
     Args:
         models: Label to how it is served, in the order in which they are asked.
         one_after_another: Whether no two models are served at the same time.
+        any_kind: Whether the GPUs may be of different kinds.
 
     Raises:
         UsageError: There are not enough GPUs for the replicas asked for, a named one is not there, or they are of
@@ -77,9 +79,9 @@ def placement(models: Mapping[str, Serving], *, one_after_another: bool) -> Plac
         return Placement(())
     serving = next(iter(models.values()))
     wanted = serving.replicas or ("auto" if serving.gpus else 1)
-    if wanted == 1 and not serving.gpus:
+    if not serving.several:
         return Placement(tuple({label: (ServerPlace(),)} for label in models))
-    there = _usable(serving)
+    there = _usable(serving, any_kind=any_kind)
     if not there:
         count = 1 if wanted == "auto" else wanted
         places = tuple(ServerPlace(number=number) for number in range(count))
@@ -105,7 +107,28 @@ def _turn(labels: Sequence[str], slots: Sequence[tuple[str, ...]], each: int) ->
     return {label: tuple(places[at * each : (at + 1) * each]) for at, label in enumerate(labels)}
 
 
-def _usable(serving: Serving) -> list[str]:
+def chosen_gpus(serving: Serving) -> tuple[Gpu, ...]:
+    """Of the GPUs that are seen those that were named, or all.
+
+    Raises:
+        UsageError: A named one is not there.
+    """
+    seen, named = gpus(), _named(serving)
+    known = {name: one for one in seen for name in (str(one.index), one.uuid)}
+    unknown = [name for name in named if name not in known] if seen else []
+    if unknown:
+        raise UsageError(
+            f"serve.gpus: no GPU {', '.join(unknown)} here",
+            fix=f"there are {', '.join(str(one.index) for one in seen)}",
+        )
+    return tuple(known[name] for name in named) if named and seen else seen
+
+
+def _named(serving: Serving) -> list[str]:
+    return list(dict.fromkeys(name.strip() for name in serving.gpus.split(",") if name.strip()))
+
+
+def _usable(serving: Serving, *, any_kind: bool) -> list[str]:
     """The GPUs that were named, or all that are seen."""
     if launch.device(serving) != "gpu":
         if serving.gpus:
@@ -113,25 +136,14 @@ def _usable(serving: Serving) -> list[str]:
                 "serve.gpus: this vLLM computes on the CPU", fix="leave it out; --replicas N works there too"
             )
         return []
-    seen = gpus()
-    named = list(dict.fromkeys(name.strip() for name in serving.gpus.split(",") if name.strip()))
-    if not named:
-        chosen = list(seen)
-    else:
-        known = {name: one for one in seen for name in (str(one.index), one.uuid)}
-        unknown = [name for name in named if name not in known] if seen else []
-        if unknown:
-            raise UsageError(
-                f"serve.gpus: no GPU {', '.join(unknown)} here",
-                fix=f"there are {', '.join(str(one.index) for one in seen)}",
-            )
-        if not seen:
-            return named
-        chosen = [known[name] for name in named]
+    chosen = chosen_gpus(serving)
+    if not chosen:
+        return _named(serving)
     kinds = {one.name for one in chosen}
-    if len(kinds) > 1:
+    if len(kinds) > 1 and not any_kind:
         raise UsageError(
             f"GPUs of different kinds: {', '.join(sorted(kinds))}",
-            fix="name those of one kind with --gpus: another kind computes other roundings",
+            fix="name those of one kind with --gpus, because another kind computes other roundings; or accept that: "
+            "--accept-difference accelerator",
         )
     return [str(one.index) for one in chosen]

@@ -1,10 +1,15 @@
 """Which GPUs each server gets, and that none of it can move an answer's identity."""
 
+import json
+import os
+
 import pytest
 
 from evalkit.base.errors import UsageError
-from evalkit.serve import Serving, numerics
+from evalkit.base.types import Model
+from evalkit.serve import Serving, environment, numerics
 from evalkit.serve.placement import ServerPlace, placement
+from support.workplaces import fitted_out
 
 H100 = "{}, GPU-{}, NVIDIA H100 80GB HBM3, 81559, 0, 81046, 570.86.15"
 
@@ -94,6 +99,48 @@ def test_gpus_of_different_kinds_are_refused(machine):
     machine(H100.format(0, "00"), H100.format(1, "11").replace("H100 80GB", "H200"))
     with pytest.raises(UsageError, match="different kinds: NVIDIA H100 80GB HBM3, NVIDIA H200 HBM3"):
         placed(gpus="0,1")
+    one = Serving(command=("vllm",), gpus="0,1")
+    accepted = placement({"base": one, "cand": one}, one_after_another=False, any_kind=True)
+    assert gpus_of(accepted) == [{"base": [("0",)], "cand": [("1",)]}]
+    # What answered is told: whichever kind had room, or the one that was chosen.
+    assert environment.engine(one).accelerator == "NVIDIA H100 80GB HBM3 or NVIDIA H200 HBM3 x1"
+    assert environment.engine(Serving(command=("vllm",), gpus="1")).accelerator == "NVIDIA H200 HBM3 x1"
+
+
+def test_mixed_kinds_are_accepted_by_their_name_on_the_command_line(machine, tmp_path):
+    machine(H100.format(0, "00"), H100.format(1, "11").replace("H100 80GB", "H200"))
+    place = fitted_out(tmp_path)
+    (place.folder / "evalkit.toml").write_text('[serve]\ndevice = "gpu"\n')
+    path = os.environ["PATH"]
+    words = place.comparison("--config", "evalkit.toml", "--gpus", "0,1")[1:]
+    refused = place.here("plan", *words, check=2, PATH=path)
+    assert "GPUs of different kinds" in refused.stderr
+    assert "--accept-difference accelerator" in refused.stderr
+    found = place.here("plan", *words, "--accept-difference", "accelerator", check=0, PATH=path)
+    assert json.loads(found.stdout)["placement"] == ["base on GPU 0 (1 server); cand on GPU 1 (1 server)"]
+
+
+@pytest.mark.parametrize(
+    ("config", "kept"),
+    [
+        ({"architectures": ["MistralForCausalLM"], "text_config": {"hidden_size": 8}}, False),
+        ({"architectures": ["MixtralForCausalLM"], "num_local_experts": 8}, True),
+        ({"text_config": {"n_routed_experts": 64}}, True),
+        (None, True),
+    ],
+)
+def test_copies_of_a_dense_model_in_one_server_are_no_part_of_an_identity(machine, tmp_path, config, kept):
+    machine(*four())
+    if config is not None:
+        (tmp_path / "config.json").write_text(json.dumps(config))
+    model = Model("m", str(tmp_path), "b" * 64)
+    plain, copies = (
+        environment.engine(Serving(command=("vllm",), args=args), model)
+        for args in ({"tensor-parallel-size": 2}, {"tensor-parallel-size": 2, "data-parallel-size": 2})
+    )
+    assert (plain == copies) is not kept
+    many = Serving(command=("vllm",), args={"tensor-parallel-size": 2, "api-server-count": 4})
+    assert environment.engine(many, model) == plain
 
 
 def test_a_cpu_has_no_gpus_and_may_have_replicas():

@@ -16,6 +16,8 @@ from evalkit import serve
 from evalkit.base.errors import UsageError
 from evalkit.base.identity import digest
 from evalkit.base.types import Engine
+from evalkit.serve.environment.experts import is_dense
+from evalkit.serve.launch import COPIES, gpus_of_one_engine
 
 if TYPE_CHECKING:
     from evalkit.base.types import Json, Model
@@ -43,7 +45,10 @@ def engine(serving: Serving, model: Model | None = None) -> Engine:
         UsageError: The serving interpreter does not run, or has no vLLM.
     """
     numerics = {**serve.numerics(serving, model), **_named_files(serving)}
-    accelerator = _accelerator(serving)
+    copies = COPIES in numerics and model is not None and is_dense(model)
+    if copies:
+        del numerics[COPIES]
+    accelerator = _accelerator(serving, gpus_of_one_engine(serving) if copies else serve.gpus_used(serving))
     if serving.command:
         return Engine("command", "unknown", accelerator, {**numerics, "command": list(serving.command)})
     found = serve.installed(serving.python)
@@ -69,12 +74,16 @@ def _named_files(serving: Serving) -> dict[str, Json]:
     return found
 
 
-def _accelerator(serving: Serving) -> str:
-    """``NVIDIA H100 80GB HBM3 x1``: the kind, and how many of them one server uses."""
+def _accelerator(serving: Serving, count: int) -> str:
+    """``NVIDIA H100 80GB HBM3 x1``: the kind, and how many of them an answer is computed on."""
     if serve.device(serving) == "cpu":
         return "cpu"
-    used = serve.gpus()[: serve.gpus_used(serving)]
-    return ", ".join(f"{name} x{count}" for name, count in Counter(gpu.name for gpu in used).items()) or "unknown"
+    found = serve.chosen_gpus(serving)
+    kinds = sorted({gpu.name for gpu in found})
+    if serving.several and len(kinds) > 1:
+        return f"{' or '.join(kinds)} x{count}"  # whichever of them had room
+    used = Counter(gpu.name for gpu in found[:count])
+    return ", ".join(f"{name} x{number}" for name, number in used.items()) or "unknown"
 
 
 def provenance(serving: Serving | None = None) -> dict[str, Json]:

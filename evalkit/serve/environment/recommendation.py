@@ -30,7 +30,7 @@ def recommended(model: Model) -> dict[str, float]:
             fix="state the sampling fields in the task's [decoding] table",
         )
     folder = model_folder(model)
-    path = _fetched(model) if folder is None else folder / FILE
+    path = fetched(model, FILE) if folder is None else folder / FILE
     found = object_in(path)
     told = {name: found[name] for name in _FIELDS if isinstance(found.get(name), int | float)}
     if "temperature" not in told:
@@ -40,14 +40,19 @@ def recommended(model: Model) -> dict[str, float]:
     return told
 
 
-def _fetched(model: Model) -> Path:
+def fetched(model: Model, file: str) -> Path:
+    """A file of a model on the hub, which need not exist.
+
+    Raises:
+        InfrastructureError: The hub does not give it.
+    """
     from huggingface_hub import hf_hub_download  # noqa: PLC0415 - it takes longer to load than --help has
     from huggingface_hub.errors import EntryNotFoundError  # noqa: PLC0415
 
     try:
-        return Path(hf_hub_download(model.source, FILE, revision=model.digest, local_files_only=offline()))
+        return Path(hf_hub_download(model.source, file, revision=model.digest, local_files_only=offline()))
     except EntryNotFoundError:
-        return Path(model.source) / FILE
+        return Path(model.source) / file
     except Exception as error:
         reason = str(error).splitlines() or [type(error).__name__]
-        raise InfrastructureError(f"{model.source}: {FILE} is not fetched: {reason[0]}", fix="run again") from error
+        raise InfrastructureError(f"{model.source}: {file} is not fetched: {reason[0]}", fix="run again") from error
