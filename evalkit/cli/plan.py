@@ -64,6 +64,7 @@ def _object(found: Outlook) -> dict[str, Any]:
         "commands": dict(found.commands),
         "window": found.window,
         "placement": list(found.placement),
+        "placed_seconds": found.placed_s,
         "tasks": [forecast_json(one) for one in found.forecasts],
         "averages": [average_json(one) for one in found.averages],
         "early": [one.json for one in found.early],
@@ -98,7 +99,9 @@ def _show(found: Outlook) -> None:
     for row in body:
         table.add_row(*[Text(cell) for cell in row], style="bold" if row[0] == "All" else "")
     console.print(table)
+    placed = found.placed_s
     notes = [
+        *([f"in turn on one server each; on these servers ~{forecast_words.duration(placed)}"] if placed else []),
         f"{counted(found.window, 'request')} under way at once; loading the models is not in the time",
         "smallest visible drop: of the score, seen four times in five by the 95 % interval",
         *forecast_words.bases(found.forecasts, found.averages),

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from evalkit.records.plan import Contender, PlannedTask
     from evalkit.records.run_record import RunFile
     from evalkit.runs.forecast_early import EarlyForecast
+    from evalkit.serve import Placement
     from evalkit.stats import Population
 
 _LOOKED_AT = 32
@@ -60,6 +61,8 @@ class Outlook:
     """Requests under way at once."""
     placement: tuple[str, ...]
     """Which models are served at the same time, and where; a line a turn. Empty where each in turn has one server."""
+    placed_s: float | None
+    """What all tasks take on these servers; None where that is not known, or each model in turn has one server."""
     smoke: bool
     warnings: tuple[str, ...]
     """What the models' files say against the comparison."""
@@ -93,6 +96,7 @@ def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlo
     for task in tasks:
         say(Stage(f"reading {task.name}"))
         found.append(_forecast(task, config, terms, past.get(task.name), say))
+    placed = turns.placement(config, contenders)
     return Outlook(
         forecasts=tuple(found),
         averages=tuple(
@@ -105,7 +109,8 @@ def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlo
             if not one.model.endpoint
         },
         window=terms.window,
-        placement=turns.placement(config, contenders).words(),
+        placement=placed.words(),
+        placed_s=_placed_s(placed, contenders, found),
         smoke=any(one.planned < one.available for one in found),
         warnings=tuple(
             report_terms.forewarnings(
@@ -114,6 +119,14 @@ def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlo
         ),
         early=tuple(forecast_early.forecasts(found, terms)) if config.policy.stop_early else (),
     )
+
+
+def _placed_s(placed: Placement, contenders: Sequence[Contender], found: Sequence[Forecast]) -> float | None:
+    """The time of all tasks on servers that are placed; what runs elsewhere has no part in that."""
+    times = [one.seconds for one in found if one.seconds is not None]
+    if not placed.words() or len(times) < len(found) or any(one.model.endpoint for one in contenders):
+        return None
+    return sum(times) * placed.share
 
 
 def _terms(

@@ -47,6 +47,12 @@ class Placement:
     turns: tuple[Mapping[str, tuple[ServerPlace, ...]], ...]
     """One after the other: the models that are served at the same time, by label, each with its replicas' places."""
 
+    @property
+    def share(self) -> float:
+        """Of the time that all models take in turn on one server each, where they owe alike much."""
+        turns = sum(max(1 / len(places) for places in turn.values()) for turn in self.turns)
+        return turns / sum(map(len, self.turns)) if self.turns else 1.0
+
     def words(self) -> tuple[str, ...]:
         """A line a turn; none where each model in turn has one server."""
         if all(len(turn) == 1 and len(next(iter(turn.values()))) == 1 for turn in self.turns):

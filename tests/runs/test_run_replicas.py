@@ -32,13 +32,18 @@ def wait_for(due, within_s=240.0):
         time.sleep(0.05)
 
 
-def kill_server(folder, port):
+def servers_of(folder):
+    """Living servers that were started from ``folder``, by port."""
+    found = {}
     for process in psutil.process_iter(["cmdline", "cwd"]):
         words = process.info["cmdline"] or []
-        if process.info["cwd"] == str(folder) and "--port" in words and words[words.index("--port") + 1] == port:
-            process.send_signal(signal.SIGKILL)
-            return
-    raise AssertionError(f"no server on port {port}")
+        if process.info["cwd"] == str(folder) and "--port" in words:
+            found[words[words.index("--port") + 1]] = process
+    return found
+
+
+def kill_server(folder, port):
+    servers_of(folder)[port].send_signal(signal.SIGKILL)
 
 
 def stored(folder):
@@ -64,6 +69,8 @@ def test_both_models_at_the_same_time_on_two_servers_each(workplace):
     told = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
     states = [(one["model"], one["state"]) for one in told if one.get("event") == "ServerState"]
     assert states.index(("cand", "ready")) < states.index(("base", "stopping"))
+    foreseen = json.loads(workplace.here("plan", *words[1:], "--fresh", check=0).stdout)
+    assert foreseen["placed_seconds"] == pytest.approx(sum(one["seconds"] for one in foreseen["tasks"]) / 4)
     # How many servers there were, and where, moves no identity: nothing is asked anew.
     again = workplace.evalkit(*workplace.comparison(*JOURNAL, "--config", "evalkit.toml"), check=0, timeout=600)
     assert len(workplace.runs()) == 1
@@ -110,3 +117,26 @@ def test_a_server_that_keeps_dying_is_given_up_and_the_others_go_on(workplace):
     assert given_up in (workplace.runs()[0] / "report.md").read_text()
     # Each of its two lives ended with at most two requests under way; those of the other's too where it led.
     assert len(workplace.journal()) <= SAMPLES + 2 * 4
+
+
+def test_a_killed_run_leaves_no_server_and_the_same_command_continues(workplace):
+    words = ["run", "--baseline", "base", "--tasks-dir", "tasks", "--task", "pages", "--task", "charts", "--json"]
+    words += [*JOURNAL, "--serve-arg", "delay-s=0.3", "--replicas", "2", "--window", "2"]
+    told = workplace.folder / "told"
+    with told.open("w") as stderr:
+        process = subprocess.Popen(
+            workplace.command(*words), cwd=workplace.folder, env=workplace.env, stdout=subprocess.PIPE, stderr=stderr
+        )
+        wait_for(lambda: len(ready(told)) == 2 and len(workplace.journal()) >= SAMPLES // 3)
+        process.kill()
+        process.communicate()
+    # What watches each of them ends it: long before the next run looks for what was left behind.
+    wait_for(lambda: not servers_of(workplace.folder), within_s=60)
+    before, (answered, _) = len(workplace.journal()), stored(workplace.folder)
+    assert 0 < answered < SAMPLES
+    done = workplace.here(*words, check=0)
+    assert {one["failed"] for row in json.loads(done.stdout)["tasks"] for one in row["scores"].values()} == {0}
+    assert stored(workplace.folder) == (SAMPLES, SAMPLES)
+    assert len(workplace.journal()) - before == SAMPLES - answered
+    assert len(workplace.runs()) == 1
+    assert not servers_of(workplace.folder)

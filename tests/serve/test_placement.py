@@ -56,6 +56,9 @@ def test_named_gpus_serve_all_models_at_the_same_time_and_each_as_often_as_fits(
     found = placed(gpus="0,1,2,3")
     assert gpus_of(found) == [{"base": [("0",), ("1",)], "cand": [("2",), ("3",)]}]
     assert found.words() == ("base on GPU 0, GPU 1 (2 servers); cand on GPU 2, GPU 3 (2 servers)",)
+    assert found.share == 1 / 4
+    assert placed(("base", "a", "b"), gpus="1,3").share == 2 / 3
+    assert placed().share == 1
 
 
 def test_one_after_another_gives_each_all_of_them(machine):
