@@ -2,8 +2,8 @@
 
 ::
 
-    nox -s bench -- lm_eval              # generation, of a stand-in that takes a fixed time
-    nox -s bench -- lm_eval --serve      # the demonstration's model on vLLM-CPU: choices of one token as well
+    nox -s bench -- lm_eval              # of a stand-in that takes a fixed time for an answer, and for a prompt
+    nox -s bench -- lm_eval --serve      # the demonstration's model on vLLM-CPU
     nox -s bench -- lm_eval --url http://127.0.0.1:8000 --model FOLDER
 
 Rows are made up, in the columns of gsm8k (generated as chat, five solved examples as turns) and of MMLU-Pro as the
@@ -20,9 +20,12 @@ import contextlib
 import io
 import json
 import tempfile
+import threading
 import time
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing import Process, Queue
 from pathlib import Path
@@ -41,6 +44,8 @@ from support.lm_eval_server import stock_model, stock_task
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+AT_ONCE = 16
+"""So many prompts to be weighed the stand-in computes in the time of an answer."""
 GENERATED, WEIGHED = "gsm8k", "leaderboard_mmlu_pro"
 
 
@@ -137,20 +142,47 @@ def by_lm_eval(name: str, data: Path, served: Served, source: str, window: int, 
     return side
 
 
+def likelihood(ids: list[int], token: int) -> float:
+    """Of a token behind others, by a digest of all."""
+    return -1 - int.from_bytes(sha256(f"{ids} {token}".encode()).digest()[:4], "big") / 2**30
+
+
+def chosen(tokens: list[int], ids: list[int]) -> dict[str, Any]:
+    """What a server that knows ``logprob_token_ids`` says of a prompt."""
+    top = {f"token_id:{token}": likelihood(ids, token) for token in tokens}
+    return {"text": "x", "logprobs": {"token_logprobs": [-0.9], "top_logprobs": [top]}}
+
+
+def echoed(ids: list[int]) -> dict[str, Any]:
+    """A prompt with the log-probability of each of its tokens; only the last one's is told apart."""
+    values = [None, *[-1.0] * (len(ids) - 2), likelihood(ids[:-1], ids[-1]), -0.5]
+    top = [value and {"own": value, "other": -0.9} for value in values]
+    return {"text": "x", "logprobs": {"token_logprobs": values, "top_logprobs": top}}
+
+
 class StandIn(BaseHTTPRequestHandler):
-    """Answers every chat after the same time."""
+    """Answers every chat after the same time; prompts that are weighed are computed one after the other."""
 
     protocol_version = "HTTP/1.1"
     takes_s = 0.0
     model = ""
+    computing = threading.Lock()
 
     def do_GET(self) -> None:
         """Say which model it has."""
         self.sent({"object": "list", "data": [{"id": self.model, "max_model_len": 4096}]})
 
     def do_POST(self) -> None:
-        """Say a number."""
-        self.rfile.read(int(self.headers["content-length"]))
+        """Say a number, or what was asked for of each prompt."""
+        said = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if "prompt" in said:
+            prompts = said["prompt"] if isinstance(said["prompt"][0], list) else [said["prompt"]]
+            with self.computing:
+                time.sleep(len(prompts) * self.takes_s / AT_ONCE)
+            weigh = echoed if said.get("echo") else partial(chosen, said.get("logprob_token_ids", ()))
+            found = [{"index": at, "finish_reason": "length", **weigh(ids)} for at, ids in enumerate(prompts)]
+            self.sent({"model": self.model, "choices": found, "usage": {"prompt_tokens": 5, "completion_tokens": 1}})
+            return
         time.sleep(self.takes_s)
         message = {"role": "assistant", "content": "#### 4"}
         choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
@@ -231,7 +263,7 @@ def main() -> None:
             server = stack.enter_context(Server(serving, Model("bench", words.model, "bench"), log, lambda *_: None))
             bench(words, server.url, words.model, [GENERATED, WEIGHED])
         else:
-            bench(words, stack.enter_context(stand_in(words.takes)), words.model, [GENERATED])
+            bench(words, stack.enter_context(stand_in(words.takes)), words.model, [GENERATED, WEIGHED])
 
 
 if __name__ == "__main__":
