@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 REAL_VLLM, TRANSFORMERS = "real vLLM", "transformers"
 TOGETHER = {
     **dict.fromkeys(("test_evalplus_session.py", "test_lm_eval_vllm.py", "test_real_vllm.py"), REAL_VLLM),
+    "test_run_lm_eval_vllm.py": REAL_VLLM,
     # Importing it takes ten seconds, once in a process.
     **dict.fromkeys(("test_lm_eval_tokens.py", "test_tiny.py", "test_agree.py", "test_model.py"), TRANSFORMERS),
 }
