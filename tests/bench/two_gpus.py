@@ -229,6 +229,8 @@ class Steps:
             print(f"{name}: left out, {self.given.budget_s:g} s are over", flush=True)
             return
         self.found[name] = watch(name, words, self.folder, each)
+        if self.found[name].exit:
+            sys.exit(f"{name}: exit code {self.found[name].exit}, see {self.folder / f'{name}.log'}")
         (self.folder / "two_gpus.json").write_text(json.dumps(self.told(), indent=1), encoding="utf-8")
 
     def told(self) -> dict[str, Any]:
