@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalkit.harnesses.harness import Checker, Facts, ForeignAnswers, Harness, Questions, Reading, Served, Session
+from evalkit.harnesses.harness import (
+    Admits,
+    Checker,
+    Facts,
+    ForeignAnswers,
+    Harness,
+    Questions,
+    Reading,
+    Served,
+    Session,
+)
 from evalkit.tasks import extensions
 from evalkit.tasks.benchmarks import HARNESSED
 
@@ -16,6 +26,7 @@ if TYPE_CHECKING:
     from evalkit.base.types import Groups, Task
 
 __all__ = [
+    "Admits",
     "Checker",
     "Facts",
     "ForeignAnswers",

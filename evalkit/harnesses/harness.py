@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from evalkit.comparison.score import Scoring
 
@@ -96,6 +96,17 @@ class Session(Protocol):
     @property
     def facts(self) -> Facts | None:
         """How the task was asked so far; None where there is nothing to say of it."""
+
+
+@runtime_checkable
+class Admits(Protocol):
+    """A session that goes on other servers of the model, too, once a short look has shown that it may."""
+
+    async def admit(self, client: Asks, samples: Sequence[Sample]) -> str:
+        """Why what ``requests`` asks may not be asked of this server; empty where it may.
+
+        It runs the same version with the same flags as the one that was looked at before the samples were sent.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,9 @@ async def _take_part(talk: Dialogue, servers: Replicas, replica: OwnReplica) -> 
     """Let one more server take from the queue whenever it is ready, until it has died too often."""
     client = await talk.joinable()
     while (server := await servers.ready(replica)) is not None:
+        if why := await _objection(talk, server):
+            servers.give_up(replica, why)
+            break
         await _until_it_is_lost(talk, client, server)
         reason = server.diagnose().reason
         again = servers.start_again(replica, float(replica.deaths), reason)
@@ -127,6 +130,20 @@ async def _take_part(talk: Dialogue, servers: Replicas, replica: OwnReplica) -> 
 def _tell_given_up(talk: Dialogue, servers: Replicas, replica: OwnReplica) -> None:
     goes_on = ", the others go on" if any(not servers.is_given_up(one) for one in servers.replicas) else ""
     talk.tell(f"{replica.name} is given up{goes_on}: {servers.why_given_up(replica)}")
+
+
+async def _objection(talk: Dialogue, server: Server) -> str:
+    """Why it may not take part; empty where it may, and where it died of the question: that is seen next."""
+    looking, death = asyncio.ensure_future(talk.objection(server)), asyncio.ensure_future(server.died())
+    try:
+        await asyncio.wait({looking, death}, return_when=asyncio.FIRST_COMPLETED)
+        return looking.result() if looking.done() else ""
+    except InfrastructureError as error:  # the others go on without a server that says nothing
+        return "" if death.done() else error.message
+    finally:
+        for one in (looking, death):
+            one.cancel()
+        await asyncio.wait({looking, death})
 
 
 async def _until_it_is_lost(talk: Dialogue, client: Client, server: Server) -> None:

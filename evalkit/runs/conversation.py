@@ -14,7 +14,7 @@ from evalkit.base.events import Notice, ServerState, Stage
 from evalkit.base.printable import agreeing, counted
 from evalkit.base.types import Failure, FailureKind
 from evalkit.client import Client, control
-from evalkit.harnesses import Served
+from evalkit.harnesses import Admits, Served
 from evalkit.runs import prepare
 from evalkit.runs.deaths import Death, Deaths
 
@@ -150,6 +150,18 @@ class Dialogue:
         if self.client is None:
             raise AssertionError("a conversation that has begun has a client")
         return self.client
+
+    async def objection(self, server: Server) -> str:
+        """Why a further server may not take part, as the sessions see it; empty where it may."""
+        found = [(source, self._exam(source)) for source in self.ledger.owing()]
+        looking = [(source, session) for source, session in found if isinstance(session, Admits)]
+        if not looking:
+            return ""
+        async with Client(server.url, self.model, self._policy, self.ledger.contender.model.names) as client:
+            for source, session in looking:
+                if why := await session.admit(client, self.ledger.some(source)):
+                    return f"{source.part.task.name}: {why}"
+        return ""
 
     def is_suspect(self, request: Request) -> bool:
         """Whether a server that took part has died with it before: it is not given to a third one."""

@@ -127,17 +127,21 @@ class Replicas:
         spent = self.is_spent(replica)
         replica.deaths += 1
         if spent:
-            replica.starting = Future()
-            replica.starting.set_exception(
-                ServerFailedError(
-                    f"{self._model.label}: {replica.name}: it died {counted(replica.deaths, 'time')} ({why})",
-                    fix=f"see {replica.log}; the same command then continues",
-                )
-            )
-            self._threads.submit(_stopped, replica)
+            self.give_up(replica, f"it died {counted(replica.deaths, 'time')} ({why})")
             return False
         replica.starting = self._threads.submit(self._start, replica, pause_s)
         return True
+
+    def give_up(self, replica: OwnReplica, why: str) -> None:
+        """Stop it, and start none in its place."""
+        replica.starting = Future()
+        replica.starting.set_exception(
+            ServerFailedError(
+                f"{self._model.label}: {replica.name}: {why}",
+                fix=f"see {replica.log}; the same command then continues",
+            )
+        )
+        self._threads.submit(_stopped, replica)
 
     def _start(self, replica: OwnReplica, pause_s: float) -> Server:
         if replica.server is not None:

@@ -343,3 +343,28 @@ def test_a_server_without_the_exact_way_leaves_failures_and_no_scores():
     assert facts["method"] == "echo"
     assert "the server did not answer" in told[0]
     assert not any(isinstance(outcome, Answer) for outcome in found.values())
+
+
+@pytest.mark.parametrize(
+    ("other", "why"),
+    [
+        (Completions(off=0.1), ""),
+        (Completions(swaps=("cached",)), "4 of 4 questions got another answer when the prefix cache is read"),
+        (Completions(off=0.8), "a log-probability differs by 0.800 when the prefix cache is read"),
+        (Completions(fast="ignores"), "4 of 4 questions had no answer"),
+        (Completions(fast="refuses"), "the server did not answer (HTTP 400: unknown field)"),
+    ],
+)
+def test_another_server_of_the_model_takes_part_after_a_few_questions(other, why):
+    session = LikelihoodSession("mmlu", "m", Tokenizer(encode, origin="here", bos=1), 4095, [].append)
+
+    async def main(first, second):
+        async with Client(first, "m", SendingPolicy(tries=1)) as client:
+            await session.rehearse(client, samples())
+        async with Client(second, "m", SendingPolicy(tries=1)) as client:
+            return await session.admit(client, samples())
+
+    with serving(Completions()) as first, serving(other) as second:
+        assert asyncio.run(main(first, second)) == why
+    assert len(other.asked) <= 5
+    assert session.facts.method == "fast"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     """The answers to the questions, in their order."""
 
 QUESTIONS: Final = 12
+ADMITTED_BY: Final = 4
+"""Questions that a further server of the model is asked both ways before it takes part."""
 SEED: Final = 4
 
 STEP: Final = 2.0**-4

@@ -17,7 +17,7 @@ from evalkit.base.printable import part_of
 from evalkit.base.types import Answer
 from evalkit.client import Request
 from evalkit.harnesses.lm_eval import wire
-from evalkit.harnesses.lm_eval.canary import QUESTIONS, SEED, STEP, judge
+from evalkit.harnesses.lm_eval.canary import ADMITTED_BY, QUESTIONS, SEED, STEP, judge
 from evalkit.harnesses.lm_eval.facts import LikelihoodFacts
 
 if TYPE_CHECKING:
@@ -141,6 +141,24 @@ class LikelihoodSession:
         except _NoComparisonError as error:
             self._unsalted = str(error)
             return None
+
+    async def admit(self, client: Asks, samples: Sequence[Sample]) -> str:
+        """Ask a few questions both ways, once: why another server may not be asked the fast way; empty where it may."""
+        if not self._fast:
+            return ""
+        chosen = random.Random(SEED).sample(list(samples), min(ADMITTED_BY, len(samples)))  # noqa: S311 - no secret
+        asked = await asyncio.to_thread(lambda: list(self._tokenized((one.id, one) for one in chosen)))
+        asked = [(key, tokens) for key, tokens in asked if tokens.single]
+        try:
+            exact = await _answers(client, [self._echo(*one) for one in asked])
+            cached = await _answers(client, list(self._batches(iter(asked))))
+        except _NoComparisonError as error:
+            return str(error)
+        if lacking := sum(key not in exact or key not in cached for key, _ in asked):
+            return f"{part_of(lacking, len(asked), 'question')} had no answer"
+        one, other = ([found[key] for key, _ in asked] for found in (exact, cached))
+        # Whole prompts were looked at on the first server; here the way is tried as it goes on, with the cache.
+        return judge((one, one), (one, other)).objection or ""
 
     # --- the exam ---
 
