@@ -72,6 +72,12 @@ def unit(sample: Sample, task: Task) -> str:
     return paired_id(sample.id, task.decoding.n)
 
 
+def drawn_with(sample: Sample, task: Task, scoring: Scoring) -> str:
+    """What is drawn together with a sample, by name: its cluster, or what is paired alone."""
+    own = unit(sample, task)
+    return own if sample.cluster == own else grouped(sample, task, scoring)["cluster"] or own
+
+
 def paired_id(sample: str, attempts: int) -> str:
     """Id of what is paired, from the id of a sample of a task that asks its problems ``attempts`` times."""
     return sample.rpartition("#")[0] if attempts > 1 else sample

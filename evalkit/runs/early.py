@@ -2,28 +2,37 @@
 
 A look is a function of stored answers alone: it takes the samples that a limit of its size would draw, and what the
 report would say of these. So a kill between two looks changes nothing, and no answer counts before its turn.
+
+Both models are asked the same part. A baseline that has not answered yet is asked some looks ahead, as far as a
+candidate as good as it is expected to need, and further only when a look waits for it: each turn of a model may be the
+start of a server.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit import harnesses, report, stats
 from evalkit.base.events import Stage
 from evalkit.base.verdicts import Verdict
 from evalkit.comparison import verdict
+from evalkit.comparison.score import drawn_with
 from evalkit.records.early import KeptLook
 from evalkit.records.terms import Terms
-from evalkit.runs import outcomes, pending, prepare
+from evalkit.runs import outcomes, pending, prepare, preview, report_terms
+from evalkit.runs.forecast import expected_population
+from evalkit.runs.forecast_early import Foreseen, first_look
 from evalkit.stats import early
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from evalkit.base.events import Say
     from evalkit.comparison.verdict import Judgement
-    from evalkit.records.plan import Plan
+    from evalkit.config.run_config import Config
+    from evalkit.records.plan import Contender, Plan
     from evalkit.records.store import Store
     from evalkit.records.terms import KeptTerms
     from evalkit.report import Report
@@ -47,16 +56,43 @@ class _Together:
     """How many there have been, the one that is being asked for included."""
     stage: tuple[Source, ...] = ()
     """What is asked up to it."""
+    seen: int = 0
+    """The look that was looked at last."""
+    reach: int = 0
+    """The look up to which the baseline is asked; beyond the last one where it is asked all."""
+    waits: bool = True
+    """Whether the next look needs answers of the baseline beyond that."""
     decided: bool = False
+    stages: dict[int, tuple[Source, ...]] = field(default_factory=dict)
+    """What is asked up to each look, as far as that was wanted."""
 
-    def limit(self, source: Source) -> int | None:
-        """Samples of a task that the look sees; None for all. The tasks of an average give as many units each."""
-        if self.looks > len(self.fractions):
+    @property
+    def whole(self) -> int:
+        """The number of the look, so to say, at which all is asked."""
+        return len(self.fractions) + 1
+
+    def limit(self, source: Source, look: int) -> int | None:
+        """Samples of a task that a look sees; None for all. The tasks of an average give as many units each."""
+        if look >= self.whole:
             return None
         own = self.units[source.part.task.name]
-        share = self.fractions[self.looks - 1] * max(self.units.values()) / own if own else 1.0
+        share = self.fractions[look - 1] * max(self.units.values()) / own if own else 1.0
         drawable = source.part.task.decoding.n == 1 and (not self.category or own >= early.FEWEST_UNITS)
         return round(share * source.part.planned) if drawable and share < 1.0 else None
+
+    def upto(self, look: int, store: Store) -> tuple[Source, ...]:
+        """What is asked up to a look."""
+        if look not in self.stages:
+            limits = [(source, self.limit(source, look)) for source in self.sources]
+            self.stages[look] = tuple(
+                source if limit is None else prepare.shortened(source, limit, store) for source, limit in limits
+            )
+        return self.stages[look]
+
+    def doubled(self) -> int:
+        """The look up to which the baseline is asked next: that sees twice what it was asked up to now, or all."""
+        wanted = 2 * self.fractions[self.reach - 1]
+        return next((look for look, one in enumerate(self.fractions, start=1) if one >= wanted), self.whole)
 
     def kept(self) -> Iterator[tuple[str, KeptLook]]:
         """Each task that has not been asked to its end, with the look."""
@@ -88,7 +124,7 @@ class _Together:
 
 @dataclass(slots=True)
 class Looks:
-    """The looks at one candidate."""
+    """The looks at one candidate, and what both models are asked for them."""
 
     plan: Plan
     sources: Sequence[Source]
@@ -96,17 +132,14 @@ class Looks:
     terms: KeptTerms
     checks: Checks
     say: Say
+    output: Path
+    """The folder of runs: earlier ones tell how far a candidate is expected to need the baseline."""
     _groups: list[_Together] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Say what stops together, once the baseline has answered."""
-        plan, policy = replace(self.plan, candidates=(), repeat=None), self.terms.policy
-        tallies = outcomes.gather(plan, self.store, self.say).tallies
-        units = {
-            source.part.task.name: len({score.cluster or key for key, score in tally.paired.items()})
-            for source in self.sources
-            for tally in [tallies[plan.baseline.model.label, source.part.task.name]]
-        }
+        """Say what stops together."""
+        policy = self.terms.policy
+        units = {source.part.task.name: self._units(source) for source in self.sources}
         averaged = [
             name
             for name in self.plan.averages(self.terms.averaged)
@@ -119,6 +152,21 @@ class Looks:
             members.setdefault(key, []).append(source)
         for (category, _), found in members.items():
             self._groups.append(self._group(category, tuple(found), units))
+
+    @classmethod
+    def of(
+        cls, config: Config, plan: Plan, sources: Sequence[Source], store: Store, checks: Checks, say: Say
+    ) -> Looks | None:
+        """Those of a run; None where it does not stop early."""
+        if not config.policy.stop_early:
+            return None
+        return cls(plan, sources, store, report_terms.terms(config, plan, {}), checks, say, Path(config.output))
+
+    def _units(self, source: Source) -> int:
+        """Pictures, pages or questions that stand alone: of the whole task, whoever has answered what of it."""
+        task, harness = source.part.task, source.harness
+        listed = self.store.outcomes_of(source.part.listing, ())
+        return len({drawn_with(sample, task, harness) for sample, _ in listed})
 
     def _group(self, category: str, sources: tuple[Source, ...], units: dict[str, int]) -> _Together:
         own = {source.part.task.name: units[source.part.task.name] for source in sources}
@@ -142,11 +190,13 @@ class Looks:
             return f"it has fewer than {early.FEWEST_UNITS:,} pictures, pages or single questions"
         if not pending.owed(self.plan.candidates[0], group.sources, self.store):
             return "all its answers are in the store"
-        group.looks = 1
-        firsts = [(one, limit) for one in group.sources if (limit := group.limit(one)) is not None]
-        group.looks = 0
+        firsts = [(one, limit) for one in group.sources if (limit := group.limit(one, 1)) is not None]
         lacking = [one.part.task.title for one, limit in firsts if not one.questions.drawn(limit)]
         return f"a part of {', '.join(lacking)} cannot be drawn before its files are fetched" if lacking else ""
+
+    def next_of(self, one: Contender) -> Callable[[], list[Source]]:
+        """What says what a model is asked next."""
+        return self.of_baseline if one is self.plan.baseline else self.further
 
     def further(self) -> list[Source]:
         """Look at what was asked, and say what is asked next; nothing once all is decided or asked."""
@@ -155,21 +205,66 @@ class Looks:
         return [source for group in self._groups if self._goes_on(group) for source in group.stage]
 
     def _goes_on(self, group: _Together) -> bool:
-        """Whether a group is asked further; if so, up to the next look."""
-        if group.decided or group.looks > len(group.fractions):
+        """Whether a group is asked further now; if so, up to the next look."""
+        if group.decided or group.looks >= group.whole:
             return False
-        group.looks += 1
-        limits = [(source, group.limit(source)) for source in group.sources]
-        group.stage = tuple(
-            source if limit is None else prepare.shortened(source, limit, self.store) for source, limit in limits
-        )
+        after = group.upto(group.looks + 1, self.store)
+        group.waits = group.looks >= group.reach and pending.owed(self.plan.baseline, after, self.store) > 0
+        if group.waits:
+            return False
+        group.looks, group.stage = group.looks + 1, after
         return True
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the candidate cannot be asked further before the baseline is."""
+        return any(group.waits for group in self._groups)
+
+    def of_baseline(self) -> list[Source]:
+        """What the baseline is asked next; nothing where nothing waits for it."""
+        waiting = [group for group in self._groups if group.waits]
+        for group in waiting:
+            group.waits, group.reach = False, self._reach(group)
+            if group.reach < group.whole:
+                told = f"up to look {group.reach} of {len(group.fractions)} at {group.title}"
+                self.say(Stage(f"{self.plan.baseline.model.label}: asked {told}"))
+        return [source for group in waiting for source in group.upto(group.reach, self.store)]
+
+    def _reach(self, group: _Together) -> int:
+        """How far the baseline is asked, now that the candidate can be asked no further without it."""
+        if not group.fractions or not pending.owed(self.plan.baseline, group.sources, self.store):
+            return group.whole
+        if all(one.model.endpoint for one in self.plan.contenders):
+            return group.reach + 1  # no server has to be started for it
+        return group.doubled() if group.reach else first_look(self._expected(group), self._threshold(group))
+
+    def _expected(self, group: _Together) -> list[Foreseen]:
+        tasks = [source.part.task for source in group.sources]
+        past = preview.earlier_answers(self.output, tasks, self.plan.contenders)
+        return [
+            Foreseen(
+                task,
+                source.part.planned,
+                source.part.planned // task.decoding.n,
+                group.units[task.name],
+                expected_population(task, None, past.get(task.name)),
+            )
+            for task, source in zip(tasks, group.sources, strict=True)
+        ]
+
+    def _threshold(self, group: _Together) -> float:
+        policy, (first, *_) = self.terms.policy, group.sources
+        alone = policy.for_task(first.part.task.name, averaged=False)
+        rule = policy.for_average(group.category) if group.category else alone
+        return rule.min_recovery or 0.0
 
     def _look(self) -> None:
         """Decide what can be decided, by what the report would say of it."""
-        looked = [group for group in self._groups if 1 <= group.looks <= len(group.fractions) and not group.decided]
+        looked = [group for group in self._groups if group.seen < group.looks < group.whole]
         if not looked:
             return
+        for group in looked:
+            group.seen = group.looks
         parts = tuple(source.part for group in looked for source in group.stage)
         plan = replace(self.plan, tasks=parts, repeat=None, repeated=())
         kept = {name: one for group in looked for name, one in group.kept()}

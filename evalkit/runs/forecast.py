@@ -178,7 +178,7 @@ def forecast(
     requests = sizes.planned * terms.models + min(sizes.planned, terms.repeated * times)
     stored = min(requests, terms.stored.get(task.name, 0))
     share, guessed = _discordance(terms, past)
-    population = _population(task, terms, past)
+    population = expected_population(task, terms.discordance, past)
     threshold = terms.thresholds.get(task.name)
     row = None if sizes.first_rows or not problems else [(population, problems, whole)]
     return Forecast(
@@ -221,9 +221,15 @@ def _discordance(terms: CostTerms, past: Past | None) -> tuple[float, bool]:
     return (past.pairs * past.discordance + counts * GUESSED_DISCORDANCE) / (past.pairs + counts), False
 
 
-def _population(task: Task, terms: CostTerms, past: Past | None) -> Population:
-    """What the pairs will be: a guess, and what earlier pairs make of it by their number."""
-    level, share = GUESSED_BASELINE, terms.discordance
+def expected_population(task: Task, share: float | None, past: Past | None) -> Population:
+    """What the pairs will be: a guess, and what earlier pairs make of it by their number.
+
+    Args:
+        task: The task.
+        share: The user's guess of the share of samples that change, 0-1; it wins over earlier pairs.
+        past: Earlier answers, if there are any.
+    """
+    level = GUESSED_BASELINE
     if past is not None and past.baseline is not None:
         problems = past.answers / task.decoding.n
         level = (problems * past.baseline + stats.GUESS_COUNTS_AS * level) / (problems + stats.GUESS_COUNTS_AS)

@@ -91,7 +91,7 @@ def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlo
     refusals.refuse(config.serving, contenders, tasks, say)
     serving = config.serving(config.baseline.label)
     terms = _terms(config, tasks, contenders, discordance)
-    past = _past(Path(config.output), tasks, contenders)
+    past = earlier_answers(Path(config.output), tasks, contenders)
     found = []
     for task in tasks:
         say(Stage(f"reading {task.name}"))
@@ -117,7 +117,7 @@ def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlo
                 Plan(contenders[0], tuple(contenders[1:]), ()), config.accept_differences, serving.python
             )
         ),
-        early=tuple(forecast_early.forecasts(found, terms)) if config.policy.stop_early else (),
+        early=_early(config, found, terms, contenders),
     )
 
 
@@ -127,6 +127,14 @@ def _placed_s(placed: Placement, contenders: Sequence[Contender], found: Sequenc
     if not placed.words() or len(times) < len(found) or any(one.model.endpoint for one in contenders):
         return None
     return sum(times) * placed.share
+
+
+def _early(
+    config: Config, found: Sequence[Forecast], terms: CostTerms, contenders: Sequence[Contender]
+) -> tuple[EarlyForecast, ...]:
+    """What stopping early is expected to leave of it."""
+    stepwise = all(one.model.endpoint for one in contenders)
+    return tuple(forecast_early.forecasts(found, terms, stepwise=stepwise)) if config.policy.stop_early else ()
 
 
 def _terms(
@@ -170,8 +178,8 @@ def _chance(name: str) -> np.random.Generator:
 # --- what earlier runs tell ---
 
 
-def _past(output: Path, tasks: Sequence[Task], contenders: Sequence[Contender]) -> dict[str, Past]:
-    """Task name to what an earlier run tells; which one is preferred says ``_worth``."""
+def earlier_answers(output: Path, tasks: Sequence[Task], contenders: Sequence[Contender]) -> dict[str, Past]:
+    """Task name to what an earlier run in a folder tells: of the most of these models, here, and with most samples."""
     found: dict[str, Past] = {}
     try:
         with Store(output, write=False) as store:

@@ -49,7 +49,7 @@ from evalkit.serve import tools
 from evalkit.tasks import extensions, registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from evalkit.base.events import Event, Say
     from evalkit.base.types import Task
@@ -132,7 +132,9 @@ class _Run:
         self._missing: dict[str, InfrastructureError] = {}
         """Why a model did not answer everything, by label."""
         self._looks: Looks | None = None
-        """Those that decide when the candidate is asked no further."""
+        """Those that decide how far the models are asked."""
+        self._ledgers: dict[str, Ledger] = {}
+        """What each model owes, by label."""
 
     def say(self, event: Event) -> None:
         """Pass an event on, and keep notices for the report. Any thread may call it: they take turns."""
@@ -175,12 +177,9 @@ class _Run:
         with Checks(sources, self._store, self.say, unsafe=self._config.unsafe_exec) as checks:
             checks.start(plan.asked)
             self.say(outset(plan, sources, repeated, self._store))
+            self._looks = Looks.of(self._config, plan, sources, self._store, checks, self.say)
             asked_of = turns.Turns(self._config, self._policy, folder, self.say)
-            ledgers = asked_of.each(
-                plan.contenders,
-                lambda one: self._ledger(one, self._asked(plan, one, sources, checks), checks),
-                self._missing,
-            )
+            ledgers = self._in_turns(plan, asked_of, lambda one: self._ledger(one, sources, checks))
             if plan.repeat is not None and plan.baseline.model.label not in self._missing:
                 ledgers.append(asked_of.one(self._ledger(plan.repeat, repeated, checks)))
             checks.finish()
@@ -286,15 +285,6 @@ class _Run:
         fix = f"{first.fix}; the report of what there is is written, missing: {labels}"
         return type(first)(first.message, fix=fix, evidence=first.evidence)
 
-    def _asked(self, plan: Plan, one: Contender, sources: Sequence[Source], checks: Checks) -> Sequence[Source]:
-        """What a model is asked first: all, or what the first looks at the candidate see."""
-        self._looks = None
-        if not self._config.policy.stop_early or one is plan.baseline or plan.baseline.model.label in self._missing:
-            return sources
-        terms = report_terms.terms(self._config, plan, {})
-        self._looks = Looks(plan, sources, self._store, terms, checks, self.say)
-        return self._looks.further()
-
     def _remember_looks(self, sources: Sequence[Source]) -> Sequence[Source]:
         """Keep which tasks were not asked to their end; returns what was asked."""
         if self._looks is None:
@@ -304,15 +294,26 @@ class _Run:
         self._remember(early=self._looks.stopped or None, rows={**self._record.rows, **rows})
         return asked
 
+    def _in_turns(self, plan: Plan, asked_of: turns.Turns, ledger: Callable[[Contender], Ledger]) -> list[Ledger]:
+        """Every model after the other, and again as long as looks at the candidate wait for the baseline."""
+        ledgers = asked_of.each(plan.contenders, ledger, self._missing)
+        while self._looks is not None and self._looks.waiting and not self._missing:
+            asked_of.each(plan.contenders, ledger, self._missing)
+        return ledgers
+
     def _ledger(self, one: Contender, sources: Sequence[Source], checks: Checks) -> Ledger:
-        """What one model owes."""
+        """What one model owes; a model that was asked before goes on where it stopped."""
+        if one.model.label not in self._ledgers:
+            self._ledgers[one.model.label] = self._opened(one, sources, checks)
+        return self._ledgers[one.model.label]
+
+    def _opened(self, one: Contender, sources: Sequence[Source], checks: Checks) -> Ledger:
         held, keep = self._record.exams.get(one.model.label, {}), self._remember_exams
         run = self._row.id if self._row else ""
-        further = self._looks.further if self._looks else tuple
+        further = self._looks.next_of(one) if self._looks and not self._missing else tuple
         beside = None if self._looks else self._beside  # what has been asked so far of a part is no recovery yet
-        ledger = Ledger(
-            one, sources, self._store, run, self.say, checks, keep, further, earlier={**held}, beside=beside
-        )
+        owing = further() or sources
+        ledger = Ledger(one, owing, self._store, run, self.say, checks, keep, further, earlier={**held}, beside=beside)
         if self._beside is None:  # the first that is asked is the baseline
             self._beside = BesideBaseline(ledger)
         self._remember_reused(ledger)

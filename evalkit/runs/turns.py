@@ -32,7 +32,7 @@ def placement(config: Config, contenders: Sequence[Contender]) -> serve.Placemen
         UsageError: There are not the GPUs that were asked for.
     """
     ours = {one.model.label: config.serving(one.model.label) for one in contenders if not one.model.endpoint}
-    # What a look at the candidate decides it decides beside all of the baseline's answers.
+    # A look at the candidate needs what the baseline has answered before.
     in_turn = config.one_after_another or config.policy.stop_early
     return serve.placement(ours, one_after_another=in_turn, any_kind="accelerator" in config.accept_differences)
 

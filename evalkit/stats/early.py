@@ -203,13 +203,30 @@ class Growing(NamedTuple):
 def expected_share(tasks: Sequence[Growing], gap: float, schedule: Schedule, chance: Generator) -> float:
     """Share of all samples of the tasks that is asked before a look decides, or all is asked.
 
-    Drawn from the normal limit: what a look sees is the truth and a Brownian motion over what it knows.
-
     Args:
         tasks: One, or those of an average.
         gap: The mean of the candidate's score less threshold times the baseline's, 0 on the threshold.
         schedule: Their looks.
         chance: What orders are drawn with.
+    """
+    sizes = np.array([[one.samples] for one in tasks], dtype=float)
+    shares = np.array([one.shares for one in tasks])
+    asked = np.append((shares * sizes).sum(axis=0) / sizes.sum(), 1.0)
+    return float(asked[_deciding(tasks, gap, schedule, chance)].mean())
+
+
+def look_by_which(tasks: Sequence[Growing], gap: float, schedule: Schedule, chance: Generator, *, orders: float) -> int:
+    """The look by which asking has stopped in that share of all orders, from 1; one beyond the last where none has.
+
+    Arguments are those of ``expected_share``.
+    """
+    return 1 + int(np.quantile(_deciding(tasks, gap, schedule, chance), orders, method="inverted_cdf"))
+
+
+def _deciding(tasks: Sequence[Growing], gap: float, schedule: Schedule, chance: Generator) -> np.ndarray:
+    """Of many orders the look that decides, from 0; the number of all looks where none does.
+
+    Drawn from the normal limit: what a look sees is the truth and a Brownian motion over what it knows.
     """
     shares = np.array([one.shares for one in tasks])
     sizes = np.array([[one.samples] for one in tasks], dtype=float)
@@ -220,8 +237,7 @@ def expected_share(tasks: Sequence[Growing], gap: float, schedule: Schedule, cha
     steps = np.sqrt(np.diff(known, prepend=0.0).clip(min=0.0))
     seen = gap + np.cumsum(chance.standard_normal((_ORDERS, len(known))) * steps, axis=1) * variance
     beyond = np.abs(seen) >= boundary(schedule) * np.sqrt(variance)
-    asked = (shares * sizes).sum(axis=0) / sizes.sum()
-    return float(np.where(beyond.any(axis=1), asked[np.argmax(beyond, axis=1)], 1.0).mean())
+    return np.where(beyond.any(axis=1), np.argmax(beyond, axis=1), len(known))
 
 
 @lru_cache(maxsize=64)
