@@ -40,7 +40,7 @@ class _Reading:
     def table(self, number: int, table: Table) -> None:
         """Read one table of the text."""
         place = f"table {number} (line {table.line})"
-        if len(table.rows) >= MOST_ROWS:
+        if table.more:
             self.notices.append(f"{place}: only the first {MOST_ROWS} rows were read")
         self.unchecked += _beyond(place, "row", len(table.rows), table.more)
         parts = list(sheets(table, place))
@@ -107,7 +107,7 @@ def card(text: str) -> Card:
     """What of a card's text can be audited."""
     found = contents(text)
     reading = _Reading()
-    if len(found.tables) == MOST_TABLES:
+    if found.more:
         reading.notices.append(f"only the first {MOST_TABLES} tables were read")
         reading.unchecked += _beyond("", "table", MOST_TABLES + 1, found.more)
     if found.in_code:

@@ -35,6 +35,14 @@ def test_of_two_figures_that_disagree_neither_follows():
     one = found(RATES + "| L4 | base | 1.0 | 1800 | 1.0 | 3600 |\n")
     assert len(one.findings) == 2
     assert one.prices == ()
+    assert all(f.because.endswith("an hour, by the only other figure of this hardware") for f in one.findings)
+
+
+def test_of_three_figures_one_is_wrong_by_the_two_that_agree():
+    one = found(RATES + "| L4 | base | 1.0 | 1800 | 1.0 | 3600 |\n| L4 | int8 | 2.0 | 3600 | - | - |\n")
+    (finding,) = one.findings
+    assert finding.printed == "3600"
+    assert finding.because.endswith("an hour, on which most figures agree")
 
 
 def test_one_figure_tells_no_price():

@@ -91,6 +91,21 @@ def test_a_comment_for_a_pull_request_has_no_markup_of_the_card(written):
         audit(written(hostile), "--markdown", "--json")
 
 
+def test_a_comment_says_what_it_leaves_out(written):
+    rows = "".join(f"| task {at} | 50.00 | 50.00 | {90 + 10 * (at % 2)}.00 |\n" for at in range(120))
+    average = "| Average | 50.00 | 50.00 | 80.00 |\n"
+    _, output = audit(written("| Task | BF16 | FP8 | Recovery |\n|---|---|---|---|\n" + rows + average), "--markdown")
+    assert output.count("| wrong |") == 50
+    assert "\n\n11 more are not listed.\n" in output
+    assert "; 236 more" in next(line for line in output.splitlines() if "80.00" in line)
+
+
+def test_the_same_scores_of_two_quantizations_in_a_comment(written):
+    rows = "| MuSR | 60.01 | 57.02 | 57.02 |\n| DROP | 70.03 | 69.04 | 69.04 |\n| MMLU | 80.05 | 79.06 | 79.06 |\n"
+    _, output = audit(written("| Task | BF16 | FP8 | INT4 |\n|---|---|---|---|\n" + rows), "--markdown")
+    assert "- table 1 \\(line 1\\), INT4, scores: all 3 scores are those of FP8, to the last digit" in output
+
+
 def test_a_toml_table(written):
     shipped = resources.tasks() / "published" / "pixtral-12b-quantized.w8a8.toml"
     code, output = audit(shipped)
@@ -135,7 +150,10 @@ def test_cards_of_a_folder_are_compared(tmp_path):
     empty.mkdir()
     code, output = audit(tmp_path)
     assert code == ExitCode.GATE_FAILED
+    there = "two/README.md, table 1 (line 1), MMLU, acme/Nova-8B: printed 71.49, and 71.40 on another card: "
+    assert there in output
     assert "the same baseline has one figure for one row" in output
+    assert "follows" not in next(line for line in output.splitlines() if there in line)
     assert output.splitlines()[-1] == "2 cards: 3 figures checked, 2 follow, 1 does not, 0 not checked"
     assert ".hidden" not in output
     found = json.loads(audit(tmp_path, "--json")[1])

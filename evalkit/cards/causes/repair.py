@@ -146,8 +146,7 @@ def _is_count(row: CardScores, model: int, value: Printed) -> bool:
 def _needed(table: AccuracyTable, spot: FigureSpot, figure: Figure) -> Range | None:
     """Between which values a score has to lie for one wrong figure to follow; None where that is not simple.
 
-    Every expectation is a ratio or a mean, so that it is monotonous in each score: two probes tell in which direction
-    the score has to go, and halving finds the ends.
+    Means are taken as plain: of a weighted one the value is only near, and `_explains` tells whether it is enough.
     """
     printed = table.rows[spot.row].scores[spot.model]
     if printed is None:

@@ -131,7 +131,12 @@ class Item:
     """One printed figure, with what each convention makes of its inputs, in the order of the conventions."""
 
     printed: Printed
+    formulas: tuple[Convention, ...]
     expected: tuple[Expected | None, ...]
+
+    def by(self, formula: Convention) -> Expected | None:
+        """What one formula makes of the inputs; None where it was not tried or an input is missing."""
+        return self.expected[self.formulas.index(formula)] if formula in self.formulas else None
 
     def fits(self, convention: int) -> bool:
         """Whether the figure follows by a convention."""

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from evalkit.cards.checks.figure import Kind
     from evalkit.cards.nouns import AccuracyTable, CardScores, Stated
 
+_TURNED = {PLAIN: INVERSE, INVERSE: PLAIN}
+"""Each ratio with its inverse, which is the mistake where the other one is right."""
+
 
 @dataclass(frozen=True, slots=True)
 class StatedFigure:
@@ -37,9 +40,9 @@ def item_of(table: AccuracyTable, entry: StatedFigure, formulas: Sequence[Conven
     if one.base == one.model and one.kind != "aside":
         itself = Fraction(0 if one.kind == "difference" else unit)
         expected = Expected(itself, Range(itself, itself), "the baseline beside itself")
-        return Item(one.printed, (expected,) * len(formulas))
+        return Item(one.printed, tuple(formulas), (expected,) * len(formulas))
     if base is None or cand is None:
-        return Item(one.printed, (None,) * len(formulas))
+        return Item(one.printed, tuple(formulas), (None,) * len(formulas))
     whole = 100 if max(base.near, cand.near) > 1.5 or base.percent else 1
     rests = (
         Ref(entry.row.name, table.models[one.base], base.text),
@@ -54,7 +57,7 @@ def item_of(table: AccuracyTable, entry: StatedFigure, formulas: Sequence[Conven
             continue
         value, bounds = number if unit == 100 else (number[0] * unit / 100, number[1].times(Fraction(unit, 100)))
         found.append(Expected(value, bounds, _because(formula, base, cand), rests, uses))
-    return Item(one.printed, tuple(found))
+    return Item(one.printed, tuple(formulas), tuple(found))
 
 
 def _because(formula: Convention, base: Printed, cand: Printed) -> str:
@@ -72,8 +75,10 @@ def figure_of(
         "recovery" if entry.one.kind == "recovery" else "speedup" if entry.one.kind == "speedup" else "difference"
     )
     found = placed(kind, table, entry, entry.one.place, item.printed)
-    inverse = item.expected[1] if kind == "recovery" and len(item.expected) > 1 else None
-    others = (replace(inverse, because="the inverse ratio"),) if inverse and 1 not in order else ()
+    used = [item.formulas[number] for number in order]
+    turned = _TURNED.get(used[0]) if kind == "recovery" and used else None
+    inverse = item.by(turned) if turned is not None and turned not in used else None
+    others = (replace(inverse, because="the inverse ratio"),) if inverse else ()
     lacks, neighbours = "" if expected else lacks, _neighbours(table, entry)
     return replace(found, expected=expected, lacks=lacks, convention=convention, others=others, neighbours=neighbours)
 

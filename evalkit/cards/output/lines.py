@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalkit.base.printable import agreeing, counted, part_of
-from evalkit.cards.output.report import by_reason, place, told, tolerance
+from evalkit.cards.output.report import by_reason, doubt, more, place, told, tolerance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,13 +63,15 @@ def _findings(findings: Sequence[AuditFinding]) -> Iterator[str]:
             if one.cause:
                 yield f"    likely: {one.cause}"
             if one.rests:
-                more = f"; {len(one.rests) - _MOST_REFS} more" if len(one.rests) > _MOST_REFS else ""
-                yield f"    rests on {'; '.join(str(ref) for ref in one.rests[:_MOST_REFS])}{more}"
+                refs = "; ".join(str(ref) for ref in one.rests[:_MOST_REFS])
+                yield f"    rests on {refs}{more(len(one.rests), _MOST_REFS)}"
 
 
 def _finding(one: AuditFinding) -> str:
     if one.severity == "doubtful":
-        return f"{place(one)}: {one.printed + ': ' if one.printed else ''}{one.because}"
+        return f"{place(one)}: {doubt(one)}"
+    if one.kind == "sibling":
+        return f"{place(one)}: printed {one.printed}, and {one.right} on another card: {one.because}"
     allowed = f" ({tolerance(one)})" if one.tolerance is not None else ""
     return f"{place(one)}: printed {one.printed}, but {one.right} follows{allowed}: {one.because}"
 
@@ -130,10 +132,12 @@ def _across(across: Across) -> Iterator[str]:
         yield f"Recoveries beside {baseline}, from the printed scores:"
         yield from (f"  [{number}] {name}" for number, name in enumerate(candidates, 1))
         width = max([len(row.row) for row in rows], default=0)
-        yield f"  {'':<{width}}  {'baseline':>10}" + "".join(
+        wide = max([len(row.baseline) for row in rows], default=0)
+        wide = max(wide, len("baseline"))
+        yield f"  {'':<{width}}  {'baseline':>{wide}}" + "".join(
             f"  {f'[{at}]':>8}" for at in range(1, len(candidates) + 1)
         )
         for row in rows:
             cells = "".join(f"  {'-' if one is None else f'{one:.2f}':>8}" for one in row.recoveries)
-            yield f"  {row.row:<{width}}  {row.baseline:>10}{cells}"
+            yield f"  {row.row:<{width}}  {row.baseline:>{wide}}{cells}"
     yield ""

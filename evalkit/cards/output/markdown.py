@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.base.printable import one_line
 from evalkit.cards.output.lines import repaired
-from evalkit.cards.output.report import by_reason, place, told, tolerance
+from evalkit.cards.output.report import by_reason, doubt, more, place, told, tolerance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from evalkit.cards.siblings import Across
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#|~&!$])")
+_MOST_REFS = 4
 _MENTION = re.compile(r"@(?=\w)")
 _ADDRESS = re.compile(r"(?<=\w)(://)|\b(www)\.", re.IGNORECASE)
 _MOST_ROWS = 50
@@ -49,10 +50,8 @@ def _card(audit: Audit) -> Iterator[str]:
         yield from (f"- {escaped(repaired(one))}", "")
     if audit.doubts:
         yield from ("To be asked after:", "")
-        yield from (
-            f"- {escaped(place(one))}: {escaped(f'{one.printed}: {one.because}')}" for one in _cut(audit.doubts)
-        )
-        yield ""
+        yield from (f"- {escaped(place(one))}: {escaped(doubt(one))}" for one in _cut(audit.doubts))
+        yield from (*_not_listed(audit.doubts), "")
     if audit.unchecked or audit.notices:
         yield from _folded("Not checked", _left(audit))
     if audit.noise:
@@ -62,11 +61,16 @@ def _card(audit: Audit) -> Iterator[str]:
             for one in audit.noise[:_MOST_ROWS]
         ]
         head = ["| Row | Model | n | Recovery, 95 %, unpaired | |", "| --- | --- | ---: | --- | --- |"]
-        yield from _folded("What chance alone could do", [*head, *rows])
+        yield from _folded("What chance alone could do", [*head, *rows, *_not_listed(audit.noise)])
 
 
 def _cut(findings: Sequence[AuditFinding]) -> Sequence[AuditFinding]:
     return findings[:_MOST_ROWS]
+
+
+def _not_listed(lines: Sequence[object]) -> list[str]:
+    """How many of some lines are left out, after an empty line, which ends a table; none where all are listed."""
+    return ["", f"{len(lines) - _MOST_ROWS:,} more are not listed."] if len(lines) > _MOST_ROWS else []
 
 
 def _findings(findings: Sequence[AuditFinding]) -> Iterator[str]:
@@ -76,13 +80,11 @@ def _findings(findings: Sequence[AuditFinding]) -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- | --- |"
     for one in _cut(findings):
         allowed = tolerance(one)
-        rests = "; ".join(f"{ref.row}, {ref.column}: {ref.text}" for ref in one.rests[:4])
+        rests = "; ".join(map(str, one.rests[:_MOST_REFS])) + more(len(one.rests), _MOST_REFS)
         basis = ". ".join(part for part in (one.because, allowed, rests) if part)
         cells = (one.severity, place(one), one.printed, one.right, basis, one.cause)
         yield f"| {' | '.join(escaped(cell) for cell in cells)} |"
-    if len(findings) > _MOST_ROWS:
-        yield from ("", f"{len(findings) - _MOST_ROWS:,} more are not listed.")
-    yield ""
+    yield from (*_not_listed(findings), "")
 
 
 def _left(audit: Audit) -> Iterator[str]:
@@ -98,7 +100,7 @@ def _folded(title: str, lines: Iterator[str] | Sequence[str]) -> Iterator[str]:
 def _across(across: Across) -> Iterator[str]:
     yield from ("### All cards together", "")
     yield from _findings(across.findings)
-    yield from (f"- {escaped(place(one))} ({escaped(one.card)}): {escaped(one.because)}" for one in _cut(across.doubts))
+    yield from (f"- {escaped(place(one))}: {escaped(doubt(one))}" for one in _cut(across.doubts))
     for baseline, candidates, rows in across.tables:
         yield from ("", f"Recoveries beside {escaped(baseline)}, in percent, from the printed scores:", "")
         yield f"| Row | Baseline | {' | '.join(escaped(name) for name in candidates)} |"
@@ -106,4 +108,4 @@ def _across(across: Across) -> Iterator[str]:
         for row in rows[:_MOST_ROWS]:
             cells = ["" if one is None else f"{one:.2f}" for one in row.recoveries]
             yield f"| {escaped(row.row)} | {escaped(row.baseline)} | {' | '.join(cells)} |"
-        yield ""
+        yield from (*_not_listed(rows), "")

@@ -71,14 +71,23 @@ def by_reason(unchecked: Sequence[Unchecked]) -> list[tuple[str, int, str]]:
     lines = []
     for reason, some in sorted(found.items(), key=lambda pair: -len(pair[1])):
         first = "; ".join(_example(one) for one in some[:_EXAMPLES])
-        more = f"; {len(some) - _EXAMPLES} more" if len(some) > _EXAMPLES else ""
-        lines.append((reason, len(some), first + more))
+        lines.append((reason, len(some), first + more(len(some), _EXAMPLES)))
     return lines
 
 
 def place(one: AuditFinding) -> str:
-    """Where a figure stands."""
-    return ", ".join(part for part in (one.table, one.row, one.column) if part)
+    """Where a figure stands; of several cards, on which."""
+    return ", ".join(part for part in (one.card, one.table, one.row, one.column) if part)
+
+
+def doubt(one: AuditFinding) -> str:
+    """What is to be asked after, in words."""
+    return f"{one.printed}: {one.because}" if one.printed else one.because
+
+
+def more(count: int, most: int) -> str:
+    """How many of a list are not shown; empty where all are."""
+    return f"; {count - most:,} more" if count > most else ""
 
 
 def _example(one: Unchecked) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from evalkit.cards.roles.sheet import Sheet
 
 _SUFFIX = re.compile(r"(.*\d) ?([kKM])(?![\w-])(.*)")
+_TIMES = re.compile(r"\d ?[x×]")
 _POWER = {"": 0, "k": 3, "m": 6}
 
 
@@ -22,13 +23,21 @@ def in_thousands(sheet: Sheet, read: Callable[[str], Cell]) -> Sheet:
     """The sheet with suffixes read in columns and rows that are called as rates, of which they can be nothing else."""
     rates = {at for at, name in enumerate(sheet.head) if at and words.speed(name) == "higher"}
     columns = {at: _alike([line.cells[at] for line in sheet.lines], read) for at in rates}
+    kept = {0, *(at for at, name in enumerate(sheet.head) if _is_ratio(name))}
     lines = []
     for number, line in enumerate(sheet.lines):
         cells = [columns[at][number] if at in rates else cell for at, cell in enumerate(line.cells)]
         if words.speed(line.cells[0].text) == "higher":
-            cells = [cells[0], *_alike(cells[1:], read)]
+            compared = [at for at, cell in enumerate(cells) if at not in kept and not _TIMES.search(cell.text)]
+            for at, cell in zip(compared, _alike([cells[at] for at in compared], read), strict=True):
+                cells[at] = cell
         lines.append(replace(line, cells=tuple(cells)))
     return replace(sheet, lines=tuple(lines))
+
+
+def _is_ratio(heading: str) -> bool:
+    """Whether a column of a row of rates has none itself, but what one is of another."""
+    return words.is_gain(heading) or words.is_recovery(heading) or bool(words.RATIO.fullmatch(heading.strip()))
 
 
 def _alike(cells: Sequence[Cell], read: Callable[[str], Cell]) -> list[Cell]:

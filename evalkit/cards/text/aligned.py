@@ -32,7 +32,10 @@ def aligned_tables(lines: Sequence[str]) -> list[Table]:
         if len(body) > 1 and all(_figures(row[1:]) for row in body) and _stand_under(lines, start, end):
             rows = [TextRow(tuple(map(plain, _cells(lines[start])))[:MOST_COLUMNS], head=True)]
             rows += [TextRow(tuple(map(plain, row))[:MOST_COLUMNS]) for row in body]
-            found.append(Table(start + 1, tuple(rows), end=end))
+            after = end
+            while len(body) >= MOST_ROWS and end < len(lines) and len(_cells(lines[end])) == width:
+                end += 1
+            found.append(Table(start + 1, tuple(rows), end=end, more=end - after))
         start = max(end, start + 1)
     return found
 
