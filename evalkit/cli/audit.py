@@ -29,7 +29,7 @@ _MOST_CARDS = 5000
     help="Recompute the recoveries, averages, speedups and cost figures of each CARD, a published model card "
     "(Markdown, HTML, plain text or TOML) or a folder of them, and list each that does not follow from the others. "
     "Several cards are compared as well: one baseline has one figure. The exit code is 0 when all figures follow, 1 "
-    "when one does not, and 4 when none could be checked.",
+    "when one does not, 2 when a file cannot be read, and 4 when no figure of any card could be checked.",
 )
 @click.argument("paths", metavar="CARD...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
