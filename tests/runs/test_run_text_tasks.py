@@ -104,10 +104,9 @@ def test_a_further_server_shows_that_it_may_be_asked_the_fast_way(folder):
         assert found["exams"][model]["method"] == "fast"
         assert (found["scores"][model]["scored"], found["scores"][model]["failed"]) == (QUESTIONS, 0)
     assert "given up" not in done.err
-    # Each first server is asked twelve questions twice the exact way; a further one that is ready in time four of them once.
+    # Each first server is asked twelve questions twice the exact way; a further one, ready in time, four of them once.
     exact = asked(folder, "echo")
     assert len(exact) in {2 * 24, 2 * 24 + 4, 2 * (24 + 4)}
-
 
 
 def test_a_server_that_does_not_know_chosen_ids_is_asked_the_exact_way_and_the_report_says_so(folder):
