@@ -93,7 +93,7 @@ class FlipChoice:
         if self._task.decoding.n > 1:
             key = unit(baseline.sample, self._task)
             self._attempts.setdefault(key, []).append((baseline, candidate))
-        else:
+        elif not _equal(baseline, candidate, self._task.headline):
             self._look([(baseline, candidate)])
 
     def list(self) -> FlipList:
@@ -151,6 +151,12 @@ def _agreed(one: str, other: str) -> int:
     """How many characters two texts begin with alike."""
     shorter = min(len(one), len(other))
     return bisect_left(range(1, shorter + 1), True, key=lambda length: one[:length] != other[:length])
+
+
+def _equal(baseline: ScoredRecord, candidate: ScoredRecord, headline: str) -> bool:
+    """Whether two outcomes are no flip at the first glance, as most are: a failure, or equal scores."""
+    one, two = baseline.scores.get(headline), candidate.scores.get(headline)
+    return one is None or two is None or abs(two.value - one.value) <= SAME_WITHIN
 
 
 def _flip(attempts: Sequence[Pair], headline: str) -> Flip | None:

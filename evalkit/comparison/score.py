@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from math import fsum
 from statistics import fmean
@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Protocol
 
 from evalkit.base.identity import digest, said
 from evalkit.base.scores import SampleScore, TaskScore
-from evalkit.base.types import Failure
+from evalkit.base.types import Answer, Failure
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from evalkit.base.types import Answer, FailureKind, Groups, Outcome, Record, Sample, Score, Task
+    from evalkit.base.types import FailureKind, Groups, Outcome, Record, Sample, Score, Task
 
 
 class Scoring(Protocol):
     """How the answers to a kind of task are scored and grouped: what its harness knows, and a comparison needs."""
 
     def score(self, task: Task, sample: Sample, answer: Answer) -> Mapping[str, Score]:
-        """What every metric of ``task`` says of one answer, by the metric's name."""
+        """What every metric of ``task`` says of one answer, by the metric's name; how long it took is no part of it."""
 
     def mean(self, metric: str, values: Collection[Sequence[float]]) -> float | None:
         """A metric's score of a whole task; None where it cannot be had.
@@ -63,7 +63,16 @@ class Behaviour:
 
 def grouped(sample: Sample, task: Task, scoring: Scoring) -> dict[str, str | None]:
     """The ``cluster`` that a sample was drawn in, or the ``stratum`` that it is of; both None where it is alone."""
-    fixed = (task.groups or scoring.groups(task)) == "fixed"
+    return hanging(sample, fixed=fixed_groups(task, scoring))
+
+
+def fixed_groups(task: Task, scoring: Scoring) -> bool:
+    """Whether the groups of a task's samples are all that there are: strata, and no clusters."""
+    return (task.groups or scoring.groups(task)) == "fixed"
+
+
+def hanging(sample: Sample, *, fixed: bool) -> dict[str, str | None]:
+    """What ``grouped`` says of a sample of a task with ``fixed_groups`` or without."""
     return {"cluster": None if fixed else sample.cluster, "stratum": sample.cluster if fixed else None}
 
 
@@ -110,6 +119,26 @@ def scored(task: Task, sample: Sample, outcome: Outcome, scoring: Scoring) -> Sc
     return ScoredRecord(sample, outcome, scoring.score(task, sample, outcome))
 
 
+def scored_alike(task: Task, sample: Sample, outcomes: Iterable[Outcome], scoring: Scoring) -> list[ScoredRecord]:
+    """The same of several models' outcomes on one sample; answers that say the same are scored once."""
+    found: list[ScoredRecord] = []
+    for outcome in outcomes:
+        alike = next((one for one in found if _alike(one.outcome, outcome)), None)
+        found.append(
+            scored(task, sample, outcome, scoring) if alike is None else ScoredRecord(sample, outcome, alike.scores)
+        )
+    return found
+
+
+def _alike(one: Outcome, other: Outcome) -> bool:
+    """Whether two outcomes are answers that differ in how long they took, if in anything."""
+    if isinstance(one, Failure) or isinstance(other, Failure) or one.text != other.text:
+        return False
+    return all(getattr(one, name) == getattr(other, name) for name in _SAID)
+
+
+_SAID = [one.name for one in fields(Answer) if one.name not in {"latency_s", "tries"}]
+"""What of an answer its scores may depend on."""
 _SHORT = 64
 """Characters of an answer whose digest is kept: short ones repeat, and share one text in memory then."""
 
@@ -134,6 +163,7 @@ class Tally:
         self.task = task
         self.model = model
         self._scoring = scoring
+        self._fixed = fixed_groups(task, scoring)
         self.in_parts = False
         """Whether what is paired are parts of answers: then there are more of them than samples."""
         self.behaviour: dict[str, Behaviour] = {}
@@ -172,7 +202,7 @@ class Tally:
         key = unit(sample, self.task)
         for name, score in found.items():
             if not score.left_out:
-                for part, value in parts_of(key, score).items():
+                for part, value in parts_of(key, score).items() if score.parts else ((key, score.value),):
                     self._add_value(name, part, value, key)
         headline = found[self.task.headline]
         if headline.left_out:
@@ -182,10 +212,10 @@ class Tally:
         self._running += headline.value
         self._scored += 1
         # Attempts at one problem are averaged: that they share it is no group any more.
-        hangs = grouped(sample, self.task, self._scoring) if sample.cluster != key else {}
+        hangs = hanging(sample, fixed=self._fixed) if sample.cluster != key else {}
         if headline.parts:  # they are no independent samples
             hangs = {**hangs, "cluster": key}
-        for part in parts_of(key, headline):
+        for part in parts_of(key, headline) if headline.parts else (key,):
             self._pair(part, sample, outcome, hangs)
         self.behaviour[sample.id] = Behaviour(
             truncated=outcome.finish_reason == "length",
@@ -221,14 +251,14 @@ class Tally:
     def _pair(self, key: str, sample: Sample, answer: Answer, group: Mapping[str, str | None]) -> None:
         """What is paired: the sample with its headline score, or the problem with the mean over its attempts so far."""
         values, own = self._values[self.task.headline][key], _said(answer.text)
-        texts: dict[str, str | None] = {sample.id: own}
         if self.task.decoding.n > 1:
             texts = self._texts.setdefault(key, {})
             texts[sample.id] = own
+            own = said(texts)
         if parts := self._scoring.parts(sample):
             self.groups[key] = parts
         value = values[0] if len(values) == 1 else fmean(values)
-        self._paired[key] = SampleScore(key, value, attempts=len(values), said=said(texts), **group)
+        self._paired[key] = SampleScore(key, value, attempts=len(values), said=own, **group)
 
     @property
     def paired(self) -> Mapping[str, SampleScore]:

@@ -10,7 +10,7 @@ from evalkit.base.events import Stage
 from evalkit.base.printable import part_of
 from evalkit.base.types import Failure, FailureKind
 from evalkit.comparison.flips import FlipChoice
-from evalkit.comparison.score import Tally, scored
+from evalkit.comparison.score import Tally, scored_alike
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,7 +73,7 @@ class _Pass:
         choices = [FlipChoice(task, label) for label in labels[1:]]
         keys = [one.fingerprint() for one in models]
         for sample, outcomes in self.store.outcomes_of(part.listing, keys, part.checker):
-            found = [scored(task, sample, one or _NOT_ASKED, harness) for one in outcomes]
+            found = scored_alike(task, sample, [one or _NOT_ASKED for one in outcomes], harness)
             for tally, record in zip(tallies, found, strict=True):
                 tally.count(record)
             for choice, record in zip(choices, found[1:], strict=True):

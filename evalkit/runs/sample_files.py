@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
-from dataclasses import asdict, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TextIO
 
 from evalkit import harnesses
+from evalkit.base import codec
 from evalkit.base.errors import unwritable
 from evalkit.base.identity import file_name
-from evalkit.base.types import Answer, Score, Text
-from evalkit.comparison.score import grouped
+from evalkit.base.types import Answer, Text
+from evalkit.comparison.score import fixed_groups, hanging
 from evalkit.files import private
+from evalkit.records.sample_lines import AnsweredLine, AskedLine, EarlierMessage, FailedLine, Part, WhyNot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from evalkit.base.types import Image, Json
+    from evalkit.base.types import Image, Sample, Task
     from evalkit.comparison.score import ScoredRecord
     from evalkit.records.plan import Plan, PlannedTask
 
-_SCORE = tuple(one.name for one in fields(Score))
 _LINE = json.JSONEncoder(ensure_ascii=False).encode
 ANOTHER_OUTPUT = "choose another --output, then run the same command again"
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """The files of one task."""
+
+    fixed: bool
+    """Whether its groups are all that there are."""
+    streams: list[TextIO]
+    """In the order of the models."""
 
 
 class SampleFiles:
@@ -34,7 +45,7 @@ class SampleFiles:
         """Prepare to write into ``folder``, which need not be there."""
         self._folder = folder
         self._labels = [one.model.label for one in plan.contenders]
-        self._open: dict[str, list[TextIO]] = {}
+        self._open: dict[str, _Begun] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -44,8 +55,8 @@ class SampleFiles:
     def __exit__(self, *exc: object) -> None:
         """Close what is open; what was not kept goes."""
         self._stack.close()
-        for name, streams in self._open.items():
-            for label in self._labels[: len(streams)]:
+        for name, begun in self._open.items():
+            for label in self._labels[: len(begun.streams)]:
                 self._unfinished(label, name).unlink(missing_ok=True)
 
     def add(self, part: PlannedTask, found: Sequence[ScoredRecord]) -> None:
@@ -54,22 +65,12 @@ class SampleFiles:
         Raises:
             OutputError: The folder cannot be written.
         """
-        sample, harness = found[0].sample, harnesses.harness(part.task)
-        turns = [{"role": one.role, "content": _content(one.content)} for one in sample.turns]
-        shared = {
-            "id": sample.id,
-            **({"turns": turns} if turns else {}),
-            "content": _content(sample.content),
-            **({"prefix": sample.prefix} if sample.prefix else {}),
-            "references": sample.references,
-            **grouped(sample, part.task, harness),
-        }
-        # What all models share is spelled once.
-        begun = _LINE(shared)[:-1]
         try:
-            streams = self._open.get(part.task.name) or self._begin(part.task.name)
-            for stream, record in zip(streams, found, strict=True):
-                stream.write(f"{begun}, {_LINE(_own(record, part.task.headline))[1:]}\n")
+            begun = self._open.get(part.task.name) or self._begin(part.task)
+            # What all models share is spelled once.
+            shared = _LINE(codec.written(_asked(found[0].sample, fixed=begun.fixed)))[:-1]
+            for stream, record in zip(begun.streams, found, strict=True):
+                stream.write(f"{shared}, {_LINE(codec.written(_own(record, part.task.headline)))[1:]}\n")
         except OSError as error:
             raise unwritable(self._folder, error, ANOTHER_OUTPUT) from error
 
@@ -88,16 +89,16 @@ class SampleFiles:
             raise unwritable(self._folder, error, ANOTHER_OUTPUT) from error
         self._open.clear()
 
-    def _begin(self, name: str) -> list[TextIO]:
+    def _begin(self, task: Task) -> _Begun:
         """A file for each model; those of the task before are whole."""
         self._stack.close()
-        streams = self._open.setdefault(name, [])
+        begun = self._open.setdefault(task.name, _Begun(fixed_groups(task, harnesses.harness(task)), []))
         for label in self._labels:
-            private.folder(self._path(label, name).parent)
-            path = self._unfinished(label, name)
+            private.folder(self._path(label, task.name).parent)
+            path = self._unfinished(label, task.name)
             stream = open(path, "w", encoding="utf-8", errors="backslashreplace", opener=private.opener)  # noqa: SIM115
-            streams.append(self._stack.enter_context(stream))
-        return streams
+            begun.streams.append(self._stack.enter_context(stream))
+        return begun
 
     def _path(self, label: str, task: str) -> Path:
         return self._folder / file_name(label) / f"{task}.jsonl"
@@ -106,31 +107,38 @@ class SampleFiles:
         return self._folder / file_name(label) / f"{task}.jsonl.part"
 
 
-def _content(parts: Iterable[Text | Image]) -> list[Json]:
-    return [{"text": item.text} if isinstance(item, Text) else {"image_sha256": item.sha256} for item in parts]
+def _content(parts: Iterable[Text | Image]) -> tuple[Part, ...]:
+    return tuple([Part(text=one.text) if isinstance(one, Text) else Part(image_sha256=one.sha256) for one in parts])
 
 
-def _own(record: ScoredRecord, headline: str) -> dict[str, Json]:
+def _asked(sample: Sample, *, fixed: bool) -> AskedLine:
+    """What of a line all models share."""
+    return AskedLine(
+        id=sample.id,
+        turns=tuple([EarlierMessage(one.role, _content(one.content)) for one in sample.turns]),
+        content=_content(sample.content),
+        prefix=sample.prefix,
+        references=sample.references,
+        **hanging(sample, fixed=fixed),
+    )
+
+
+def _own(record: ScoredRecord, headline: str) -> AnsweredLine | FailedLine:
     """What became of the sample: what of a line is one model's."""
     outcome = record.outcome
     if not isinstance(outcome, Answer):
-        return {"failure": {"kind": outcome.kind.value, "message": outcome.message}, "tries": outcome.tries}
+        return FailedLine(WhyNot(outcome.kind.value, outcome.message), outcome.tries)
     found = record.scores[headline]
-    return {
-        "answer": outcome.text,
-        "score": None if found.left_out else found.value,
-        **({"left_out": found.note} if found.left_out else {}),
-        "scores": {name: _score(score) for name, score in record.scores.items()},
-        "finish_reason": outcome.finish_reason,
-        "prompt_tokens": outcome.prompt_tokens,
-        "completion_tokens": outcome.completion_tokens,
-        "latency_s": outcome.latency_s,
-        "tries": outcome.tries,
-        **({"verdict": dict(outcome.judgement)} if outcome.judgement is not None else {}),
-        **({"elsewhere": asdict(outcome.elsewhere)} if outcome.elsewhere is not None else {}),
-    }
-
-
-def _score(score: Score) -> dict[str, Json]:
-    # As ``asdict`` has it, which copies every value and takes as long as scoring does.
-    return {name: getattr(score, name) for name in _SCORE}
+    return AnsweredLine(
+        answer=outcome.text,
+        score=None if found.left_out else found.value,
+        left_out=(found.note or None) if found.left_out else "",
+        scores=record.scores,
+        finish_reason=outcome.finish_reason,
+        prompt_tokens=outcome.prompt_tokens,
+        completion_tokens=outcome.completion_tokens,
+        latency_s=outcome.latency_s,
+        tries=outcome.tries,
+        verdict=None if outcome.judgement is None else dict(outcome.judgement),
+        elsewhere=outcome.elsewhere,
+    )

@@ -16,7 +16,7 @@ from evalkit.base.types import (
     Text,
 )
 from evalkit.comparison.pairs import Side, compare
-from evalkit.comparison.score import Tally, grouped, parts_of, tally
+from evalkit.comparison.score import Tally, grouped, parts_of, scored, scored_alike, tally
 from evalkit.harnesses import harness
 from evalkit.harnesses.scoring import ByMetrics
 
@@ -222,3 +222,27 @@ def test_reasoning_is_counted_beside_texts_and_alone():
     total.add(sample("3"), answer("right"))
     found = total.task_score()
     assert (found.reasoned, found.elsewhere, found.empty) == (2, {"reasoning": 1}, 1)
+
+
+def test_answers_that_say_the_same_are_scored_once():
+    asked = []
+
+    class Counting(ByMetrics):
+        def score(self, task, sample, answer):
+            asked.append(answer)
+            return super().score(task, sample, answer)
+
+    part, one = TASK, sample("1")
+    slow = dataclasses.replace(answer("right"), latency_s=9.0, tries=2)
+    outcomes = [
+        answer("right"),
+        slow,
+        answer("wrong"),
+        answer("right", tokens=5),
+        Failure(FailureKind.DEADLINE, "late"),
+        Failure(FailureKind.DEADLINE, "late"),
+    ]
+    found = scored_alike(part, one, outcomes, Counting())
+    assert asked == [answer("right"), answer("wrong"), answer("right", tokens=5)]
+    assert found == [scored(part, one, outcome, ByMetrics()) for outcome in outcomes]
+    assert found[1].outcome is slow

@@ -50,3 +50,28 @@ def test_what_is_no_sample_is_damage_with_its_place(change, said):
     text = json.dumps(body, sort_keys=True, separators=(",", ":"))
     with pytest.raises(StoreError, match=r"sample .* is damaged"):
         stored_samples.read(Path("store"), sha256(text.encode()).hexdigest(), text)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": 7},
+        {"cluster": 7},
+        {"content": "What?"},
+        {"content": [7]},
+        {"content": [{"image": 7}]},
+        {"content": [{"image": X, "text": "x"}]},
+        {"content": [{"picture": X}]},
+    ],
+)
+def test_a_question_that_stands_alone_is_looked_at_as_closely(change):
+    body = json.loads(SPELLED[0]) | change
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    key = sha256(text.encode()).hexdigest()
+    try:
+        wanted = codec.kept(KeptSample, body).sample
+    except codec.MisfitError:
+        with pytest.raises(StoreError, match=r"sample .* is damaged"):
+            stored_samples.read(Path("store"), key, text)
+    else:
+        assert stored_samples.read(Path("store"), key, text) == wanted

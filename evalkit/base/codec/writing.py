@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import is_dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from evalkit.base.codec.keys import declared, others_of
 
 if TYPE_CHECKING:
     from evalkit.base.types import Json
+
+_PLAIN: Final = frozenset({str, int, float, bool, NoneType})
+"""Types whose values JSON holds as they are: most of what is written."""
 
 
 def written(value: Any) -> Json:
@@ -18,8 +23,12 @@ def written(value: Any) -> Json:
 
     A class that reads itself from text (``parse``) is written as its ``text``.
     """
-    if is_dataclass(value):
-        return value.text if hasattr(value, "parse") and hasattr(value, "text") else _table(value)
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    form = _form(kind)
+    if form is not None:
+        return value.text if form.reads_itself and hasattr(value, "text") else _table(value, form)
     if isinstance(value, Mapping):
         return {key: written(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -27,13 +36,29 @@ def written(value: Any) -> Json:
     return value.value if isinstance(value, Enum) else value
 
 
-def _table(value: Any) -> dict[str, Json]:
-    kind: Any = type(value)
+class _Form(NamedTuple):
+    """How a dataclass is written: looked up once, because a report writes hundreds of thousands of one."""
+
+    keys: tuple[tuple[str, str, bool, Any, bool], ...]
+    """Name, field, whether it is left out where it is its default, that default, whether it may be any JSON."""
+    others: str | None
+    reads_itself: bool
+
+
+@cache
+def _form(kind: Any) -> _Form | None:
+    """The form of a dataclass; None of any other type."""
+    if not is_dataclass(kind):
+        return None
+    keys = [(key.name, key.field, key.unsaid or key.later, key.default, key.hint is Any) for key in declared(kind)]
+    return _Form(tuple(keys), others_of(kind), hasattr(kind, "parse"))
+
+
+def _table(value: Any, form: _Form) -> dict[str, Json]:
     found = {}
-    for key in declared(kind):
-        one = getattr(value, key.field)
-        if not ((key.unsaid or key.later) and one == key.default):
+    for name, field, spared, default, is_json in form.keys:
+        one = getattr(value, field)
+        if not (spared and one == default):
             # What may be any JSON is JSON already.
-            found[key.name] = one if key.hint is Any else written(one)
-    others = others_of(kind)
-    return found if others is None else found | dict(getattr(value, others))
+            found[name] = one if is_json or type(one) in _PLAIN else written(one)
+    return found if form.others is None else found | dict(getattr(value, form.others))
