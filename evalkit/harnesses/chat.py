@@ -8,13 +8,16 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evalkit.base import codec
 from evalkit.base.errors import DataError
+from evalkit.base.identity import digest
 from evalkit.base.printable import counted
 from evalkit.base.task_parts import PublishedPrompt
 from evalkit.base.types import Failure, FailureKind, Sample, Score, Text
 from evalkit.client import Request, chat
 from evalkit.client.completions import read_chats
 from evalkit.client.pictures import EncodedPictures
+from evalkit.files import own_code
 from evalkit.harnesses import attempts
 from evalkit.harnesses.mathematics import checker
 from evalkit.harnesses.scoring import ByMetrics
@@ -52,6 +55,13 @@ class ChatQuestions:
     def revision(self) -> str:
         """Of the rows."""
         return self.data.revision
+
+    @property
+    def origin(self) -> str | None:
+        """Where evalkit's own rules alone make the samples, of what stands in the data's own files."""
+        if self.task.extensions or not self.data.self_contained:
+            return None
+        return digest([codec.written(self.task), self.prompt, self.revision, own_code.state()])
 
     def planned(self, limit: int | None) -> int:
         """Attempts at the rows that a run with ``--limit`` asks."""

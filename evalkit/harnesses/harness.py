@@ -31,7 +31,12 @@ class Served:
 
 
 class Questions(Protocol):
-    """A task's samples: the same ones, in the same order, every time."""
+    """A task's samples: the same ones, in the same order, every time.
+
+    Those that can tell so much have one property more, ``origin``: an identity of everything that the samples are made
+    from, the code too, or None where something else may have a part in them. What was read of one origin is not read
+    again to be listed. It may become None while samples are read.
+    """
 
     @property
     def available(self) -> int:

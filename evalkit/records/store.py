@@ -2,8 +2,8 @@
 
 Tables: ``sample`` (a question without its image bytes, by content), ``listing`` (the planned samples of a task, by
 content), ``response`` (an answer or a failure, by fingerprint), ``verdict`` (what a checker said of an answer that is a
-program), ``run`` (one comparison) and ``epoch`` (how often a
-model's answers were asked for afresh). A second night on the same data adds no samples and no listings.
+program), ``run`` (one comparison), ``epoch`` (how often a model's answers were asked for afresh) and ``reading`` (what
+rows came to). A second night on the same data adds no samples and no listings.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from evalkit.base.errors import StoreError
 from evalkit.base.identity import digest
 from evalkit.base.types import FINAL, Answer, Record
 from evalkit.files import private
-from evalkit.records import formats, responses, stored_samples, storefile
+from evalkit.records import formats, readings, responses, stored_samples, storefile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evalkit.base.types import FailureKind, Json, Outcome, Sample
+    from evalkit.records.readings import Reading
 
 FILE = storefile.FILE
 _AT_ONCE = 500
@@ -127,20 +128,30 @@ class Store:
     def write_listing(self, planned: Iterable[tuple[Sample, str]], *, note: str) -> tuple[str, list[Listed]]:
         """Keep a task's planned samples in order; returns the listing's key and its entries.
 
-        Each item is a sample with its request digest. ``note`` (task and data set revision) is part of the key.
-        Samples are written as they come, so memory holds digests only.
+        Each item is a sample with its request digest; they are written as they come. ``note`` is part of the key.
         """
         entries: list[Listed] = []
         with self._transaction():
             self._connection.executemany(_KEEP_SAMPLE, _written(planned, entries))
             listing = digest([note, [[entry.sample, entry.request] for entry in entries]])
-            self._connection.executemany(
-                "INSERT OR IGNORE INTO listing VALUES (?, ?, ?, ?)",
-                ((listing, at, entry.sample, entry.request) for at, entry in enumerate(entries)),
-            )
+            rows = ((listing, at, entry.sample, entry.request) for at, entry in enumerate(entries))
+            self._connection.executemany("INSERT OR IGNORE INTO listing VALUES (?, ?, ?, ?)", rows)
             sealed = storefile.listing_seal((entry.sample, entry.request) for entry in entries)
             self._connection.execute("INSERT OR IGNORE INTO sealed VALUES (?, ?)", (listing, sealed))
         return listing, entries
+
+    def reading(self, origin: str) -> tuple[Reading, list[Listed]] | None:
+        """What the reading of an origin came to, with the entries of its listing; None where it is not known."""
+        with self._guarded():
+            found = readings.known(self._connection, origin)
+        if found is not None:
+            self._check_listing(found.listing)
+        return None if found is None else (found, [Listed(*row) for row in self._entries(found.listing)])
+
+    def keep_reading(self, origin: str, reading: Reading) -> None:
+        """Keep what the reading of an origin came to: every sample of the listing is in the store."""
+        with storefile.errors(self.path):
+            readings.keep(self._connection, origin, reading)
 
     def records(self, listing: str, fingerprint: Callable[[str], str], checker: str = "") -> Iterator[Record]:
         """Every planned sample of a listing in order, with its outcome under ``fingerprint(request digest)``.
@@ -188,9 +199,11 @@ class Store:
         if self._format < responses.SEALED_SINCE:
             return
         row = self._row("SELECT seal FROM sealed WHERE listing = ?", listing)
-        read = self._rows("SELECT sample, request FROM listing WHERE listing = ? ORDER BY position", listing)
-        if storefile.listing_seal(read) != (row[0] if row else storefile.listing_seal(())):
+        if storefile.listing_seal(self._entries(listing)) != (row[0] if row else storefile.listing_seal(())):
             raise storefile.damaged(self.path, "a task's list of samples")
+
+    def _entries(self, listing: str) -> Iterator[tuple[Any, ...]]:
+        return self._rows("SELECT sample, request FROM listing WHERE listing = ? ORDER BY position", listing)
 
     def sample(self, key: str) -> Sample:
         """One sample by its key, without image bytes."""
@@ -336,9 +349,8 @@ class Store:
 
     def next_epoch(self, identity: str) -> int:
         """Set the answers of this model aside: they stay in the store, and none is reused from now on."""
-        number = self.epoch(identity) + 1
+        row = (identity, number := self.epoch(identity) + 1)
         with storefile.errors(self.path):
-            row = (identity, number)
             self._connection.execute("INSERT OR REPLACE INTO epoch VALUES (?, ?, ?)", (*row, storefile.seal(*row)))
         return number
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit import harnesses, serve
 from evalkit.base.errors import DataError
 from evalkit.base.events import Stage
+from evalkit.base.identity import digest
 from evalkit.base.printable import counted
 from evalkit.base.types import Image
 from evalkit.client import control
 from evalkit.comparison import comparability
 from evalkit.config.run_config import check_policy, check_tasks
 from evalkit.records.plan import Contender, PlannedTask, averages
+from evalkit.records.readings import Reading
 from evalkit.records.store import READS_REASONING
 from evalkit.runs import imports, refusals
 from evalkit.serve import endpoint, environment
@@ -49,8 +51,14 @@ class Source:
     questions: Questions
     limit: int | None
     entries: tuple[Listed, ...]
-    heaviest: tuple[Sample, str] | None
-    """The sample that is expected to need the longest prompt, with its request digest."""
+    _heaviest: tuple[Sample, str] | int | None
+    """The sample that is expected to need the longest prompt, with its request digest, or its place in the listing."""
+
+    @property
+    def heaviest(self) -> tuple[Sample, str] | None:
+        """The sample that is expected to need the longest prompt, with its request digest; read anew if need be."""
+        found = self._heaviest
+        return next(islice(self.samples(), found, None), None) if isinstance(found, int) else found
 
     def samples(self) -> Iterator[tuple[Sample, str]]:
         """Every planned sample with its request digest; a row that cannot be asked has an empty digest."""
@@ -163,10 +171,7 @@ def _source(task: Task, config: Config, store: Store, say: Say) -> Source:
     models = [choice.source for choice in config.models]
     questions = held.questions(task, Path(given) if given else None, lambda text: say(Stage(text)), models)
     planned = questions.planned(config.limit)
-    scan = _Scan(task)
-    listing, entries = store.write_listing(
-        scan.over(questions.samples(config.limit)), note=f"{task.name} {questions.revision}"
-    )
+    listing, entries, heaviest = _listed(task, questions, config.limit, store)
     if len(entries) != planned:
         raise DataError(
             f"{task.name}: {counted(len(entries), 'row')} could be read, expected were {planned:,}",
@@ -175,7 +180,31 @@ def _source(task: Task, config: Config, store: Store, say: Say) -> Source:
     drawn = planned < questions.available and questions.drawn(config.limit)
     judge = questions.checker + READS_REASONING * bool(questions.checker and task.score_reasoning)
     part = PlannedTask(task, listing, planned, questions.available, questions.revision, judge, drawn)
-    return Source(part, held, questions, config.limit, tuple(entries), scan.heaviest)
+    return Source(part, held, questions, config.limit, tuple(entries), heaviest)
+
+
+def _listed(
+    task: Task, questions: Questions, limit: int | None, store: Store
+) -> tuple[str, list[Listed], tuple[Sample, str] | int | None]:
+    """A task's samples, listed in the store; not read where the store knows what they come to."""
+    note = f"{task.name} {questions.revision}"
+    origin = _origin(questions, limit, note)
+    known = store.reading(origin) if origin else None
+    if known is not None:
+        reading, entries = known
+        return reading.listing, entries, reading.heaviest
+    scan = _Scan(task)
+    listing, entries = store.write_listing(scan.over(questions.samples(limit)), note=note)
+    # Once more: what was read may have been of pictures beside the data.
+    if origin and origin == _origin(questions, limit, note):
+        store.keep_reading(origin, Reading(listing, scan.place))
+    return listing, entries, scan.heaviest
+
+
+def _origin(questions: Questions, limit: int | None, note: str) -> str | None:
+    """An identity of everything that some samples are made from; None where their harness does not tell."""
+    found = getattr(questions, "origin", None)
+    return digest([found, limit, note]) if found else None
 
 
 def refuse_unrepeatable(source: Source) -> None:
@@ -200,7 +229,7 @@ def shortened(source: Source, count: int, store: Store) -> Source:
     listing, entries = store.write_listing(source.questions.samples(limit), note=f"{task.name} {source.part.revision}")
     drawn = source.questions.drawn(limit)
     part = replace(source.part, listing=listing, planned=len(entries), drawn=drawn)
-    return replace(source, part=part, limit=limit, entries=tuple(entries), heaviest=None)
+    return replace(source, part=part, limit=limit, entries=tuple(entries), _heaviest=None)
 
 
 def drawn_rows(found: Iterable[Source]) -> dict[str, list[int]]:
@@ -214,6 +243,8 @@ class _Scan:
 
     def __init__(self, task: Task) -> None:
         self.heaviest: tuple[Sample, str] | None = None
+        self.place: int | None = None
+        """Of the heaviest."""
         self._task = task
         self._weight = 0
         self._ids: set[str] = set()
@@ -229,7 +260,7 @@ class _Scan:
             self._ids.add(sample.id)
             weight = prompt_weight(sample) if request else 0
             if weight > self._weight:
-                self._weight, self.heaviest = weight, (sample, request)
+                self._weight, self.heaviest, self.place = weight, (sample, request), len(self._ids) - 1
             yield sample, request
 
 

@@ -23,7 +23,7 @@ def written(value: Any) -> Json:
 
     A class that reads itself from text (``parse``) is written as its ``text``.
     """
-    kind = type(value)
+    kind: Any = type(value)
     if kind in _PLAIN:
         return value
     form = _form(kind)
@@ -48,10 +48,11 @@ class _Form(NamedTuple):
 @cache
 def _form(kind: Any) -> _Form | None:
     """The form of a dataclass; None of any other type."""
-    if not is_dataclass(kind):
+    noun: Any = kind if is_dataclass(kind) else None
+    if noun is None:
         return None
-    keys = [(key.name, key.field, key.unsaid or key.later, key.default, key.hint is Any) for key in declared(kind)]
-    return _Form(tuple(keys), others_of(kind), hasattr(kind, "parse"))
+    keys = [(key.name, key.field, key.unsaid or key.later, key.default, key.hint is Any) for key in declared(noun)]
+    return _Form(tuple(keys), others_of(noun), hasattr(noun, "parse"))
 
 
 def _table(value: Any, form: _Form) -> dict[str, Json]:

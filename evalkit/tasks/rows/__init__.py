@@ -68,6 +68,11 @@ class Rows:
         for part in self._parts:
             yield from part.cells(columns)
 
+    @property
+    def self_contained(self) -> bool:
+        """Whether all that was read so far stands in the files that ``revision`` is of, and nothing beside them."""
+        return all(part.self_contained for part in self._parts)
+
     def absent(self, beyond: int = 0) -> int:
         """Bytes to be fetched before all rows can be read, less those of the files that the first rows stand in.
 

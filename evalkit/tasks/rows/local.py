@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import file_digest, sha256
 from itertools import islice
@@ -38,6 +38,10 @@ DELIMITED = {".csv": ",", ".tsv": "\t"}
 
 class FilePart(Protocol):
     """One file of a split."""
+
+    @property
+    def self_contained(self) -> bool:
+        """Whether every picture that was read so far stands in the file itself."""
 
     def count(self) -> int:
         """Rows in the file, with its columns checked."""
@@ -140,6 +144,13 @@ class Parquet:
     """Does not fetch the file."""
     missing: Callable[[], int] = int
     """Bytes of the file that are not here yet."""
+    _beside: set[str] = field(default_factory=set)
+    """Columns in which a cell was not the bytes of a picture."""
+
+    @property
+    def self_contained(self) -> bool:
+        """Whether every cell for a picture has held its bytes, or nothing."""
+        return not self._beside
 
     def count(self) -> int:
         """Rows in the file, from its footer."""
@@ -204,6 +215,8 @@ class Parquet:
     def _with_images(self, row: dict[str, Json], folder: Path, where: str) -> dict[str, Json]:
         for column, value in row.items():
             if column in self.benchmark.image_columns:
+                if value is not None and not (isinstance(value, dict) and value.get("bytes")):
+                    self._beside.add(column)
                 row[column] = cells.image(value, folder, f"{where}: {column}")
             else:
                 row[column] = cells.text(value)
@@ -218,6 +231,11 @@ class Lines:
     benchmark: Benchmark
     objects: Callable[[], Iterator[tuple[str, dict[str, Json]]]]
     """Each row with its place in the file."""
+
+    @property
+    def self_contained(self) -> bool:
+        """No: a text names its pictures."""
+        return not self.benchmark.image_columns
 
     def count(self) -> int:
         """Objects in the file, each of them looked at, so that a fault in the last line shows before a run."""
