@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS reading (
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class KnownReading:
     """What came of it."""
 
     listing: str
@@ -31,15 +31,15 @@ class Reading:
     """Place among them of the one that is expected to need the longest prompt."""
 
 
-def known(connection: sqlite3.Connection, origin: str) -> Reading | None:
+def known(connection: sqlite3.Connection, origin: str) -> KnownReading | None:
     """What the reading of this origin came to; None where it is not known."""
     if connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'reading'").fetchone() is None:
         return None
     row = connection.execute("SELECT * FROM reading WHERE origin = ?", (origin,)).fetchone()
-    return Reading(row[1], row[2]) if row is not None and storefile.seal(*row[:3]) == row[3] else None
+    return KnownReading(row[1], row[2]) if row is not None and storefile.seal(*row[:3]) == row[3] else None
 
 
-def keep(connection: sqlite3.Connection, origin: str, reading: Reading) -> None:
+def keep(connection: sqlite3.Connection, origin: str, reading: KnownReading) -> None:
     """Keep what it came to."""
     connection.execute(_TABLE)
     row = (origin, reading.listing, reading.heaviest)

@@ -13,7 +13,7 @@ from evalkit.base.types import Elsewhere, Json, Score  # noqa: TC001 - the codec
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class LinePart:
     """A piece of text, or a picture."""
 
     text: str | None = field(default=None, metadata=UNSAID)
@@ -26,7 +26,7 @@ class EarlierMessage:
     """A message before the question."""
 
     role: str
-    content: tuple[Part, ...]
+    content: tuple[LinePart, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class AskedLine:
 
     id: str
     turns: tuple[EarlierMessage, ...] = field(default=(), metadata=UNSAID)
-    content: tuple[Part, ...]
+    content: tuple[LinePart, ...]
     prefix: str = field(default="", metadata=UNSAID)
     """How the answer begins already."""
     references: Json

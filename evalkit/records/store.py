@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evalkit.base.types import FailureKind, Json, Outcome, Sample
-    from evalkit.records.readings import Reading
+    from evalkit.records.readings import KnownReading
 
 FILE = storefile.FILE
 _AT_ONCE = 500
@@ -140,7 +140,7 @@ class Store:
             self._connection.execute("INSERT OR IGNORE INTO sealed VALUES (?, ?)", (listing, sealed))
         return listing, entries
 
-    def reading(self, origin: str) -> tuple[Reading, list[Listed]] | None:
+    def reading(self, origin: str) -> tuple[KnownReading, list[Listed]] | None:
         """What the reading of an origin came to, with the entries of its listing; None where it is not known."""
         with self._guarded():
             found = readings.known(self._connection, origin)
@@ -148,7 +148,7 @@ class Store:
             self._check_listing(found.listing)
         return None if found is None else (found, [Listed(*row) for row in self._entries(found.listing)])
 
-    def keep_reading(self, origin: str, reading: Reading) -> None:
+    def keep_reading(self, origin: str, reading: KnownReading) -> None:
         """Keep what the reading of an origin came to: every sample of the listing is in the store."""
         with storefile.errors(self.path):
             readings.keep(self._connection, origin, reading)

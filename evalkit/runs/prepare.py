@@ -19,7 +19,7 @@ from evalkit.client import control
 from evalkit.comparison import comparability
 from evalkit.config.run_config import check_policy, check_tasks
 from evalkit.records.plan import Contender, PlannedTask, averages
-from evalkit.records.readings import Reading
+from evalkit.records.readings import KnownReading
 from evalkit.records.store import READS_REASONING
 from evalkit.runs import imports, refusals
 from evalkit.serve import endpoint, environment
@@ -197,7 +197,7 @@ def _listed(
     listing, entries = store.write_listing(scan.over(questions.samples(limit)), note=note)
     # Once more: what was read may have been of pictures beside the data.
     if origin and origin == _origin(questions, limit, note):
-        store.keep_reading(origin, Reading(listing, scan.place))
+        store.keep_reading(origin, KnownReading(listing, scan.place))
     return listing, entries, scan.heaviest
 
 

@@ -14,7 +14,7 @@ from evalkit.base.identity import file_name
 from evalkit.base.types import Answer, Text
 from evalkit.comparison.score import fixed_groups, hanging
 from evalkit.files import private
-from evalkit.records.sample_lines import AnsweredLine, AskedLine, EarlierMessage, FailedLine, Part, WhyNot
+from evalkit.records.sample_lines import AnsweredLine, AskedLine, EarlierMessage, FailedLine, LinePart, WhyNot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -107,8 +107,10 @@ class SampleFiles:
         return self._folder / file_name(label) / f"{task}.jsonl.part"
 
 
-def _content(parts: Iterable[Text | Image]) -> tuple[Part, ...]:
-    return tuple([Part(text=one.text) if isinstance(one, Text) else Part(image_sha256=one.sha256) for one in parts])
+def _content(parts: Iterable[Text | Image]) -> tuple[LinePart, ...]:
+    return tuple(
+        [LinePart(text=one.text) if isinstance(one, Text) else LinePart(image_sha256=one.sha256) for one in parts]
+    )
 
 
 def _asked(sample: Sample, *, fixed: bool) -> AskedLine:

@@ -228,10 +228,7 @@ def _bad(own: Extension, what: str) -> ConfigError:
 
 
 def _own(task: Task, kind: str, name: str) -> Extension | None:
-    for one in task.extensions:  # of most tasks there are none, and every answer asks
-        if (one.kind, one.name) == (kind, name):
-            return one
-    return None
+    return next((one for one in task.extensions if (one.kind, one.name) == (kind, name)), None)
 
 
 def _thing(own: Extension) -> Any:

@@ -5,7 +5,7 @@ import json
 from evalkit.base import codec
 from evalkit.base.types import Answer, Elsewhere, Engine, Failure, FailureKind, Image, Model, Sample, Score, Text, Turn
 from evalkit.records.plan import Contender, Plan, PlannedTask
-from evalkit.records.sample_lines import AnsweredLine, AskedLine, EarlierMessage, FailedLine, Part, WhyNot
+from evalkit.records.sample_lines import AnsweredLine, AskedLine, EarlierMessage, FailedLine, LinePart, WhyNot
 from evalkit.records.store import Store, judgement_key
 from evalkit.view.answers import panes
 from evalkit.view.index import Files, build
@@ -73,8 +73,8 @@ def test_each_line_is_of_two_types_that_the_codec_reads_back_in_the_spelling_tha
     first, second = map(json.loads, base.splitlines())
     assert codec.kept(AskedLine, first) == AskedLine(
         id="1",
-        turns=(EarlierMessage("user", (Part(text="a"),)),),
-        content=(Part(image_sha256=sha), Part(text="q")),
+        turns=(EarlierMessage("user", (LinePart(text="a"),)),),
+        content=(LinePart(image_sha256=sha), LinePart(text="q")),
         prefix="pre",
         references=["yes"],
         cluster="page",

@@ -36,7 +36,7 @@ def written(value: Any) -> Json:
     return value.value if isinstance(value, Enum) else value
 
 
-class _Form(NamedTuple):
+class _Spelling(NamedTuple):
     """How a dataclass is written: looked up once, because a report writes hundreds of thousands of one."""
 
     keys: tuple[tuple[str, str, bool, Any, bool], ...]
@@ -46,16 +46,16 @@ class _Form(NamedTuple):
 
 
 @cache
-def _form(kind: Any) -> _Form | None:
+def _form(kind: Any) -> _Spelling | None:
     """The form of a dataclass; None of any other type."""
     noun: Any = kind if is_dataclass(kind) else None
     if noun is None:
         return None
     keys = [(key.name, key.field, key.unsaid or key.later, key.default, key.hint is Any) for key in declared(noun)]
-    return _Form(tuple(keys), others_of(noun), hasattr(noun, "parse"))
+    return _Spelling(tuple(keys), others_of(noun), hasattr(noun, "parse"))
 
 
-def _table(value: Any, form: _Form) -> dict[str, Json]:
+def _table(value: Any, form: _Spelling) -> dict[str, Json]:
     found = {}
     for name, field, spared, default, is_json in form.keys:
         one = getattr(value, field)
