@@ -9,7 +9,7 @@ from evalkit.base.printable import agreeing, counted
 from evalkit.cards.nouns import AccuracyTable, Card, CostTable, SpeedTable, Unchecked
 from evalkit.cards.roles import models
 from evalkit.cards.roles.accuracy import accuracy_table
-from evalkit.cards.roles.cells import PASSED_OVER, Leftovers
+from evalkit.cards.roles.cells import PASSED_OVER, STRAY, Leftovers
 from evalkit.cards.roles.claims import claims
 from evalkit.cards.roles.columns import STATED, roles
 from evalkit.cards.roles.cost_table import cost_table, is_cost_table
@@ -62,12 +62,25 @@ class _Reading:
         down = accuracy is None or accuracy.turned
         speeds = speed_tables(sheet, leftovers) if down else []
         self.speeds += speeds
+        if accuracy is None and speeds:
+            _left_of_speeds(sheet, leftovers)
         if accuracy is not None or speeds:
             self.unchecked += leftovers.found
         else:
             named = ", ".join(name for name in sheet.head if name)[:80]
             self.notices.append(f"{place}: passed over, no comparison, average, speed or cost in it ({named})")
             self.unchecked += _passed_over(sheet)
+
+
+def _left_of_speeds(sheet: Sheet, leftovers: Leftovers) -> None:
+    """Recoveries and differences of a table of times and rates, which has no scores for them."""
+    kinds = roles(sheet)
+    labels = [at for at, role in enumerate(kinds) if role == "label"]
+    for line in sheet.lines:
+        name = " ".join(line.cells[at].text for at in labels if line.cells[at].text)
+        for at in [at for at, role in enumerate(kinds) if role in {"recovery", "difference"}]:
+            if line.cells[at].figure or line.cells[at].unread:
+                leftovers.add(name, sheet.head[at], line.cells[at].text, STRAY)
 
 
 def _passed_over(sheet: Sheet) -> list[Unchecked]:

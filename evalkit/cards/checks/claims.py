@@ -60,8 +60,24 @@ def _recovery(card: Card, claim: PrintedClaim) -> tuple[Expected, ...]:
     fits = [one for one in near if one[1].range.overlaps(claim.printed.range)]
     if fits:
         return (_as_expected(*fits[0]),)
+    if not averages:
+        return _of_averages(card, claim)
     clear = len(averages) == 1 and of_all and not is_benchmark(claim.sentence)
     return (_as_expected(*averages[0]),) if clear else ()
+
+
+def _of_averages(card: Card, claim: PrintedClaim) -> tuple[Expected, ...]:
+    """The ratio of two printed averages where no recovery is: it is clear which where one model has one."""
+    found = [
+        Expected(
+            100 * cand.value / base.value, share.times(100), f"the averages are {base.text} and {cand.text}", (ref,)
+        )
+        for ref, base, cand in _average_pairs(card)
+        if (share := cand.range.over(base.range)) is not None
+    ]
+    fits = [one for one in found if one.range.overlaps(claim.printed.range)]
+    clear = len(found) == 1 and _OF_ALL.search(claim.sentence) and not is_benchmark(claim.sentence)
+    return tuple(fits[:1] or (found if clear else []))
 
 
 def _as_expected(ref: Ref, figure: Printed) -> Expected:
@@ -98,16 +114,8 @@ def _average(card: Card, claim: PrintedClaim) -> tuple[Expected, ...]:
 
 def _drop(card: Card, claim: PrintedClaim) -> tuple[Expected, ...]:
     """The drops of the printed averages, in points or in percent: clear where one model has one average."""
-    pairs = [
-        (Ref(row.name, table.models[model], cand.text), base, cand)
-        for table in card.accuracy
-        for row in settled(table).rows
-        if row.kind == "average" and row.better != "lower"
-        for baseline, model in table.pairs
-        if (base := row.scores[baseline]) is not None and (cand := row.scores[model]) is not None and base.value > 3
-    ]
     found = []
-    for ref, base, cand in pairs:
+    for ref, base, cand in _average_pairs(card):
         points = base.value - cand.value, base.range.minus(cand.range)
         share = cand.range.over(base.range)
         because = f"the averages are {base.text} and {cand.text}"
@@ -120,6 +128,18 @@ def _drop(card: Card, claim: PrintedClaim) -> tuple[Expected, ...]:
     if fits is not None:
         return (replace(fits, range=wanted),)
     return tuple(found[0]) if len(found) == 1 else ()
+
+
+def _average_pairs(card: Card) -> list[tuple[Ref, Printed, Printed]]:
+    """The printed averages of each candidate and its baseline, where higher is better."""
+    return [
+        (Ref(row.name, table.models[model], cand.text), base, cand)
+        for table in card.accuracy
+        for row in settled(table).rows
+        if row.kind == "average" and row.better != "lower"
+        for baseline, model in table.pairs
+        if (base := row.scores[baseline]) is not None and (cand := row.scores[model]) is not None and base.value > 3
+    ]
 
 
 def _speedup(card: Card, claim: PrintedClaim) -> tuple[Expected, ...]:

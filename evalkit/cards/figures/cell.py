@@ -43,7 +43,9 @@ _SAID_OF_IT = re.compile(
 _BETTER = re.compile(r"(?<=[\dx×%]) ?(?:smaller|faster|higher|lower|less|fewer|more|better|cheaper)$", re.IGNORECASE)
 """Words behind a figure that say what its column does: ``2.8x smaller``."""
 _SHOTS = re.compile(r"\d{1,2}(?:-| )?(?:shots?)?", re.IGNORECASE)
-_BEGINS_WITH_A_FIGURE = re.compile(r"[~≈<>≤≥$+\-(\[]{0,2}\s?\.?\d")
+_SYMBOLS = re.compile(r"(?:[\u2600-\u27bf\u2b50\u2b55\ufe0f\U0001f300-\U0001faff]\s*)+")
+"""Marks before a figure that say what somebody thinks of it: ``✅ 99.7%``."""
+_BEGINS_WITH_A_FIGURE = re.compile(rf"(?:{_SYMBOLS.pattern})?[~≈<>≤≥$+\-(\[]{{0,2}}\s?\.?\d")
 _SPLIT = re.compile(r"\s*(?:[/;|]|,\s|\s(?:to|-|–|…)\s|–)\s*")
 _COMMA_DECIMAL = re.compile(r"(?<![\d.,])(?:\d{1,3},(?:\d{1,2}|\d{4,6})|0,\d{3})(?![\d.,])")
 _POINT_DECIMAL = re.compile(r"(?<![\d.,])\d{1,3}\.\d{1,6}(?![\d.,])")
@@ -101,6 +103,8 @@ def read(text: str, *, commas: bool = False) -> Cell:
     arrow = words[:1]
     if arrow and arrow in _DOWN + _UP:
         words = words[1:].lstrip("\ufe0f ")
+    elif symbols := _SYMBOLS.match(words):
+        words = words[symbols.end() :]
     main = _MAIN.match(words)
     if main is None:
         return cell

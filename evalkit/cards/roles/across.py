@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from evalkit.cards.roles.sheet import Line, Sheet
 
 
+_SIGN = re.compile(r"\s*\(?%\)?$")
+"""What "FP8 %" has behind the name of the column before it."""
+
+
 def across(sheet: Sheet, leftovers: Leftovers) -> AccuracyTable | None:
     """The table of accuracy in a sheet whose columns are models; None where no column has scores."""
     kinds = _told_by_signs(sheet, roles(sheet))
@@ -42,6 +47,7 @@ def _told_by_signs(sheet: Sheet, kinds: Sequence[Role]) -> list[Role]:
     bare = [at for at in scores if not any(cell.figure.percent for cell in sheet.column(at) if cell.figure)]
     last = max(bare, default=0) if len(bare) > 1 else len(kinds)
     unnamed = [at for at in signed if at > last and not models.quantized(sheet.head[at])]
+    unnamed += [at for at in signed if at - 1 in bare and _SIGN.sub("", sheet.head[at]) == sheet.head[at - 1]]
     return ["aside" if at in unnamed or role == "gain" else role for at, role in enumerate(kinds)]
 
 

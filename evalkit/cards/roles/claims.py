@@ -47,7 +47,9 @@ _DROPS = tuple(
         rf"{_BELOW}\s?{_POINTS}\s+average (?:accuracy |score )?{_LOSS}",
     )
 )
-_OF_THE_BASELINE = r"(?!the (?:base|original|unquantized|bf16|fp16))"
+_OF_THE_BASELINE = (
+    r"(?!(?:(?:the|its) )?(?:base|original|unquantized|uncompressed|full[- ]precision|b?f(?:p|loat)?-?(?:16|32)))"
+)
 _AVERAGE = re.compile(r"\baverage score of\s+(?P<figure>\d{1,3}\.\d{1,4})%?(?!\.?\d)", re.IGNORECASE)
 _VAGUE = re.compile(
     r"~|≈|\b(?:about|around|approx\w*|roughly|nearly|almost|close to|near|theoretical\w*|expected?|could|should|would"

@@ -56,15 +56,27 @@ def roles(sheet: Sheet) -> tuple[Role, ...]:
         setting = found[at] == "score" and _SETTING.match(name) and _are_whole(sheet, at)
         if setting or (games and _GAMES.match(name)):
             found[at] = "quantity"
+    for at in _sizes_by_model(sheet, found):
+        found[at] = "score"
     found = ["gain" if _is_gain(sheet, found, at) else role for at, role in enumerate(found)]
     return tuple("label" if role == "words" and at < first else role for at, role in enumerate(found))
 
 
+def _sizes_by_model(sheet: Sheet, kinds: Sequence[Role]) -> list[int]:
+    """Columns of one kind of size for a whole and a compressed model: "KV cache BF16 (GB)", "KV cache FP8 (GB)"."""
+    sizes = [at for at, role in enumerate(kinds) if role == "quantity" and is_size(sheet, at)]
+    whole = [at for at in sizes if models.whole(sheet.head[at])]
+    small = [at for at in sizes if models.quantized(sheet.head[at])]
+    alike = {models.without_model(sheet.head[at]) for at in [*whole, *small]}
+    compared = any(role in STATED or role == "gain" for role in kinds)
+    return [*whole, *small] if whole and small and len(alike) == 1 and compared and "score" not in kinds else []
+
+
 def _is_gain(sheet: Sheet, kinds: Sequence[Role], at: int) -> bool:
     """Whether a difference is one of the size, time or rate that its heading names, or that stands before it."""
-    if kinds[at] != "difference":
-        return kinds[at] == "gain"
     name = sheet.head[at]
+    if kinds[at] != "difference" and not (kinds[at] == "recovery" and _VERSUS.search(name)):
+        return kinds[at] == "gain"
     if words.speed(name) or words.SIZE.search(name) or words.PRICE.search(name):
         return True
     scored = average_in(name) != "no" or is_benchmark(name) or words.SCORE.search(name)
@@ -89,6 +101,8 @@ def _role(sheet: Sheet, at: int) -> Role:
         unread = 2 * sum(cell.unread for cell in cells) > len(cells) and not no_score
         return "unread" if at and unread else "words"
     if role := _role_of_name(name, pairs=_mostly_pairs(sheet, at)):
+        if role == "quantity" and _are_factors(sheet, at):
+            return "gain"
         return "recovery" if role == "difference" and _VERSUS.search(name) and _are_recoveries(sheet, at) else role
     measured = all(cell.unit for cell in sheet.column(at) if cell.figure)
     return "quantity" if measured and not (models.quantized(name) or models.whole(name)) else "score"
@@ -96,6 +110,11 @@ def _role(sheet: Sheet, at: int) -> Role:
 
 def _are_whole(sheet: Sheet, at: int) -> bool:
     return not any(cell.figure.decimals for cell in sheet.column(at) if cell.figure)
+
+
+def _are_factors(sheet: Sheet, at: int) -> bool:
+    """Whether all figures say how many times: "2.3x"."""
+    return all(cell.figure.text.rstrip().endswith(("x", "×")) for cell in sheet.column(at) if cell.figure)
 
 
 def _are_recoveries(sheet: Sheet, at: int) -> bool:

@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from evalkit.cards.roles.columns import Role
 
 
+_OF_THE_BASE = re.compile(r"(?:mean )?(?:ppl|perplexity) ?\(base\)", re.IGNORECASE)
+"""A column of the baseline's figures beside those of each row: "PPL(base)" beside "PPL(Q)"."""
+
+
 def is_down(sheet: Sheet) -> bool:
     """Whether the rows of a sheet are models, by its headings and by what names are known."""
     kinds = roles(sheet)
     labels = [at for at, role in enumerate(kinds) if role == "label"]
     scores = [sheet.head[at] for at, role in enumerate(kinds) if role == "score"]
-    if not labels:
+    if not labels or any(_OF_THE_BASE.fullmatch(name) for name in scores):
         return False
     names = [" ".join(line.cells[at].text for at in labels) for line in sheet.lines]
     down = 2 * any(words.MODELS.match(sheet.head[at]) for at in labels) + 3 * any(

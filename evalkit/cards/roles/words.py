@@ -24,14 +24,14 @@ RECOVERY = re.compile(
     rf"{languages.RECOVERY}|"
     r"\brecover(?:y|ies)\b|\brecovered (?:accuracy|score|performance|\(?%)|% recovered"
     r"|\bretention\b|\bretain|\bpreserv|% of (?:the )?(?:base|bf16|fp16|original|full)"
-    r"|\brelative (?:to|accuracy|performance|score)|^rec\.?(?: \(?%\)?)?$"
+    r"|\brelative (?:to|accuracy|performance|score)|\brec\.?(?: ?\(?%\)?)?$"
     rf"|(?:\bq(?:uant\w*)?|{QUANTIZED.pattern})\)?\s?/\s?(?:\w{{1,12}}\s?\()?(?:base\w*|b?f(?:p|loat)?-?(?:16|32)|orig\w*)",
     re.IGNORECASE,
 )
 DIFFERENCE = re.compile(
     r"(?:Δ|∆)(?!p\b)|\b(?:delta|diff\w*|change|degradation|drop|gap|increase|decrease|improvement|reduction|savings?|saved"
     r"|regression)\b|\b(?:accuracy|score|performance|quality) (?:loss|gain)\b"
-    rf"|^(?:loss|gain)(?: \(.{{1,10}}\))?$|\bvs\.? |{languages.DIFFERENCE}",
+    rf"|(?:^|(?:{QUANTIZED.pattern})\)? )(?:loss|gain)(?: \(.{{1,10}}\))?$|\bvs\.? |{languages.DIFFERENCE}",
     re.IGNORECASE,
 )
 RATIO = re.compile(
@@ -40,7 +40,7 @@ RATIO = re.compile(
 )
 """The whole heading of a column of ratios, of which the figures have to say what is over what."""
 SPEEDUP = re.compile(
-    r"\bspeed-?\s?ups?\b|\bacceleration\b|\b(?:times|x) faster\b|\b(?:throughput|speed) (?:gain|ratio)\b"
+    r"\bspeed-?\s?ups?\b|\bacceleration\b|\b(?:times|x) faster\b|\b(?:throughput|speed|[fqrt]ps) (?:gain|ratio)\b"
     rf"|{languages.SPEEDUP}",
     re.IGNORECASE,
 )
@@ -79,13 +79,13 @@ NOT_A_SCORE = re.compile(
     re.IGNORECASE,
 )
 _TIME = re.compile(
-    r"\b(?:latency|ttft|itl|tpot|e2e|seconds|milliseconds|time to|time per|(?:inference|generation|prefill|decode|run|"
-    r"wall)[- ]?time|runtime|duration)\b|\(\s?(?:m?s|sec|min)\s?\)|\bms\b"
+    r"\b(?:latency|rtf|ttft|itl|tpot|e2e|seconds|milliseconds|time to|time per|(?:inference|generation|prefill|decode|"
+    r"run|wall)[- ]?time|runtime|duration)\b|\(\s?(?:m?s|sec|min)\s?\)|\bms\b"
     rf"|{languages.TIME}",
     re.IGNORECASE,
 )
 _RATE = re.compile(
-    r"\b(?:throughput|qps|rps|tps|fps|queries per (?:second|dollar)|qpd|requests per second|samples per second"
+    r"\b(?:throughput|rtfx|qps|rps|tps|fps|queries per (?:second|dollar)|qpd|requests per second|samples per second"
     r"|tokens per second)\b|\b(?:tok(?:en)?s?|docs?|requests?|req|queries|samples|images|img|items|it|frames|t)\s?/\s?"
     rf"(?:s|sec|second|min)\b|{languages.RATE}",
     re.IGNORECASE,
@@ -101,6 +101,10 @@ _QUANTITY = re.compile(
     r"|\((?:[GMKT]i?B|[BM]|bits?)\)|^(?:size|context|length|date|year|rank|time|seq\w*|release\w*)\b",
     re.IGNORECASE,
 )
+_RECIPE = re.compile(
+    r"\b(?:calib\w*|damp\w*|act[- ]?order|gs|bits|group ?size|embeddings?|layers|low[- ]memory)\b", re.IGNORECASE
+)
+"""What the name of a compressed model may say of how it was compressed."""
 _ROW_QUANTITY = re.compile(
     r"\b(?:unparsed|unreadable|truncated|cut short|empty|another field|tokens|memory|vram|parameters|params|seconds)\b"
     r"|\((?:[GMKT]i?B|m?s)\)|\b(?:gpus?|ram)\b|^(?:number of |mean |total |max |file |disk |model )?"
@@ -181,6 +185,7 @@ def is_quantity(label: str, *, heading: bool) -> bool:
     if size_of(label) is not None:
         return False
     pattern = _QUANTITY if heading else _ROW_QUANTITY
+    label = _RECIPE.sub(" ", label) if heading and QUANTIZED.search(label) else label
     return bool(pattern.search(label)) or is_gain(label) or bool(speed(label))
 
 
