@@ -67,3 +67,16 @@ def test_an_interval_allows_for_rounding():
     assert not fine.is_noise
     assert coarse.is_noise
     assert coarse.low < fine.low < fine.high < coarse.high
+
+
+@pytest.mark.parametrize(("unit", "decimals"), [(100, 2), (1, 4)])
+def test_a_score_below_one_percent_is_read_in_the_table_s_unit(unit, decimals):
+    scores = {"MMLU-Pro": (0.2400, 0.2310), "MATH-lvl-5": (0.0098, 0.0053), "IFEval": (0.4002, 0.4012)}
+    rows = "".join(
+        f"| {name} | {unit * base:.{decimals}f} | {unit * cand:.{decimals}f} |\n"
+        for name, (base, cand) in scores.items()
+    )
+    found = {one.row: one for one in audit(card("| Task | BF16 | FP8 |\n|---|---|---|\n" + rows)).noise}
+    small = found["MATH-lvl-5"]
+    assert (round(small.baseline, 2), round(small.score, 2), small.is_noise) == (0.98, 0.53, True)
+    assert round(found["MMLU-Pro"].recovery, 2) == 96.25

@@ -46,7 +46,8 @@ class Noise:
 
 def noise(table: AccuracyTable) -> Iterator[Noise]:
     """Each row and candidate of a table for which the number of samples is known."""
-    rescaled = _rescaled(table)
+    places = _places_of_percent(table)
+    rescaled = _rescaled(table, places)
     for at, row in enumerate(table.rows):
         if row.group in rescaled and (row.kind == "average" or _chance(row)):
             continue
@@ -56,7 +57,7 @@ def noise(table: AccuracyTable) -> Iterator[Noise]:
             if not rows or not all(sizes):
                 continue
             scores = [
-                _published(size[0], member.scores[base], member.scores[candidate])
+                _published(size[0], member.scores[base], member.scores[candidate], places)
                 for size, member in zip(sizes, rows, strict=True)
                 if size
             ]
@@ -64,7 +65,8 @@ def noise(table: AccuracyTable) -> Iterator[Noise]:
             if len(found) < len(rows):
                 continue
             interval = unpaired_recovery(found)
-            ends = _with_rounding(rows, base, candidate, found, interval)
+            halves = [tuple(_half(one.scores[model], places) for model in (base, candidate)) for one in rows]
+            ends = _with_rounding(halves, found, interval)
             if interval.percent is None or ends is None:
                 continue
             yield Noise(
@@ -80,13 +82,34 @@ def noise(table: AccuracyTable) -> Iterator[Noise]:
             )
 
 
+def _places_of_percent(table: AccuracyTable) -> int:
+    """How many decimals the scores in percent have at most, where most shares of samples are in percent; else -1.
+
+    A table has one unit, so that this tells what 0.98 is, which alone may be 98 % as well.
+    """
+    scores = [
+        score
+        for row in table.rows
+        if row.kind == "task"
+        for model, score in enumerate(row.scores)
+        if score is not None and not score.exact and _samples(row, model)
+    ]
+    some = [score for score in scores if score.value > 1 or score.percent]
+    return max(score.decimals for score in some) if 2 * len(some) > len(scores) else -1
+
+
+def _unit(places: int, *scores: Printed) -> int:
+    """100 where scores are percentages, 1 where they are shares."""
+    alone = any(score.value > 1 + stats.ROUNDING or score.percent for score in scores)
+    return 100 if alone or max(score.decimals for score in scores) <= places else 1
+
+
 def _with_rounding(
-    rows: Sequence[CardScores], base: int, candidate: int, found: Sequence[PublishedScore], interval: RecoveryInterval
+    halves: Sequence[tuple[float, ...]], found: Sequence[PublishedScore], interval: RecoveryInterval
 ) -> tuple[float, float] | None:
     """The ends of an interval, moved outwards by what rounding may hide where scores have few decimals."""
     if interval.low is None or interval.high is None:
         return None
-    halves = [(_half(row.scores[base]), _half(row.scores[candidate])) for row in rows]
     if max(max(pair) for pair in halves) < _FINE:
         return interval.low, interval.high
     moved = [
@@ -100,16 +123,16 @@ def _with_rounding(
     return None if low.low is None or high.high is None else (low.low, high.high)
 
 
-def _half(score: Printed | None) -> float:
+def _half(score: Printed | None, places: int) -> float:
     """Half a unit of a score's last digit, as a share."""
-    return 0.0 if score is None else float(score.half_unit) / (100 if score.value > 1 or score.percent else 1)
+    return 0.0 if score is None else float(score.half_unit) / _unit(places, score)
 
 
 def _within(share: float) -> float:
     return min(max(share, 0.0), 1.0)
 
 
-def _rescaled(table: AccuracyTable) -> set[int]:
+def _rescaled(table: AccuracyTable, places: int) -> set[int]:
     """The groups of rows in which a score is far below what guessing gets: they are rescaled, so that it gets 0."""
     found = set()
     for row in table.rows:
@@ -117,7 +140,7 @@ def _rescaled(table: AccuracyTable) -> set[int]:
         for score in row.scores:
             if size is None or not chance or score is None:
                 continue
-            share = float(score.value / 100 if score.value > 1 or score.percent else score.value)
+            share = float(score.value / _unit(places, score))
             if share < chance - 4 * sqrt(chance * (1 - chance) / size.n):
                 found.add(row.group)
     return found
@@ -139,10 +162,10 @@ def _samples(row: CardScores, model: int) -> tuple[int, str] | None:
     return None if size is None else (size.n, f"{size.source}: {size.n:,} {size.what}")
 
 
-def _published(n: int, base: Printed | None, cand: Printed | None) -> PublishedScore | None:
+def _published(n: int, base: Printed | None, cand: Printed | None, places: int) -> PublishedScore | None:
     """Scores between 0 and 1, whether the card prints percentages or shares."""
     if base is None or cand is None:
         return None
-    unit = 100 if max(base.value, cand.value) > 1 + stats.ROUNDING else 1
+    unit = _unit(places, base, cand)
     scores = stats.share(float(base.value / unit)), stats.share(float(cand.value / unit))
     return None if scores[0] is None or scores[1] is None else PublishedScore(n, scores[0], scores[1])
