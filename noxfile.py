@@ -122,6 +122,7 @@ _BENCHES = {
     "lm_eval": ".[cpu,test]",
     "humaneval": ".[test]",
     "pictures": ".[test]",
+    "early": ".[cpu,test]",
 }
 """What can be measured, and what that needs; the last asks a server that runs (``--url``)."""
 

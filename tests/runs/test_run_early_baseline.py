@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from evalkit.testing import ModelServer, replies
-from support.commands import write_lines
+from support.commands import evalkit, write_lines
 from support.earlyruns import ROWS, TASK, Bench, chance, knowing, only, task
 
 
@@ -105,3 +105,34 @@ def test_a_baseline_that_is_served_for_it_is_asked_ahead_and_then_twice_as_far(w
         again = workplace.here("run", *words, "--stop-early")
         assert json.loads(again.stdout)["tasks"] == found["tasks"]
         assert len(workplace.journal()) == 600
+
+
+def test_a_baseline_that_scores_nothing_decides_nothing(bench, tmp_path):
+    def wrong(asked):
+        return replies.chat(asked, "none")
+
+    with ModelServer("base", wrong) as server, ModelServer("cand", wrong) as candidate:
+        done = Bench(bench.folder, server).run(candidate, least=90, code=None)
+        assert (server.asked.total(), candidate.asked.total()) == (ROWS, ROWS)
+    assert only(done)[1]["verdict"] not in ("recovered", "degraded")
+
+
+def test_plan_tells_what_a_run_that_stops_early_asks_and_takes_by_what_an_earlier_one_did(bench):
+    with ModelServer("cand", knowing(changed=0.1)) as candidate:
+        bench.run(candidate, least=95)
+        words = [word for word in bench.words(candidate, least=95) if word != "run"]
+        (found,) = evalkit("plan", *words).json["early"]
+        told = evalkit("plan", *[word for word in words if word != "--json"]).out
+    assert (found["row"], found["min_recovery"], found["samples"], found["looks"]) == ("alpha", 95.0, ROWS, 5)
+    truths = [one["recovery"] for one in found["expected"]]
+    shares = [one["share"] for one in found["expected"]]
+    assert truths == [100.0, 97.5, 95.0]
+    assert 1 / 16 <= shares[0] < shares[1] < shares[2] <= 1.0
+    # Both models are on servers that run: the baseline is asked look by look.
+    assert found["baseline_first"] == 1 / 16
+    assert found["seconds"] > 0.0
+    assert "expected of the candidate, stopping early:" in told
+    words = " ".join(told.split())
+    assert f"of 1,200 samples about {shares[0]:.1%} at a true recovery of 100 % (~" in words
+    assert "at a true recovery of 97.5 % (~" in words
+    assert "at a true recovery of 95 % (~" in words
