@@ -92,6 +92,9 @@ class AccuracyTable:
     named: bool = False
     """Whether the models' names, not their order, say which is the baseline."""
 
+    def __hash__(self) -> int:
+        return hash((self.place, self.models, len(self.rows)))  # all rows take long, and hardly ever tell more
+
     @property
     def pairs(self) -> list[tuple[int, int]]:
         """Baseline and candidate of every comparison."""

@@ -78,10 +78,10 @@ def _changed(table: AccuracyTable, spot: FigureSpot, wrong: Sequence[Figure], be
     if printed is None or printed.exact:
         return None
     for value in _values(table, spot, printed, wrong):
-        if len(wrong) == 1 and not _is_count(row, spot.model, value):
+        if len(wrong) == 1 and not _is_count(table, row, spot.model, value):
             continue
         if _explains(_with(table, spot, value), before, len(wrong)):
-            tally = counts(row, spot.model, value)
+            tally = counts(table, row, spot.model, value)
             count = tally.possible[0] if tally and len(tally.possible) == 1 else None
             name = (row.name, table.models[spot.model])
             name = name if not table.turned else (name[1], row.label)
@@ -126,7 +126,7 @@ def _values(table: AccuracyTable, spot: FigureSpot, printed: Printed, wrong: Seq
     values = [printed.with_value(unit * step) for step in some]
     middle = (low + high) / 2
     row = table.rows[spot.row]
-    ranked = sorted(values, key=lambda one: (not _is_count(row, spot.model, one), abs(one.value - middle)))
+    ranked = sorted(values, key=lambda one: (not _is_count(table, row, spot.model, one), abs(one.value - middle)))
     yield from ranked[:_MOST_VALUES]
 
 
@@ -134,12 +134,12 @@ def _cannot_be(table: AccuracyTable, spot: FigureSpot) -> bool:
     """Whether no count of right answers gives a score."""
     row = table.rows[spot.row]
     score = row.scores[spot.model]
-    found = counts(row, spot.model, score) if score is not None else None
+    found = counts(table, row, spot.model, score) if score is not None else None
     return found is not None and not found.seeds
 
 
-def _is_count(row: CardScores, model: int, value: Printed) -> bool:
-    found = counts(row, model, value)
+def _is_count(table: AccuracyTable, row: CardScores, model: int, value: Printed) -> bool:
+    found = counts(table, row, model, value)
     return found is not None and bool(found.possible)
 
 

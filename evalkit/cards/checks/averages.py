@@ -12,6 +12,7 @@ from evalkit.cards.checks.figure import Expected, Figure, FigureSpot, Ref
 from evalkit.cards.checks.overall import overall_differences
 from evalkit.cards.checks.scopes import Scope, chosen, mean_of, scopes
 from evalkit.cards.checks.stated import NO_SCORE, UNCLEAR, recovery_unit
+from evalkit.cards.checks.wholes import wholes
 from evalkit.cards.figures import Range
 
 if TYPE_CHECKING:
@@ -202,7 +203,8 @@ def _of_printed(
     rests = tuple(Ref(table.rows[at].name, table.models[m], s.text) for m, s in ((one.base, base), (one.model, cand)))
     uses = (FigureSpot(at, one.base), FigureSpot(at, one.model))
     words = f"{cand.text} / {base.text}"
-    return _by(formulas, (base.value, base.range), (cand.value, cand.range), words, (rests, uses))
+    whole = wholes(table, table.rows[at], own)
+    return _by(formulas, ((base.value, base.range), (cand.value, cand.range)), whole, words, (rests, uses))
 
 
 def _of_rows(
@@ -223,12 +225,14 @@ def _of_rows(
     ]
     words = f"{float(cand.value):.4f} / {float(base.value):.4f}, means of {counted(len(scope.members), 'row')}"
     basis = ((*base.rests, *cand.rests), (*base.uses, *cand.uses))
-    found = _by(formulas, numbers[0], numbers[1], words, basis)
+    some = [table.rows[at].scores[model] for at in scope.members for model in (one.base, one.model)]
+    whole = wholes(table, table.rows[scope.members[0]], some)
+    found = _by(formulas, (numbers[0], numbers[1]), whole, words, basis)
     for formula in formulas:
-        ratios = [_narrowed(table.rows[at], one, formula) for at in scope.members]
-        whole = [ratio for ratio in ratios if ratio is not None]
-        if len(whole) == len(ratios):
-            found.append(Expected(*mean_of(whole), "mean of the rows' recoveries", *basis))
+        ratios = [_narrowed(table, table.rows[at], one, formula) for at in scope.members]
+        full = [ratio for ratio in ratios if ratio is not None]
+        if len(full) == len(ratios):
+            found.append(Expected(*mean_of(full), "mean of the rows' recoveries", *basis))
     printed = [_stated_of(table.rows[at], one) for at in scope.members]
     kept = [figure for figure in printed if figure is not None]
     if len(kept) == len(printed) and _all_follow(table, scope, one, kept, formulas):
@@ -244,8 +248,9 @@ def _all_follow(
     """Whether the rows' own recoveries are right: of wrong ones no mean is."""
     factor = 100 // recovery_unit(printed)
     for at, figure in zip(scope.members, printed, strict=True):
-        ratios = [_ratio(table.rows[at], one, formula) for formula in formulas]
-        if not any(ratio and ratio[1].overlaps(figure.range.times(factor)) for ratio in ratios):
+        shown = figure.range.times(factor)
+        ratios = [_ratio(table, table.rows[at], one, formula, shown) for formula in formulas]
+        if not any(ratio and ratio[1].overlaps(shown) for ratio in ratios):
             return False
     return True
 
@@ -260,20 +265,22 @@ def _of_no_average(table: AccuracyTable, at: int, one: Stated, formulas: Sequenc
     return found
 
 
-def _ratio(row: CardScores, one: Stated, formula: Convention) -> Number | None:
+def _ratio(
+    table: AccuracyTable, row: CardScores, one: Stated, formula: Convention, printed: Range | None
+) -> Number | None:
     base, cand = row.scores[one.base], row.scores[one.model]
     if base is None or cand is None:
         return None
-    whole = 100 if max(base.value, cand.value) > 1.5 or base.percent else 1
-    return formula.compute((base.value, base.range), (cand.value, cand.range), whole)
+    whole = wholes(table, row, (base, cand))
+    return formula.of((base.value, base.range), (cand.value, cand.range), whole, printed)
 
 
-def _narrowed(row: CardScores, one: Stated, formula: Convention) -> Number | None:
+def _narrowed(table: AccuracyTable, row: CardScores, one: Stated, formula: Convention) -> Number | None:
     """A row's recovery by its scores, narrowed by the one that is printed for it where that follows."""
-    found, printed = _ratio(row, one, formula), _stated_of(row, one)
-    if found is None or printed is None:
-        return found
-    return found[0], found[1].within(printed.range.times(100 // recovery_unit([printed])))
+    printed = _stated_of(row, one)
+    shown = None if printed is None else printed.range.times(100 // recovery_unit([printed]))
+    found = _ratio(table, row, one, formula, shown)
+    return found if found is None or shown is None else (found[0], found[1].within(shown))
 
 
 def _stated_of(row: CardScores, one: Stated) -> Printed | None:
@@ -282,19 +289,17 @@ def _stated_of(row: CardScores, one: Stated) -> Printed | None:
 
 def _by(
     formulas: Sequence[Convention],
-    base: Number,
-    cand: Number,
+    sides: tuple[Number, Number],
+    whole: Sequence[int],
     words: str,
     basis: tuple[tuple[Ref, ...], tuple[FigureSpot, ...]],
 ) -> list[Expected]:
+    """What each formula makes of two scores, by every whole that they may be parts of."""
     found = []
-    whole = 100 if max(base[0], cand[0]) > 1.5 else 1
     for formula in formulas:
-        number = formula.compute(base, cand, whole)
-        if number is not None:
-            found.append(
-                Expected(number[0], number[1], words if formula is PLAIN else f"{formula.name}, {words}", *basis)
-            )
+        said = words if formula is PLAIN else f"{formula.name}, {words}"
+        numbers = [formula.compute(*sides, one) for one in whole]
+        found += [Expected(*number, said, *basis) for number in dict.fromkeys(numbers) if number is not None]
     return found
 
 

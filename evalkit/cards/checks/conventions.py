@@ -31,6 +31,15 @@ class Convention:
     name: str
     compute: Formula
 
+    def of(self, base: Number, cand: Number, wholes: Sequence[int], printed: Range | None = None) -> Number | None:
+        """What the formula makes of two scores; where two wholes may be meant, by the one that gives what is printed.
+
+        ``printed`` is in percent or points as the result is. Without it, and where neither gives it, by the first.
+        """
+        found = [number for whole in wholes if (number := self.compute(base, cand, whole)) is not None]
+        fits = (number for number in found if printed is not None and number[1].overlaps(printed))
+        return next(fits, found[0] if found else None)
+
 
 def _over(top: Number, bottom: Number) -> Number | None:
     ratio = top[1].over(bottom[1])

@@ -9,6 +9,7 @@ from math import floor
 from typing import TYPE_CHECKING
 
 from evalkit.cards.checks.figure import AuditFinding, doubt
+from evalkit.cards.checks.wholes import wholes
 from evalkit.cards.figures import Range
 from evalkit.cards.sizes import best_of, runs_in, size_of
 
@@ -53,8 +54,11 @@ class Counts:
         return f"the nearest that do are {near}{cut}"
 
 
-def counts(row: CardScores, model: int, printed: Printed) -> Counts | None:
-    """What counts give a score; None where the metric is no count, or its number of samples is not known."""
+def counts(table: AccuracyTable, row: CardScores, model: int, printed: Printed) -> Counts | None:
+    """What counts give a score; None where the metric is no count, or its number of samples is not known.
+
+    Of a score that may be a percentage or a share it is the first of the two that a count gives.
+    """
     size = size_of(row.label, row.category)
     repeats = _REPEATS.get(size.kind) if size is not None else None
     if repeats is None or size is None or row.kind != "task" or row.better == "lower" or best_of(row.label) > 1:
@@ -63,12 +67,16 @@ def counts(row: CardScores, model: int, printed: Printed) -> Counts | None:
         repeats = (told_runs,)
     told = row.n(model)
     source = "the card" if told else f"{size.source}: {size.n:,} {size.what}"
-    return _counted(told or size.n, repeats, source, printed)
+    found = [
+        one
+        for whole in wholes(table, row, (printed,))
+        if (one := _counted(told or size.n, repeats, source, printed, whole)) is not None
+    ]
+    return next((one for one in found if one.seeds), found[0] if found else None)
 
 
 @lru_cache(maxsize=8192)
-def _counted(n: int, repeats: tuple[int, ...], source: str, printed: Printed) -> Counts | None:
-    whole = 100 if printed.value > Fraction(3, 2) or printed.percent else 1
+def _counted(n: int, repeats: tuple[int, ...], source: str, printed: Printed, whole: int) -> Counts | None:
     if not 0 <= printed.value <= whole:
         return None
     told = repeats[0] if len(repeats) == 1 else 1
@@ -95,7 +103,7 @@ def impossible(table: AccuracyTable) -> Iterator[AuditFinding]:
         found = [
             (model, score, one)
             for model, score in enumerate(row.scores)
-            if score and (one := counts(row, model, score))
+            if score and (one := counts(table, row, model, score))
         ]
         wrong = [(model, score, one) for model, score, one in found if not one.seeds]
         if len(wrong) > 1 and len(wrong) == len(found):
@@ -134,7 +142,7 @@ def possible(table: AccuracyTable) -> Iterator[Count]:
     """The counts of every score whose metric is one."""
     for row in table.rows:
         for model, score in enumerate(row.scores):
-            one = counts(row, model, score) if score is not None else None
+            one = counts(table, row, model, score) if score is not None else None
             if score is None or one is None:
                 continue
             least, most = (one.possible[0], one.possible[-1]) if one.possible else (None, None)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.cards.checks.conventions import INVERSE, PLAIN, Convention, Item
 from evalkit.cards.checks.figure import Expected, Figure, FigureSpot, Ref
+from evalkit.cards.checks.wholes import wholes
 from evalkit.cards.figures import Printed, Range
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def item_of(table: AccuracyTable, entry: StatedFigure, formulas: Sequence[Conven
         return Item(one.printed, tuple(formulas), (expected,) * len(formulas))
     if base is None or cand is None:
         return Item(one.printed, tuple(formulas), (None,) * len(formulas))
-    whole = 100 if max(base.near, cand.near) > 1.5 or base.percent else 1
+    whole = wholes(table, entry.row, (base, cand))
+    printed = one.printed.range.times(Fraction(100, unit))
     rests = (
         Ref(entry.row.name, table.models[one.base], base.text),
         Ref(entry.row.name, table.models[one.model], cand.text),
@@ -51,7 +53,7 @@ def item_of(table: AccuracyTable, entry: StatedFigure, formulas: Sequence[Conven
     uses = (FigureSpot(entry.at, one.base), FigureSpot(entry.at, one.model))
     found: list[Expected | None] = []
     for formula in formulas:
-        number = formula.compute((base.value, base.range), (cand.value, cand.range), whole)
+        number = formula.of((base.value, base.range), (cand.value, cand.range), whole, printed)
         if number is None:
             found.append(None)
             continue

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from evalkit import stats
 from evalkit.cards.checks.averages import members
+from evalkit.cards.checks.wholes import wholes
 from evalkit.cards.sizes import size_of
 from evalkit.stats import PublishedScore, RecoveryInterval, unpaired_recovery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from evalkit.cards.figures import Printed
     from evalkit.cards.nouns import AccuracyTable, CardScores
 
 
@@ -46,8 +46,7 @@ class Noise:
 
 def noise(table: AccuracyTable) -> Iterator[Noise]:
     """Each row and candidate of a table for which the number of samples is known."""
-    places = _places_of_percent(table)
-    rescaled = _rescaled(table, places)
+    rescaled = _rescaled(table)
     for at, row in enumerate(table.rows):
         if row.group in rescaled and (row.kind == "average" or _chance(row)):
             continue
@@ -57,7 +56,7 @@ def noise(table: AccuracyTable) -> Iterator[Noise]:
             if not rows or not all(sizes):
                 continue
             scores = [
-                _published(size[0], member.scores[base], member.scores[candidate], places)
+                _published(table, member, size[0], (base, candidate))
                 for size, member in zip(sizes, rows, strict=True)
                 if size
             ]
@@ -65,7 +64,7 @@ def noise(table: AccuracyTable) -> Iterator[Noise]:
             if len(found) < len(rows):
                 continue
             interval = unpaired_recovery(found)
-            halves = [tuple(_half(one.scores[model], places) for model in (base, candidate)) for one in rows]
+            halves = [tuple(_half(table, one, model) for model in (base, candidate)) for one in rows]
             ends = _with_rounding(halves, found, interval)
             if interval.percent is None or ends is None:
                 continue
@@ -80,28 +79,6 @@ def noise(table: AccuracyTable) -> Iterator[Noise]:
                 *ends,
                 "; ".join(dict.fromkeys(size[1] for size in sizes if size)),
             )
-
-
-def _places_of_percent(table: AccuracyTable) -> int:
-    """How many decimals the scores in percent have at most, where most shares of samples are in percent; else -1.
-
-    A table has one unit, so that this tells what 0.98 is, which alone may be 98 % as well.
-    """
-    scores = [
-        score
-        for row in table.rows
-        if row.kind == "task"
-        for model, score in enumerate(row.scores)
-        if score is not None and not score.exact and _samples(row, model)
-    ]
-    some = [score for score in scores if score.value > 1 or score.percent]
-    return max(score.decimals for score in some) if 2 * len(some) > len(scores) else -1
-
-
-def _unit(places: int, *scores: Printed) -> int:
-    """100 where scores are percentages, 1 where they are shares."""
-    alone = any(score.value > 1 + stats.ROUNDING or score.percent for score in scores)
-    return 100 if alone or max(score.decimals for score in scores) <= places else 1
 
 
 def _with_rounding(
@@ -123,16 +100,17 @@ def _with_rounding(
     return None if low.low is None or high.high is None else (low.low, high.high)
 
 
-def _half(score: Printed | None, places: int) -> float:
+def _half(table: AccuracyTable, row: CardScores, model: int) -> float:
     """Half a unit of a score's last digit, as a share."""
-    return 0.0 if score is None else float(score.half_unit) / _unit(places, score)
+    score = row.scores[model]
+    return 0.0 if score is None else float(score.half_unit) / wholes(table, row, (score,))[0]
 
 
 def _within(share: float) -> float:
     return min(max(share, 0.0), 1.0)
 
 
-def _rescaled(table: AccuracyTable, places: int) -> set[int]:
+def _rescaled(table: AccuracyTable) -> set[int]:
     """The groups of rows in which a score is far below what guessing gets: they are rescaled, so that it gets 0."""
     found = set()
     for row in table.rows:
@@ -140,7 +118,7 @@ def _rescaled(table: AccuracyTable, places: int) -> set[int]:
         for score in row.scores:
             if size is None or not chance or score is None:
                 continue
-            share = float(score.value / _unit(places, score))
+            share = float(score.value / wholes(table, row, (score,))[0])
             if share < chance - 4 * sqrt(chance * (1 - chance) / size.n):
                 found.add(row.group)
     return found
@@ -162,10 +140,11 @@ def _samples(row: CardScores, model: int) -> tuple[int, str] | None:
     return None if size is None else (size.n, f"{size.source}: {size.n:,} {size.what}")
 
 
-def _published(n: int, base: Printed | None, cand: Printed | None, places: int) -> PublishedScore | None:
+def _published(table: AccuracyTable, row: CardScores, n: int, pair: tuple[int, int]) -> PublishedScore | None:
     """Scores between 0 and 1, whether the card prints percentages or shares."""
+    base, cand = (row.scores[model] for model in pair)
     if base is None or cand is None:
         return None
-    unit = _unit(places, base, cand)
+    unit = wholes(table, row, (base, cand))[0]
     scores = stats.share(float(base.value / unit)), stats.share(float(cand.value / unit))
     return None if scores[0] is None or scores[1] is None else PublishedScore(n, scores[0], scores[1])

@@ -11,6 +11,7 @@ from evalkit.cards.checks.conventions import BARE_DIFFERENCES, DIFFERENCES
 from evalkit.cards.checks.figure import Expected, Figure, FigureSpot, Ref
 from evalkit.cards.checks.scopes import mean_of, scopes
 from evalkit.cards.checks.stated import NO_SCORE, UNCLEAR
+from evalkit.cards.checks.wholes import wholes
 from evalkit.cards.figures import Range
 from evalkit.cards.roles import words
 from evalkit.cards.roles.averages import average_in
@@ -52,7 +53,10 @@ class _Differences:
         base, cand = (self._mean_of(rows, model) for model in (one.base, one.model))
         if base is None or cand is None:
             return None
-        return self._expected(rows, one, _FORMULAS[formula].compute(base, cand, _whole(base[0])), formula)
+        table = self.table
+        scores = [table.rows[at].scores[model] for at in rows for model in (one.base, one.model)]
+        number = _FORMULAS[formula].of(base, cand, wholes(table, table.rows[rows[0]], scores), one.printed.range)
+        return self._expected(rows, one, number, formula)
 
     def _mean_of(self, rows: Sequence[int], model: int) -> Number | None:
         scores = [score for at in rows if (score := self.table.rows[at].scores[model]) is not None]
@@ -116,8 +120,3 @@ def overall_differences(table: AccuracyTable, at: int, average: int | None) -> I
         place = (table.rows[at].name, one.place) if not table.turned else (table.models[one.model], one.column)
         lacks = "" if kept else UNCLEAR if tasks else NO_SCORE
         yield Figure("difference", table.place, *place, one.printed, kept, lacks)
-
-
-def _whole(base: Fraction) -> int:
-    """What scores are parts of: 100, or 1 where they are shares."""
-    return 100 if base > Fraction(3, 2) else 1
