@@ -70,6 +70,10 @@ class ScoreCell:
     mark: Mark | None
     unchanged: str = ""
     """What is said before anything else of a row whose scores are the same on both sides."""
+    regressed: int = 0
+    """Samples with a lower score than the baseline's; of an average those of its tasks together."""
+    improved: int = 0
+    """With a higher one."""
     baseline: str = ""
     """The baseline's score over this candidate's pairs, where the candidates have others."""
 
@@ -192,6 +196,7 @@ def _span(categories: Sequence[str], at: int) -> int:
 
 def _cell(label: str, row: AccuracyRow, axis: Axis | None) -> ScoreCell:
     one = row.judgements[label]
+    flips = one.comparison.flips
     shown, _, interval = words.recovery_text(one.comparison).partition(" ")
     return ScoreCell(
         label=label,
@@ -201,6 +206,8 @@ def _cell(label: str, row: AccuracyRow, axis: Axis | None) -> ScoreCell:
         stamp=stamp(one),
         mark=axis.mark(one) if axis else None,
         unchanged=verdict.unchanged(one),
+        regressed=flips.regressed if flips else 0,
+        improved=flips.improved if flips else 0,
         baseline=row.baselines[label] if row.apart else "",
     )
 

@@ -4,6 +4,7 @@ import http.server
 import re
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -45,8 +46,9 @@ def test_the_first_screen_answers_what_it_cost_and_whether_to_trust_it(opened, p
         box = one.page.locator(place).bounding_box()
         assert 0 <= box["y"] < box["y"] + box["height"] <= 800, place
     assert one.page.locator(".claim").count() == 2
-    assert one.page.locator(".accuracy tbody tr").count() == len(found[0].rows) + len(found[0].averages)
-    assert one.page.locator("td.plot >> nth=0").locator(".strip").count() == 2
+    lines = 2 * (len(found[0].rows) + len(found[0].averages))
+    assert one.page.locator(".accuracy tbody tr").count() == lines
+    assert one.page.locator(".accuracy tbody .strip").count() == lines
     assert not one.outside
     assert not one.said
 
@@ -57,8 +59,8 @@ def test_marks_stand_where_the_axis_says(opened, page, found):
     at = {float(text.inner_html()): middle(text) for text in ticks.all()}
     (first, last) = min(at), max(at)
     scale = (at[last] - at[first]) / (last - first)
-    row, strips = found[0].rows[0], one.page.locator("td.plot >> nth=0").locator(".strip .mark > *")
-    for label, mark in zip(LABELS[1:], strips.all(), strict=True):
+    row, strips = found[0].rows[0], one.page.locator("td.plot .strip .mark > *")
+    for label, mark in zip(LABELS[1:], strips.all()[:2], strict=True):
         recovery = row.judgements[label].comparison.recovery.percent
         assert abs(middle(mark) - (at[first] + scale * (recovery - first))) < 2
 
@@ -66,6 +68,28 @@ def test_marks_stand_where_the_axis_says(opened, page, found):
 def middle(located):
     box = located.bounding_box()
     return box["x"] + box["width"] / 2
+
+
+@pytest.mark.parametrize("width", [390, 800, 900, 1024, 1280, 1400])
+def test_several_candidates_are_beside_their_intervals_and_none_is_cut(opened, page, found, width):
+    """One under the other in each task, the whole table within the window."""
+    one = opened(page, width=width)
+    table = one.page.locator(".accuracy")
+    assert table.evaluate("one => one.parentElement.scrollWidth - one.parentElement.clientWidth") <= 0
+    for line, label in zip(table.locator("tbody tr").all(), LABELS[1:] * len(found[0].rows), strict=False):
+        assert label in line.locator(".candidate").inner_text().replace("\n", "")
+        plot = line.locator(".strip").bounding_box()
+        assert 0 <= plot["x"] < plot["x"] + plot["width"] <= width
+        assert plot["width"] > 80
+
+
+def test_a_row_says_how_many_samples_changed(opened, page, found):
+    one = opened(page)
+    said = one.page.locator(".accuracy .recovery").all_inner_texts()
+    judged = [row.judgements[label].comparison.flips for row in found[0].rows for label in LABELS[1:]]
+    for flips in judged:
+        if flips.regressed or flips.improved:
+            assert any(f"↓ {flips.regressed:,}" in text and f"↑ {flips.improved:,}" in text for text in said)
 
 
 @pytest.mark.parametrize("width", [400, 800, 1280, 1600])
@@ -136,13 +160,22 @@ def test_without_scripts_everything_but_filtering_works(opened, page, found):
     assert one.page.get_by_text("NVIDIA H100 80GB HBM3, 81,559 MiB").is_visible()
 
 
-def test_print_leaves_out_what_only_a_screen_needs_and_unfolds_the_rest(opened, page):
+def test_print_leaves_out_what_only_a_screen_needs_and_what_is_folded(opened, page):
     one = opened(page, color_scheme="dark")
+    one.page.get_by_text("Versions and machine").click()
     one.page.emulate_media(media="print")
     assert not one.page.locator(".contents").is_visible()
     assert not one.page.locator("#filter").is_visible()
     assert one.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    assert one.page.get_by_text("NVIDIA H100 80GB HBM3, 81,559 MiB").bounding_box()["height"] > 5
+    assert one.page.get_by_text("NVIDIA H100 80GB HBM3, 81,559 MiB").bounding_box()["height"] > 5, "it was opened"
+    assert not one.page.get_by_text("Everything that was compared").is_visible()
+    assert one.page.locator(".deck >> nth=1").locator(".flip:visible").count() == 3
+
+
+def test_the_example_is_four_pages_on_paper(opened):
+    one = opened(Path(__file__).parents[2] / "reports/example/report.html")
+    sheets = re.findall(rb"/Type\s*/Page\b(?!s)", one.page.pdf(format="A4"))
+    assert 1 < len(sheets) <= 4
 
 
 @pytest.fixture(scope="module")
