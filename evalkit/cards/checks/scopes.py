@@ -158,10 +158,14 @@ def _on_another_scale(row: CardScores) -> bool:
 
 
 def _named(table: AccuracyTable, at: int, tasks: Sequence[int]) -> list[int]:
-    """The rows that the average's own name names, or whose names begin or end as it does."""
+    """The rows that the average's own name names, or whose names begin or end as it does.
+
+    A row of which the name is but "average" or "accuracy" is named by none: the word is that of a metric in both.
+    """
     label = table.rows[at].label
     rest = _AVERAGE_WORDS.sub("", label).lower()
-    inside = [one for one in tasks if len(table.rows[one].label) > 2 and table.rows[one].label.lower() in label.lower()]
+    told = [one for one in tasks if len(table.rows[one].label) > 2 and _AVERAGE_WORDS.sub("", table.rows[one].label)]
+    inside = [one for one in told if table.rows[one].label.lower() in label.lower()]
     if len(inside) > 1:
         return inside
     if len(rest) < 2:
