@@ -146,11 +146,14 @@ def _as_shares(sheet: Sheet, at: int) -> Sheet:
 
 
 def _are_shares(sheet: Sheet, at: int, beside: int) -> bool:
-    """Whether a column has the percentages of the fractions in another one: of two rows, and of most."""
+    """Whether a column has the percentages of the fractions in another one: of two rows, and of most.
+
+    One of fractions itself is another model's, as many of whose answers may be right.
+    """
     found: Counter[bool] = Counter()
     for own, other in zip(sheet.column(at), sheet.column(beside), strict=True):
         count = _count(own)
-        if count is not None and other.figure is not None and not other.beside:
+        if count is not None and other.figure is not None and not other.figure.exact and not other.beside:
             value = other.figure.range
             found[value.low <= count.share <= value.high] += 1
     named = _RIGHT.search(sheet.head[at]) and _ACCURACY.search(sheet.head[beside])
