@@ -50,7 +50,8 @@ def _copied(figure: Figure) -> str:
 
 
 def _stale(figure: Figure) -> str:
-    return "stale: a row was added or changed after it was computed" if "without" in figure.remark else ""
+    """Whether an average follows as soon as a few of its rows are left out."""
+    return "stale: a row was added or changed after it was computed" if figure.left_out else ""
 
 
 def _digits_swapped(figure: Figure) -> str:

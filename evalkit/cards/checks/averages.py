@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -79,24 +79,24 @@ def _average(table: AccuracyTable, at: int, model: int, scope: Scope | None, *, 
             "average", table.place, *place, printed, (), OF_NOTHING if scope is None else UNKNOWN_ROWS, own=spot
         )
     expected = scope.expected(table, model)
-    remark = ""
+    left_out: tuple[str, ...] = ()
     if expected is None:
         there = tuple(one for one in scope.members if table.rows[one].scores[model] is not None)
         part = Scope(there).expected(table, model)
         expected = part if part and part.range.overlaps(printed.range) else None
     elif scope.left_out and not table.turned:
         whole = Scope(tuple(sorted((*scope.members, *scope.left_out)))).expected(table, model)
+        if expected.range.overlaps(printed.range):
+            left_out = tuple(table.rows[one].label for one in scope.left_out)
         expected = whole or expected
-        names = " and ".join(table.rows[one].label for one in scope.left_out)
-        remark = f"; it is the mean of the rows without {names}"
     found = (expected,) if expected is not None else ()
     lacks = UNKNOWN_COLUMN if found else INCOMPLETE
     if found and table.named and not table.turned and model not in _compared(table) and not _fits(found, printed):
         found = ()
     others = _other_columns(table, at, model, scope)
-    return Figure(
-        "average", table.place, *place, printed, found, "" if found else lacks, remark, own=spot, neighbours=others
-    )
+    figure = Figure("average", table.place, *place, printed, found, "" if found else lacks, own=spot, neighbours=others)
+    remark = f"; it is the mean of the rows without {' and '.join(left_out)}" if left_out else ""
+    return replace(figure, remark=remark, left_out=left_out)
 
 
 def _compared(table: AccuracyTable) -> set[int]:

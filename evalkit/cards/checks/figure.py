@@ -94,6 +94,8 @@ class Figure:
     """Figures from which it may have been copied."""
     convention: str = ""
     """By which formula it is computed, where that is not the usual one."""
+    left_out: tuple[str, ...] = ()
+    """Of an average that does not follow: the rows without which it does."""
 
     @property
     def follows(self) -> bool:
