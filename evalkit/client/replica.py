@@ -66,6 +66,8 @@ class Replica:
         """Whether it answers nothing any more, where others do."""
         self.gone = False
         """Whether it is asked no more: what it has under way goes to others."""
+        self.aside: Callable[[Request], bool] = lambda _: False
+        """Of that, what goes to nobody."""
         self.widened: Callable[[], None] = lambda: None
         """Called when more may be under way than before."""
         self._names, self._policy, self._one_of_several = names, policy, one_of_several

@@ -61,12 +61,13 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for asking in self._askings:
-            asking.cancel()
+        for task, asking in self._askings.items():
+            asking.open = False
+            task.cancel()
         if self._askings:
             await asyncio.wait(self._askings)
         self._is_open = False
-        for replica in self._replicas:
+        for replica in (*self._replicas,):  # one may be leaving
             await replica.close()
 
     async def ask(self, requests: Iterable[Request]) -> AsyncGenerator[tuple[Request, Outcome | Replies], None]:
@@ -101,6 +102,7 @@ class Client:
                 raise RuntimeError("the client was closed before every request had its outcome")
             task.result()
         finally:
+            asking.open = False
             task.cancel()
             await asyncio.wait({task})
             del self._askings[task]
@@ -122,11 +124,11 @@ class Client:
 
         The others are asked what was under way there, but for what is to be put ``aside``: it has no outcome.
         """
-        replica.gone = True
+        replica.gone, replica.aside = True, aside
         self._replicas.remove(replica)
         try:
-            for asking in self._askings.values():
-                await asking.dismiss(replica, aside)
+            for asking in (*self._askings.values(),):  # one may come to its end meanwhile
+                await asking.dismiss(replica)
         finally:
             await replica.close()
 
@@ -161,6 +163,7 @@ class Client:
         """Send everything, then raise what ended it early."""
         try:
             async with asking.ahead, asyncio.TaskGroup() as asking.group:
+                asking.open = True
                 for replica in self._replicas:
                     asking.employ(replica)
         except BaseExceptionGroup as group:
@@ -177,12 +180,13 @@ class _Asking:
     outbox: Outbox
     group: asyncio.TaskGroup = field(init=False)
     senders: dict[Replica, set[asyncio.Task[None]]] = field(default_factory=dict)
+    open: bool = False
+    """Whether places can be added: not before its group is there, nor once it ends by an error."""
     begun: bool = False
-    aside: Callable[[Request], bool] = lambda _: False
 
     def employ(self, replica: Replica) -> None:
         """As many places as the server's window has; none where all is sent already."""
-        if replica.gone:
+        if replica.gone or not self.open:
             return
         mine = self.senders.setdefault(replica, set())
         if self.begun and (self.ahead.is_over or not any(self.senders.values())):
@@ -194,10 +198,9 @@ class _Asking:
             sender.add_done_callback(mine.discard)
         self._fit()
 
-    async def dismiss(self, replica: Replica, aside: Callable[[Request], bool]) -> None:
+    async def dismiss(self, replica: Replica) -> None:
         """End the places of a server that is gone; what it had goes back into the queue."""
         mine = {*self.senders.pop(replica, set())}
-        self.aside = aside
         for sender in mine:
             sender.cancel()
         if mine:
@@ -227,6 +230,7 @@ class _Asking:
                 if isinstance(body, Failure):
                     self.ahead.answered(request, well=False)
                     self.outbox.put_nowait((request, body))
+                    entry = None  # it has its outcome: a server that leaves now must not give it back
                     continue
                 replica.under_way[id(request)] = request
                 outcome = await replica.answer(request, body)
@@ -242,8 +246,11 @@ class _Asking:
                 raise
             if entry is not None:
                 replica.under_way.pop(id(entry[0]), None)
-                if self.aside(entry[0]):
+                if replica.aside(entry[0]):
                     self.ahead.answered(entry[0], well=False)
                     self.ahead.release()
                 else:
                     self.ahead.give_back(entry)
+        except BaseException:
+            self.open = False
+            raise

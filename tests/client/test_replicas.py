@@ -1,11 +1,13 @@
 """Several servers of one model take from one queue; what one of them held when it left is answered by the others."""
 
 import asyncio
+import threading
+import time
 from collections import Counter
 
 import pytest
 
-from evalkit.base.types import Answer
+from evalkit.base.types import Answer, Failure, FailureKind
 from evalkit.client import Client, Request, SendingPolicy
 from evalkit.client.lookahead import LookAhead
 from evalkit.testing import ModelServer
@@ -158,3 +160,45 @@ def test_what_is_put_aside_has_no_outcome_and_ends_nothing(servers):
     found, held = asyncio.run(main())
     assert len(held) == POLICY.window
     assert {str(number) for number in range(100)} - found.keys() == held
+
+
+def test_a_row_that_cannot_be_asked_has_one_outcome_whoever_leaves(servers):
+    """Its place waits for the next request when the server leaves, and holds nothing that could be given back."""
+    one, other = servers
+    left = threading.Event()
+
+    def requests():
+        for number in range(8):
+            time.sleep(0.02)  # each place of both servers gets one
+            yield Request(f"bad {number}", lambda: Failure(FailureKind.BAD_ROW, "no picture"))
+        left.wait(60)
+        yield from asking(20)
+
+    async def main():
+        async with Client(one.url, "tiny", POLICY) as client:
+            gone, found = await client.join(other.url), Counter()
+            async for request, _ in client.ask(requests()):
+                found[request.key] += 1
+                if found.total() == 8:
+                    await asyncio.sleep(0.1)  # all places wait
+                    await client.leave(gone)
+                    left.set()
+            return found
+
+    found = asyncio.run(main())
+    assert set(found.values()) == {1}
+    assert found.total() == 28
+
+
+def test_one_may_join_just_as_the_asking_begins(servers):
+    one, other = servers
+
+    async def main():
+        async with Client(one.url, "tiny", POLICY) as client:
+            found = asyncio.create_task(collected(client, asking(200)))
+            await asyncio.sleep(0)  # it is asked for, and nothing is there yet
+            await client.join(other.url)
+            return await found
+
+    assert asyncio.run(main()) == Counter(str(number) for number in range(200))
+    assert other.asked.total() > 50
