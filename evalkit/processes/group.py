@@ -132,6 +132,10 @@ class Group:
             self._wait_until_empty(1.0)
         return [process.pid for process in left]
 
+    def kill(self) -> None:
+        """SIGKILL to everything, also while ``end`` is patient in another thread."""
+        _signal(self.members(), signal.SIGKILL)
+
     def owns(self, pids: Iterable[int | None]) -> bool:
         """Whether every one of ``pids``, at least one, belongs to the group."""
         self.remember()

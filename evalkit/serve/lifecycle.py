@@ -157,6 +157,11 @@ class Server:
             self._group = None
             self._say("stopped", self._wait_for_memory())
 
+    def kill(self) -> None:
+        """End it at once, also while ``stop`` is patient in another thread."""
+        if (group := self._group) is not None:
+            group.kill()
+
     @property
     def _visible(self) -> str | None:
         """The GPUs that it may use, where they were chosen: others may be in use by others."""

@@ -76,7 +76,14 @@ class Replicas:
     ) -> None:
         """Stop them all, also those that are still starting; an error of a stop never hides the one that came here."""
         # In a thread of its own to its end, whoever is cancelled meanwhile: others may still be asked.
-        failed = await asyncio.shield(asyncio.to_thread(self._stop))
+        try:
+            failed = await asyncio.shield(asyncio.to_thread(self._stop))
+        except asyncio.CancelledError:
+            # As by a second Ctrl-C: whoever does not want to wait for the stop wants them gone at once.
+            for replica in self.replicas:
+                if replica.server is not None:
+                    replica.server.kill()
+            raise
         if failed and error is None:
             raise failed[0]
 
