@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from typing import Final
 
 import psutil
@@ -14,11 +15,26 @@ _REACHED: Final = {HOST, "0.0.0.0", "::", f"::ffff:{HOST}"}  # noqa: S104 - comp
 """Addresses whose listeners a connection to ``HOST`` may reach."""
 
 
+_given: Final[set[int]] = set()
+_turn: Final = threading.Lock()
+_TRIES: Final = 100
+
+
 def free_port() -> int:
-    """A port of ``HOST`` that nobody listens on. Whoever binds it first has it: who it was is checked afterwards."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A port of ``HOST`` that nobody listens on, and that this process was not given before.
+
+    Whoever binds it first has it: who it was is checked afterwards. Two servers that start at the same time must not
+    be told the same one: vLLM may set ``SO_REUSEPORT``, and each would then answer for the other.
+    """
+    with _turn:
+        for _ in range(_TRIES):
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+                probe.bind((HOST, 0))
+                port = int(probe.getsockname()[1])
+            if port not in _given:
+                break
+        _given.add(port)
+        return port
 
 
 def is_free(port: int) -> bool:

@@ -43,3 +43,7 @@ def test_another_address_with_the_same_port_is_no_matter():
         assert is_free(port)
     with socket.create_server(("0.0.0.0", 0)) as server:
         assert listeners(server.getsockname()[1]) == [os.getpid()]
+
+
+def test_no_port_is_told_twice():
+    assert len({free_port() for _ in range(1000)}) == 1000
