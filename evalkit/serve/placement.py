@@ -114,12 +114,12 @@ def _turn(labels: Sequence[str], slots: Sequence[tuple[str, ...]], each: int) ->
 
 
 def chosen_gpus(serving: Serving) -> tuple[Gpu, ...]:
-    """Of the GPUs that are seen those that were named, or all.
+    """Of the GPUs that servers see, by their variables or by ours, those that were named, or all.
 
     Raises:
         UsageError: A named one is not there.
     """
-    seen, named = gpus(), _named(serving)
+    seen, named = gpus(serving.env.get("CUDA_VISIBLE_DEVICES")), _named(serving)
     known = {name: one for one in seen for name in (str(one.index), one.uuid)}
     unknown = [name for name in named if name not in known] if seen else []
     if unknown:

@@ -90,6 +90,14 @@ def test_replicas_alone_take_the_gpus_that_are_seen(machine, monkeypatch):
     assert gpus_of(placed(("base",), replicas=2)) == [{"base": [("2",), ("3",)]}]
 
 
+def test_replicas_keep_to_the_gpus_that_the_servers_variables_leave_them(machine):
+    machine(*four())
+    theirs = {"CUDA_VISIBLE_DEVICES": "1,3"}
+    assert gpus_of(placed(("base",), replicas="auto", env=theirs)) == [{"base": [("1",), ("3",)]}]
+    with pytest.raises(UsageError, match="no GPU 0 here"):
+        placed(gpus="0", env=theirs)
+
+
 def test_what_does_not_fit_is_told(machine):
     machine(*four())
     with pytest.raises(UsageError, match="3 servers of 2 GPUs each do not fit on 4 GPUs"):
