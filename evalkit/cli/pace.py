@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from itertools import dropwhile
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from evalkit.base.events import Outset, Progress, ServerState
@@ -34,6 +34,8 @@ class _Model:
     """When its server was last started."""
     ready: float | None = None
     """When it last got ready; None while it starts."""
+    elsewhere: bool = False
+    """Whether its server runs already: such a model is asked while no other one is."""
     starts: list[float] = field(default_factory=list)
     """Seconds that each start took."""
     answering_s: float = 0.0
@@ -44,6 +46,11 @@ class _Model:
     """Answers to each task that were there when the run came to it."""
     now: dict[str, int] = field(default_factory=dict)
     """Answers to each task that are there."""
+
+    @property
+    def served(self) -> bool:
+        """Whether a server of its own starts or runs now, maybe beside those of others."""
+        return not self.elsewhere and (self.began is not None or self.ready is not None)
 
     @property
     def new(self) -> int:
@@ -105,9 +112,12 @@ class Whole:
     def _turn(self, one: _Model, state: str) -> None:
         now = self._clock()
         if state in _BEGINS:
-            one.began = now
-            # Models are asked in their order: what those before this one have not answered, they will not.
-            self._ahead = list(dropwhile(lambda other: other is not one, self._ahead))
+            one.began, one.elsewhere = now, state == "already running"
+            # Models are asked in their order, some at the same time: what those before this one whose servers are
+            # gone have not answered, they will not, unless they begin again.
+            before = [*takewhile(lambda other: other is not one, self._ahead)]
+            rest = self._ahead[len(before) :]
+            self._ahead = [*(other for other in before if other.served), *rest] if rest else [one, *before]
         if state in _SPEAKS and one.ready is None:
             one.ready = now
             if state == "ready" and one.began is not None:
@@ -124,9 +134,9 @@ class Whole:
 
     @property
     def rate(self) -> float | None:
-        """Answers a second of the model that is being asked; None while none is, or too little tells."""
-        now = self._clock()
-        return next((one.rate(now) for one in self._models.values() if one.ready is not None and one.left), None)
+        """Answers a second of the models that are being asked; None while none is, or too little tells."""
+        now, asked = self._clock(), [one for one in self._ahead if one.ready is not None and one.left]
+        return sum(rate for one in asked if (rate := one.rate(now)) is not None) or None
 
     @property
     def elapsed_s(self) -> float:
@@ -142,13 +152,17 @@ class Whole:
     def left_s(self) -> float | None:
         """Seconds that the rest will take, starts of servers included; None until the rates seen so far tell it."""
         now, rest = self._clock(), [one for one in self._ahead if one.left]
-        seconds = 0.0
+        side_by_side, seconds = 0.0, 0.0
         for one in rest:
             rate = self._rate(one, now)
             if rate is None:
                 return None
-            seconds += one.left / rate + self._start_s(one, now)
-        return seconds
+            own_s = one.left / rate + self._start_s(one, now)
+            if one.served:
+                side_by_side = max(side_by_side, own_s)
+            else:
+                seconds += own_s
+        return side_by_side + seconds
 
     def _rate(self, one: _Model, now: float) -> float | None:
         """Answers a second: the model's own, or until it has given some, that of the models before it together."""

@@ -129,3 +129,22 @@ def test_what_a_model_that_was_given_up_owes_is_not_waited_for(half):
 def test_a_start_that_fails_ends_its_clock():
     run = Run().at(0).done("base", 0).state("base", "starting").at(10).state("base", "did not start")
     assert run.whole.starting_s("base") is None
+
+
+def test_models_at_the_same_time_are_reckoned_side_by_side():
+    run = Run().at(0).done("base", 0).done("cand", 0).state("base", "starting").state("cand", "starting")
+    run.at(20).state("base", "ready").state("cand", "ready").at(70).done("base", 100).done("cand", 50)
+    assert run.whole.rate == pytest.approx(2 + 1)
+    assert run.whole.left_s == pytest.approx(150)
+    # One that is started again drops nobody, itself neither.
+    run.state("base", "died").state("base", "starting")
+    assert run.whole.left_s == pytest.approx(150)
+    run.at(90).state("base", "ready").at(100).done("cand", 200)
+    assert run.whole.left_s == pytest.approx(100 / (100 / 60))
+
+
+def test_a_model_that_is_asked_again_after_others_is_waited_for_again(half):
+    half.at(80).state("base", "stopped").done("cand", 0).state("cand", "starting").at(100).state("cand", "ready")
+    half.at(150).done("cand", 100).state("cand", "stopped").state("base", "starting")
+    # A start of 20 s and 100 answers at 100 in 60 s, then another start and 100 at 2 a second.
+    assert half.whole.left_s == pytest.approx(20 + 60 + 20 + 50)
