@@ -80,7 +80,7 @@ class Turns:
                 raise
             except InfrastructureError as error:
                 missing[one.model.label] = error
-                if one is not contenders[-1]:
+                if len(found) + len(missing) < len(contenders):
                     self.say(Stage(f"warning: {error.message}; the other models go on"))
 
         for turn in self._turns(contenders):

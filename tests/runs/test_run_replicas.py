@@ -119,6 +119,20 @@ def test_a_server_that_keeps_dying_is_given_up_and_the_others_go_on(workplace):
     assert len(workplace.journal()) <= SAMPLES + 2 * 4
 
 
+@pytest.mark.usefixtures("hurried")
+def test_a_model_that_is_lost_beside_another_is_told_at_once(workplace):
+    (workplace.folder / "evalkit.toml").write_text('[serve]\ndevice = "gpu"\nrestarts = 0\n')
+    words = workplace.comparison(*JOURNAL, "--config", "evalkit.toml", "--gpus", "0,1", "--window", "2")
+    words += ["--serve-arg", "delay-s=0.05", "--serve-arg", "die-after=3", "--serve-arg", "sick-gpu=1"]
+    done = workplace.here(*words)
+    told = [one for line in done.stderr.splitlines() if line.startswith("{") and (one := json.loads(line))]
+    lost = next(at for at, one in enumerate(told) if one.get("text", "").endswith("; the other models go on"))
+    assert told[lost]["text"].startswith("warning: cand: ")
+    answered = [one["scored"] for one in told[lost:] if one.get("event") == "Progress" and one["model"] == "base"]
+    assert len(answered) > 10
+    assert stored(workplace.folder)[0] >= SAMPLES
+
+
 def test_a_killed_run_leaves_no_server_and_the_same_command_continues(workplace):
     words = ["run", "--baseline", "base", "--tasks-dir", "tasks", "--task", "pages", "--task", "charts", "--json"]
     words += [*JOURNAL, "--serve-arg", "delay-s=0.3", "--replicas", "2", "--window", "2"]
