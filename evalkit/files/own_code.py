@@ -13,9 +13,14 @@ _READERS: Final = ("evalkit", "pillow", "pyarrow", "jinja2")
 
 @cache
 def state() -> str:
-    """A digest that is another one as soon as a file of evalkit, or the release of a library that reads, is another.
+    """A digest that is another one as soon as evalkit's code, or the release of a library that reads, is another."""
+    return of(Path(__file__).parent.parent)
 
-    Files count by size and time of change: to read them all would take longer than what the digest is to spare.
+
+def of(root: Path) -> str:
+    """The same with the code in a folder.
+
+    Files count by what they say: where archives or images are unpacked, all of them may have one time of change.
     """
     found = sha256()
     for name in _READERS:
@@ -23,8 +28,6 @@ def state() -> str:
             found.update(f"{name} {version(name)}\n".encode())
         except PackageNotFoundError:
             found.update(f"{name}\n".encode())
-    root = Path(__file__).parent.parent
     for path in sorted(root.rglob("*.py")):
-        status = path.stat()
-        found.update(f"{path.relative_to(root)} {status.st_size} {status.st_mtime_ns}\n".encode())
+        found.update(f"{path.relative_to(root)} {sha256(path.read_bytes()).hexdigest()}\n".encode())
     return found.hexdigest()

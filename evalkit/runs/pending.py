@@ -241,11 +241,11 @@ class Ledger:
 
     def heaviest(self, source: Source) -> list[tuple[str, Sample]]:
         """The sample of a task that is expected to need the longest prompt, with its key, if it is still owed."""
-        if source.heaviest is None:
-            return []
-        sample, request = source.heaviest
-        key = self.contender.fingerprint()(request)
-        return [(key, sample)] if key in self.waiting else []
+        request = source.heaviest_request
+        key = self.contender.fingerprint()(request) if request else ""
+        # Where it was listed before, all rows in front of it are read to come to it.
+        found = source.heaviest if key in self.waiting else None
+        return [] if found is None else [(key, found[0])]
 
     def owing(self) -> list[Source]:
         """The tasks that have a sample without an answer."""

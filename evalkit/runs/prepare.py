@@ -60,6 +60,14 @@ class Source:
         found = self._heaviest
         return next(islice(self.samples(), found, None), None) if isinstance(found, int) else found
 
+    @property
+    def heaviest_request(self) -> str:
+        """The request digest of that sample, for which no row is read; empty where there is none."""
+        found = self._heaviest
+        if isinstance(found, int):
+            return self.entries[found].request
+        return found[1] if found else ""
+
     def samples(self) -> Iterator[tuple[Sample, str]]:
         """Every planned sample with its request digest; a row that cannot be asked has an empty digest."""
         return self.questions.samples(self.limit)
@@ -171,40 +179,43 @@ def _source(task: Task, config: Config, store: Store, say: Say) -> Source:
     models = [choice.source for choice in config.models]
     questions = held.questions(task, Path(given) if given else None, lambda text: say(Stage(text)), models)
     planned = questions.planned(config.limit)
-    listing, entries, heaviest = _listed(task, questions, config.limit, store)
+    drawn = planned < questions.available and questions.drawn(config.limit)
+    listing, entries, heaviest = _listed(task, questions, (config.limit, drawn), store)
     if len(entries) != planned:
         raise DataError(
             f"{task.name}: {counted(len(entries), 'row')} could be read, expected were {planned:,}",
             fix="the data files are damaged or changed while they were read; fetch them again",
         )
-    drawn = planned < questions.available and questions.drawn(config.limit)
     judge = questions.checker + READS_REASONING * bool(questions.checker and task.score_reasoning)
     part = PlannedTask(task, listing, planned, questions.available, questions.revision, judge, drawn)
     return Source(part, held, questions, config.limit, tuple(entries), heaviest)
 
 
 def _listed(
-    task: Task, questions: Questions, limit: int | None, store: Store
+    task: Task, questions: Questions, portion: tuple[int | None, bool], store: Store
 ) -> tuple[str, list[Listed], tuple[Sample, str] | int | None]:
-    """A task's samples, listed in the store; not read where the store knows what they come to."""
+    """A task's samples, listed in the store; not read where the store knows what they come to.
+
+    ``portion`` is how many, and whether they are drawn: what was the first rows may be drawn once all files are here.
+    """
     note = f"{task.name} {questions.revision}"
-    origin = _origin(questions, limit, note)
+    origin = _origin(questions, portion, note)
     known = store.reading(origin) if origin else None
     if known is not None:
         reading, entries = known
         return reading.listing, entries, reading.heaviest
     scan = _Scan(task)
-    listing, entries = store.write_listing(scan.over(questions.samples(limit)), note=note)
+    listing, entries = store.write_listing(scan.over(questions.samples(portion[0])), note=note)
     # Once more: what was read may have been of pictures beside the data.
-    if origin and origin == _origin(questions, limit, note):
+    if origin and origin == _origin(questions, portion, note):
         store.keep_reading(origin, KnownReading(listing, scan.place))
     return listing, entries, scan.heaviest
 
 
-def _origin(questions: Questions, limit: int | None, note: str) -> str | None:
+def _origin(questions: Questions, portion: tuple[int | None, bool], note: str) -> str | None:
     """An identity of everything that some samples are made from; None where their harness does not tell."""
     found = getattr(questions, "origin", None)
-    return digest([found, limit, note]) if found else None
+    return digest([found, *portion, note]) if found else None
 
 
 def refuse_unrepeatable(source: Source) -> None:
