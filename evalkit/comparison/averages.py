@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalkit.comparison.losses import Range
-    from evalkit.stats import Flips, RecoveryInterval
+    from evalkit.stats import Flips, PairTotals, RecoveryInterval
 
 
 def average(name: str, parts: Sequence[Comparison]) -> Comparison:
     """The average row: the mean of the tasks' scores of each model, their ratio, and its interval."""
-    totals = [part.totals for part in parts if part.totals is not None]
-    whole = bool(parts) and len(totals) == len(parts)
+    whole = bool(parts) and all(part.totals is not None or part.tasks for part in parts)
+    totals, weights = _made_of(parts)
     bases = [part.baseline for part in parts if part.baseline is not None]
     cands = [part.candidate for part in parts if part.candidate is not None]
     n = sum(part.n for part in parts)
@@ -32,7 +32,7 @@ def average(name: str, parts: Sequence[Comparison]) -> Comparison:
         lost=max((part.lost for part in parts), default=0.0),
         baseline=math.fsum(bases) / len(bases) if whole else None,
         candidate=math.fsum(cands) / len(cands) if whole else None,
-        recovery=stats.average_recovery(totals)
+        recovery=stats.average_recovery(totals, weights=weights)
         if whole
         else matched.undefined("a task of the average has no recovery", n),
         flips=_flips_of(parts) if whole else None,
@@ -48,9 +48,18 @@ def average(name: str, parts: Sequence[Comparison]) -> Comparison:
         ),
         parts=tuple(part.task for part in parts),
         tasks=tuple(totals) if whole else (),
+        weights=weights if whole else (),
         attempts=losses.worst(*(part.attempts for part in parts)),
         repeated=_repeated(parts, n),
     )
+
+
+def _made_of(parts: Sequence[Comparison]) -> tuple[list[PairTotals], tuple[float, ...]]:
+    """The totals that the mean is made of, and what each weighs; no weights where each of them is a task."""
+    found = [(part.totals,) if part.totals is not None else part.tasks for part in parts]
+    totals = [one for listed in found for one in listed]
+    alike = len(totals) == len(parts)
+    return totals, () if alike else tuple(1.0 / len(listed) for listed in found for _ in listed)
 
 
 def _repeated(parts: Sequence[Comparison], n: int) -> RecoveryInterval:

@@ -31,10 +31,11 @@ def average_at_look(one: Comparison, parts: Sequence[Comparison]) -> Comparison:
     Tasks that were stopped at looks of their own make no look of their average: no one said beforehand when.
     """
     looks = [part.look for part in parts if part.look is not None]
-    if not looks or len(one.tasks) != len(parts):
+    if not looks or not one.tasks:
         return one
     together = {(look.number, look.schedule) for look in looks}
-    if len(together) > 1 or looks[0].schedule.known:
+    # A task that is a mean of parts is asked whole.
+    if len(together) > 1 or looks[0].schedule.known or len(one.tasks) != len(parts):
         why = "its tasks were stopped at looks of their own"
         return replace(one, recovery=replace(matched.undefined(why, one.n), percent=one.recovery.percent))
     seen = [part.look.part if part.look else whole(totals) for part, totals in zip(parts, one.tasks, strict=True)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from evalkit.comparison import averages, pairs
+from evalkit.comparison import averages, matched, pairs
+from evalkit.stats import IntervalQuestion
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -46,6 +47,11 @@ def compare(
         pairs.compare(name, _only(baseline, name, parts), _only(candidate, name, parts), accepted) for name in names
     ]
     mean = averages.average(task, found)
+    if mean.baseline is None:
+        mean = replace(mean, recovery=matched.undefined("one of its parts has no pair of answers", whole.n))
+    if mean.repeated.low is None:  # also where the baseline was asked twice
+        why = "what asking again would change is not known of a mean of parts' scores"
+        mean = replace(mean, repeated=matched.undefined(why, whole.n, IntervalQuestion.REPEATED))
     return replace(
         whole,
         baseline=mean.baseline,

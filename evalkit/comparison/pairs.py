@@ -123,7 +123,8 @@ class Comparison:
     """Why it is not comparable; empty when it is."""
     cautions: tuple[str, ...] = ()
     totals: PairTotals | None = None
-    """Of the pairs: what the number of samples that would decide is computed from. None for an average."""
+    """Of the pairs: what the number of samples that would decide is computed from. None for an average, or for a task
+    that is a mean of parts."""
     sizes: tuple[int, ...] = ()
     """How many samples the data of the task, or of each task of the average, has, but for those that are lost; empty
     when that is unknown."""
@@ -131,6 +132,8 @@ class Comparison:
     """The tasks of an average; empty for a task."""
     tasks: tuple[PairTotals, ...] = ()
     """Of the parts: what the average's interval is combined from."""
+    weights: tuple[float, ...] = ()
+    """Of ``tasks`` in the mean, where they do not count alike: the parts of a task that is a mean share its one."""
     attempts: Attempts | None = None
     """Of the side, or the task of an average, that lost the largest share; None without several attempts."""
     repeated: RecoveryInterval = field(
@@ -152,7 +155,7 @@ class Comparison:
         tasks = (self.totals,) if self.totals is not None else self.tasks
         if lacks := self._lacks_of_benchmark(tasks):
             return undefined(lacks, self.n, IntervalQuestion.THIS_BENCHMARK)
-        found = stats.recovery_on_benchmark(tasks, self.sizes)
+        found = stats.recovery_on_benchmark(tasks, self.sizes, weights=self.weights)
         if self.bounds is None or found.percent is None or found.low is None or found.high is None:
             return found
         worst, best = self.bounds

@@ -228,7 +228,7 @@ def _p_of_loss(one: Comparison, threshold: float | None) -> float | None:
     least = threshold - _moves(one)[1]
     if one.look is not None:
         return one.look.p_of_loss(least)
-    return stats.p_of_loss((one.totals,) if one.totals is not None else one.tasks, least)
+    return stats.p_of_loss((one.totals,) if one.totals is not None else one.tasks, least, one.weights)
 
 
 def _tested(row: Judgement) -> bool:
@@ -254,7 +254,7 @@ def _more(one: Comparison, threshold: float) -> MoreSamples | None:
         return None
     if one.totals is not None:
         return stats.samples_to_decide(one.totals, threshold)
-    return stats.samples_to_decide_average(one.tasks, threshold) if one.tasks else None
+    return stats.samples_to_decide_average(one.tasks, threshold, weights=one.weights) if one.tasks else None
 
 
 def _attempts(one: Attempts, max_failed: float) -> str:

@@ -178,15 +178,15 @@ def samples_to_decide(totals: PairTotals, threshold: float, confidence: float = 
 
 
 def samples_to_decide_average(
-    tasks: Sequence[PairTotals], threshold: float, confidence: float = 0.95
+    tasks: Sequence[PairTotals], threshold: float, confidence: float = 0.95, weights: Sequence[float] = ()
 ) -> MoreSamples | None:
     """The same for the average of several tasks, over all of them, when every task grows by one common factor.
 
     The average's interval has no quantile of its own: its reach towards the threshold, divided by the normal
     quantile, stands for the standard error, which shrinks with the root of the factor. Growing one task alone can
-    need fewer or many more.
+    need fewer or many more. ``weights`` are the tasks' in the average; without them each counts alike.
     """
-    found = average_recovery(tasks, confidence)
+    found = average_recovery(tasks, confidence, weights)
     if found.percent is None or found.low is None or found.high is None:
         return None
     if min(one.clusters for one in tasks) < _FEWEST:

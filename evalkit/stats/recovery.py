@@ -105,19 +105,22 @@ def recovery_of(totals: PairTotals, confidence: float = 0.95) -> RecoveryInterva
     )
 
 
-def average_recovery(tasks: Sequence[PairTotals], confidence: float = 0.95) -> RecoveryInterval:
+def average_recovery(
+    tasks: Sequence[PairTotals], confidence: float = 0.95, weights: Sequence[float] = ()
+) -> RecoveryInterval:
     """Recovery of the average: mean of the candidate's task scores over mean of the baseline's, in percent.
 
     The average is a mean of the tasks' recoveries weighted by baseline score, and tasks are independent, so their
     intervals combine side by side: the squared distances from estimate to end add up (Zou and Donner 2008, "MOVER").
     A task whose own interval had to be the score interval so keeps its care. What the chance in the weights adds
-    comes from the delta method. One task alone gives its own interval.
+    comes from the delta method. One task alone gives its own interval. ``weights`` are those of a weighted mean, in any
+    unit; without them each task counts alike.
     """
-    return _average(tasks, [1.0] * len(tasks), confidence)
+    return _average(tasks, [1.0] * len(tasks), confidence, weights)
 
 
 def recovery_on_benchmark(
-    tasks: Sequence[PairTotals], sizes: Sequence[int], confidence: float = 0.95
+    tasks: Sequence[PairTotals], sizes: Sequence[int], confidence: float = 0.95, weights: Sequence[float] = ()
 ) -> RecoveryInterval:
     """The recovery were all samples of the benchmark asked: of one task, or of the average of several.
 
@@ -129,32 +132,37 @@ def recovery_on_benchmark(
         tasks: Pairs of a random part of each task, or of all of it.
         sizes: How many samples each task has, N.
         confidence: Of the interval.
+        weights: Of the tasks in the average; without them each counts alike.
     """
     left = [1.0 - min(1.0, task.n / size) for task, size in zip(tasks, sizes, strict=True)]
-    found = _average(tasks, left, confidence)
+    found = _average(tasks, left, confidence, weights)
     method: RecoveryMethod = "finite population" if any(left) else "all asked"
     return replace(found, question=IntervalQuestion.THIS_BENCHMARK, method=None if found.low is None else method)
 
 
-def _average(tasks: Sequence[PairTotals], left: Sequence[float], confidence: float) -> RecoveryInterval:
+def _average(
+    tasks: Sequence[PairTotals], left: Sequence[float], confidence: float, weights: Sequence[float]
+) -> RecoveryInterval:
     """The average's recovery, with the share of each task's variance that is ``left``."""
+    parts = list(zip(tasks, weights or [1.0] * len(tasks), strict=True))
     n, clusters = sum(task.n for task in tasks), sum(task.clusters for task in tasks)
-    base = math.fsum(task.x for task in tasks)
+    base = math.fsum(counts * task.x for task, counts in parts)
     if base == 0.0:
         return _without(ZERO_BASELINE if tasks else "the average has no task", None, n, clusters)
-    ratio = math.fsum(task.y for task in tasks) / base
+    ratio = math.fsum(counts * task.y for task, counts in parts) / base
     below, above, added = [], [], []
-    for task, share in zip(tasks, left, strict=True):
+    for (task, counts), share in zip(parts, left, strict=True):
         if share == 0.0:
             continue
         ends = interval(task, RATIO, confidence) if task.x > 0.0 else None
         if ends is None:
             cause = "a task's samples share one cluster" if task.x > 0.0 else "the baseline scored 0 on a task"
             return _without(cause, 100.0 * ratio, n, clusters)
-        own, weight = task.y / task.x, task.x / base
+        own, weight = task.y / task.x, counts * task.x / base
         below.append(share * (weight * (own - ends.low)) ** 2)
         above.append(share * (weight * (ends.high - own)) ** 2)
-        added.append(share * (task.covariance.of_difference(ratio) - task.covariance.of_difference(own)))
+        beyond = task.covariance.of_difference(ratio) - task.covariance.of_difference(own)
+        added.append(share * counts**2 * beyond)
     drift = max(0.0, math.fsum(added)) * (two_sided(confidence) / base) ** 2
     low = max(0.0, ratio - math.sqrt(math.fsum(below) + drift))
     high = ratio + math.sqrt(math.fsum(above) + drift)

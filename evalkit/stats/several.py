@@ -20,18 +20,19 @@ _FARTHEST = 8.0
 """Standard errors: a p below 1e-15 is as good as 0."""
 
 
-def p_of_loss(tasks: Sequence[PairTotals], threshold: float) -> float:
+def p_of_loss(tasks: Sequence[PairTotals], threshold: float, weights: Sequence[float] = ()) -> float:
     """One-sided p of a row against a recovery of ``threshold`` percent: small when the row has lost more.
 
     It belongs to the row's interval: the interval of confidence 1 - 2 p is the one that ends at the threshold. One
     task is tested by its own statistic; the interval of an average is combined from ends, so its p is searched.
+    ``weights`` are the tasks' in the average; without them each counts alike.
     """
     if len(tasks) == 1:
         return p_below(tasks[0], threshold / 100.0, RATIO)
     near, far = 0.0, _FARTHEST
     for _ in range(30):
         middle = (near + far) / 2.0
-        high = average_recovery(tasks, 1.0 - 2.0 * normal_below(-middle)).high
+        high = average_recovery(tasks, 1.0 - 2.0 * normal_below(-middle), weights).high
         near, far = (middle, far) if high is not None and high < threshold else (near, middle)
     return normal_below(-near)
 

@@ -6,8 +6,10 @@ import pytest
 
 from evalkit import stats
 from evalkit.base.scores import SampleScore
-from evalkit.comparison import in_parts, pairs
+from evalkit.comparison import averages, early, in_parts, pairs, verdict
 from evalkit.comparison.pairs import Side
+from evalkit.config.policy import Rule
+from evalkit.records.early import KeptLook
 
 BASE = {"a": [1, 1, 1, 1, 0, 1], "b": [1, 0, 1, 0, 1, 1, 0, 1, 1, 1, 0, 1]}
 CAND = {"a": [1, 1, 0, 1, 0, 1], "b": [1, 0, 1, 0, 0, 1, 0, 1, 1, 1, 1, 1]}
@@ -56,3 +58,39 @@ def test_parts_count_alike_only_where_both_sides_say_so():
     # A file of a run has no more than the strata.
     assert in_parts.compare("t", *sides).recovery == in_parts.compare("t", *sides, parts=parts()).recovery
     assert in_parts.compare("t", *sides).recovery != plain.recovery
+
+
+def test_an_average_has_such_a_task_as_one_of_its_tasks():
+    alike = in_parts.compare("t", side("base", BASE), side("cand", CAND), parts=parts())
+    plain = pairs.compare("u", *(side(label, {"c": [1, 0, 1, 1] * 9}, alike=False) for label in ("base", "cand")))
+    found = averages.average("all", [alike, plain])
+    assert found.baseline == pytest.approx((alike.baseline + plain.baseline) / 2)
+    assert found.recovery.percent == pytest.approx(100 * found.candidate / found.baseline)
+    assert found.recovery.low < found.recovery.percent < found.recovery.high
+    assert found.on_benchmark.percent == found.on_benchmark.low == pytest.approx(found.recovery.percent)
+    # A part of the one weighs half as much as the other: as if that stood twice, but for its own chance.
+    same = stats.average_recovery([*alike.tasks, plain.totals], weights=[1, 1, 2])
+    assert (found.recovery.low, found.recovery.high) == pytest.approx((same.low, same.high))
+    judged = verdict.judge(replace(found, available=None, sizes=()), Rule(min_recovery=101 + found.recovery.high))
+    assert judged.p == pytest.approx(stats.p_of_loss(found.tasks, judged.rule.min_recovery, found.weights))
+
+
+def test_beside_a_task_that_was_stopped_at_a_look_their_average_has_no_look():
+    alike = in_parts.compare("t", side("base", BASE), side("cand", CAND), parts=parts())
+    plain = pairs.compare("u", *(side(label, {"c": [1, 0, 1, 1] * 9}, alike=False) for label in ("base", "cand")))
+    stopped = early.at_look(plain, KeptLook(part=None, looks=5, number=1, units=144))
+    assert stopped.look is not None
+    parted = [alike, stopped]
+    found = early.average_at_look(averages.average("all", parted), parted)
+    assert (found.recovery.low, found.recovery.reason) == (None, "its tasks were stopped at looks of their own")
+
+
+def test_without_a_pair_in_one_of_the_parts_that_is_said():
+    lost = [f"a/{at}" for at in range(6)]
+    found = in_parts.compare("t", side("base", BASE), side("cand", CAND, failed=lost), parts=parts())
+    assert found.recovery.reason == "one of its parts has no pair of answers"
+
+
+def test_what_asking_again_would_change_is_not_said_to_need_another_asking():
+    found = in_parts.compare("t", side("base", BASE), side("cand", CAND), parts=parts())
+    assert found.repeated.reason == "what asking again would change is not known of a mean of parts' scores"

@@ -256,6 +256,20 @@ def test_tasks_with_unlike_recoveries_have_the_width_of_the_delta_method():
     assert found.high - found.low == pytest.approx(2 * 196.0 * math.sqrt(variance), rel=0.01)
 
 
+def test_tasks_that_weigh_otherwise_have_the_width_of_the_delta_method():
+    kept = pair_totals([1.0] * 500 + [0.0] * 500, [1.0] * 440 + [0.0] * 60 + [1.0] * 60 + [0.0] * 440)
+    lost = pair_totals([1.0] * 500 + [0.0] * 500, [1.0] * 150 + [0.0] * 850)
+    found = average_recovery([kept, lost], weights=(0.25, 0.75))
+    base = 0.25 * kept.x + 0.75 * lost.x
+    ratio = (0.25 * kept.y + 0.75 * lost.y) / base
+    spread = 0.25**2 * kept.covariance.of_difference(ratio) + 0.75**2 * lost.covariance.of_difference(ratio)
+    assert found.percent == pytest.approx(100 * ratio)
+    assert found.high - found.low == pytest.approx(2 * 196.0 * math.sqrt(spread) / base, rel=0.01)
+    assert ends(average_recovery([kept, lost], weights=(2.0, 2.0))) == ends(average_recovery([kept, lost]))
+    whole = recovery_on_benchmark([kept, lost], [1000, 1000], weights=(0.25, 0.75))
+    assert whole.low == whole.high == pytest.approx(found.percent)
+
+
 def test_a_task_too_small_to_tell_keeps_the_average_uncertain():
     sure = pair_totals([1.0, 0.0] * 3000, [1.0, 0.0] * 3000)
     unsure = pair_totals([1.0] * 4, [1.0] * 4)
