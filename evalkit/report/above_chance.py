@@ -80,12 +80,14 @@ def _parts(member: NormalisedTask, tallies: Tallies, plan: Plan, label: str, tas
 
 
 def _grouping(tally: Tally, keys: Sequence[str]) -> Grouping:
-    """Parts of one answer hang together; the parts of a task are strata of it."""
-    found = [tally.part_of(key) for key in keys]
-    return Grouping(
-        clusters=[whole if whole != key else None for key, (whole, _) in zip(keys, found, strict=True)],
-        strata=[part or None for _, part in found],
-    )
+    """As the task's row has it; and parts of one answer hang together."""
+    clusters, strata = [], []
+    for key in keys:
+        whole, part = tally.part_of(key)
+        row = tally.paired.get(key) or tally.paired.get(whole)
+        clusters.append((row.cluster if row else None) or (whole if whole != key else None))
+        strata.append(row.stratum if row else part or None)
+    return Grouping(clusters, strata)
 
 
 def _raw(parts: Sequence[ChancePart]) -> tuple[float, float]:

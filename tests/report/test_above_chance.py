@@ -7,6 +7,7 @@ import pytest
 
 from evalkit import report
 from evalkit.base.errors import ConfigError
+from evalkit.base.task_parts import NormalisedAverage, NormalisedTask
 from evalkit.base.types import Answer, Failure, FailureKind, Sample, Text
 from evalkit.comparison.score import Tally
 from evalkit.harnesses import harness
@@ -128,6 +129,29 @@ def test_a_task_without_pairs_leaves_no_average_and_is_named():
     assert made.normalised.candidates == {}
     assert made.normalised.missing == {"cand": "nothing of leaderboard_gpqa is paired"}
     assert "nothing of leaderboard_gpqa is paired" in report.markdown(made)
+
+
+def test_questions_about_one_page_hang_together():
+    task = registry.find(["docvqa"])[0]
+    widths = []
+    for size in (1, 10):
+        tallies = {(label, task.name): Tally(task, label, harness(task)) for label in ("base", "cand")}
+        for at in range(400):
+            sample = Sample(str(at), (Text("q"),), ["yes"], f"page {at // size}")
+            page = at // 10
+            tallies["base", task.name].add(sample, said("yes" if page % 4 else "no"))
+            tallies["cand", task.name].add(sample, said("yes" if page % 5 else "no"))
+        plan = Plan(contender("base"), (contender("cand"),), (PlannedTask(task, "listing", 400, 400, "r"),))
+        one = NormalisedAverage("Average", "here", (NormalisedTask(task.name),))
+        made = report.build(plan, tallies, harness, Terms(averaged=(), normalised=one))
+        found = made.normalised.candidates["cand"].recovery
+        assert found.percent == pytest.approx(made.rows[0].judgements["cand"].comparison.recovery.percent)
+        widths.append(found.high - found.low)
+    assert widths[1] > 2 * widths[0]
+
+
+def said(text):
+    return Answer(text, "stop", 1, 1, 0.1)
 
 
 def test_options_are_as_many_as_lm_evals_files_list():
