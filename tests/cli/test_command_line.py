@@ -75,6 +75,12 @@ def test_an_unknown_task(workplace):
     assert "mmmu" in line_of(workplace.here(*words))
 
 
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_a_second_suite_does_not_take_the_first_ones_place(workplace, command):
+    words = (command, "--baseline", "base", "--candidate", "cand", "--suite", "openllm", "--suite", "leaderboard")
+    assert line_of(workplace.here(*words)).startswith("error: --suite is given twice; one suite, and ")
+
+
 def test_an_endpoint_of_a_name_with_a_dot_is_named_by_its_place(workplace):
     words = ("run", "--baseline", "base-2.5", "--endpoint", "base-2.5=nowhere")
     assert line_of(workplace.here(*words)).startswith('error: command line: endpoints."base-2.5": ')
