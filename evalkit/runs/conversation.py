@@ -122,16 +122,16 @@ class Dialogue:
             )
 
     async def _ask_all(self, client: Client, sources: Sequence[Source], death: asyncio.Future[None] | None) -> None:
-        """Everything that is owed, then what has to be asked alone."""
+        """Everything that is owed, then what has to be asked alone; both again for what was left by a server's loss."""
         seen = -1
         while seen < self.losses and self.ledger.waiting:
             if seen >= 0:
                 await self._ask_suspects_alone(sources, death)
             seen = self.losses
             await self._send(client, self._owed(sources), death)
-        for source in sources:
-            for _, pending in self.ledger.pending([source]):
-                await self._send(client, self._exam(source).alone(pending), death)
+            for source in sources:
+                for _, pending in self.ledger.pending([source]):
+                    await self._send(client, self._exam(source).alone(pending), death)
 
     async def _ask_once_more(self, death: asyncio.Future[None] | None) -> None:
         """What failed in a way that may have passed by now, each sample once."""
