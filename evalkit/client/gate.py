@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from evalkit.client.tries import CHANCE
 
 if TYPE_CHECKING:
     from evalkit.client.request import SendingPolicy
@@ -67,7 +68,7 @@ class Gate:
             self._until = max(self._until, now + retry_after_s)
         elif now >= self._until:
             span = min(self._policy.first_wait_s * 2 ** min(self._rounds, 60), self._policy.longest_wait_s)
-            self._until = now + span * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
+            self._until = now + span * CHANCE.uniform(0.5, 1.0)
             self._rounds += 1
 
     def over(self, first: float) -> bool:

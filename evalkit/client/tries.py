@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from evalkit.base.types import Outcome, Replies
     from evalkit.client.request import SendingPolicy
 
+CHANCE: Final = random.Random()  # noqa: S311 - not a secret
+"""Of waits alone: from the process's own one lm-eval's code draws examples in a thread, in an order that counts."""
+
 _ABOUT_THE_REQUEST: Final = frozenset({400, 413, 422})
 """Statuses that speak of the very request; other 4xx speak of the address, the key or the model's name."""
 
@@ -90,5 +93,5 @@ def wait_before_try(number: int, retry_after: float | None, policy: SendingPolic
     of the growth: its seconds, and up to ``first_wait_s`` more. Never more than ``longest_wait_s``.
     """
     span = policy.first_wait_s * 2 ** min(number - 2, 60) if retry_after is None else policy.first_wait_s
-    wait = (retry_after or 0.0) + random.uniform(0, min(span, policy.longest_wait_s))  # noqa: S311 - not a secret
+    wait = (retry_after or 0.0) + CHANCE.uniform(0, min(span, policy.longest_wait_s))
     return min(wait, policy.longest_wait_s)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import socket
 import threading
 import time
@@ -141,3 +142,13 @@ def test_a_server_that_works_long_is_left_alone():
     with ModelServer(part=lambda asked: Reply(body=chat(asked).body, wait_s=1.5)) as server:
         (outcome,) = ask(server.url, SendingPolicy(patience_s=0.5, look_s=0.2), 1)
     assert isinstance(outcome, Answer)
+
+
+def test_waits_draw_nothing_from_the_generator_of_the_process():
+    """lm-eval's code draws examples from it in another thread, while requests wait."""
+    random.seed(3)
+    with ModelServer("tiny", until(time.monotonic() + 0.2, error(503, "not yet"))) as server:
+        outcomes = ask(server.url, count=10)
+    assert all(isinstance(one, Answer) for one in outcomes)
+    assert max(one.tries for one in outcomes) > 1
+    assert random.random() == random.Random(3).random()
