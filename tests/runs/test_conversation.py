@@ -81,7 +81,7 @@ def test_what_a_server_held_that_is_lost_when_nothing_else_is_left_is_asked_agai
         async def helped():
             client = await talk.joinable()
             gone = await client.join(other.url)
-            while not gone.under_way or len(ledger.waiting) > len(gone.under_way):
+            while not gone.under_way or len(ledger.waiting) > len(gone.under_way):  # noqa: ASYNC110 - of the product itself
                 await asyncio.sleep(0.01)
             dead = SimpleNamespace(diagnose=lambda: SimpleNamespace(reason="it died"), last_words=str)
             talk.note_loss(tuple(gone.under_way.values()), dead)

@@ -120,6 +120,19 @@ def test_a_server_that_keeps_dying_is_given_up_and_the_others_go_on(workplace):
 
 
 @pytest.mark.usefixtures("hurried")
+def test_a_question_that_kills_servers_is_set_aside_and_costs_a_few_starts(workplace):
+    words = ["run", "--baseline", "base", "--tasks-dir", "tasks", "--task", "pages", "--task", "charts", "--json"]
+    words += [*JOURNAL, "--replicas", "3", "--window", "4", "--serve-arg", "delay-s=0.1"]
+    done = workplace.here(*words, "--serve-arg", "die-on=What is number 7?")
+    scores = [row["scores"]["base"] for row in json.loads(done.stdout)["tasks"]]
+    assert [(one["scored"], one["failures"]) for one in scores] == [(39, {"killed_server": 1}), (30, {})]
+    told = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    assert 2 <= sum(one.get("state") == "died" for one in told) <= 4
+    assert "given up" not in done.stderr
+    assert stored(workplace.folder) == (SAMPLES, SAMPLES)
+
+
+@pytest.mark.usefixtures("hurried")
 def test_a_model_that_is_lost_beside_another_is_told_at_once(workplace):
     (workplace.folder / "evalkit.toml").write_text('[serve]\ndevice = "gpu"\nrestarts = 0\n')
     words = workplace.comparison(*JOURNAL, "--config", "evalkit.toml", "--gpus", "0,1", "--window", "2")
