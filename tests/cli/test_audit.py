@@ -12,6 +12,10 @@ from evalkit.cli.audit import command
 from evalkit.files import resources
 
 GOOD = "Task | base | int8 | Recovery\n---|---|---|---\nMMLU (5-shot) | 71.40 | 70.50 | {}\n"
+COSTS = (
+    "Hardware | Model | Average Cost Reduction | a Latency (s) | a QPD | b Latency (s) | b QPD\n-|-|-|-|-|-|-\n"
+    "L4 | base | | 5.7 | 316 | 4.8 | 375\nL4 | int8 | 1.55 | 3.7 | 486 | 3.1 | 581\n"
+)
 OTHER = "Setting | Value\n---|---\nmax tokens | 4096\n"
 
 
@@ -98,6 +102,31 @@ def test_a_comment_says_what_it_leaves_out(written):
     assert output.count("| wrong |") == 50
     assert "\n\n11 more are not listed.\n" in output
     assert "; 236 more" in next(line for line in output.splitlines() if "80.00" in line)
+
+
+def test_a_comment_ends_at_a_whole_finding_before_it_is_too_long(tmp_path):
+    for number in range(40):
+        rows = "".join(f"| {'long name ' * 6}{at} | 50.00 | 50.00 | {90 + 10 * (at % 2)}.00 |\n" for at in range(24))
+        card = "| Task | BF16 | FP8 | Recovery |\n|---|---|---|---|\n" + rows + "| MMLU | 71.40 | 70.50 | 98.74 |\n"
+        (tmp_path / f"{number:02}.md").write_text(card)
+    code, output = audit(tmp_path, "--markdown")
+    assert code == ExitCode.GATE_FAILED
+    assert len(output) <= 65_536
+    shown = output.count("| wrong | ")
+    assert 40 < shown < 480
+    assert output.startswith("**1,000 figures checked, 520 follow, 480 do not, 0 not checked**")
+    last = output.splitlines()[-1]
+    assert f"65,536 characters: {480 - shown} lines of findings and 40 other lines are left out" in last
+    assert all(line.endswith(" |") for line in output.splitlines() if line.startswith("| wrong"))
+
+
+def test_prices_and_savings_stand_in_a_comment(written):
+    _, output = audit(written(COSTS), "--markdown")
+    shown = audit(written(COSTS))[1]
+    assert "Price of an hour" in shown
+    assert "<details><summary>Prices and savings that the cost figures imply</summary>" in output
+    assert output.count(" to \\$2.") == 1
+    assert "mean ratio" in output
 
 
 def test_the_same_scores_of_two_quantizations_in_a_comment(written):

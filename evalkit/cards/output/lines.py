@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
     from evalkit.cards.audit import Audit
     from evalkit.cards.causes import Repair
+    from evalkit.cards.checks.costs import Saving
     from evalkit.cards.checks.figure import AuditFinding, Severity
     from evalkit.cards.checks.noise import Noise
+    from evalkit.cards.checks.prices import Price
     from evalkit.cards.output.report import AuditReport
     from evalkit.cards.siblings import Across
 
@@ -95,16 +97,24 @@ def repaired(one: Repair) -> str:
 def _costs(audit: Audit) -> Iterator[str]:
     if audit.prices:
         yield from ("", "Price of an hour that the cost figures imply:")
-        for one in audit.prices:
-            where = ", ".join(filter(None, (one.table, one.hardware))) or "all"
-            agree = part_of(one.agree, one.figures, "figure", ("agrees", "agree"))
-            yield f"  {where}: ${one.low:.4f} to ${one.high:.4f} ({agree})"
+        yield from (f"  {priced(one)}" for one in audit.prices)
     if audit.savings:
         yield from ("", "Cost reduction is a mean of ratios; one query of each use case costs so much less:")
-        for saving in audit.savings:
-            share = f"{abs(saving.cheaper_percent):.0f} % {'cheaper' if saving.cheaper_percent >= 0 else 'dearer'}"
-            where = ", ".join(filter(None, (saving.table, saving.hardware, saving.model)))
-            yield f"  {where}: mean ratio {saving.mean_ratio:.2f}, all together {saving.pooled_ratio:.2f} ({share})"
+        yield from (f"  {saved(one)}" for one in audit.savings)
+
+
+def priced(one: Price) -> str:
+    """The price of an hour that cost figures imply."""
+    where = ", ".join(filter(None, (one.table, one.hardware))) or "all"
+    agree = part_of(one.agree, one.figures, "figure", ("agrees", "agree"))
+    return f"{where}: ${one.low:.4f} to ${one.high:.4f} ({agree})"
+
+
+def saved(one: Saving) -> str:
+    """A cost reduction as a mean of ratios, and of all queries together."""
+    share = f"{abs(one.cheaper_percent):.0f} % {'cheaper' if one.cheaper_percent >= 0 else 'dearer'}"
+    where = ", ".join(filter(None, (one.table, one.hardware, one.model)))
+    return f"{where}: mean ratio {one.mean_ratio:.2f}, all together {one.pooled_ratio:.2f} ({share})"
 
 
 def _noise(rows: Sequence[Noise]) -> Iterator[str]:
