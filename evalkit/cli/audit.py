@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +12,11 @@ import click
 
 from evalkit import cards
 from evalkit.base.errors import DataError, ExitCode, UsageError
-from evalkit.base.printable import printable
+from evalkit.base.printable import one_line, printable
 from evalkit.files import textfile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from evalkit.cards import Card
 
@@ -22,16 +24,20 @@ _FIX = "give a model card with an accuracy or cost table, in Markdown, HTML or p
 _CARDS = frozenset({".md", ".markdown", ".html", ".htm"})
 """What is read of a folder."""
 _MOST_CARDS = 5000
+_STDIN = Path("-")
+_FIRST = 400
+"""Bytes of a file that tell its encoding."""
 
 
 @click.command(
     "audit",
     help="Recompute the recoveries, averages, speedups and cost figures of each CARD, a published model card "
     "(Markdown, HTML, plain text or TOML) or a folder of them, and list each that does not follow from the others. "
-    "Several cards are compared as well: one baseline has one figure. The exit code is 0 when all figures follow, 1 "
+    "Several cards are compared as well: one baseline has one figure. A CARD of - is standard input. "
+    "The exit code is 0 when all figures follow, 1 "
     "when one does not, 2 when a file cannot be read, and 4 when no figure of any card could be checked.",
 )
-@click.argument("paths", metavar="CARD...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("paths", metavar="CARD...", nargs=-1, type=click.Path(exists=True, allow_dash=True, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--markdown", "as_comment", is_flag=True, help="Print a Markdown comment for a pull request.")
 @click.option(
@@ -43,7 +49,9 @@ def command(paths: tuple[Path, ...], *, as_json: bool, as_comment: bool, allow_u
     """Print what was found; the exit code is 1 when a figure does not follow, 4 when none could be checked."""
     if as_json and as_comment:
         raise UsageError("--json and --markdown are two forms of one output", fix="give one of them")
-    read = {str(path): _read(path) for path in _files(paths)}
+    if not paths:
+        raise UsageError("no card was named", fix=f"{_FIX}, a folder of cards, or - for standard input")
+    read = {_named(path): _read(path) for path in _files(paths)}
     across = cards.together(read) if len(read) > 1 else None
     report = cards.AuditReport(tuple((name, cards.audit(card)) for name, card in read.items()), across)
     if as_json:
@@ -64,25 +72,43 @@ def _files(paths: Sequence[Path]) -> list[Path]:
     """The cards that were named, and those of the folders among them; each once.
 
     Raises:
-        DataError: A folder has no card, or far too many.
+        DataError: A folder has no card, or far too many, or cannot be read.
     """
     found: list[Path] = []
     for path in paths:
         if not path.is_dir():
             found.append(path)
             continue
-        inside = [one for one in sorted(path.rglob("*")) if one.suffix.lower() in _CARDS and _is_open(one, path)]
+        try:
+            inside = sorted(_inside(path))
+        except OSError as error:
+            where = one_line(_named(Path(error.filename or path)))
+            raise DataError(f"{where}: cannot be read ({error.strerror})", fix="check its permissions") from error
         if not inside:
-            raise DataError(f"{path}: no card in this folder", fix=f"cards end with {', '.join(sorted(_CARDS))}")
+            raise DataError(
+                f"{one_line(_named(path))}: no card in this folder", fix=f"cards end with {', '.join(sorted(_CARDS))}"
+            )
         found += inside
     if len(found) > _MOST_CARDS:
         raise DataError(f"{len(found):,} cards, more than {_MOST_CARDS:,}", fix="give fewer folders at a time")
     return list(dict.fromkeys(found))
 
 
-def _is_open(path: Path, folder: Path) -> bool:
-    """Whether a file lies in no hidden folder."""
-    return path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+def _inside(folder: Path) -> Iterator[Path]:
+    """The cards of a folder and of those below it, without hidden ones. A folder that cannot be read is an OSError."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for where, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [one for one in folders if not one.startswith(".")]
+        found = (Path(where, name) for name in names if not name.startswith("."))
+        yield from (one for one in found if one.suffix.lower() in _CARDS and one.is_file())
+
+
+def _named(path: Path) -> str:
+    """A card's name, which any encoding can have: of bytes that are no UTF-8 their numbers."""
+    return "standard input" if path == _STDIN else str(path).encode("utf-8", "backslashreplace").decode()
 
 
 def _read(path: Path) -> Card:
@@ -92,15 +118,23 @@ def _read(path: Path) -> Card:
         DataError: It cannot be read or is too large.
         ConfigError: A TOML table has a wrong key or value.
     """
+    name = one_line(_named(path))
     try:
-        with path.open("rb") as stream:
+        with click.open_file(path, "rb") as stream:
             raw = stream.read(cards.MOST_CHARACTERS + 1)
     except OSError as error:
         raise DataError(
-            f"{path}: cannot be read ({error.strerror})", fix="check the path and its permissions"
+            f"{name}: cannot be read ({error.strerror})", fix="check the path and its permissions"
         ) from error
     if len(raw) > cards.MOST_CHARACTERS:
-        raise DataError(f"{path}: larger than {cards.MOST_CHARACTERS:,} bytes", fix=_FIX)
+        raise DataError(f"{name}: larger than {cards.MOST_CHARACTERS:,} bytes", fix=_FIX)
+    if _is_utf16(raw[:_FIRST]):
+        raise DataError(f"{name}: its encoding is UTF-16, and a card is read in UTF-8", fix="save it in UTF-8")
     if path.suffix.lower() == ".toml":
-        return cards.card_of(cards.published(textfile.toml(path), str(path)))
+        return cards.card_of(cards.published(textfile.toml(path), name))
     return cards.card(raw.decode("utf-8-sig", errors="replace"))
+
+
+def _is_utf16(first: bytes) -> bool:
+    """Whether a file begins with UTF-16's mark, or with letters of which every other byte is 0."""
+    return first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or 3 * first.count(0) > len(first)

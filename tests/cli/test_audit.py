@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from click import BadParameter
 from click.testing import CliRunner
 
 from evalkit.base.errors import ConfigError, DataError, ExitCode, UsageError
@@ -216,3 +217,66 @@ def test_a_missing_file_is_exit_code_2(tmp_path):
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "none.md" in done.stderr
+
+
+def test_no_card_is_told_in_one_line():
+    with pytest.raises(UsageError, match="no card was named") as caught:
+        CliRunner().invoke(command, [], standalone_mode=False, catch_exceptions=False)
+    assert "- for standard input" in caught.value.fix
+
+
+@pytest.mark.parametrize(("recovery", "code"), [("98.74%", ExitCode.FINE), ("99.74%", ExitCode.GATE_FAILED)])
+def test_a_card_from_standard_input(recovery, code):
+    done = CliRunner().invoke(command, ["-"], input=GOOD.format(recovery), standalone_mode=False)
+    assert done.return_value == code
+    assert "1 figure checked" in done.output
+    found = CliRunner().invoke(command, ["-", "--json"], input=GOOD.format(recovery), standalone_mode=False)
+    assert json.loads(found.output)["card"] == "standard input"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_another_encoding_is_named(written, encoding):
+    with pytest.raises(DataError, match=r"README\.md: its encoding is UTF-16, and a card is read in UTF-8"):
+        audit(written(GOOD.format("98.74%").encode(encoding)))
+
+
+@pytest.mark.parametrize("name", ["a\nb.md", "a\x1b[31mb.md", "a|b`<i>@me.md", os.fsdecode(b"a\xffb.md")])
+def test_a_hostile_name_is_one_harmless_line(tmp_path, written, name):
+    path, other = written(GOOD.format("99.74%"), name), written(GOOD.format("98.74%"), "plain.md")
+    code, output = audit(path, str(other))
+    assert code == ExitCode.GATE_FAILED
+    titles = [line for line in output.splitlines() if line.startswith("== ")]
+    assert len(titles) == 3
+    assert "\x1b" not in output
+    comment = audit(path, str(other), "--markdown")[1]
+    assert len([line for line in comment.splitlines() if line.startswith("### ")]) == 3
+    assert "<i>" not in comment
+    assert json.loads(audit(path, str(other), "--json")[1])["do_not"] == 1
+    path.write_bytes(b"x" * (MOST_CHARACTERS + 1))
+    with pytest.raises(DataError) as caught:
+        audit(path)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_folder_that_cannot_be_read_is_not_passed_over(tmp_path, monkeypatch):
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "open.md").write_text(GOOD.format("98.74%"))
+    scandir = os.scandir
+
+    def refusing(path):
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    # Root may read everything, so that the system's refusal is given here.
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(DataError, match=r"locked: cannot be read \(Permission denied\)"):
+        audit(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_card_that_cannot_be_read_is_named(written):
+    path = written(GOOD.format("98.74%"))
+    path.chmod(0)
+    with pytest.raises((DataError, BadParameter), match=r"not readable|cannot be read"):
+        audit(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalkit.base.printable import agreeing, counted, part_of
+from evalkit.base.printable import agreeing, counted, one_line, part_of
 from evalkit.cards.output.report import by_reason, doubt, more, place, told, tolerance
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def as_lines(report: AuditReport) -> Iterator[str]:
     several = len(report.audits) > 1
     for name, audit in report.audits:
         if several:
-            yield f"== {name}"
+            yield f"== {one_line(name)}"
         yield from _card(audit)
         if several:
             yield ""

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalkit.base.printable import agreeing, counted
+from evalkit.base.printable import agreeing, counted, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +77,7 @@ def by_reason(unchecked: Sequence[Unchecked]) -> list[tuple[str, int, str]]:
 
 def place(one: AuditFinding) -> str:
     """Where a figure stands; of several cards, on which."""
-    return ", ".join(part for part in (one.card, one.table, one.row, one.column) if part)
+    return ", ".join(part for part in (one_line(one.card), one.table, one.row, one.column) if part)
 
 
 def doubt(one: AuditFinding) -> str:
