@@ -26,8 +26,13 @@ _GENERATES: Final = "generate_until"
 _WEIGHS: Final = ("multiple_choice", "loglikelihood")
 _DEFAULTS: Final = {"generate_until": ["exact_match"], "multiple_choice": ["acc", "acc_norm"], "loglikelihood": ["acc"]}
 """Metrics of a task that lists none."""
-_MEANS: Final = frozenset({None, "mean", "nanmean"})
+_MEANS: Final = frozenset({"mean", "nanmean"})
 """Aggregations that are means over answers; a function of the task's own may be one, too."""
+_OF_SETS: Final = (
+    *("bits_per_byte", "bleu", "brier_score", "bypass", "byte_perplexity", "chrf", "chrf++", "f1", "mcc"),
+    *("perplexity", "ter", "word_perplexity"),
+)
+"""Metrics that lm-eval aggregates over a whole set of answers where a task's file does not say how."""
 _DEFAULT_TOKENS: Final = 256
 """``max_gen_toks`` of lm-eval's API models."""
 _STOPS: Final = 4
@@ -280,10 +285,15 @@ def _listed(leaf: TaskSource) -> list[str]:
     found: list[str] = []
     plain = [{"metric": one} for one in _DEFAULTS.get(str(leaf.config.get("output_type", _GENERATES)), ())]
     for one in leaf.config.get("metric_list") or plain:
-        means = one.get("aggregation") in _MEANS or str(one.get("aggregation")).startswith(files.FUNCTION)
-        if means and not str(one["metric"]).startswith(files.FUNCTION) and one.get("higher_is_better", True):
+        if _is_mean(one) and not str(one["metric"]).startswith(files.FUNCTION) and one.get("higher_is_better", True):
             found += [metric_name(str(one["metric"]), reading) for reading in filters_of(leaf.config)]
     return list(dict.fromkeys(found))
+
+
+def _is_mean(entry: Mapping[str, Any]) -> bool:
+    """Whether a metric that a task lists may be a mean over answers."""
+    how = entry.get("aggregation")
+    return entry["metric"] not in _OF_SETS if how is None else how in _MEANS or str(how).startswith(files.FUNCTION)
 
 
 def _shared(metric: str, leaves: Sequence[TaskSource]) -> bool:

@@ -166,6 +166,27 @@ def test_a_metric_that_is_no_mean_over_answers_is_left_out_and_alone_refused(tmp
             task('[settings]\ntask = "bleu"\ninclude_path = "own"', tmp_path)
 
 
+def test_a_metric_that_lm_eval_takes_over_a_whole_set_by_default_is_left_out(tmp_path):
+    listed = [{"metric": "mcc"}, {"metric": "f1"}, {"metric": "acc"}, {"metric": "f1", "aggregation": "mean"}]
+    own(tmp_path / "own", three=PLAIN | {"metric_list": listed[:3]}, mean=PLAIN | {"metric_list": listed[3:]})
+    with extensions.allowing():
+        found = [task(f'[settings]\ntask = "{name}"\ninclude_path = "own"', tmp_path) for name in ("three", "mean")]
+    assert [one.metrics for one in found] == [("acc",), ("f1",)]
+    # Among others, lm-eval's own: a group with one such task is asked.
+    assert "lm-eval.galician_bench.mcc" not in [one.name for one in registry.find(["lm-eval:galician_bench"])]
+
+
+def test_which_metrics_these_are_is_lm_evals_own_list(tmp_path):
+    from lm_eval.api import metrics, registry
+
+    names = sorted(registry.metric_registry)
+    own(tmp_path / "own", every=PLAIN | {"metric_list": [{"metric": name} for name in names]})
+    with extensions.allowing():
+        found = task('[settings]\ntask = "every"\ninclude_path = "own"', tmp_path).metrics
+    assert found == tuple(name for name in names if registry.get_metric_aggregation(name) is metrics.mean)
+    assert 3 < len(found) < len(names)
+
+
 def test_a_file_that_includes_itself_is_told(tmp_path):
     (tmp_path / "a.yaml").write_text("include: b.yaml\ntask: a\n")
     (tmp_path / "b.yaml").write_text("include: a.yaml\n")
