@@ -42,3 +42,23 @@ def test_a_second_cancellation_ends_the_patience(serving, model, tmp_path):
     asyncio.run(main())
     assert time.monotonic() - begun < 40
     assert not any(map(psutil.pid_exists, pids))
+
+
+def test_a_run_that_is_ended_while_its_servers_start_leaves_none(serving, model, tmp_path):
+    starting = serving(listens=False, chatters=True)
+    logs = [tmp_path / f"tiny.{number}.log" for number in (1, 2)]
+
+    async def main():
+        places = [ServerPlace(), ServerPlace(number=1)]
+        async with Replicas(starting, model, tmp_path / "tiny.log", lambda *_: None, places) as servers:
+            waiting = asyncio.ensure_future(servers.leader())
+            await until(lambda: all(log.exists() and "still busy" in log.read_text() for log in logs))
+            pids.extend(one.server.pid for one in servers.replicas)
+            waiting.cancel()
+            raise KeyError
+
+    pids = []
+    with pytest.raises(KeyError):
+        asyncio.run(main())
+    assert len(pids) == 2
+    assert not any(map(psutil.pid_exists, pids))
