@@ -279,10 +279,11 @@ class Looks:
             self.say(Stage(f"look {group.looks} of {len(group.fractions)} at {group.title}, {goes}: {told}"))
 
     def _decided(self, one: Judgement) -> bool:
-        """Whether a claim stands; a loss has to among all rows of the policy, as Holm's rule asks of its first."""
+        """Whether a claim stands, or never will; a loss has to among all rows of the policy, as Holm's first does."""
         if one.verdict is Verdict.DEGRADED:
             return one.p is not None and one.p <= stats.ONE_SIDED / self._judged
-        return one.verdict is Verdict.RECOVERED
+        # No further answer makes a pair comparable.
+        return one.verdict in {Verdict.RECOVERED, Verdict.NOT_COMPARABLE}
 
     @property
     def _judged(self) -> int:

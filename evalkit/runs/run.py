@@ -310,7 +310,8 @@ class _Run:
     def _opened(self, one: Contender, sources: Sequence[Source], checks: Checks) -> Ledger:
         held, keep = self._record.exams.get(one.model.label, {}), self._remember_exams
         run = self._row.id if self._row else ""
-        further = self._looks.next_of(one) if self._looks and not self._missing else tuple
+        # Also beside a baseline that is missing: the candidate is asked no further than that was to be.
+        further = self._looks.next_of(one) if self._looks else tuple
         beside = None if self._looks else self._beside  # what has been asked so far of a part is no recovery yet
         owing = further() or sources
         ledger = Ledger(one, owing, self._store, run, self.say, checks, keep, further, earlier={**held}, beside=beside)

@@ -71,21 +71,57 @@ def moved(number):
     return "yes"
 
 
-def test_a_baseline_that_is_served_for_it_is_asked_ahead_and_then_twice_as_far(workplace):
-    (workplace.folder / "tasks" / "gamma.toml").write_text(TASK.format(name="gamma", category="Text"))
-    rows = [(n, f"What is gamma number {n}?", "yes" if n % 5 else f"word{n}") for n in range(ROWS)]
-    lines = [{"id": f"r{n}", "q": question, "a": answer} for n, question, answer in rows]
-    write_lines(workplace.folder / "tasks" / "gamma.jsonl", lines)
-    (workplace.folder / "yes").write_text("yes")
+@pytest.fixture
+def beside(workplace):
+    """A function: a candidate's server -> the words that compare it with a baseline that is served for it."""
 
+    def words(candidate, *more):
+        (workplace.folder / "tasks" / "gamma.toml").write_text(TASK.format(name="gamma", category="Text"))
+        rows = [(n, f"What is gamma number {n}?", "yes" if n % 5 else f"word{n}") for n in range(ROWS)]
+        lines = [{"id": f"r{n}", "q": question, "a": answer} for n, question, answer in rows]
+        write_lines(workplace.folder / "tasks" / "gamma.jsonl", lines)
+        (workplace.folder / "yes").write_text("yes")
+        found = ["--baseline", "base", "--candidate", "cand", "--tasks-dir", "tasks", "--task", "gamma", "--json"]
+        found += ["--serve-arg", "part=says:yes", "--serve-arg", 'journal=["journal"]', "--min-recovery", "90"]
+        found += ["--endpoint", f"cand={candidate.url}", "--endpoint-is", "cand=1"]
+        return [*found, *more]
+
+    return words
+
+
+ACCEPTED = ("--accept-difference", "max-model-len", "--accept-difference", "vllm")
+
+
+def test_a_pair_that_is_not_comparable_is_asked_up_to_the_first_look_and_decided_once_it_is_accepted(workplace, beside):
+    with ModelServer("cand", lambda asked: replies.chat(asked, "yes")) as candidate:
+        words = beside(candidate)
+        found = json.loads(workplace.here("run", *words, "--stop-early", check=4).stdout)
+        assert found["tasks"][0]["recovery"]["cand"]["verdict"] == "not_comparable"
+        assert candidate.asked.total() == 75
+        found = json.loads(workplace.here("run", *words, *ACCEPTED, "--stop-early", check=0).stdout)
+        assert found["tasks"][0]["recovery"]["cand"]["verdict"] == "recovered"
+        assert candidate.asked.total() == 75
+
+
+@pytest.mark.usefixtures("hurried")
+def test_beside_a_baseline_that_cannot_be_served_the_candidate_is_not_asked_whole(workplace, beside):
+    with ModelServer("cand", lambda asked: replies.chat(asked, "yes")) as candidate:
+        words = beside(candidate, *ACCEPTED)
+        done = workplace.here("run", *words, "--serve-arg", "die-on=What is", "--stop-early", check=5)
+        assert "missing: base" in done.stdout
+        # As far as the baseline was to be asked at first.
+        assert candidate.asked.total() == 300
+        # Then the same command decides, and asks the candidate no second time.
+        workplace.here("run", *words, "--stop-early", check=0)
+        assert candidate.asked.total() == 300
+
+
+def test_a_baseline_that_is_served_for_it_is_asked_ahead_and_then_twice_as_far(workplace, beside):
     def says(asked):
         return replies.chat(asked, moved(int(re.search(r"gamma number (\d+)", asked.body.decode()).group(1))))
 
-    words = ["--baseline", "base", "--candidate", "cand", "--tasks-dir", "tasks", "--task", "gamma", "--json"]
-    words += ["--serve-arg", "part=says:yes", "--serve-arg", 'journal=["journal"]', "--min-recovery", "90"]
     with ModelServer("cand", says) as candidate:
-        words += ["--endpoint", f"cand={candidate.url}", "--endpoint-is", "cand=1"]
-        words += ["--accept-difference", "max-model-len", "--accept-difference", "vllm"]
+        words = beside(candidate, *ACCEPTED)
         foreseen = json.loads(workplace.here("plan", *words, "--stop-early").stdout)["early"]
         done = workplace.here("run", *words, "--stop-early")
         found = json.loads(done.stdout)
