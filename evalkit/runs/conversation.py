@@ -101,6 +101,8 @@ class Dialogue:
         async with self._asking(Client(self.url, self.model, self._policy, names)) as client:
             for source in sources:
                 await self._exam(source).rehearse(client, self.ledger.some(source))
+            # What a rehearsal broke off is owed to nobody: no later death may be blamed on it.
+            client.first.under_way.clear()
             try:
                 await self._ask_suspects(client, sources, death)
                 await self._send(client, self._heaviest(sources), death, longest=served.max_model_len, heavy=True)

@@ -1,6 +1,7 @@
 """A conversation that several servers take part in, of which one is lost."""
 
 import asyncio
+from contextlib import aclosing
 from types import SimpleNamespace
 
 import pytest
@@ -30,7 +31,9 @@ class Exam:
         self.alone = asked if way == "alone" else lambda _: iter(())
 
     async def rehearse(self, client, samples):
-        pass
+        async with aclosing(client.ask(asked((f"rehearsed {number}", None) for number in range(8)))) as outcomes:
+            async for _ in outcomes:
+                break  # as where the server refuses the way of asking
 
 
 class Owing:
@@ -96,3 +99,12 @@ def test_what_a_server_held_that_is_lost_when_nothing_else_is_left_is_asked_agai
     assert not ledger.waiting
     assert len(ledger.outcomes) == 40
     assert all(isinstance(outcome, Answer) for outcome in ledger.outcomes)
+
+
+def test_what_a_rehearsal_broke_off_is_under_way_no_more():
+    ledger = Owing("requests")
+    with ModelServer("tiny", delay_s=0.01) as server:
+        talk = Dialogue(ledger, server.url, "tiny", AskingRules(POLICY))
+        asyncio.run(talk.everything(None))
+    assert len(ledger.outcomes) == 40
+    assert talk.under_way == ()
