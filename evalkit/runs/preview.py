@@ -117,7 +117,7 @@ def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlo
                 Plan(contenders[0], tuple(contenders[1:]), ()), config.accept_differences, serving.python
             )
         ),
-        early=_early(config, found, terms, contenders),
+        early=_early(config, found, terms, contenders, placed),
     )
 
 
@@ -130,11 +130,17 @@ def _placed_s(placed: Placement, contenders: Sequence[Contender], found: Sequenc
 
 
 def _early(
-    config: Config, found: Sequence[Forecast], terms: CostTerms, contenders: Sequence[Contender]
+    config: Config, found: Sequence[Forecast], terms: CostTerms, contenders: Sequence[Contender], placed: Placement
 ) -> tuple[EarlyForecast, ...]:
-    """What stopping early is expected to leave of it."""
+    """What stopping early is expected to leave of it, in the time that it takes on servers that are placed."""
+    if not config.policy.stop_early:
+        return ()
     stepwise = all(one.model.endpoint for one in contenders)
-    return tuple(forecast_early.forecasts(found, terms, stepwise=stepwise)) if config.policy.stop_early else ()
+    share = 1.0 if _placed_s(placed, contenders, found) is None else placed.share
+    return tuple(
+        replace(one, seconds=None if one.seconds is None else one.seconds * share)
+        for one in forecast_early.forecasts(found, terms, stepwise=stepwise)
+    )
 
 
 def _terms(
@@ -150,7 +156,7 @@ def _terms(
         config.noise_floor,
         _thresholds(rules),
         _thresholds({name: config.policy.for_average(name) for name in averaged}),
-        _stored(Path(config.output), tasks, contenders),
+        {} if config.fresh else _stored(Path(config.output), tasks, contenders),
     )
 
 

@@ -71,6 +71,11 @@ def test_both_models_at_the_same_time_on_two_servers_each(workplace):
     assert states.index(("cand", "ready")) < states.index(("base", "stopping"))
     foreseen = json.loads(workplace.here("plan", *words[1:], "--fresh", check=0).stdout)
     assert foreseen["placed_seconds"] == pytest.approx(sum(one["seconds"] for one in foreseen["tasks"]) / 4)
+    # Stopping early models take turns, each on all four.
+    early = workplace.here("plan", *words[1:], "--fresh", "--stop-early", "--min-recovery", "90", check=0)
+    (average,) = json.loads(early.stdout)["early"]
+    assert average["seconds"] == pytest.approx(sum(one["seconds"] for one in foreseen["tasks"]) / 2 / 4)
+    assert average["seconds"] > 0
     # How many servers there were, and where, moves no identity: nothing is asked anew.
     again = workplace.evalkit(*workplace.comparison(*JOURNAL, "--config", "evalkit.toml"), check=0, timeout=600)
     assert len(workplace.runs()) == 1
