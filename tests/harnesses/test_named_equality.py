@@ -173,6 +173,26 @@ def test_questions_about_pictures_score_as_in_lm_eval(server, tmp_path):
     held_equal(found, stock(tmp_path / "stock", name, splits(rows), server, chat=True, images=True))
 
 
+def test_an_answer_that_cannot_be_read_scores_alike_whenever_it_is_scored(tmp_path):
+    """lm-eval guesses an option there, and draws it from what the process draws from."""
+    rows = tmp_path / "rows"
+    rows.mkdir()
+    pictures(rows / "validation.parquet", 8)
+    task = named("mmmu_val_accounting")
+    questions = harness(task).questions(task, rows, lambda _: None)
+    samples = [sample for sample, _ in questions.samples(None)]
+    scorer = Scorer()
+    names = [leaf.name for leaf in questions.leaves]
+    assert scorer.answer({"do": "load", "folder": questions.folder.name, "leaves": names}) == {"ready": True}
+
+    def scored(sample):
+        return scorer.answer(scoring_order(sample, "no option", generates=True))["metrics"]["acc"]
+
+    first = [scored(sample) for sample in samples]
+    assert first == [*reversed([scored(sample) for sample in reversed(samples)])]
+    assert set(first) == {0.0, 1.0}, "by the sample, and not one option for all"
+
+
 def pictures(path, count):
     """Rows in MMMU's columns, some with two pictures."""
     rows = []

@@ -34,7 +34,8 @@ def text_for(prompt):
     right = seen % 2
     count = int((re.findall(r"number (\d+)", last) or ["0"])[-1])
     if "letter" in last:
-        return f"Step by step. The answer is ({'ABCD'[(count + 1 - right) % 4]})."
+        letters = "AB" if "a circle" in last else "ABCD"
+        return f"Step by step. The answer is ({letters[(count + 1 - right) % len(letters)]})."
     if "not (" in last:
         return f"So the answer is {('not ( True )' in last) != bool(right)}."
     if "Write about" in last:

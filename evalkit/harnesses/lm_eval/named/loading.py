@@ -95,7 +95,7 @@ class LoadedLeaf:
             InfrastructureError: A package that the task's code needs is not installed.
         """
         self.name = name
-        with _seeded(), _quiet():
+        with seeded(), _quiet():
             self.task = _built(folder, name)
             self.task.set_fewshot_seed(seed=_SHOTS_SEED)
             self.docs = self.task.eval_docs
@@ -164,7 +164,7 @@ class _RowsDrawn:
         """Draw where this pass has come to, in the first row from lm-eval's seeds."""
         import numpy as np  # noqa: PLC0415 - comes with lm-eval
 
-        with compiled_templates(), _seeded(), _quiet():
+        with compiled_templates(), seeded(), _quiet():
             if self._kept is None:
                 self._task.set_fewshot_seed(seed=_SHOTS_SEED)
             else:
@@ -253,13 +253,13 @@ def _built(folder: Path, name: str) -> Any:
 
 
 @contextmanager
-def _seeded() -> Iterator[None]:
-    """lm-eval's seeds for whatever a task's code draws; the process's own state comes back."""
+def seeded(seed: int | None = None) -> Iterator[None]:
+    """lm-eval's seeds, or ``seed`` (below 2**32), for what a task's code draws; the process's own state comes back."""
     import numpy as np  # noqa: PLC0415 - comes with lm-eval
 
     before, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002 - what lm-eval's tasks draw from
-    random.seed(_SEED)
-    np.random.seed(_NUMPY_SEED)  # noqa: NPY002
+    random.seed(_SEED if seed is None else seed)
+    np.random.seed(_NUMPY_SEED if seed is None else seed)  # noqa: NPY002
     try:
         yield
     finally:
