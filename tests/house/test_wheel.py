@@ -146,7 +146,7 @@ def test_pictures_and_links_of_an_index_lead_to_the_repository(metadata):
     for address in found:
         _, kind, place = address.removeprefix(REPOSITORY).partition("/HEAD/")
         assert kind, address
-        assert (ROOT / place).exists()
+        assert (ROOT / place.partition("#")[0]).exists()
     assert f"Source, {REPOSITORY}" in metadata.get_all("Project-URL")
 
 
