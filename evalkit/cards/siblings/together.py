@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -153,24 +153,44 @@ def _same_unit(one: _Said, other: _Said) -> bool:
 
 
 def _identical(candidates: Mapping[tuple[str, str], Mapping[str, list[_Said]]]) -> Iterator[AuditFinding]:
-    """Two candidates of one baseline, or of none that is named, whose scores are the same to the last digit."""
+    """Two candidates of one baseline that is named, whose scores are the same to the last digit."""
     entries = list(candidates.items())
+    for at, other_at in _alike(entries):
+        ((_, name), rows), ((_, other_name), others) = entries[at], entries[other_at]
+        same = [key for key in rows if key in others and _text(rows[key]) == _text(others[key])]
+        if len(same) < len([key for key in rows if key in others]):
+            continue
+        first = others[same[0]][0]
+        refs = [
+            Ref(f"{one.card}, {one.row}", one.column, one.printed.text)
+            for key in same
+            for one in (rows[key][0], others[key][0])
+        ]
+        because = f"all {len(same)} scores are those of {name}, to the last digit: one of them may be copied"
+        yield replace(doubt("identical", (first.table, other_name, "scores"), "", because, refs), card=first.card)
+
+
+def _alike(
+    entries: Sequence[tuple[tuple[str, str], Mapping[str, list[_Said]]]],
+) -> list[tuple[int, int]]:
+    """Where two candidates of one named baseline share enough scores, by the first and then the second.
+
+    By an index of the scores: of thousands of cards few share any, and comparing all pairs would take longer than
+    everything else.
+    """
+    holders: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
+    shared: Counter[tuple[int, int]] = Counter()
     for at, ((model, name), rows) in enumerate(entries):
-        for (other_model, other_name), others in entries[at + 1 :]:
-            if model != other_model or not model:
-                continue
-            shared = [key for key in rows if key in others]
-            same = [key for key in shared if rows[key][0].printed.text == others[key][0].printed.text]
-            if len(same) < _SAME_AT_LEAST or len(same) < len(shared) or _same_name(name, other_name):
-                continue
-            first = others[same[0]][0]
-            refs = [
-                Ref(f"{one.card}, {one.row}", one.column, one.printed.text)
-                for key in same
-                for one in (rows[key][0], others[key][0])
-            ]
-            because = f"all {len(same)} scores are those of {name}, to the last digit: one of them may be copied"
-            yield replace(doubt("identical", (first.table, other_name, "scores"), "", because, refs), card=first.card)
+        for key, said in rows.items() if model else ():
+            own = holders[model, key, _text(said)]
+            shared.update((earlier, at) for earlier in own if not _same_name(entries[earlier][0][1], name))
+            own.append(at)
+    return sorted(pair for pair, count in shared.items() if count >= _SAME_AT_LEAST)
+
+
+def _text(said: Sequence[_Said]) -> str:
+    """A score as its card prints it first."""
+    return said[0].printed.text
 
 
 def _same_name(one: str, other: str) -> bool:
