@@ -51,6 +51,8 @@ def _facts(report: Report) -> dict[str, Json]:
         "doubts": report.doubts,
         "axis": axis,
         "table": table,
+        "judged": any(cell.stamp for line in table for cell in line.cells),
+        "many": first_screen.many(report, table),
         "thresholds": sorted({one.rule.min_recovery for one in report.judgements if one.rule.min_recovery is not None}),
         "candidates": first_screen.candidates(report, table),
         "grounds": first_screen.grounds(report),

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _CLAIMS: Final = 3
 _NAMED: Final = 3
+_BESIDE: Final = 2
+_ROWS: Final = 12
 _TRAITS: Final = {
     "unparsed": "unreadable",
     "truncated": "cut short",
@@ -68,8 +70,10 @@ class ScoreCell:
     interval: str
     stamp: Stamp | None
     mark: Mark | None
+    percent: float | None
+    """The recovery unrounded, by which rows are sorted."""
     unchanged: str = ""
-    """What is said before anything else of a row whose scores are the same on both sides."""
+    """What is said of a row whose scores are the same on both sides, in two words."""
     regressed: int = 0
     """Samples with a lower score than the baseline's; of an average those of its tasks together."""
     improved: int = 0
@@ -83,8 +87,10 @@ class ScreenLine:
     """One row of the accuracy table."""
 
     category: str
-    span: int
-    """Rows that the category's cell covers; 0 where a row above covers this one."""
+    opens: bool
+    """Whether it is the first of its category, and so shows the name of it."""
+    closes: bool
+    """Whether it is the last one."""
     title: str
     metric: str
     baseline: str
@@ -141,7 +147,8 @@ def lines(report: Report, axis: Axis | None) -> list[ScreenLine]:
     return [
         ScreenLine(
             category=row.category,
-            span=_span(categories, at),
+            opens=row.category not in categories[max(at - 1, 0) : at],
+            closes=row.category not in categories[at + 1 : at + 2],
             title=row.title,
             metric=row.metric,
             baseline=row.baseline,
@@ -151,6 +158,15 @@ def lines(report: Report, axis: Axis | None) -> list[ScreenLine]:
         )
         for at, row in enumerate(rows)
     ]
+
+
+def many(report: Report, table: Sequence[ScreenLine]) -> bool:
+    """Whether a matrix of rows and candidates is the first look.
+
+    Two candidates on a dozen rows still stand under each other in one window, which has their intervals beside them;
+    three on seven rows do not.
+    """
+    return len(report.candidates) > _BESIDE or (len(report.candidates) == _BESIDE and len(table) > _ROWS)
 
 
 def candidates(report: Report, table: Sequence[ScreenLine]) -> list[Candidate]:
@@ -187,13 +203,6 @@ def grounds(report: Report) -> list[Ground]:
     return [*found, *_imported(report), *_again(report), *_published(report), *_weights(report)]
 
 
-def _span(categories: Sequence[str], at: int) -> int:
-    """How many rows a category's cell covers from here; 0 inside a run of the same one."""
-    if at and categories[at - 1] == categories[at]:
-        return 0
-    return next((n for n, other in enumerate(categories[at:]) if other != categories[at]), len(categories) - at)
-
-
 def _cell(label: str, row: AccuracyRow, axis: Axis | None) -> ScoreCell:
     one = row.judgements[label]
     flips = one.comparison.flips
@@ -205,11 +214,19 @@ def _cell(label: str, row: AccuracyRow, axis: Axis | None) -> ScoreCell:
         interval=interval,
         stamp=stamp(one),
         mark=axis.mark(one) if axis else None,
-        unchanged=verdict.unchanged(one),
+        percent=one.comparison.recovery.percent,
+        unchanged=_unchanged(one),
         regressed=flips.regressed if flips else 0,
         improved=flips.improved if flips else 0,
         baseline=row.baselines[label] if row.apart else "",
     )
+
+
+def _unchanged(one: Judgement) -> str:
+    """What ``verdict.unchanged`` says, in two words that a column has room for."""
+    if not verdict.unchanged(one):
+        return ""
+    return "same answers" if one.comparison.same_answers else "same scores"
 
 
 def _counts(label: str, report: Report) -> str:

@@ -11,7 +11,7 @@ import pytest
 from evalkit import report
 from evalkit.base.types import Answer, Text
 from evalkit.report.marks import visible
-from support.rich_report import LABELS, rich, templates
+from support.rich_report import LABELS, many, rich, templates
 
 HOSTILE = (
     '<script>window.pwned=1</script>"><img src=x onerror="window.pwned=2"><svg onload="window.pwned=3">'
@@ -85,11 +85,140 @@ def test_several_candidates_are_beside_their_intervals_and_none_is_cut(opened, p
 
 def test_a_row_says_how_many_samples_changed(opened, page, found):
     one = opened(page)
-    said = one.page.locator(".accuracy .recovery").all_inner_texts()
+    said = one.page.locator(".accuracy .changed").all_inner_texts()
     judged = [row.judgements[label].comparison.flips for row in found[0].rows for label in LABELS[1:]]
     for flips in judged:
         if flips.regressed or flips.improved:
             assert any(f"↓ {flips.regressed:,}" in text and f"↑ {flips.improved:,}" in text for text in said)
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    """Pages by the number of their candidates and rows."""
+    folder = tmp_path_factory.mktemp("shapes")
+    return {shape: written(folder, f"{shape}.html", *many(*shape, 40)) for shape in ((1, 7), (2, 7), (6, 7), (3, 40))}
+
+
+@pytest.mark.parametrize("width", [800, 1280])
+@pytest.mark.parametrize("shape", [(1, 7), (2, 7), (6, 7), (3, 40)])
+def test_one_to_six_candidates_and_seven_to_forty_rows_fit_the_window(opened, shapes, shape, width):
+    one = opened(shapes[shape], width=width)
+    assert one.page.evaluate("document.documentElement.scrollWidth") <= width
+    candidates, rows = shape
+    matrix = one.page.locator(".matrix")
+    assert matrix.count() == (candidates > 2)
+    for table in one.page.locator(".accuracy, .matrix").all():
+        # Six columns of figures need their width; on a narrow screen the matrix moves under the finger.
+        if width == 1280 or "matrix" not in table.get_attribute("class"):
+            assert table.evaluate("one => one.parentElement.scrollWidth - one.parentElement.clientWidth") <= 0
+        assert table.locator("tbody:not(.average)").count() == rows
+    if matrix.count():
+        assert matrix.bounding_box()["y"] < one.page.locator(".accuracy").bounding_box()["y"]
+        cells = matrix.locator("td")
+        assert cells.count() == candidates * matrix.locator("tbody").count()
+        assert all(cells.evaluate_all("all => all.map(one => /recovered|degraded|undecided/.test(one.innerText))"))
+        # A row's name leads to the row of the table.
+        one.page.set_viewport_size({"width": width, "height": 700})
+        matrix.locator("a").last.click()
+        row = one.page.locator("tbody:target th[scope=row]")
+        assert row.inner_text().startswith(matrix.locator("a").last.inner_text())
+        assert 0 <= row.bounding_box()["y"] <= 700
+    assert not one.said
+
+
+@pytest.mark.parametrize("shape", [(1, 7), (6, 7)])
+def test_the_first_screen_shows_all_rows(opened, shapes, shape):
+    one = opened(shapes[shape])
+    # What is doubted of the invented baseline is no part of a usual first screen.
+    one.page.evaluate("document.querySelectorAll('.doubt').forEach(one => one.remove())")
+    first_table = one.page.locator(".matrix, .accuracy").first
+    box = first_table.bounding_box()
+    assert box["y"] + box["height"] <= 800
+
+
+def shown(page, table):
+    return page.locator(f"{table} tbody th[scope=row]:visible bdi:first-child").all_inner_texts()
+
+
+def lowest(page):
+    """The lowest recovery of each row, from above."""
+    return page.locator(".accuracy tbody").evaluate_all(
+        """all => all.map(one => Math.min(...[...one.querySelectorAll("tr:not([hidden]) .recovery .value")]
+            .map(cell => parseFloat(cell.textContent))))"""
+    )
+
+
+def test_rows_are_sorted_by_recovery_with_the_keyboard_and_back(opened, shapes):
+    one = opened(shapes[2, 7])
+    listed, button = shown(one.page, ".accuracy"), one.page.locator(".accuracy [data-sorts] button")
+    head = one.page.locator(".accuracy [data-sorts]")
+    assert head.get_attribute("aria-sort") == "none"
+    button.focus()
+    one.page.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert lowest(one.page) == sorted(lowest(one.page))
+    assert shown(one.page, ".accuracy") != listed
+    # Away from the others of its category, each row says which one it is of.
+    assert {box["width"] > 20 for box in boxes(one.page.locator(".accuracy tbody .category bdi"))} == {True}
+    one.page.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") == "descending"
+    assert lowest(one.page) == sorted(lowest(one.page), reverse=True)
+    one.page.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") == "none"
+    assert shown(one.page, ".accuracy") == listed
+
+
+def boxes(located):
+    return [one.bounding_box() for one in located.all()]
+
+
+def test_the_matrix_is_sorted_by_one_candidate(opened, shapes):
+    one = opened(shapes[3, 40])
+    one.page.locator(".matrix [data-sorts='1'] button").click()
+    values = one.page.locator(".matrix td[data-of='1'] .value").evaluate_all(
+        "all => all.map(one => parseFloat(one.textContent))"
+    )
+    assert values == sorted(values)
+    assert one.page.locator(".matrix [aria-sort=ascending]").count() == 1
+    one.page.locator(".matrix [data-sorts='0'] button").click()
+    assert one.page.locator(".matrix [aria-sort=ascending]").get_attribute("data-sorts") == "0"
+
+
+def test_columns_and_candidates_can_be_left_out(opened, shapes):
+    one = opened(shapes[3, 40])
+    one.page.get_by_label("verdict", exact=True).uncheck()
+    assert one.page.locator(".accuracy .judged:visible").count() == 0
+    assert one.page.locator(".accuracy .recovery:visible").count() > 40
+    # The first candidate is left out: what stood with it stands with the next one.
+    before = shown(one.page, ".accuracy")
+    one.page.locator("[data-candidate='0']").uncheck()
+    assert shown(one.page, ".accuracy") == before
+    assert (
+        one.page.locator(".accuracy tbody tr:visible .candidate >> nth=0").inner_text().strip()
+        == "pixtral-12b-w4a16-v1"
+    )
+    assert one.page.locator(".matrix td:visible").count() == 2 * one.page.locator(".matrix tbody").count()
+    assert one.page.locator(".accuracy tbody >> nth=0").locator("th[scope=row]").get_attribute("rowspan") == "2"
+    one.page.get_by_label("verdict", exact=True).check()
+    one.page.locator("[data-candidate='0']").check()
+    assert one.page.locator(".accuracy .judged:visible").count() > 40
+    assert one.page.locator(".accuracy tbody >> nth=0").locator("th[scope=row]").get_attribute("rowspan") == "3"
+
+
+def test_the_names_of_the_columns_stay_in_sight(opened, shapes):
+    one = opened(shapes[3, 40])
+    for table in (".matrix", ".accuracy"):
+        one.page.locator(f"{table} tbody").nth(30).scroll_into_view_if_needed()
+        one.page.evaluate("window.scrollBy(0, 300)")
+        head = one.page.locator(f"{table} thead th").last.bounding_box()
+        assert 0 < head["y"] < 120, table
+
+
+def test_without_scripts_the_tables_are_whole_and_offer_nothing_that_does_not_work(opened, shapes):
+    one = opened(shapes[3, 40], java_script_enabled=False)
+    assert not one.page.locator("#columns").is_visible()
+    assert one.page.locator(".accuracy button, .matrix button").count() == 0
+    assert one.page.locator(".accuracy tr.goes-on, .accuracy tr:not(.goes-on)").count() > 3 * 40
 
 
 @pytest.mark.parametrize("width", [400, 800, 1280, 1600])

@@ -76,7 +76,7 @@ def test_a_row_keeps_its_cells(cells):
 def test_code_cannot_leave_its_block(lines):
     tokens = MARKDOWN.parse("\n".join([*markup.code(lines, "sh"), "", "after"]))
     assert [token.type for token in tokens] == ["fence", "paragraph_open", "inline", "paragraph_close"]
-    assert len(tokens[0].content.splitlines()) <= len(lines)
+    assert tokens[0].content.count("\n") <= len(lines)  # Markdown ends a line at no other sign
 
 
 @pytest.mark.parametrize("name", ["explicit_prompt_relaxed_correctness", "96.29% [95.1, 97.4]", "MMMU (val, CoT)", "–"])
