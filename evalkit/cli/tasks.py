@@ -12,7 +12,7 @@ from evalkit.base.errors import UsageError
 from evalkit.base.printable import printable
 from evalkit.cli.ending import notice
 from evalkit.cli.stored import task_code_option
-from evalkit.cli.try_task import check, new
+from evalkit.cli.try_task import check, new, tasks_dir_option
 from evalkit.files import textfile
 from evalkit.tasks import extensions, registry
 from evalkit.tasks.lm_eval import files, index, named
@@ -28,15 +28,14 @@ _SHOWN = 50
     help="List tasks and suites, and the benchmarks, metrics and harnesses that task files can name; "
     "`evalkit tasks show NAME` prints a task or a suite.",
 )
-@click.option("--tasks-dir", multiple=True, type=click.Path(path_type=Path), help="A folder with tasks of your own.")
+@tasks_dir_option
 @task_code_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
-def command(context: click.Context, tasks_dir: tuple[Path, ...], *, as_json: bool) -> None:
+def command(context: click.Context, *, as_json: bool) -> None:
     """List, unless a subcommand was named."""
-    context.obj = tasks_dir
     if context.invoked_subcommand is None:
-        _list(tasks_dir, as_json=as_json)
+        _list(context.obj, as_json=as_json)
     elif as_json:
         raise UsageError(
             f"--json before '{context.invoked_subcommand}'", fix="write it behind: evalkit tasks list --json"
@@ -44,6 +43,8 @@ def command(context: click.Context, tasks_dir: tuple[Path, ...], *, as_json: boo
 
 
 @command.command("list", help="List tasks and suites.")
+@tasks_dir_option
+@task_code_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj
 def list_command(tasks_dir: tuple[Path, ...], *, as_json: bool) -> None:
@@ -53,6 +54,8 @@ def list_command(tasks_dir: tuple[Path, ...], *, as_json: bool) -> None:
 
 @command.command("show", help="Print a task's or a suite's file, and where it is.")
 @click.argument("name")
+@tasks_dir_option
+@task_code_option
 @click.pass_obj
 def show(tasks_dir: tuple[Path, ...], name: str) -> None:
     """Print the TOML itself: it is what a copy starts from."""

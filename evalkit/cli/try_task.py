@@ -13,6 +13,7 @@ from evalkit.base.errors import DataError, ExitCode, OutputError, UsageError, un
 from evalkit.base.printable import counted, printable
 from evalkit.base.types import Answer, Image
 from evalkit.cli.ending import notice
+from evalkit.cli.stored import task_code_option
 from evalkit.files.textfile import short, shown
 
 if TYPE_CHECKING:
@@ -24,6 +25,21 @@ if TYPE_CHECKING:
 _TOLD = 5
 """Rows that cannot be asked, told one by one."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+
+
+def _more_folders(context: click.Context, _: click.Parameter, value: tuple[Path, ...]) -> None:
+    """Behind the subcommand a folder counts like one in front of it."""
+    context.obj = (*(context.obj or ()), *value)
+
+
+tasks_dir_option = click.option(
+    "--tasks-dir",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    expose_value=False,
+    callback=_more_folders,
+    help="A folder with tasks of your own.",
+)
 
 
 @click.command("new", help="Write a task file for a table of your own, guessed from its columns.")
@@ -63,6 +79,8 @@ def new(name: str, data: Path, output: Path | None) -> None:
 @click.option("--data", type=click.Path(path_type=Path), help="Rows to read in place of the task's own.")
 @click.option("--rows", default=3, show_default=True, type=click.IntRange(1), help="How many rows are shown.")
 @click.option("--answer", "answers", multiple=True, metavar="TEXT", help="An answer to score too; repeat it.")
+@tasks_dir_option
+@task_code_option
 @click.pass_obj
 def check(tasks_dir: tuple[Path, ...], name: str, data: Path | None, rows: int, answers: tuple[str, ...]) -> int:
     """Read every row, show the first ones; not fine where a row or a score is not as it should be."""

@@ -11,6 +11,7 @@ from evalkit.config import run_config
 from evalkit.files import textfile
 from evalkit.public import frames
 from evalkit.runs import export, outcomes, saved_run
+from evalkit.tasks import extensions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,17 +112,20 @@ class Run:
         return found.reset_index(drop=True)
 
 
-def read_run(run: str | Path = "latest", output: str | Path = "runs") -> Run:
+def read_run(run: str | Path = "latest", output: str | Path = "runs", *, allow_task_code: bool = False) -> Run:
     """A run that was kept, with its report made anew from its store.
 
     Args:
         run: Its id, the beginning of one, its folder, or ``latest``.
         output: The folder where runs lie, where ``run`` does not say.
+        allow_task_code: Run the Python files beside tasks of your own, which the run was scored with.
 
     Raises:
-        EvalkitError: There is no such run, it has not finished, or its store is gone.
+        EvalkitError: There is no such run, it has not finished, its store is gone, or it was scored with code beside
+            a task file, which nobody has allowed.
     """
-    with saved_run.opened(str(run), Path(output)) as (row, store, folder):
+    allowed = extensions.allowing(wanted=allow_task_code)
+    with allowed, saved_run.opened(str(run), Path(output)) as (row, store, folder):
         found = outcomes.gather(saved_run.plan(row), store, lambda _event: None)
         return Run(row.id, folder, saved_run.report(row, found.tallies))
 

@@ -47,7 +47,7 @@ _HARNESS = (
     "judged_words",
 )
 """The methods of ``evalkit.harnesses.harness.Harness``, which stands on a higher floor."""
-_OPTION = "--allow-task-code"
+_OPTION = "--allow-task-code (in Python allow_task_code=True)"
 _MODULE = "evalkit_task_code_"
 """How the name of a file's module begins, before the digest of its text."""
 

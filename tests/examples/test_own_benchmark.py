@@ -68,13 +68,13 @@ def test_without_the_users_word_one_line_says_how(beside):
     workplace, _ = beside
     done = run(workplace, check=2)
     told = [json.loads(line) for line in done.stderr.splitlines()][-1]
-    assert "code of your own in mine/gauges.py was not run: --allow-task-code runs it" in str(told)
+    assert "code of your own in mine/gauges.py was not run: --allow-task-code (" in str(told)
 
 
 def test_a_stored_run_is_judged_again_by_the_same_code_alone(beside):
     workplace, _ = beside
     told = workplace.evalkit("report", "latest", check=2).stderr
-    assert "'gauges' is of mine/gauges.py, which is code of a tasks folder; add --allow-task-code to run it" in told
+    assert "'gauges' is of mine/gauges.py, which is code of a tasks folder; add --allow-task-code (in Python " in told
     (folder,) = workplace.runs()
     before = (folder / "results.json").read_text()
     workplace.evalkit("report", "latest", "--allow-task-code", check=0)

@@ -1,6 +1,7 @@
 """A run from Python: asked, read again, and as tables."""
 
 import json
+import shutil
 import traceback
 
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 
 import evalkit
 from evalkit.base.events import Outset
-from support.workplaces import fitted_out
+from support.workplaces import DOCVQA, fitted_out
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +96,24 @@ def test_no_such_run_is_one_error(tmp_path):
     with pytest.raises(evalkit.EvalkitError) as raised:
         evalkit.read_run(output=tmp_path)
     assert raised.value.exit_code
+
+
+def test_a_run_that_code_beside_a_task_file_scored_is_read_on_the_users_word(place, monkeypatch):
+    own = place.folder / "own"
+    own.mkdir()
+    shutil.copy(place.folder / "tasks/pages.parquet", own)
+    (own / "near.toml").write_text(DOCVQA.replace("pages", "near", 1).replace('"anls"', '"near"'))
+    (own / "near.py").write_text(f"METRICS = {{'near': lambda answer, references, dialect: 1.0}}\n# {own}\n")
+    words = ["run", "--baseline", "base", "--candidate", "cand", "--task", "own/near.toml", "-o", "own-runs"]
+    # In a process of its own: what ran once in this one is known here.
+    place.evalkit(*words, "--allow-task-code", check=0)
+    monkeypatch.chdir(place.folder)
+    with pytest.raises(evalkit.EvalkitError, match=r"'near' is of own/near\.py") as raised:
+        evalkit.read_run(output="own-runs")
+    assert raised.value.fix == "add --allow-task-code (in Python allow_task_code=True) to run it"
+    found = evalkit.read_run(output="own-runs", allow_task_code=True)
+    assert found.scores()["score"].tolist() == [1.0, 1.0]
+    assert set(found.samples()["metric"]) == {"near"}
 
 
 def test_a_run_is_carried_out_and_nothing_is_asked_twice(place, read, monkeypatch, capfd):

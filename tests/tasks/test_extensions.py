@@ -92,7 +92,8 @@ def test_nothing_runs_without_the_users_word(folder):
     told = complaint(lambda: found(folder, allowed=False))
     assert told.startswith(
         f"{folder / 'mine.toml'}: metrics[0]: unknown metric 'half'; code of your own in "
-        f"{folder / 'own.py'} was not run: --allow-task-code runs it; known: acc, anls, "
+        f"{folder / 'own.py'} was not run: --allow-task-code (in Python allow_task_code=True) runs it; "
+        "known: acc, anls, "
     )
     assert not (folder / "ran").exists()
 
