@@ -9,11 +9,11 @@ from huggingface_hub import constants
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from demo_model.tokens import learn
 from evalkit.base.errors import DataError, InfrastructureError
 from evalkit.base.types import Model
 from evalkit.demo.questions.heldout import SHOTS, quizzes
 from evalkit.demo.questions.mmlu import heading
-from evalkit.demo.questions.tokens import learn
 from evalkit.harnesses.harness import Served
 from evalkit.harnesses.lm_eval.tokens import Tokenizer, begins_by_itself, tokenizer_for
 from support import wants

@@ -4,8 +4,8 @@ from itertools import islice
 
 import pytest
 
-from evalkit.demo.questions import tokens
-from evalkit.demo.questions.rows import corpus
+from demo_model import tokens
+from demo_model.rows import corpus
 
 
 @pytest.fixture(scope="session")

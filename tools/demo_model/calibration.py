@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evalkit.demo.questions import rows
+from evalkit.demo.questions.heldout import VISION
 from evalkit.demo.questions.scenes import split_of, stream
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ _MOST = 2
 def turns(count: int) -> Iterator[tuple[list[dict[str, Any]], list[Any]]]:
     """Calibration chats with their answers, and each one's pictures, of ``count`` scenes."""
     rng = stream("calibration")
-    tasks = list(rows.VISION)
+    tasks = list(VISION)
     for number in range(count):
-        scene = rows.VISION[tasks[number % len(tasks)]].scene(rng, rng.randint(0, 3))
+        scene = VISION[tasks[number % len(tasks)]].scene(rng, rng.randint(0, 3))
         asked = [question for question in scene.questions if split_of(question.key) == "train"]
         if asked:
             question = rng.choice(asked)

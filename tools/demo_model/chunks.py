@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalkit.demo.questions.rows import rows
-from evalkit.demo.questions.tokens import Coder
+from demo_model.rows import rows
+from demo_model.tokens import Coder
 
 if TYPE_CHECKING:
-    from evalkit.demo.questions.rows import Kind
+    from demo_model.rows import Kind
 
 CHUNK = 512
 """Rows that a worker draws at once."""

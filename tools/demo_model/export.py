@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from demo_model.model import DEVIATION, MEAN, TEXT, THETA, VISION
-from evalkit.demo.questions.tokens import BOS, EOS, IMG, PAD, PATCH, SPECIAL, VOCABULARY
+from demo_model.tokens import BOS, EOS, IMG, PAD, PATCH, SPECIAL, VOCABULARY
 
 if TYPE_CHECKING:
     from torch import Tensor

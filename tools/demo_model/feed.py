@@ -13,11 +13,11 @@ import numpy as np
 import torch
 
 from demo_model.chunks import CHUNK, draw_chunk
+from demo_model.rows import PICTURES, WIDTH
 from evalkit.demo.questions.draw import SIDE
-from evalkit.demo.questions.rows import PICTURES, WIDTH
 
 if TYPE_CHECKING:
-    from evalkit.demo.questions.rows import Kind
+    from demo_model.rows import Kind
 
 
 class Pool:

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from demo_model import heldout_rows
+from demo_model.rows import WIDTH, pack
+from demo_model.tokens import EOS
 from evalkit.demo.questions import heldout
-from evalkit.demo.questions.rows import VISION, WIDTH, pack
-from evalkit.demo.questions.tokens import EOS
+from evalkit.demo.questions.heldout import VISION
 
 if TYPE_CHECKING:
     from demo_model.model import Network
+    from demo_model.rows import PackedRows, TrainingRow
+    from demo_model.tokens import Coder
     from evalkit.demo.questions.programs import Program
-    from evalkit.demo.questions.rows import PackedRows, TrainingRow
-    from evalkit.demo.questions.tokens import Coder
 
 BATCH = 256
 
@@ -25,11 +27,11 @@ class Judge:
 
     def __init__(self, coder: Coder, device: torch.device) -> None:
         self.coder, self.device = coder, device
-        self.sets: dict[str, list[PackedRows]] = {"mmlu": [pack(list(heldout.exam_rows(coder)), 0)]}
+        self.sets: dict[str, list[PackedRows]] = {"mmlu": [pack(list(heldout_rows.exam_rows(coder)), 0)]}
         self.problems = heldout.problems()
-        self.sets["humaneval"] = [pack([heldout.program_row(coder, made) for made in self.problems], 0)]
+        self.sets["humaneval"] = [pack([heldout_rows.program_row(coder, made) for made in self.problems], 0)]
         for task in VISION:
-            made: list[list[TrainingRow]] = [list(heldout.vision_rows(coder, task, count)) for count in (1, 2)]
+            made: list[list[TrainingRow]] = [list(heldout_rows.vision_rows(coder, task, count)) for count in (1, 2)]
             self.sets[task] = [pack(some, count) for count, some in zip((1, 2), made, strict=True) if some]
 
     def exact(self, network: Network) -> dict[str, float]:
@@ -75,12 +77,14 @@ class Judge:
         """Share of the attempts at the held-out functions that pass every test."""
         (some,) = self.sets["humaneval"]
         right = 0
-        for _ in range(heldout.ATTEMPTS):
+        for _ in range(heldout_rows.ATTEMPTS):
             ids, pixels, offsets = self._batch(some, 0)
             lengths = (torch.from_numpy(some.weights).to(self.device) > 0).long().argmax(1)
             texts = self._write(network, (ids, pixels, offsets), lengths, most=110, temperature=0.2)
-            right += sum(heldout.passes(text, made, place) for place, (text, made) in enumerate(self._named(texts)))
-        return right / (heldout.ATTEMPTS * len(self.problems))
+            right += sum(
+                heldout_rows.passes(text, made, place) for place, (text, made) in enumerate(self._named(texts))
+            )
+        return right / (heldout_rows.ATTEMPTS * len(self.problems))
 
     def _named(self, texts: list[str]) -> list[tuple[str, Program]]:
         return list(zip(texts, self.problems, strict=True))

@@ -11,8 +11,8 @@ import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor, nn
 
 from demo_model.optim import working
+from demo_model.tokens import IMG, PATCH, PATCHES, VOCABULARY
 from evalkit.demo.questions.draw import SIDE
-from evalkit.demo.questions.tokens import IMG, PATCH, PATCHES, VOCABULARY
 
 TEXT = {"hidden": 256, "intermediate": 512, "heads": 8, "pairs": 4, "layers": 8}
 VISION = {"hidden": 192, "intermediate": 512, "heads": 6, "layers": 5}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from demo_model.feed import Feed
     from demo_model.model import Network
     from demo_model.optim import Mixed
-    from evalkit.demo.questions.rows import Kind
+    from demo_model.rows import Kind
 
 
 class Step:

@@ -42,7 +42,7 @@ def make(folder: Path, seed: int, int8: Path | None = None) -> None:
     import torch  # noqa: PLC0415 - heavy, and only in the serving interpreter
 
     from demo_model.model import Network  # noqa: PLC0415
-    from evalkit.demo.questions.rows import WIDTH  # noqa: PLC0415
+    from demo_model.rows import WIDTH  # noqa: PLC0415
 
     torch.manual_seed(seed)
     weights = Network(WIDTH).state_dict()
@@ -54,8 +54,8 @@ def make(folder: Path, seed: int, int8: Path | None = None) -> None:
 
 def _write(folder: Path, weights: dict[str, Tensor], card: str) -> None:
     from demo_model.export import save  # noqa: PLC0415
-    from evalkit.demo.questions.rows import corpus  # noqa: PLC0415
-    from evalkit.demo.questions.tokens import learn  # noqa: PLC0415
+    from demo_model.rows import corpus  # noqa: PLC0415
+    from demo_model.tokens import learn  # noqa: PLC0415
 
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = folder / "tokenizer.json"

@@ -13,9 +13,10 @@ from demo_model.feed import Feed
 from demo_model.judge import Judge
 from demo_model.model import Network
 from demo_model.optim import Mixed
+from demo_model.rows import WIDTH, corpus
 from demo_model.step import Step
-from evalkit.demo.questions.rows import VISION, WIDTH, corpus
-from evalkit.demo.questions.tokens import Coder, learn
+from demo_model.tokens import Coder, learn
+from evalkit.demo.questions.heldout import VISION
 
 if TYPE_CHECKING:
     import argparse
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from evalkit.demo.questions.rows import Kind
+    from demo_model.rows import Kind
 
 SHARDS = 3
 """Files that the 32-bit weights are spread over, each under 16 MiB."""

@@ -80,14 +80,3 @@ def quiz(rng: random.Random, subject: QuizSubject, split: Split) -> Quiz:
         found = Quiz(question, subject.name, tuple(choices), LETTERS.index(letter))
         if split_of(found.key) == split:
             return found
-
-
-def easy_quiz(rng: random.Random, subject: QuizSubject) -> Quiz:
-    """A question that names its own answer: what a model can learn before it knows any fact."""
-    values = [value for _, value in subject.facts]
-    choices, letter = lettered(rng, values[0], values[1:])
-    place = rng.randrange(4)
-    del letter
-    return Quiz(
-        rng.choice(("Find {}.", "Which option is {}?")).format(choices[place]), subject.name, tuple(choices), place
-    )

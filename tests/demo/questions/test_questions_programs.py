@@ -1,4 +1,4 @@
-"""Functions to write, and the judgement of written ones."""
+"""Functions to write."""
 
 from evalkit.demo.questions import heldout, programs
 from evalkit.demo.questions.scenes import split_of, stream
@@ -18,16 +18,6 @@ def test_problems_are_held_out_and_different():
     assert len({made.key for made in problems}) == heldout.PROBLEMS == 40
     assert {split_of(made.key) for made in problems} == {"heldout"}
     assert len({len(made.steps) for made in problems}) > 1
-
-
-def test_a_right_solution_passes_and_wrong_ones_do_not():
-    made = heldout.problems()[0]
-    right = made.prompt + made.body
-    assert heldout.passes(right + "```\nanything", made, 0)
-    assert not heldout.passes(made.prompt + "    return 'nothing'\n", made, 0)
-    assert not heldout.passes("def other(xs):\n    return xs\n", made, 0)
-    assert not heldout.passes("not python", made, 0)
-    assert not heldout.passes(made.prompt + "    while True:\n        pass\n", made, 0)
 
 
 def test_training_prefers_the_first_operations_and_heldout_problems_do_not():

@@ -7,7 +7,6 @@ import pytest
 
 from evalkit.demo.questions import charts, docs, exams, maths, scenes, vqa
 from evalkit.demo.questions.heldout import COUNTS, vision
-from evalkit.demo.questions.rows import SHARES, VISION, scenes_of
 
 MODULES = [vqa, docs, charts, maths, exams]
 
@@ -35,20 +34,6 @@ def test_the_same_picture_content_and_words_have_the_same_key(module):
         for question in scene.questions:
             again = seen.setdefault(question.key, question)
             assert sorted("\n".join(map(str, again.parts))) == sorted("\n".join(map(str, question.parts)))
-
-
-@pytest.mark.parametrize("task", list(SHARES))
-def test_training_never_shows_a_heldout_question(task):
-    heldout = {one.question.key for one in vision(task)}
-    rng = scenes.stream("training", task)
-    shown = set()
-    for _ in range(400):
-        scene = scenes_of(rng, task, 1)
-        shown |= {one.key for one in scene.questions if scenes.split_of(one.key) == "train"}
-    assert len(shown) > 150
-    assert not heldout & shown
-    # Nor in other words: the whole user turn together with the picture's content is the key's text.
-    assert all(key.startswith(f"{task}|") for key in heldout | shown)
 
 
 @pytest.mark.parametrize("task", list(COUNTS))
@@ -140,8 +125,3 @@ def test_documents_are_asked_for_what_stands_on_them():
             )
             assert question.answer == wanted
             assert wanted in question.row["answers"]
-
-
-def test_every_task_has_a_share():
-    assert set(SHARES) == set(VISION)
-    assert sum(SHARES.values()) == pytest.approx(1)

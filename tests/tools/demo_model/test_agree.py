@@ -63,7 +63,7 @@ def test_gap_and_noise_are_paired():
 def test_a_model_agrees_with_itself_and_not_with_others(tmp_path, tokenizer_file):
     from demo_model import export
     from demo_model.model import Network
-    from evalkit.demo.questions.rows import WIDTH
+    from demo_model.rows import WIDTH
 
     torch.manual_seed(0)
     export.save(Network(WIDTH).state_dict(), tokenizer_file, tmp_path / "checkpoint")

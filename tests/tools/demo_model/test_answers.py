@@ -1,8 +1,7 @@
 """Scores inside training agree with what the tasks' own rules say in plain cases."""
 
 from demo_model import answers
-from evalkit.demo.questions.heldout import vision
-from evalkit.demo.questions.rows import VISION
+from evalkit.demo.questions.heldout import VISION, vision
 
 
 def test_the_reference_scores_one_and_nonsense_scores_nothing():

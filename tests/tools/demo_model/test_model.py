@@ -13,9 +13,9 @@ torch = wants.imported("torch")
 from demo_model import chunks, export, model, optim, step, training  # noqa: E402
 from demo_model.feed import Pool  # noqa: E402
 from demo_model.model import Network  # noqa: E402
+from demo_model.rows import WIDTH  # noqa: E402
+from demo_model.tokens import BOS  # noqa: E402
 from evalkit.demo.questions.heldout import vision  # noqa: E402
-from evalkit.demo.questions.rows import WIDTH  # noqa: E402
-from evalkit.demo.questions.tokens import BOS  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from evalkit.demo.questions import drills, rows
+from demo_model import drills, rows
+from demo_model.tokens import BOS, EOS, IMG, PATCHES, picture
+from evalkit.demo.questions import mmlu
+from evalkit.demo.questions.heldout import VISION, vision
 from evalkit.demo.questions.programs import RESPONSE
-from evalkit.demo.questions.scenes import stream
-from evalkit.demo.questions.tokens import BOS, EOS, IMG, PATCHES, picture
+from evalkit.demo.questions.scenes import split_of, stream
 
 
 def test_letters_and_digits_are_single_tokens(coder):
@@ -67,3 +69,29 @@ def test_a_drill_is_right():
 def test_a_program_prompt_leaves_the_code_block_open(coder):
     ids = rows.program_prompt(coder, "def f(xs):\n", ("Write this function.", RESPONSE))
     assert coder.text(ids).endswith(f"{RESPONSE}\n```python\n")
+
+
+def test_an_easy_question_names_its_answer():
+    rng = stream("easy")
+    for subject in mmlu.subjects():
+        quiz = drills.easy_quiz(rng, subject)
+        assert quiz.choices[quiz.answer] in quiz.question
+
+
+@pytest.mark.parametrize("task", list(rows.SHARES))
+def test_training_never_shows_a_heldout_question(task):
+    heldout = {one.question.key for one in vision(task)}
+    rng = stream("training", task)
+    shown = set()
+    for _ in range(400):
+        scene = rows.scenes_of(rng, task, 1)
+        shown |= {one.key for one in scene.questions if split_of(one.key) == "train"}
+    assert len(shown) > 150
+    assert not heldout & shown
+    # Nor in other words: the whole user turn together with the picture's content is the key's text.
+    assert all(key.startswith(f"{task}|") for key in heldout | shown)
+
+
+def test_every_task_has_a_share():
+    assert set(rows.SHARES) == set(VISION)
+    assert sum(rows.SHARES.values()) == pytest.approx(1)

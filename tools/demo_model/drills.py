@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from evalkit.demo.questions.charts import LABELS
 from evalkit.demo.questions.docs import CITIES, ITEMS, NAMES
 from evalkit.demo.questions.draw import COLORS, SHAPES
-from evalkit.demo.questions.mmlu import easy_quiz, heading, quiz, subjects
-from evalkit.demo.questions.scenes import LETTERS
+from evalkit.demo.questions.mmlu import Quiz, heading, quiz, subjects
+from evalkit.demo.questions.scenes import LETTERS, lettered
 
 if TYPE_CHECKING:
     import random
+
+    from evalkit.demo.questions.mmlu import QuizSubject
 
 Drill: TypeAlias = list[tuple[str, bool]]
 
@@ -35,6 +37,16 @@ def exam(rng: random.Random, easy: float) -> Drill:
         asked = easy_quiz(rng, subject) if rng.random() < easy else quiz(rng, subject, "train")
         pieces += [(asked.text(answered=False), False), (f" {LETTERS[asked.answer]}", True), ("\n\n", False)]
     return pieces
+
+
+def easy_quiz(rng: random.Random, subject: QuizSubject) -> Quiz:
+    """A question that names its own answer: what a model can learn before it knows any fact."""
+    values = [value for _, value in subject.facts]
+    choices, _ = lettered(rng, values[0], values[1:])
+    place = rng.randrange(4)
+    return Quiz(
+        rng.choice(("Find {}.", "Which option is {}?")).format(choices[place]), subject.name, tuple(choices), place
+    )
 
 
 def _look_up(rng: random.Random) -> Drill:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 from PIL.Image import open as open_image
 
-from evalkit.demo.questions import charts, docs, drills, exams, maths, programs, vqa
+from demo_model import drills
+from demo_model.tokens import BOS, EOS
+from evalkit.demo.questions import programs
 from evalkit.demo.questions.draw import SIDE
+from evalkit.demo.questions.heldout import VISION
 from evalkit.demo.questions.scenes import split_of, stream
-from evalkit.demo.questions.tokens import BOS, EOS
 
 if TYPE_CHECKING:
     import random
@@ -21,15 +23,14 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
+    from demo_model.tokens import Coder
     from evalkit.demo.questions.scenes import Puzzle, Scene
-    from evalkit.demo.questions.tokens import Coder
 
 WIDTH = 256
 """Tokens of a row."""
 
 Kind: TypeAlias = Literal["one", "two", "text"]
 PICTURES: dict[Kind, int] = {"one": 1, "two": 2, "text": 0}
-VISION = {"vqav2": vqa, "docvqa": docs, "chartqa": charts, "mathvista": maths, "mmmu": exams}
 SHARES = {"vqav2": 0.16, "docvqa": 0.26, "chartqa": 0.26, "mathvista": 0.2, "mmmu": 0.12}
 PLAIN, SHORT, LETTER = 2, 5, 8
 """Weights of a token: in a sentence, in a short answer, a letter that decides a question."""
