@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from evalkit import stats
@@ -18,7 +19,7 @@ ASKED_ONCE = "every sample was asked once, so noise is not known (--noise-floor 
 """Why nothing is said of what asking again would give."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, which would leave no room for what is worked out once
 class Matched:
     """The samples that both sides scored, in the order of their ids."""
 
@@ -33,12 +34,12 @@ class Matched:
         ids = tuple(sorted(baseline.scores.keys() & candidate.scores.keys()))
         return cls(ids, tuple(baseline.scores[key] for key in ids), tuple(candidate.scores[key] for key in ids))
 
-    @property
+    @cached_property
     def baseline(self) -> tuple[float, ...]:
         """The baseline's scores."""
         return tuple(score.value for score in self.first)
 
-    @property
+    @cached_property
     def candidate(self) -> tuple[float, ...]:
         """The candidate's scores."""
         return tuple(score.value for score in self.second)
@@ -75,7 +76,7 @@ class Matched:
         both = zip(self.first, self.second, strict=True)
         return bool(self.ids) and all(one.said is not None and one.said == two.said for one, two in both)
 
-    @property
+    @cached_property
     def means(self) -> tuple[float, float]:
         """The scores on the pairs, 0-1."""
         n = len(self.ids)

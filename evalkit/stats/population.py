@@ -13,14 +13,17 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+import numpy as np
+
 from evalkit.base.errors import DataError
 from evalkit.stats.flips import SAME_WITHIN
-from evalkit.stats.totals import Covariance, Grouping, PairTotals, Unit, counted_totals
+from evalkit.stats.totals import Covariance, Grouping, PairTotals, Unit, counted_totals, many_totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.random import Generator
+    from numpy.typing import NDArray
 
 Cluster: TypeAlias = tuple[tuple[float, float], ...]
 """The pairs (baseline, candidate) of a cluster."""
@@ -131,23 +134,32 @@ class Population:
         return self._means(clusters, times, carriers, chance)
 
     def _counts(self, clusters: int, times: int, chance: Generator) -> Iterator[PairTotals]:
-        """Drawn cluster by cluster."""
-        kinds = [(unit, Counter(one)) for one, (unit, _) in zip(self.shares, self._units(), strict=True)]
+        """Drawn cluster by cluster; of data sets that are alike one is worked out."""
         total = math.fsum(self.shares.values())
         weights = [share / total for share in self.shares.values()]
         sizes = [count for count in _apportioned(clusters, self.strata) if count]
-        for rows in zip(*(chance.multinomial(count, weights, size=times) for count in sizes), strict=True):
-            strata, cells = [], Counter[tuple[float, float]]()
-            for row in rows:
-                units = Counter[Unit]()
-                for at in row.nonzero()[0].tolist():
-                    unit, pairs = kinds[at]
-                    often = int(row[at])
-                    units[unit] += often
-                    for pair, count in pairs.items():
-                        cells[pair] += count * often
-                strata.append(units)
-            yield counted_totals(strata, cells, attempts=self.attempts)
+        drawn = np.hstack([chance.multinomial(count, weights, size=times) for count in sizes])
+        distinct, which = np.unique(drawn, axis=0, return_inverse=True)
+        if len(sizes) > 1 or any(len(one) > 1 for one in self.shares):
+            found = [self._totals(row) for row in distinct.reshape(len(distinct), len(sizes), -1)]
+        else:
+            found = many_totals([pair for (pair,) in self.shares], distinct, attempts=self.attempts)
+        return (found[at] for at in which.reshape(-1).tolist())
+
+    def _totals(self, drawn: NDArray[np.int64]) -> PairTotals:
+        """Of one data set, from how often each stratum (row) has each kind of cluster (column)."""
+        kinds = [(unit, Counter(one)) for one, (unit, _) in zip(self.shares, self._units(), strict=True)]
+        strata, cells = [], Counter[tuple[float, float]]()
+        for row in drawn:
+            units = Counter[Unit]()
+            for at in row.nonzero()[0].tolist():
+                unit, pairs = kinds[at]
+                often = int(row[at])
+                units[unit] += often
+                for pair, count in pairs.items():
+                    cells[pair] += count * often
+            strata.append(units)
+        return counted_totals(strata, cells, attempts=self.attempts)
 
     def _means(self, clusters: int, times: int, carriers: float, chance: Generator) -> Iterator[PairTotals]:
         """Drawn from the normal limit of the two means."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from evalkit.stats.recovery import average_recovery
 from evalkit.stats.several import ONE_SIDED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.random import Generator
 
@@ -45,7 +46,7 @@ def chance_of_recovered(
     Raises:
         DataError: A baseline of 0, or a negative recovery.
     """
-    return _share(_shows_recovered(row, threshold) for row in _data_sets(tasks, recovery, chance))
+    return _share(_data_sets(tasks, recovery, chance), lambda row: _shows_recovered(row, threshold))
 
 
 def chance_of_degraded(
@@ -53,7 +54,7 @@ def chance_of_degraded(
 ) -> float:
     """How often a row is "degraded", likewise, when it alone of ``tested`` rows is found below its threshold (Holm)."""
     rows = _data_sets(tasks, recovery, chance)
-    return _share(_shows_degraded(row, threshold, ONE_SIDED / tested) for row in rows)
+    return _share(rows, lambda row: _shows_degraded(row, threshold, ONE_SIDED / tested))
 
 
 def visible_drop(population: Population, samples: int, chance: Generator, power: float = 0.8) -> float | None:
@@ -71,7 +72,7 @@ def visible_drop(population: Population, samples: int, chance: Generator, power:
 
     def shown(recovery: float) -> float:
         rows = _data_sets([(population, samples)], 100.0 * recovery, chance)
-        return _share(_shows_degraded(row, 100.0, ONE_SIDED) for row in rows)
+        return _share(rows, lambda row: _shows_degraded(row, 100.0, ONE_SIDED))
 
     if shown(0.0) < power:
         return None
@@ -96,9 +97,10 @@ def _data_sets(
     return zip(*(population.draw(samples, times, chance) for population, samples in moved), strict=True)
 
 
-def _share(found: Iterator[bool]) -> float:
-    several = list(found)
-    return sum(several) / len(several)
+def _share(rows: Iterator[tuple[PairTotals, ...]], shows: Callable[[Sequence[PairTotals]], bool]) -> float:
+    """Of the rows that show it; of rows that are alike one is judged."""
+    found = Counter(rows)
+    return sum(times for row, times in found.items() if shows(row)) / found.total()
 
 
 def _shows_recovered(row: Sequence[PairTotals], threshold: float) -> bool:

@@ -7,13 +7,19 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+import numpy as np
+
 from evalkit.base.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
 Clusters: TypeAlias = "Sequence[str | None] | None"
 """The cluster of each sample; None for a sample that stands alone, or for all of them."""
+_NO_DEVIATION = 1e-24
+"""The square of a deviation that is 0 but for rounding."""
 
 
 class Covariance(NamedTuple):
@@ -126,11 +132,58 @@ def counted_totals(
     )
 
 
+def many_totals(
+    pairs: Sequence[tuple[float, float]], counts: NDArray[np.int64], *, attempts: int = 1
+) -> list[PairTotals]:
+    """``counted_totals`` of many data sets at once, in which every sample stands alone, and in one stratum.
+
+    Args:
+        pairs: Distinct ones.
+        counts: A row for each data set, of at least one sample: how often it has each of the pairs.
+        attempts: The fewest that a score is the average of.
+    """
+    n = counts.sum(axis=1)
+    sides = [np.array([pair[side] for pair in pairs]) for side in (0, 1)]
+    means = [counts @ values / n for values in sides]
+    weight = np.sqrt((n - 1) / n) / np.maximum(n - 1, 1)
+    ex, ey = (weight[:, None] * (values - mean[:, None]) for values, mean in zip(sides, means, strict=True))
+    ratio = np.divide(means[1], means[0], out=np.zeros(len(n)), where=means[0] > 0.0)
+    moments = [(counts * one * two).sum(axis=1).tolist() for one, two in ((ex, ex), (ex, ey), (ey, ey))]
+    carried = _carriers(ey - ratio[:, None] * ex, counts).tolist()
+    order = sorted(range(len(pairs)), key=pairs.__getitem__)
+    found = zip(n.tolist(), *(mean.tolist() for mean in means), *moments, carried, counts.tolist(), strict=True)
+    return [
+        PairTotals(
+            n=size,
+            clusters=size,
+            x=mean_x,
+            y=mean_y,
+            covariance=Covariance(xx, xy, yy),
+            cells=tuple((*pairs[at], row[at]) for at in order if row[at]),
+            carriers=own,
+            largest_cluster=1,
+            attempts=attempts,
+        )
+        for size, mean_x, mean_y, xx, xy, yy, own, row in found
+    ]
+
+
+def _carriers(deviations: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """``carriers`` of each row."""
+    squares = np.where(counts > 0, deviations * deviations, 0.0)
+    largest = squares.max(axis=1)
+    moving = largest >= _NO_DEVIATION
+    shares = squares / np.where(moving, largest, 1.0)[:, None]
+    second, fourth = (counts * shares).sum(axis=1), (counts * shares * shares).sum(axis=1)
+    found: NDArray[np.float64] = np.divide(second * second, fourth, out=np.zeros(len(counts)), where=moving)
+    return found
+
+
 def carriers(deviations: Sequence[tuple[float, int]]) -> float:
     """How many equal deviations would have this mixture of squares: (sum e^2)^2 / sum e^4; 0 when all are 0."""
     squares = [(e * e, repeats) for e, repeats in deviations]
     largest = max((square for square, _ in squares), default=0.0)
-    if largest < 1e-24:  # rounding of deviations that are 0
+    if largest < _NO_DEVIATION:
         return 0.0
     second = math.fsum(repeats * (square / largest) for square, repeats in squares)
     fourth = math.fsum(repeats * (square / largest) ** 2 for square, repeats in squares)
@@ -172,6 +225,8 @@ class Unit(NamedTuple):
 def _strata(x: Sequence[float], y: Sequence[float], grouping: Grouping) -> list[Counter[Unit]]:
     """The clusters of each stratum, alike ones counted together."""
     clusters, strata = grouping.clusters, grouping.strata
+    if clusters is None or all(own is None for own in clusters):
+        return _alone(x, y, strata)
     members: defaultdict[str | int, list[int]] = defaultdict(list)
     for position in range(len(x)):
         own = None if clusters is None else clusters[position]
@@ -182,6 +237,14 @@ def _strata(x: Sequence[float], y: Sequence[float], grouping: Grouping) -> list[
     for rows in members.values():
         unit = Unit(len(rows), math.fsum(x[i] for i in rows), math.fsum(y[i] for i in rows))
         found[strata[rows[0]] or ""][unit] += 1
+    return [found[name] for name in sorted(found)]
+
+
+def _alone(x: Sequence[float], y: Sequence[float], strata: Clusters) -> list[Counter[Unit]]:
+    """The same where every sample stands alone."""
+    found: defaultdict[str, Counter[Unit]] = defaultdict(Counter)
+    for (own, a, b), times in Counter(zip(strata or [None] * len(x), x, y, strict=True)).items():
+        found[own or ""][Unit(1, a, b)] += times
     return [found[name] for name in sorted(found)]
 
 

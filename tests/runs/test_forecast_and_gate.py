@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import cache
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ from evalkit.stats import Grouping, seen
 RUNS = 200
 NEAR = 0.11
 """Three standard errors of 200 runs and of the chance itself."""
+sample = cache(SampleScore)
+"""The same samples come again in run after run."""
 
 
 def task(attempts=1, name="mmmu"):
@@ -48,7 +51,7 @@ def compared(population, n, chance, strata=(), attempts=1):
             key = f"{at}-{place}"
             cluster = str(at) if len(kind) > 1 else None
             stratum = chance.choices(strata)[0] if strata else None
-            one, two = (SampleScore(key, value, cluster, stratum, attempts) for value in values)
+            one, two = (sample(key, value, cluster, stratum, attempts) for value in values)
             base.append(one)
             cand.append(two)
     return pairs.compare("t", side("base", base), side("cand", cand))

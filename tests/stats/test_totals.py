@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import asdict
 from statistics import fmean, variance
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.base.errors import DataError
 from evalkit.stats import Grouping, pair_totals
-from evalkit.stats.totals import carriers
+from evalkit.stats.totals import Unit, carriers, counted_totals, many_totals
 
 
 def test_without_clusters_the_covariance_is_the_textbook_one():
@@ -127,3 +130,28 @@ def test_one_stratum_is_none_and_strata_never_exceed_their_samples(rows):
     assert totals.covariance.x >= 0.0
     assert totals.covariance.y >= 0.0
     assert totals.clusters - totals.strata >= 1
+
+
+@given(st.lists(st.lists(st.integers(0, 40), min_size=5, max_size=5).filter(any), min_size=1, max_size=4))
+def test_many_data_sets_at_once_are_what_each_is_alone(rows):
+    pairs = [(1.0, 1.0), (0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (0.5, 0.25)]
+    for row, found in zip(rows, many_totals(pairs, np.array(rows), attempts=3), strict=True):
+        cells = +Counter(dict(zip(pairs, row, strict=True)))
+        alone = counted_totals([Counter({Unit(1, *pair): n for pair, n in cells.items()})], cells, attempts=3)
+        assert found.cells == alone.cells
+        assert flat(found) == pytest.approx(flat(alone), rel=1e-9, abs=1e-12)
+
+
+def flat(totals):
+    """Its numbers but the cells."""
+    numbers = asdict(totals)
+    del numbers["cells"]
+    return [*numbers.pop("covariance"), *numbers.pop("sums"), *numbers.values()]
+
+
+@given(st.lists(st.tuples(*[st.sampled_from([0.0, 0.5, 1.0])] * 2, st.sampled_from("abc")), min_size=1, max_size=30))
+def test_samples_that_stand_alone_are_clusters_of_one(rows):
+    x, y, strata = (list(side) for side in zip(*rows, strict=True))
+    names = [str(at) for at in range(len(x))]
+    assert pair_totals(x, y) == pair_totals(x, y, names)
+    assert in_strata(x, y, strata) == in_strata(x, y, strata, names)
