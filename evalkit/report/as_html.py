@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalkit.report import above_chance, accuracy, first_screen, forest, held, origin, tradeoff, words
+from evalkit.report import above_chance, accuracy, categories, first_screen, forest, held, origin, tradeoff, words
 from evalkit.report.as_perf import perf_facts
 from evalkit.report.flip_cards import Evidence, decks
 from evalkit.report.pages import page
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from evalkit.base.types import Json
-    from evalkit.comparison.pairs import Comparison
     from evalkit.report.facts import Published, Report
 
 
@@ -73,7 +72,7 @@ def _facts(report: Report) -> dict[str, Json]:
         "versions": origin.versions(report.provenance),
         "commands": origin.commands(report),
         "provenance": origin.rest(report.provenance) if report.provenance else "",
-        "groups": _groups(report),
+        "groups": categories.tables(report),
         "held": [(row.part.task.title, held.sentences(row)) for row in report.rows if row.exams or row.checks],
         "percent": words.percent,
         "pair": accuracy.pair,
@@ -84,13 +83,3 @@ def _facts(report: Report) -> dict[str, Json]:
 def _all_published(report: Report) -> Iterator[Mapping[str, Published]]:
     yield from (row.published for row in report.rows)
     yield from (average.published for average in report.averages)
-
-
-def _groups(report: Report) -> list[tuple[str, str, list[tuple[str, Comparison]]]]:
-    """Task title, candidate, and its groups of samples."""
-    return [
-        (row.part.task.title, label, list(found.items()))
-        for row in report.rows
-        for label, found in row.groups.items()
-        if found
-    ]

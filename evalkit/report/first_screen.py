@@ -10,7 +10,7 @@ from evalkit.base.printable import agreeing, counted, part_of
 from evalkit.base.verdicts import Kind, Verdict
 from evalkit.cards import Standing
 from evalkit.comparison import verdict
-from evalkit.report import accuracy, held, words
+from evalkit.report import accuracy, categories, held, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -119,6 +119,8 @@ class Candidate:
     outcome: str
     claims: tuple[FirstClaim, ...]
     counts: str
+    loss: str
+    """The group of samples that lost most, where that is beyond chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +186,9 @@ def candidates(report: Report, table: Sequence[ScreenLine]) -> list[Candidate]:
             if line.average or not averaged
         )
         own = report.outcome.of(label)
+        loss = categories.largest_loss(report, label)
         worn = Stamp(own.kind.words, *_OUTCOMES[own.kind])
-        found.append(Candidate(label, worn, own.sentence, claims[:_CLAIMS], _counts(label, report)))
+        found.append(Candidate(label, worn, own.sentence, claims[:_CLAIMS], _counts(label, report), loss))
     return found
 
 

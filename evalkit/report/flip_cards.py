@@ -12,6 +12,7 @@ from evalkit.base.types import Image, Text
 from evalkit.comparison import flips
 from evalkit.report.marks import Piece, cut, pieces
 from evalkit.report.words import percent
+from evalkit.tasks.metrics.why import why
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -50,7 +51,11 @@ class Answered:
     score: str
     mean: str
     """Score over all attempts; empty for a single one."""
+    why: str
+    """Why it got its score, in one line."""
     facts: tuple[tuple[str, str], ...]
+    reasoning: str
+    """What the server has cut off in front of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +131,14 @@ class _Dealer:
         task = self.tasks[owner.task]
         texts = [cut(one.answer.text or "") for one in (flip.baseline, flip.candidate)]
         self._texts -= sum(len(text) for text, _ in texts)
+        self._texts -= sum(len(cut(one.answer.reasoning or "")[0]) for one in (flip.baseline, flip.candidate))
         if self._texts < 0:
             return None
         self._dealt += 1
         labels = (self._baseline, owner.candidate)
         marked = pieces(texts[0][0], texts[1][0])
         base, cand = (
-            _answered(label, task, reply, (marked[at], texts[at][1]), flip.attempts)
+            _answered((label, task, flip), reply, (marked[at], texts[at][1]))
             for at, (label, reply) in enumerate(zip(labels, (flip.baseline, flip.candidate), strict=True))
         )
         question, note = cut(_question(flip.sample), _QUESTION)
@@ -161,8 +167,8 @@ class _Dealer:
                     yield data
 
 
-def _answered(label: str, task: Task, reply: FlipReply, text: tuple[Sequence[Piece], str], attempts: int) -> Answered:
-    marked, note = text
+def _answered(of: tuple[str, Task, Flip], reply: FlipReply, text: tuple[Sequence[Piece], str]) -> Answered:
+    (label, task, flip), (marked, note) = of, text
     answer, headline = reply.answer, reply.scores[task.headline]
     if note:
         note = f"{note} in samples/{file_name(label)}/{task.name}.jsonl"
@@ -179,8 +185,10 @@ def _answered(label: str, task: Task, reply: FlipReply, text: tuple[Sequence[Pie
         note=note,
         parsed=headline.parsed,
         score=percent(headline.value),
-        mean=percent(reply.value) if attempts > 1 else "",
+        mean=percent(reply.value) if flip.attempts > 1 else "",
+        why=why(task.headline, headline, flip.sample.references, task.dialect, answer.judgement),
         facts=tuple(told),
+        reasoning=cut(answer.reasoning or "")[0],
     )
 
 

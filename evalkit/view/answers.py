@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from evalkit.base.errors import EvalkitError
+from evalkit.base.types import Score
 from evalkit.report.marks import SHOWN, Piece, pieces
+from evalkit.tasks.metrics.why import why
 from evalkit.view.pictures import QUICK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from evalkit.base.types import Json
+    from evalkit.base.types import Dialect, Json
     from evalkit.view.pictures import Pictures
     from evalkit.view.samples import FoundSamples, Samples
 
@@ -59,6 +61,8 @@ class Pane:
     flip: str | None
     scores: tuple[tuple[str, float | None, str | None, str | None], ...]
     """Metric, score, what was parsed, note; the headline first."""
+    why: str
+    """Why it got its headline score, in one line; empty where it has none."""
     facts: tuple[tuple[str, str], ...]
     checked: str
     """What a checker said of the answer, as JSON; empty when there was none."""
@@ -106,18 +110,22 @@ def panes(samples: Samples, found: FoundSamples, beside: int) -> list[Pane]:
     labels = samples.files.models
     lines = {model: samples.line(found, model) for model in range(len(labels))}
     texts = {model: (line or {}).get("answer") for model, line in lines.items()}
-    headline = samples.files.headlines[found.task]
+    rule = samples.files.headlines[found.task], samples.files.dialects[found.task]
     made = []
     for model, label in enumerate(labels):
         other = texts.get(0 if model else beside) if len(labels) > 1 else None
-        made.append(_pane(found, model, label, lines[model], (other, headline)))
+        made.append(_pane(found, model, label, lines[model], (other, rule)))
     return made
 
 
 def _pane(
-    found: FoundSamples, model: int, label: str, line: Mapping[str, Json] | None, against: tuple[str | None, str]
+    found: FoundSamples,
+    model: int,
+    label: str,
+    line: Mapping[str, Json] | None,
+    against: tuple[str | None, tuple[str, str]],
 ) -> Pane:
-    other, headline = against
+    other, (headline, dialect) = against
     line, present = line or {}, line is not None
     text, failure = line.get("answer"), line.get("failure")
     entry = found.entries.get(model)
@@ -134,6 +142,7 @@ def _pane(
         (str(failure.get("kind")), str(failure.get("message"))[:SHOWN]) if failure else None,
         entry.flip if entry else None,
         tuple((name, *_score(scores[name])) for name in names),
+        _why(headline, scores[headline], line, dialect) if headline in scores else "",
         (
             *((words, _fact(line[key])) for key, words in _FACTS.items() if line.get(key) is not None),
             *(_elsewhere(line.get("elsewhere")) if not (text or "").strip() else ()),
@@ -159,6 +168,12 @@ def _marked(own: str, other: str | None) -> list[Piece]:
 def _score(score: Mapping[str, Json]) -> tuple[float | None, str | None, str | None]:
     parsed, note = score.get("parsed"), score.get("note")
     return score.get("value"), None if parsed is None else str(parsed)[:SHOWN], None if note is None else str(note)
+
+
+def _why(metric: str, stated: Mapping[str, Json], line: Mapping[str, Json], dialect: str) -> str:
+    value, parsed, note = _score(stated)
+    judged = line.get("verdict")
+    return why(metric, Score(value or 0.0, parsed, note), line.get("references"), cast("Dialect", dialect), judged)
 
 
 def _fact(value: Json) -> str:

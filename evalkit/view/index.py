@@ -72,6 +72,8 @@ class Files:
     """The metric of each task that counts."""
     attempts: tuple[int, ...]
     """How often each task asks a problem."""
+    dialects: tuple[str, ...]
+    """Whose reading of its metrics each task is scored by."""
 
     @classmethod
     def of(cls, run: PastRun) -> Files:
@@ -85,6 +87,7 @@ class Files:
             tuple(names),
             tuple(row.metric for row in rows),
             tuple(several.get(name, 1) for name in names),
+            tuple(row.dialect or "" for row in rows),
         )
 
     def path(self, model: int, task: int) -> Path:

@@ -8,7 +8,7 @@ import pytest
 
 from evalkit import report
 from evalkit.base.told import AskedWords
-from evalkit.base.types import Failure, FailureKind
+from evalkit.base.types import Elsewhere, Failure, FailureKind
 from evalkit.config.policy import Policy
 from evalkit.report import Evidence
 from evalkit.report.flip_cards import decks
@@ -133,7 +133,7 @@ def test_groups_of_samples_and_how_answers_were_judged_are_folded_in(found):
     one = row.judgements[LABELS[1]].comparison
     grouped = replace(row, groups={LABELS[1]: {"algebra": one}}, checks={"a": "fact"}, judged=("in a sandbox",))
     text = Page(report.html(replace(found[0], rows=(grouped, *found[0].rows[1:])), templates())).text
-    assert "1 groups of samples" not in text
+    assert "1 groups" not in text
     assert f"algebra {one.n}" in text
     assert report.recovery_text(one) in text
     assert "in a sandbox" in text
@@ -172,6 +172,20 @@ def test_both_answers_stand_whole_with_their_differences_marked(found):
                 assert "".join(piece.text for piece in side.pieces) == (reply.answer.text or "")
             if flip.baseline.answer.text != flip.candidate.answer.text:
                 assert any(piece.differs for side in card.sides for piece in side.pieces)
+
+
+def test_beside_each_answer_stands_why_it_scored_and_its_reasoning_is_folded(found):
+    shown = [card for deck in decks(*found) for card in deck.cards]
+    sides = [side for card in shown for side in card.sides]
+    assert all(side.why.partition("@")[0].partition(":")[0] for side in sides)
+    assert any("of 10 people said" in side.why for side in sides)
+    assert any("within 5 % of" in side.why for side in sides)
+    at = next(n for n, one in enumerate(found[1].flips) if one.chosen)
+    flip = found[1].flips[at].chosen[0]
+    thought = replace(flip.baseline.answer, elsewhere=Elsewhere("reasoning_content", "because <b>five</b> is odd"))
+    told = replace(flip, baseline=replace(flip.baseline, answer=thought))
+    page = report.html(found[0], templates(), Evidence([replace(found[1].flips[at], chosen=(told,))]))
+    assert "because &lt;b&gt;five&lt;/b&gt; is odd" in page.partition('<details class="reasoning">')[2]
 
 
 def test_pictures_end_with_their_budget_and_the_page_says_so(found):

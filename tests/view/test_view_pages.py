@@ -267,6 +267,16 @@ def test_the_history_draws_every_run(viewer, tmp_path):
     assert "vLLM 0.30.0 → 0.31.0" in drawn
 
 
+def test_why_an_answer_scored_stands_beside_it(viewer, tmp_path):
+    base, cand = [sample(0, "word0", 1.0)], [sample(0, "wor<b>", 0.5)]
+    write_run(tmp_path, lines={"base": {"pages": base}, "cand": {"pages": cand}})
+    said = re.findall(r'<p class="why"><bdi>(.*?)</bdi></p>', viewer(tmp_path).enter().get(f"{RUN}/samples/0").text)
+    assert said == [
+        "anls: &#39;word0&#39; beside &#39;word0&#39; is 1.00 by edit distance",
+        "anls: &#39;wor&lt;b&gt;&#39; beside &#39;word0&#39; is 0.50 by edit distance",
+    ]
+
+
 def test_an_unfinished_run_says_that_it_is(viewer, tmp_path):
     write_run(tmp_path, finished=False, with_results=False)
     visit = viewer(tmp_path).enter()

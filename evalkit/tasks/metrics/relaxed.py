@@ -77,6 +77,19 @@ def _sought(answer: str, references: list[Json]) -> Score:
     return Score(0.0)
 
 
+def distance(answer: str, reference: str) -> float | None:
+    """How far a number is from a reference, as a share of the reference; None where either is no number.
+
+    A percent sign is read as the score reads it: the nearest of the readings counts.
+    """
+    answered, expected = _number(_readable(answer)), _number(_readable(reference))
+    if not answered or not expected:
+        return None
+    (one, in_percent), (other, of_percent) = answered, expected
+    pairs = [(one, other), *([(one / 100, other)] if in_percent else []), *([(one, other / 100)] if of_percent else [])]
+    return min(abs(value - wanted) / max(abs(wanted), 1e-10) for value, wanted in pairs)
+
+
 def _final_answer(response: str) -> str | None:
     """The first line with words after the last ``answer:``, without mark-up; None if there is none."""
     response = _EMPHASISED_MARKER.sub(_MARKER, response)

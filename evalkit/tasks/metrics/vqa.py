@@ -83,6 +83,15 @@ def vqa_match(answer: str, references: list[Json], dialect: Dialect) -> Score:
     return Score(min(1.0, texts.count(answer) / 3), parsed)
 
 
+def people(references: list[Json], dialect: Dialect) -> list[str]:
+    """What each person said, in the form that an answer is compared with."""
+    given = references if dialect == "mistral" else list(map(_words, references))
+    texts = [text for text in given if isinstance(text, str)]
+    if dialect == "official":
+        return _official_forms("", texts)[1]
+    return [unquote(text) for text in texts] if dialect == "mistral" else [_person(text) for text in texts]
+
+
 def _words(reference: Json) -> Json:
     """One person's words: the ``answer`` of the data set's mapping, or the text itself."""
     return reference.get("answer") if isinstance(reference, dict) else reference

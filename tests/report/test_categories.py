@@ -1,0 +1,73 @@
+"""Groups of samples: many small ones differ by chance, and a loss is named where it is beyond that."""
+
+from dataclasses import replace
+
+import pytest
+
+from evalkit import report
+from evalkit.base.scores import SampleScore
+from evalkit.comparison import pairs
+from evalkit.comparison.pairs import Side
+from evalkit.report import categories
+from support.rich_report import LABELS, rich, templates
+
+SUBJECTS = 57
+
+
+@pytest.fixture(scope="module")
+def built():
+    return rich(20, labels=LABELS[:2])[0]
+
+
+def compared(name, n, lost):
+    """A group of samples that the baseline has right but for two, and of which the candidate has lost some."""
+    right = {f"{name} {at}": 0.0 if at < 2 else 1.0 for at in range(n)}
+    worse = {key: 0.0 if at < 2 + lost else 1.0 for at, key in enumerate(right)}
+    sides = [
+        Side(label, {key: SampleScore(key, value) for key, value in scores.items()}, planned=n)
+        for label, scores in zip(LABELS[:2], (right, worse), strict=True)
+    ]
+    return pairs.compare(name, *sides)
+
+
+def with_groups(built, losses, n=40):
+    groups = {f"subject {at}": compared(f"subject {at}", n, lost) for at, lost in enumerate(losses)}
+    return replace(built, rows=(*built.rows[:-1], replace(built.rows[-1], groups={LABELS[1]: groups})))
+
+
+def test_a_loss_that_one_of_many_groups_has_by_chance_is_not_named(built):
+    # Six of forty lost: below 100 % by its own interval, and no more than one of 57 may look like by chance.
+    alone = with_groups(built, [6])
+    assert "subject 0 (" in categories.largest_loss(alone, LABELS[1])
+    many = with_groups(built, [6] + [0] * (SUBJECTS - 1))
+    assert categories.largest_loss(many, LABELS[1]) == ""
+    (table,) = categories.tables(many)
+    assert not any(row.lost for row in table.rows)
+    assert f"of {SUBJECTS} groups with an interval about 1.4 would lie below 100 % with nothing lost, and 1 does" in (
+        table.sentence
+    )
+    assert "no group of" in table.sentence
+    page = report.html(many, templates())
+    assert "Largest loss" not in page
+    assert table.sentence in page
+
+
+def test_the_largest_loss_beyond_chance_stands_on_the_first_screen(built):
+    lost = with_groups(built, [20, 26] + [0] * (SUBJECTS - 2))
+    told = categories.largest_loss(lost, LABELS[1])
+    assert told.startswith("Largest loss in a group: subject 1 (")
+    assert f"one of {SUBJECTS} groups (Holm)" in told
+    (table,) = categories.tables(lost)
+    assert [row.name for row in table.rows if row.lost] == ["subject 0", "subject 1"]
+    assert "a loss is shown of subject 0, subject 1" in table.sentence
+    page = report.html(lost, templates())
+    assert page.index(told) < page.index('<table class="accuracy')
+    # Whoever does not see colours reads it.
+    assert page.count("</span> lost</span>") == 2
+
+
+def test_groups_without_an_interval_are_shown_and_not_tested(built):
+    few = with_groups(built, [0, 1], n=1)
+    (table,) = categories.tables(few)
+    assert len(table.rows) == 2
+    assert categories.largest_loss(few, LABELS[1]) == ""
