@@ -28,6 +28,7 @@ Parts, by name (``PARTS``); an argument follows a colon:
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 from collections.abc import Callable
@@ -59,8 +60,23 @@ class Asked:
 
     @property
     def digest(self) -> str:
-        """Of its body."""
+        """Of its body, in which the model's name stands: of two models one question has two digests."""
         return sha256(self.body).hexdigest()
+
+    @property
+    def question(self) -> str:
+        """The words of a chat's last message, what stands before and behind its pictures line by line."""
+        return "\n".join(part["text"] for part in self._last() if part["type"] == "text")
+
+    @property
+    def pictures(self) -> tuple[bytes, ...]:
+        """Those of a chat's last message as they are sent; where a task has ``images = "original"``, as stored."""
+        urls = [part["image_url"]["url"] for part in self._last() if part["type"] == "image_url"]
+        return tuple(base64.b64decode(url.partition("base64,")[2]) for url in urls)
+
+    def _last(self) -> list[dict[str, Any]]:
+        content: str | list[dict[str, Any]] = json.loads(self.body)["messages"][-1]["content"]
+        return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
     @property
     def choices(self) -> int:

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tomllib
@@ -18,7 +19,9 @@ from support.workplaces import FAKE_VLLM, fitted_out
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/own-benchmark"
 CODE = (EXAMPLE / "gauges.py").read_text(encoding="utf-8")
+STAND_INS = (EXAMPLE / "stand_ins.py").read_text(encoding="utf-8")
 NEEDED = ("gauges.toml", "make_rows.py")
+COMPARISON = ("run", "--baseline", "base", "--candidate", "cand", "--tasks-dir", "mine", "--task", "gauges")
 
 
 def placed(folder, *files):
@@ -32,8 +35,12 @@ def placed(folder, *files):
 
 
 def run(workplace, *more, check=0, **env):
-    words = ["run", "--baseline", "base", "--candidate", "cand", "--tasks-dir", "mine", "--task", "gauges"]
-    return workplace.evalkit(*words, "--serve-arg", "part=says:says", *more, "--json", check=check, **env)
+    return workplace.evalkit(*COMPARISON, "--serve-arg", "part=says:says", *more, "--json", check=check, **env)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
 
 
 def scores(done):
@@ -137,10 +144,31 @@ def test_the_rehearsal_runs_the_whole_task_and_the_page_shows_it(tmp_path):
     (row,) = json.loads(next(tmp_path.glob("runs/*/results.json")).read_text())["tasks"]
     assert row["scores"]["base"]["metrics"] == {"within_one": pytest.approx(1 / 30), "number": pytest.approx(1 / 30)}
     page = (EXAMPLE.parents[1] / "docs/how-to/own-benchmark.md").read_text(encoding="utf-8")
-    code = (EXAMPLE / "rehearse.py").read_text(encoding="utf-8")
+    code = (EXAMPLE / "rehearse.py").read_text(encoding="utf-8") + STAND_INS
     blocks = re.findall(r"```py\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     assert all(block in code for block in blocks)
+
+
+def test_stand_ins_answer_what_is_typed_in_another_shell(tmp_path):
+    workplace = placed(tmp_path, "gauges.py")
+    said = STAND_INS
+    for port in ("8001", "8002"):
+        said = said.replace(port, str(free_port()))
+    (workplace.folder / "mine/stand_ins.py").write_text(said)
+    base, cand = re.findall(r'"127.0.0.1", (\d+)', said)
+    words = ["--endpoint", f"base=http://127.0.0.1:{base}", "--endpoint", f"cand=http://127.0.0.1:{cand}"]
+    started = [sys.executable, "mine/stand_ins.py"]
+    with subprocess.Popen(started, cwd=workplace.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as stand_ins:
+        try:
+            assert stand_ins.stdout.read(len("Enter ends them: "))
+            done = workplace.here(*COMPARISON, *words, "--allow-task-code", "--json", check=0)
+        finally:
+            stand_ins.communicate(b"\n")
+    assert stand_ins.returncode == 0
+    (row,) = json.loads(done.stdout)["tasks"]
+    within = {label: scores["metrics"]["within_one"] for label, scores in row["scores"].items()}
+    assert within == {"base": 1.0, "cand": pytest.approx(20 / 30)}
 
 
 def bare(code):

@@ -11,7 +11,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from support.workplaces import fitted_out
+from support.commands import evalkit
+from support.workplaces import fitted_out, picture, write_parquet
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples/picture-task"
@@ -49,10 +50,36 @@ def test_it_is_asked_and_scored(workplace):
     assert set(row["scores"]["base"]["metrics"]) == {"anls", "anls@official"}
 
 
-def test_the_page_shows_the_task_as_it_is():
-    (shown,) = (
-        text
-        for text in re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-        if tomllib.loads(text)["name"] == "receipts"
+def shown(name):
+    """The task of this name on the page."""
+    files = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (found,) = (text for text in files if tomllib.loads(text)["name"] == name)
+    return found
+
+
+def test_other_columns_are_asked_as_the_page_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_parquet(
+        tmp_path / "dots.parquet",
+        [
+            {
+                "sheet": f"s{at}",
+                "scan": {"bytes": picture(at), "path": None},
+                "what_to_do": "How many dots?",
+                "dots": at,
+            }
+            for at in range(1, 9)
+        ],
     )
-    assert tomllib.loads(shown) == tomllib.loads((EXAMPLE / "receipts.toml").read_text(encoding="utf-8"))
+    guessed = evalkit("tasks", "new", "dots", "--from", "dots.parquet", "--output", "guessed.toml")
+    columns = tomllib.loads((tmp_path / "guessed.toml").read_text())["columns"]
+    assert (guessed.code, columns) == (0, {"image": "scan", "question": "what_to_do", "answer": "dots"})
+    (tmp_path / "dots.toml").write_text(shown("dots"))
+    done = evalkit("tasks", "check", "dots.toml", "--rows", "8", "--answer", "I count 7")
+    assert done.code == 0, done.err
+    assert "\ns7 (with " in done.out
+    assert done.out.count('answer "I count 7": number 1') == 1
+
+
+def test_the_page_shows_the_task_as_it_is():
+    assert tomllib.loads(shown("receipts")) == tomllib.loads((EXAMPLE / "receipts.toml").read_text(encoding="utf-8"))
