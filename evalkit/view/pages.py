@@ -14,7 +14,7 @@ from evalkit.files import resources
 from evalkit.records import history
 from evalkit.report.marks import visible
 from evalkit.runs import since
-from evalkit.view import answers, index, table
+from evalkit.view import answers, index, live, table
 from evalkit.view.building import Building, Indexes
 from evalkit.view.chart import chart
 from evalkit.view.pictures import Pictures
@@ -78,7 +78,7 @@ class Pages:
         """Every run, the newest first."""
         runs = history.past_runs(self._output)[::-1]
         missing = history.gone_text(history.gone(self._output))
-        rows = [(run, table.rows(run)) for run in runs]
+        rows = [(run, table.rows(run), live.of(run)) for run in runs]
         return self._page("runs", runs=rows, output=str(self._output), missing=missing)
 
     def history(self, request: Request) -> Response:
@@ -100,7 +100,8 @@ class Pages:
     def run(self, request: Request) -> Response:
         """The table of one run."""
         run = self._run(request)
-        return self._page("run", run=run, rows=table.rows(run), models=run.facts.plan.models if run.facts.plan else ())
+        models = run.facts.plan.models if run.facts.plan else ()
+        return self._page("run", run=run, rows=table.rows(run), live=live.of(run), models=models)
 
     def samples(self, request: Request) -> Response:
         """Fifty samples of those that a filter leaves."""
