@@ -96,6 +96,7 @@ class _Gathered:
     values: dict[str, list[float]] = field(default_factory=dict)
     """By id of what is paired, as in the rest."""
     groups: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    """Cluster and stratum, also of those without a score."""
     texts: dict[str, dict[str, str | None]] = field(default_factory=dict)
     """Digests of answers by id, where lines have any."""
     counts: Counter[str] = field(default_factory=Counter)
@@ -117,6 +118,9 @@ class _Gathered:
         unit = _group(line, place, "problem") or paired_id(key, self.run.attempts)
         self.counts[unit] += 1
         metric = self.metric or line.get("metric")
+        cluster, stratum = _groups(line, place, self.run.groups)
+        # Attempts at one problem are averaged: that they share it is no group any more.
+        self.groups[unit] = (None if cluster == unit else cluster, stratum)
         named = _scores(line, place)
         if _is_left_out(line, named, self.metric, metric):
             self.left_out.add(unit)
@@ -126,9 +130,6 @@ class _Gathered:
             self.values.setdefault(unit, []).append(value)
             if "answer" in line:
                 self.texts.setdefault(unit, {})[key] = digest(line["answer"])[:16]
-            cluster, stratum = _groups(line, place, self.run.groups)
-            # Attempts at one problem are averaged: that they share it is no group any more.
-            self.groups[unit] = (None if cluster == unit else cluster, stratum)
         if digests := {name: digest(line[name]) for name in CONTENT if line.get(name) is not None}:
             self.content.setdefault(unit, digests)
         self._told(line, place, metric)
@@ -168,6 +169,7 @@ class _Gathered:
             attempts=Attempts(label, self.failed, self.counts.total()) if several > 1 else None,
             several=several,
             model=run.model or label,
+            strata={key: own for key, (_, own) in self.groups.items() if own and key not in self.values},
         )
 
     def _said(self, unit: str) -> str | None:

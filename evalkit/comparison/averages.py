@@ -55,11 +55,12 @@ def average(name: str, parts: Sequence[Comparison]) -> Comparison:
 
 
 def _made_of(parts: Sequence[Comparison]) -> tuple[list[PairTotals], tuple[float, ...]]:
-    """The totals that the mean is made of, and what each weighs; no weights where each of them is a task."""
+    """The totals that the mean is made of, and what each weighs; no weights where each of them is a task's scores."""
     found = [(part.totals,) if part.totals is not None else part.tasks for part in parts]
     totals = [one for listed in found for one in listed]
-    alike = len(totals) == len(parts)
-    return totals, () if alike else tuple(1.0 / len(listed) for listed in found for _ in listed)
+    if not any(part.weights for part in parts):
+        return totals, ()
+    return totals, tuple(weight for part in parts for weight in part.weights or (1.0,))
 
 
 def _repeated(parts: Sequence[Comparison], n: int) -> RecoveryInterval:

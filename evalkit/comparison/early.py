@@ -35,7 +35,7 @@ def average_at_look(one: Comparison, parts: Sequence[Comparison]) -> Comparison:
         return one
     together = {(look.number, look.schedule) for look in looks}
     # A task that is a mean of parts is asked whole.
-    if len(together) > 1 or looks[0].schedule.known or len(one.tasks) != len(parts):
+    if len(together) > 1 or looks[0].schedule.known or one.weights:
         why = "its tasks were stopped at looks of their own"
         return replace(one, recovery=replace(matched.undefined(why, one.n), percent=one.recovery.percent))
     seen = [part.look.part if part.look else whole(totals) for part, totals in zip(parts, one.tasks, strict=True)]

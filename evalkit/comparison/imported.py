@@ -24,7 +24,7 @@ def kept(side: Side, source: str, form: str) -> ImportedSide:
         scores={key: one.value for key, one in found.items()},
         attempts={key: one.attempts for key, one in found.items() if one.attempts != 1},
         clusters=_told({key: one.cluster for key, one in found.items()}),
-        strata=_told({key: one.stratum for key, one in found.items()}),
+        strata=side.every_stratum,
         said=_told({key: one.said for key, one in found.items()}),
         failed=tuple(sorted(side.failed)),
         left_out=tuple(sorted(side.left_out)),
@@ -63,6 +63,7 @@ def side(one: ImportedSide, label: str) -> Side:
         attempts=Attempts(label, one.lost_attempts, one.asked_attempts) if one.several > 1 else None,
         several=one.several,
         model=one.model,
+        strata={key: name for key, name in one.strata.items() if key not in one.scores},
     )
 
 

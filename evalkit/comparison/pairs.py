@@ -71,6 +71,13 @@ class Side:
     """The model as published tables name it, where the source tells."""
     final: frozenset[str] | None = None
     """Ids of answers that are lost and that asking again will not bring; None where the source does not tell."""
+    strata: Mapping[str, str] = field(default_factory=dict)
+    """Stratum of each sample without a score, where the source tells; that of the others stands in their scores."""
+
+    @property
+    def every_stratum(self) -> dict[str, str]:
+        """Sample id to its stratum, with a score or without."""
+        return {**self.strata, **{key: one.stratum for key, one in self.scores.items() if one.stratum}}
 
     @property
     def known(self) -> set[str]:
@@ -131,9 +138,9 @@ class Comparison:
     parts: tuple[str, ...] = ()
     """The tasks of an average; empty for a task."""
     tasks: tuple[PairTotals, ...] = ()
-    """Of the parts: what the average's interval is combined from."""
+    """What the interval of an average, or of a task that is a mean of parts, is made from."""
     weights: tuple[float, ...] = ()
-    """Of ``tasks`` in the mean, where they do not count alike: the parts of a task that is a mean share its one."""
+    """Of ``tasks`` in the mean, where they do not count alike; those of a mean of parts give its score with theirs."""
     attempts: Attempts | None = None
     """Of the side, or the task of an average, that lost the largest share; None without several attempts."""
     repeated: RecoveryInterval = field(
@@ -198,7 +205,7 @@ def compare(task: str, baseline: Side, candidate: Side, accepted: Collection[str
     open_ones = tuple(one for one in found if one.key not in accepted or one.key == SAMPLES)
     left_out = baseline.left_out | candidate.left_out
     cautions = list(_cautions(baseline, candidate, [one for one in found if one not in open_ones], left_out))
-    baseline, candidate = _without(baseline, left_out, candidate), _without(candidate, left_out, baseline)
+    baseline, candidate = without(baseline, left_out, candidate), without(candidate, left_out, baseline)
     return _compared(task, (baseline, candidate), open_ones, cautions)
 
 
@@ -257,7 +264,7 @@ def _cautions(
         yield f"{some} left out on both sides, with references at fault: {_some(left_out)}"
 
 
-def _without(side: Side, left_out: frozenset[str], other: Side) -> Side:
+def without(side: Side, left_out: frozenset[str], other: Side) -> Side:
     """The side as if these samples were no part of the task; what it lacks of attempts that the other has is lost."""
     return replace(
         side,

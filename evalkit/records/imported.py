@@ -25,7 +25,7 @@ class ImportedSide:
     clusters: Mapping[str, str] = field(default_factory=dict)
     """By sample id, what it hangs together with."""
     strata: Mapping[str, str] = field(default_factory=dict)
-    """By sample id, the fixed group that it belongs to."""
+    """By sample id, the fixed group that it belongs to; also of samples without a score, where the file tells."""
     said: Mapping[str, str] = field(default_factory=dict)
     """By sample id, the digest of what was answered."""
     failed: tuple[str, ...] = ()
