@@ -14,6 +14,7 @@ from evalkit import __version__
 from evalkit.base.errors import ExitCode, near_miss
 from evalkit.cli.ending import ending, stopped
 from evalkit.cli.library_log import fill_closed_streams, libraries_apart
+from evalkit.cli.once import refuse_repeated
 
 # Command name -> module of this package and its one-line help. A table, so that --help imports no command.
 COMMANDS = {
@@ -57,6 +58,19 @@ class Commands(click.Group):
             raise click.UsageError(f"no command '{cmd_name}'; {near_miss(cmd_name, COMMANDS)}", ctx)
         command: click.Command = import_module(f"evalkit.cli.{COMMANDS[cmd_name][0]}").command
         return _with_debug(command)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command of these arguments.
+
+        Raises:
+            UsageError: There is no such command, or an option that takes one value is given twice.
+        """
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None and not ctx.resilient_parsing:
+            refuse_repeated(command, name or "", ctx, rest)
+        return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
         """Carry out the command.

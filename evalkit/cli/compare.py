@@ -19,6 +19,7 @@ from evalkit.cli.compare_output import as_object, lines
 from evalkit.cli.policy_file import asked, with_policy
 from evalkit.comparison import comparability, verdict
 from evalkit.comparison.outcome import outcome
+from evalkit.config.given import refuse_second
 from evalkit.tasks import registry
 
 if TYPE_CHECKING:
@@ -81,8 +82,7 @@ def command(base: Path, cand: Path, *, as_json: bool, **given: Any) -> int:
     """
     file = given["policy_file"]
     rules = asked(file, given["min_recovery"], given["max_failed"])
-    named = dict(text.partition("=")[::2] for text in given["metrics"] if "=" in text)
-    metric = next((text for text in reversed(given["metrics"]) if "=" not in text), None)
+    metric, named = _metrics(given["metrics"])
     choice = MetricChoice(
         "baseline", metric, given["dialect"], given["tasks"], named, given["baseline_model"], harnesses.groups
     )
@@ -108,6 +108,20 @@ def command(base: Path, cand: Path, *, as_json: bool, **given: Any) -> int:
 def _row_names(rows: Sequence[Judgement]) -> str:
     names = ", ".join(row.comparison.task for row in rows if row.comparison.task)
     return f"set min_recovery for all rows, or for {names}" if names else "set min_recovery for all rows"
+
+
+def _metrics(given: Sequence[str]) -> tuple[str | None, dict[str, str]]:
+    """The metric of every task, and of those that have one of their own.
+
+    Raises:
+        UsageError: One of them is given twice.
+    """
+    found: dict[str, str] = {}
+    for text in given:
+        task, metric = text.split("=", 1) if "=" in text else ("", text)
+        refuse_second(found, task, "--metric" if task else "--metric without a task")
+        found[task] = metric
+    return found.pop("", None), found
 
 
 def _refuse_unknown(sides: Sides, metrics: Mapping[str, str], accepted: Sequence[str]) -> None:

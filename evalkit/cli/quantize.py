@@ -13,6 +13,7 @@ from evalkit.base.errors import ExitCode, UsageError
 from evalkit.base.printable import counted
 from evalkit.cli.ending import stopped
 from evalkit.cli.stored import runs_option, task_code_option
+from evalkit.config.given import refuse_second
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -87,7 +88,12 @@ def _pairs(given: Iterable[str]) -> dict[str, str]:
     wrong = [one for one in given if not all(one.partition("=")[::2])]
     if wrong:
         raise UsageError(f"--data {wrong[0]}: not TASK=FILE", fix="write it like charts=rows.parquet")
-    return dict(one.split("=", 1) for one in given)
+    found: dict[str, str] = {}
+    for one in given:
+        key, _, value = one.partition("=")
+        refuse_second(found, key, "--data")
+        found[key] = value
+    return found
 
 
 def _command(output: Path, given: dict[str, Any]) -> str:

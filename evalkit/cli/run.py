@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from evalkit.base.errors import ExitCode, UsageError
+from evalkit.base.errors import ExitCode
 from evalkit.base.printable import printable
 from evalkit.cli import completing
 from evalkit.cli.ending import stopped
@@ -43,22 +43,7 @@ _COMPLETED: dict[str, Any] = {"--task": completing.tasks, "--suite": completing.
 
 
 class Grouped(click.Command):
-    """A command whose help has the declared options in groups, then its own; it takes one suite, and no second."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """As click does, but of two suites click would take the last without a word.
-
-        Raises:
-            UsageError: There are two suites.
-        """
-        if not ctx.resilient_parsing:
-            _, _, given = self.make_parser(ctx).parse_args(list(args))
-            if sum(one.name == "suite" for one in given) > 1:
-                raise UsageError(
-                    "--suite is given twice",
-                    fix="one suite, and the other's tasks with --task; or a suite of your own that lists both's",
-                )
-        return super().parse_args(ctx, args)
+    """A command whose help has the declared options in groups, then its own."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options, a list for each group."""

@@ -32,10 +32,13 @@ class Scoring(Protocol):
         """
 
     def combined(self, task: Task, metric: str, parts: Sequence[tuple[float, int]]) -> float | None:
-        """A metric's score of a task from those of its parts, the widest ones, each with its number of samples.
+        """A metric's score of a task from those of its parts (`made_of`), each with its number of samples.
 
         None where it is no more than the mean over what is paired.
         """
+
+    def made_of(self, sample: Sample) -> str:
+        """The part of the task, of those that may make its score, that a sample is in; empty where there are none."""
 
     def parts_alike(self, task: Task) -> bool:
         """Whether each part of a task counts alike in its headline, whatever its size."""
@@ -170,8 +173,8 @@ class Tally:
         """By sample id."""
         self.groups: dict[str, tuple[str, ...]] = {}
         """By id of what is paired: the parts of the task that it is in, the widest first."""
-        self.widest: dict[str, str] = {}
-        """By id of what would be paired, answered or not: the widest part of the task that it is in."""
+        self.made_of: dict[str, str] = {}
+        """By id of what would be paired, answered or not: the part of the task's score that it is in."""
         self._wholes: dict[str, str] = {}
         """Id of a part of an answer (`parts_of`) to that of the answer."""
         self._sums: dict[str, tuple[float, int, int]] = {}
@@ -233,13 +236,13 @@ class Tally:
 
     def _note_part(self, sample: Sample, headline: Score | None) -> None:
         """Which part of the task a sample is in, and what it adds to it; None where it has no answer."""
-        parts = self._scoring.parts(sample)
-        if parts:
-            self.widest[unit(sample, self.task)] = parts[0]
-        if parts and not (headline and headline.left_out):
-            total, counted, failed = self._sums.get(parts[0], (0.0, 0, 0))
+        part = self._scoring.made_of(sample)
+        if part:
+            self.made_of[unit(sample, self.task)] = part
+        if part and not (headline and headline.left_out):
+            total, counted, failed = self._sums.get(part, (0.0, 0, 0))
             worth = headline.value if headline else 0.0
-            self._sums[parts[0]] = (total + worth, counted + 1, failed + (headline is None))
+            self._sums[part] = (total + worth, counted + 1, failed + (headline is None))
 
     def _add_value(self, metric: str, key: str, value: float, whole: str) -> None:
         if whole != key:
@@ -270,9 +273,9 @@ class Tally:
         return {key: fmean(values) for key, values in self._values[metric].items()}
 
     def part_of(self, key: str) -> tuple[str, str]:
-        """The sample that an id of `values_of` is of, and the widest part of the task that it is in; empty without."""
+        """The sample that an id of `values_of` is of, and the part of the score that it is in; empty without."""
         whole = self._wholes.get(key, key)
-        return whole, self.widest.get(whole, "")
+        return whole, self.made_of.get(whole, "")
 
     @property
     def failures(self) -> Mapping[str, FailureKind]:
@@ -312,7 +315,7 @@ class Tally:
     def _combined(self, metric: str) -> float | None:
         """As the task's parts make it, in their order; None where there are none, or they make nothing else."""
         members: dict[str, list[str]] = {}
-        for key in self._values[metric] if self.widest else ():
+        for key in self._values[metric] if self.made_of else ():
             members.setdefault(self.part_of(key)[1], []).append(key)
         found = []
         for keys in members.values():

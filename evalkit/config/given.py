@@ -24,7 +24,7 @@ def as_mapping(given: Mapping[str, Any]) -> dict[str, Any]:
         given: Option name to value, as click passes them: None, an empty tuple or False when not used.
 
     Raises:
-        UsageError: A pair has no ``=``, or a release is named twice.
+        UsageError: A pair has no ``=``, or a key or a release is named twice.
     """
     found: dict[str, Any] = {}
     for name, value in given.items():
@@ -61,8 +61,19 @@ def _pairs(option: Option, values: Sequence[str]) -> dict[str, Json]:
         if not key or not (sign or bare):
             fix = f"write {option.flag} {option.form}"
             raise UsageError(f"{option.flag} {text}: is not of the form {option.form}", fix=fix)
+        refuse_second(found, key, option.flag)
         found[key] = value if not bare else _flag(value) if sign else True
     return found
+
+
+def refuse_second(found: Mapping[str, Any], key: str, flag: str) -> None:
+    """Refuse a key that an option names again, empty for one that has none: the last would win without a word.
+
+    Raises:
+        UsageError: ``found`` has it.
+    """
+    if key in found:
+        raise UsageError(f"{flag} {f'{key}= ' if key else ''}is given twice", fix="keep the one that is meant")
 
 
 def _files(option: Option, text: str) -> dict[str, Json]:
@@ -83,7 +94,9 @@ def _named_releases(values: Sequence[str]) -> dict[str, Json]:
     for text in values:
         model, sign, release = text.rpartition("=")
         if sign:
-            found.setdefault("models", {})[model] = {"vllm": release}
+            models = found.setdefault("models", {})
+            refuse_second(models, model, "--vllm")
+            models[model] = {"vllm": release}
         elif "vllm" in found:
             raise UsageError(
                 f"--vllm {text}: {found['vllm']} is named already", fix=f"for one model write --vllm MODEL={text}"

@@ -54,6 +54,10 @@ class ByMetrics:
         del task, metric, parts
         return None
 
+    def made_of(self, sample: Sample) -> str:
+        """The widest of its parts."""
+        return next(iter(self.parts(sample)), "")
+
     def parts_alike(self, task: Task) -> bool:
         """No: samples count alike."""
         del task

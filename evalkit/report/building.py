@@ -18,7 +18,7 @@ from evalkit.report import above_chance, doubts, imports
 from evalkit.report.facts import Average, NoiseFloor, Published, Report, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from evalkit.base.types import Json, Task
     from evalkit.cards import PublishedRow, PublishedTable
@@ -109,7 +109,7 @@ class _Building:
             ),
             groups={side.label: _groups(own.groups, base, side, terms.accepted) for side in others if own.groups},
             asked={label: harness.asked_words(facts) for label, facts in exams.items()},
-            judged=(*harness.task_words(part.task), *harness.judged_words(terms.checks.get(name, {}))),
+            judged=tuple(self._words(part.task)),
             pictures=bool(harness.pictures(part.task)),
             exams=exams,
             checks=terms.checks.get(name, {}),
@@ -122,8 +122,25 @@ class _Building:
 
     def _compared(self, part: PlannedTask, base: Side, side: Side) -> Comparison:
         """The two sides, by the task's parts where each of them counts alike."""
-        parts = self.tallies[base.label, part.task.name].widest
+        parts = self.tallies[base.label, part.task.name].made_of
         return in_parts.compare(part.task.title, base, side, self.terms.accepted, parts)
+
+    def _words(self, task: Task) -> Iterator[str]:
+        """What is to be said of a task, and of how its answers were judged."""
+        yield from self.harness(task).task_words(task)
+        yield from self._over_all(task)
+        yield from self.harness(task).judged_words(self.terms.checks.get(task.name, {}))
+
+    def _over_all(self, task: Task) -> Iterator[str]:
+        """Of a mean of parts' scores: what the mean over all samples is, where that is another figure."""
+        tallies = [self.tallies[one.model.label, task.name] for one in self.plan.contenders]
+        if not self.harness(task).parts_alike(task) or not all(one.paired for one in tallies):
+            return
+        means = [fmean(one.value for one in tally.paired.values()) for tally in tallies]
+        scores = [tally.task_score().score or 0.0 for tally in tallies]
+        if any(f"{100 * one:.2f}" != f"{100 * other:.2f}" for one, other in zip(means, scores, strict=True)):
+            told = ", ".join(f"{tally.model} {100 * one:.2f} %" for tally, one in zip(tallies, means, strict=True))
+            yield f"over all questions, each counting alike, the scores would be: {told}"
 
     def _looked_at(self, part: PlannedTask, one: Comparison) -> Comparison:
         """As its look has it, where the task was not asked to its end."""

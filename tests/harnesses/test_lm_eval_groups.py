@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -37,9 +38,11 @@ def answered(questions, seed, limit=None):
     }
 
 
-def reported(questions, said, limit=None):
+def reported(questions, said, limit=None, **other):
     """The report of two models with these answers."""
-    part = PlannedTask(task(), "listing", questions.planned(limit), questions.available, questions.revision)
+    part = PlannedTask(
+        replace(task(), **other), "listing", questions.planned(limit), questions.available, questions.revision
+    )
     tallies = {(label, part.task.name): Tally(part.task, label, harness(part.task)) for label in said}
     for sample, _ in questions.samples(limit):
         for label, found in said.items():
@@ -64,6 +67,26 @@ def test_every_score_of_a_report_is_lm_evals(questions, seed, limit):
         sizes = {name: each["effective"] for name, each in theirs["n-samples"].items()}
         assert {name: row.groups["cand"][name.removeprefix("mmlu_")].n for name in sizes} == sizes
         assert row.scores[label].scored == theirs["results"]["mmlu"]["sample_len"] == questions.planned(limit)
+
+
+def test_where_each_subject_counts_alike_the_row_is_of_the_mean_of_lm_evals_subjects(questions):
+    said = {"base": answered(questions, 2), "cand": answered(questions, 3)}
+    (row,) = reported(questions, said, metrics=("acc_by_subject", "acc"), headline="acc_by_subject").rows
+    one = row.judgements["cand"].comparison
+    for label, mean in (("base", one.baseline), ("cand", one.candidate)):
+        theirs = lm_eval_results(questions, said[label])
+        subjects = [theirs["results"][name]["acc,none"] for name in theirs["n-samples"]]
+        assert row.scores[label].score == pytest.approx(sum(subjects) / 8)
+        assert mean == row.scores[label].score
+        over_all = theirs["results"]["mmlu"]["acc,none"]
+        assert row.scores[label].metrics == {
+            "acc_by_subject": mean,
+            "acc": pytest.approx(over_all),
+        }
+        assert abs(over_all - mean) > 0.001
+        (told,) = [text for text in row.judged if text.startswith("over all questions")]
+        assert f"{label} {100 * over_all:.2f} %" in told
+    assert one.recovery.low < one.recovery.percent < one.recovery.high
 
 
 def test_samples_carry_lm_evals_numbers_and_hashes(questions):

@@ -120,11 +120,11 @@ def test_a_plain_prompt_that_is_gone_on_with_scores_as_in_lm_eval(server, tmp_pa
     held_equal(found, stock(tmp_path / "stock", "gsm8k", splits(rows), server, chat=False))
 
 
-def group(folder):
+def group(folder, listed=("g_a", "g_b", "g_c"), **said):
     """A group of lm-eval's whose tasks differ in size and metrics; ``acc`` weighs them alike, ``acc_norm`` does not."""
     for name, (rows, metrics) in {"g_a": (5, 2), "g_b": (8, 2), "g_c": (3, 1)}.items():
         data = lm_eval_rows.write(folder / f"rows_{name}", test=lm_eval_rows.arc(rows)) / "test.jsonl"
-        said = {
+        leaf = {
             "task": name,
             "dataset_path": "json",
             "dataset_kwargs": {"data_files": {"test": [str(data)]}},
@@ -135,12 +135,12 @@ def group(folder):
             "doc_to_target": "{{choices.label.index(answerKey)}}",
             "metric_list": [{"metric": one, "aggregation": "mean"} for one in ("acc", "acc_norm")[:metrics]],
         }
-        (folder / f"{name}.yaml").write_text(yaml.safe_dump(said))
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(leaf))
     weights = [
         {"metric": "acc", "aggregation": "mean", "weight_by_size": False},
         {"metric": "acc_norm", "aggregation": "mean", "weight_by_size": True},
     ]
-    said = {"group": "g", "task": ["g_a", "g_b", "g_c"], "aggregate_metric_list": weights}
+    said |= {"group": "g", "task": list(listed), "aggregate_metric_list": weights}
     (folder / "g.yaml").write_text(yaml.safe_dump(said))
 
 
@@ -162,6 +162,31 @@ def test_a_groups_score_is_lm_evals_own_whatever_its_tasks_weigh(metric, out, se
     pooled = sum(mean * sizes[name] for name, mean in means.items()) / sum(sizes[name] for name in means)
     assert (score.score == pytest.approx(pooled)) == (metric == "acc_norm")
     assert score.bounds == (pytest.approx(score.score), pytest.approx(score.score))
+
+
+CHANGING = [
+    {"task": "g_a", "doc_to_text": "Changed: {{question}}\nAnswer:", "task_alias": "first"},
+    {"group": "inner", "task": ["g_b"], "description": "unused"},
+    {"task": "g_c", "description": "Look up. "},
+]
+"""A list that changes tasks, also what the group's own file says of all, and has a group that stands nowhere else."""
+
+
+def test_a_group_that_changes_tasks_within_its_list_is_asked_and_scored_as_in_lm_eval(server, tmp_path):
+    (tmp_path / "own").mkdir()
+    group(tmp_path / "own", CHANGING, description="Of all. ")
+    said = {"task": "g", "include_path": "own", "metric": "acc", "forced_bos": False}
+    with extensions.allowing():
+        task = task_file.task({"benchmark": "lm-eval", "settings": said}, str(tmp_path / "g.toml"), tmp_path)
+        questions = harness(task).questions(task, None, lambda _: None)
+    begins = {sample.cluster: sample.content[0].text.partition(":")[0] for sample, _ in questions.samples(None)}
+    # What a group around says wins over what an inner one does, and an entry of the list over both.
+    assert begins == {"g_a": "Of all. Changed", "g_b": "Of all. g_b", "g_c": "Look up. g_c"}
+    tally, reference = ours(task, None, server), evaluated(tmp_path / "own", "g", server)
+    assert tally.task_score().score == reference["g"]["acc,none"]
+    for name in ("g_a", "g_b", "g_c"):
+        mine = [one.value for key, one in tally.paired.items() if tally.made_of[key] == name]
+        assert sum(mine) / len(mine) == reference[name]["acc,none"]
 
 
 def test_questions_about_pictures_score_as_in_lm_eval(server, tmp_path):

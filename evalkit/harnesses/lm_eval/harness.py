@@ -5,6 +5,7 @@ lm-eval is imported only when a run needs it, and never sends anything itself.
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
 from evalkit.base.printable import counted
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _EXTRA_TOKENS: Final = 1
 """A request generates one token, whether anybody reads it or not; lm-eval leaves room for it as well."""
+_BY_SUBJECT: Final = "acc_by_subject"
+"""The metric for which each subject counts alike."""
 
 
 class LmEval(ByMetrics):
@@ -80,6 +83,26 @@ class LmEval(ByMetrics):
         """The category and the subject of a question, where it has one."""
         told = sample.references
         return (told["category"], told["subject"]) if isinstance(told, dict) and "subject" in told else ()
+
+    def made_of(self, sample: Sample) -> str:
+        """The subject."""
+        return sample.cluster or ""
+
+    def combined(self, task: Task, metric: str, parts: Sequence[tuple[float, int]]) -> float | None:
+        """Of `acc_by_subject` the mean of the subjects' scores."""
+        del task
+        return fmean(mean for mean, _ in parts) if metric == _BY_SUBJECT else None
+
+    def parts_alike(self, task: Task) -> bool:
+        """Where the row is that of `acc_by_subject`."""
+        return task.headline == _BY_SUBJECT
+
+    def task_words(self, task: Task) -> tuple[str, ...]:
+        """How the subjects make the score, where they do."""
+        if not self.parts_alike(task):
+            return ()
+        beside = "; acc, beside it, is the mean over all questions" if "acc" in task.metrics else ""
+        return (f"the mean of its subjects' scores: each counts alike, whatever its size{beside}",)
 
     def asked_before(self) -> LikelihoodFacts:
         """That this run asked nothing."""

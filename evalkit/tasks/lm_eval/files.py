@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from evalkit.base.errors import DataError, InfrastructureError, UsageError, near_miss
+from evalkit.base.identity import digest
 from evalkit.tasks.lm_eval import index
 
 if TYPE_CHECKING:
@@ -42,6 +43,12 @@ class TaskSource:
     """The file with what it includes; a function is a text that begins with ``!function``."""
     read: tuple[Path, ...]
     """Every YAML file that was read for it."""
+    changes: Mapping[str, Json] = field(default_factory=dict)
+    """What groups change of the task within their own lists: it stands in ``config``, and in none of its files."""
+
+    def changed(self, changes: Mapping[str, Json]) -> TaskSource:
+        """The task with what a group says over its files."""
+        return replace(self, config={**self.config, **changes}, changes=changes) if changes else self
 
     @property
     def members(self) -> tuple[Json, ...] | None:
@@ -51,12 +58,14 @@ class TaskSource:
 
     @property
     def digest(self) -> str:
-        """Of the files that were read and the Python files beside them."""
+        """Of the files that were read, the Python files beside them, and what groups change."""
         folders = {path.parent for path in self.read}
         beside = [path for folder in folders for path in folder.glob("*.py")]
         found = sha256()
         for path in sorted({*self.read, *beside}, key=lambda one: (one.name, str(one))):
             found.update(f"{sha256(path.read_bytes()).hexdigest()}  {path.name}\n".encode())
+        if self.changes:
+            found.update(digest(self.changes).encode())
         return found.hexdigest()
 
 
@@ -110,6 +119,13 @@ def find(name: str, include: Path | None = None) -> TaskSource:
         some = ", ".join(known.tags[name][:5])
         raise UsageError(f"lm-eval's '{name}' is a tag, not a task or group", fix=f"name its tasks, such as {some}")
     raise UsageError(f"lm-eval has no task '{name}'", fix=f"{near_miss(name, known.files)}; evalkit tasks search WORD")
+
+
+def exists(name: str, include: Path | None = None) -> bool:
+    """Whether a file or a tag has this name."""
+    known = index.cached(folder(), release())
+    own = index.read([include]) if include is not None else index.TaskNames()
+    return any(name in one.files or name in one.tags for one in (known, own))
 
 
 def tagged(name: str, include: Path | None = None) -> list[str]:

@@ -10,7 +10,7 @@ from evalkit.base.codec import Fault, refuse
 from evalkit.base.errors import UsageError
 from evalkit.base.types import Decoding
 from evalkit.tasks import extensions
-from evalkit.tasks.lm_eval import files, groups, settings
+from evalkit.tasks.lm_eval import files, groups, members, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -62,7 +62,7 @@ def mappings(name: str) -> list[dict[str, Json]]:
     """
     task = name.removeprefix(PREFIX)
     source = files.find(task)
-    found = [] if source.members is None else _rows(source, list(_expanded(source, None)))
+    found = [] if source.members is None else _rows(source, list(members.expanded(source, None)))
     if len(found) < 2:
         return [{"benchmark": BENCHMARK, "settings": {"task": task}}]
     chosen = [_headline(list(row.metrics)) for row in found]
@@ -91,7 +91,7 @@ def completed(said: Mapping[str, Any], source: str, folder: Path | None) -> dict
         refuse([fault], source)
     own = _own(chosen, folder)
     found = files.find(chosen.task, own)
-    every = list(_expanded(found, own))
+    every = list(members.expanded(found, own))
     if found.members is not None:
         chosen = _as_group(chosen, found, every)
     leaves = _asked(chosen, every)
@@ -124,7 +124,7 @@ def leaves_of(chosen: NamedTaskSettings, folder: Path | None) -> list[TaskSource
         UsageError: lm-eval has no such task; or one of them cannot be asked here, and why.
     """
     own = _own(chosen, folder)
-    return _asked(chosen, _expanded(files.find(chosen.task, own), own))
+    return _asked(chosen, members.expanded(files.find(chosen.task, own), own))
 
 
 def _asked(chosen: NamedTaskSettings, leaves: Iterable[TaskSource]) -> list[TaskSource]:
@@ -179,18 +179,6 @@ def metric_name(metric: str, reading: str) -> str:
     return metric if reading == "none" else f"{metric},{reading}"
 
 
-def _expanded(source: TaskSource, own: Path | None) -> Iterator[TaskSource]:
-    if source.members is None:
-        yield source
-        return
-    for member in source.members:
-        if not isinstance(member, str):
-            raise UsageError(
-                f"lm-eval's group '{source.name}' changes a task within its own list", fix="name its tasks one by one"
-            )
-        yield from _member(member, own)
-
-
 def _own(chosen: NamedTaskSettings, folder: Path | None) -> Path | None:
     """The folder of the user's own files."""
     return (folder or Path()) / chosen.include_path if chosen.include_path else None
@@ -217,11 +205,6 @@ def _rows(source: TaskSource, leaves: list[TaskSource]) -> list[groups.GroupRow]
     """
     _metrics(leaves)
     return groups.rows(source, {leaf.name: _listed(leaf) for leaf in leaves})
-
-
-def _member(name: str, own: Path | None) -> Iterator[TaskSource]:
-    for tagged in files.tagged(name, own) or [name]:
-        yield from _expanded(files.find(tagged, own), own)
 
 
 def _refuse(leaf: TaskSource) -> None:

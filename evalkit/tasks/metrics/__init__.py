@@ -14,7 +14,7 @@ from evalkit.base.errors import UsageError, near_miss
 from evalkit.base.types import Dialect, Json, Score
 from evalkit.tasks.metrics import generic, options, pattern, relaxed
 from evalkit.tasks.metrics.anls import anls
-from evalkit.tasks.metrics.choice import acc
+from evalkit.tasks.metrics.choice import acc, acc_by_subject
 from evalkit.tasks.metrics.text import as_list
 from evalkit.tasks.metrics.vqa import vqa_match
 
@@ -36,6 +36,7 @@ class Metric(Protocol):
 
 METRICS: Final[dict[str, Callable[[str, list[Json], Dialect], Score]]] = {
     "acc": acc,
+    "acc_by_subject": acc_by_subject,
     "anls": anls,
     "anywhere_in_answer_relaxed_correctness": relaxed.anywhere,
     "choice": options.choice,

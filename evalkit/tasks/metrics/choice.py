@@ -36,3 +36,11 @@ def acc(answer: str, references: list[Json], dialect: Dialect) -> Score:
     if any(map(math.isnan, values)):
         return Score(0.0, note="no log-probabilities")
     return Score(float(place == gold), ascii_uppercase[place] if place < len(ascii_uppercase) else str(place))
+
+
+def acc_by_subject(answer: str, references: list[Json], dialect: Dialect) -> Score:
+    """``acc`` of one answer; of a task the mean of its subjects' accuracies, each counting alike whatever its size.
+
+    So the first Open LLM Leaderboard averaged MMLU. Only ``benchmark = "mmlu"`` has subjects; elsewhere it is ``acc``.
+    """
+    return acc(answer, references, dialect)

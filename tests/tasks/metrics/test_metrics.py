@@ -12,7 +12,7 @@ from evalkit.base.types import Score
 from evalkit.tasks.metrics import DIALECTS, METRICS, score
 
 GENERIC = {"choice", "contains", "exact_match", "number", "one_of", "regex", "relaxed_correctness"}
-OF_TEXT = sorted(set(METRICS) - {"acc"} - GENERIC)
+OF_TEXT = sorted(set(METRICS) - {"acc", "acc_by_subject"} - GENERIC)
 """The metrics that read a response's words; ``acc`` reads likelihoods."""
 OURS = Path(__file__).with_name("cases.json")
 PROTOCOL = Path(__file__).resolve().parents[4] / "shared" / "metric_cases.json"

@@ -74,6 +74,7 @@ def write(folder: Path, leaf: TaskSource, data: LeafData, shots: int) -> None:
     kwargs = {**(data.overrides.get("dataset_kwargs") or {}), "cache_dir": str(folder / "arrow")}
     said = {
         "include": str(leaf.path),
+        **leaf.changes,
         "task": leaf.name,
         "num_fewshot": shots,
         **data.overrides,
