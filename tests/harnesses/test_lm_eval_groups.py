@@ -113,7 +113,8 @@ def test_a_report_shows_categories_before_subjects_and_of_each_the_worst_first(q
     found = built.rows[0].groups["cand"]
     categories = {sample.references["category"] for sample, _ in questions.samples(None)}
     assert list(found)[: len(categories)] == sorted(categories, key=lambda name: (recovery(found[name]), name))
-    assert f"{len(found)} groups of samples" in report.html(built, templates())
+    page = report.html(built, templates())
+    assert all(name in page for name in found)
     assert report.results_json(built)["tasks"][0]["groups"]["cand"].keys() == found.keys()
 
 
