@@ -7,7 +7,7 @@
     │   ├── ConfigError              a key or value in a TOML file
     │   ├── DataError                rows or a data file
     │   ├── OutputError              the output folder cannot be written
-    │   └── PromptError              a published prompt cannot be had, or is another text
+    │   └── PromptError              a published prompt is another text, or nobody can be asked for it
     ├── NothingScoredError       4   a run ended without one answer to score
     ├── RejectedError            4   a candidate that was made is not what was asked for
     └── InfrastructureError      5   the world did not hold
@@ -94,7 +94,7 @@ class OutputError(UsageError):
 
 
 class PromptError(UsageError):
-    """A published prompt cannot be had, or is not the text it should be."""
+    """A published prompt is not the text that it should be, or nobody can be asked for it."""
 
 
 class NothingScoredError(EvalkitError):

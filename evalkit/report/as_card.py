@@ -117,11 +117,13 @@ def _introduction(report: Report, label: str) -> Iterator[str]:
     elif report.plan.drawn:
         yield f"**{words.drawn(report)} Scores on a part are not those of the benchmark.**"
         yield ""
-    served = f"{one.engine.name} {one.engine.version} on {one.engine.accelerator}"
+    served = f"served by {one.engine.name} {one.engine.version} on {one.engine.accelerator}"
+    if _runs_elsewhere(one):
+        served = "on a server that evalkit did not start"
     version = report.provenance.get("evalkit")
     by = f"evalkit {version}" if version else "evalkit"
     yield markup.escaped(
-        f"{label} was evaluated beside {report.baseline} with {by}: both answered the same questions, served by "
+        f"{label} was evaluated beside {report.baseline} with {by}: both answered the same questions, "
         f"{served}, and their answers were paired sample by sample."
     )
     yield ""
@@ -143,7 +145,8 @@ def _commands(report: Report, label: str) -> Iterator[str]:
         return
     yield from ("<details>", "<summary>Evaluation commands</summary>", "")
     if run:
-        yield from ("One command serves both models, asks them and makes this section:", "")
+        does = "asks both models" if _runs_elsewhere(_contender(report, label)) else "serves both models, asks them"
+        yield from (f"One command {does} and makes this section:", "")
         yield from (*markup.code([run], "sh"), "")
         if settings := commands.settings_file(report):
             yield from (f"with this as `{commands.SETTINGS}`:", "", *markup.code(settings.splitlines(), "toml"), "")
@@ -151,6 +154,11 @@ def _commands(report: Report, label: str) -> Iterator[str]:
         if command:
             yield from (f"{markup.escaped(name)} was served by", "", *markup.code([command], "sh"), "")
     yield from ("</details>", "")
+
+
+def _runs_elsewhere(one: Contender) -> bool:
+    """Whether it was asked on a server of which nothing but its name and what it says of itself is known."""
+    return one.engine.name == "endpoint"
 
 
 def _contender(report: Report, label: str) -> Contender:

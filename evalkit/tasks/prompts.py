@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from platformdirs import user_cache_path
 
-from evalkit.base.errors import PromptError
+from evalkit.base.errors import InfrastructureError, PromptError
 from evalkit.files.scratch import Scratch, sweep
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 CHECKOUT: Final = "EVALKIT_MISTRAL_EVALS"
 """The environment variable that names a checkout of mistral-evals or of a fork of it."""
 RAW_FILES: Final = "https://raw.githubusercontent.com"
+_FOR_NOW: Final = {429, *range(500, 600)}
+"""Answers of a server that say nothing of the file."""
 
 _OFFLINE: Final = ("EVALKIT_OFFLINE", "HF_HUB_OFFLINE")
 _LONGEST: Final = 256 * 1024
@@ -53,7 +55,8 @@ def read(
         deadline_s: seconds that the whole download may take.
 
     Raises:
-        PromptError: the text cannot be had, or is another one.
+        PromptError: the text is another one, or nobody can be asked for it.
+        InfrastructureError: the network does not give it now.
     """
     if isinstance(prompt, str):
         return prompt
@@ -141,16 +144,17 @@ def _download(prompt: PublishedPrompt, url: str, deadline_s: float) -> bytes:
     try:
         with requests.get(url, headers=headers, timeout=(5, 10), stream=True, allow_redirects=False) as response:
             if response.status_code != 200:
-                raise _error(prompt, f"{url} answered {response.status_code}")
+                why = f"{url} answered {response.status_code}"
+                raise (_for_now if response.status_code in _FOR_NOW else _error)(prompt, why)
             # Byte by byte, because a larger piece is waited for however slowly it drips.
             for byte in response.iter_content(1):
                 source += byte
                 if len(source) > _LONGEST:
                     raise _error(prompt, f"{url} sends more than {_LONGEST} bytes")
                 if time.monotonic() > ends:
-                    raise _error(prompt, f"{url} took longer than {deadline_s:g} s")
+                    raise _for_now(prompt, f"{url} took longer than {deadline_s:g} s")
     except requests.RequestException as error:
-        raise _error(prompt, f"{url} cannot be read ({type(error).__name__})", evidence=str(error)) from error
+        raise _for_now(prompt, f"{url} cannot be read ({type(error).__name__})", evidence=str(error)) from error
     return bytes(source)
 
 
@@ -192,9 +196,21 @@ def _text(value: ast.expr) -> str | None:
     return "".join(pieces)
 
 
-def _error(prompt: PublishedPrompt, why: str, *, evidence: str = "") -> PromptError:
+def _error(prompt: PublishedPrompt, why: str) -> PromptError:
+    return PromptError(_named(prompt, why), fix=_ways(prompt))
+
+
+def _for_now(prompt: PublishedPrompt, why: str, *, evidence: str = "") -> InfrastructureError:
+    """What may be otherwise when the same command is given again."""
+    return InfrastructureError(_named(prompt, why), fix=_ways(prompt), evidence=evidence)
+
+
+def _named(prompt: PublishedPrompt, why: str) -> str:
+    return f"prompt {prompt.constant} in {prompt.file} of {prompt.repository} at {prompt.commit[:7]}: {why}"
+
+
+def _ways(prompt: PublishedPrompt) -> str:
     ways = ["give the task a text of its own (prompt = '...')"]
     if _is_mistral_evals(prompt):
         ways.insert(0, f"set {CHECKOUT} to a checkout of {prompt.repository} at commit {prompt.commit}")
-    name = f"{prompt.constant} in {prompt.file} of {prompt.repository} at {prompt.commit[:7]}"
-    return PromptError(f"prompt {name}: {why}", fix=", or ".join(ways), evidence=evidence)
+    return ", or ".join(ways)

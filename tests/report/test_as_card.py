@@ -1,6 +1,7 @@
 """The section for a model card: its metadata as the Hub reads it, its text as Markdown shows it."""
 
 import re
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit import report
-from evalkit.base.types import Dataset
+from evalkit.base.types import Dataset, Engine
 from support.reports import COMMIT, HOSTILE, MIXED, RIGHT, built, judged, task, whole
 
 TWO = (task(), task("chartqa", "ChartQA (test, CoT)", dataset=Dataset("lmms-lab/ChartQA", "test")))
@@ -45,6 +46,16 @@ def test_the_hub_reads_every_measured_score():
         for metric in ("anls", "anls@official")
     ]
     assert found.eval_results == expected
+
+
+def test_a_server_that_ran_already_is_not_said_to_have_been_served():
+    one = built({"base": [RIGHT], "cand": [MIXED]}, provenance={"config": {"endpoints": {"cand": "http://a"}}})
+    assert "same questions, served by vllm 0.32.0 on NVIDIA H100 80GB HBM3 x1, and their answers" in str(card(one))
+    elsewhere = tuple(replace(one, engine=Engine("endpoint", "0.32.0", "unknown", {})) for one in one.plan.candidates)
+    asked = str(card(replace(one, plan=replace(one.plan, candidates=elsewhere))))
+    assert "same questions, on a server that evalkit did not start, and their answers were paired" in asked
+    assert "One command asks both models and makes this section" in asked
+    assert "served" not in asked
 
 
 def test_the_metadata_survives_the_hubs_own_writer():

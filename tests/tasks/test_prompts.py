@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.base.errors import PromptError
+from evalkit.base.errors import InfrastructureError, PromptError
 from evalkit.base.task_parts import PublishedPrompt
 from evalkit.files import scratch
 from evalkit.tasks import prompts
@@ -112,9 +112,18 @@ def server():
 
 
 def refused(**kwargs):
-    """The error that reading the prompt ends in."""
+    """The error that reading the prompt ends in: the user's to mend."""
+    return ended(PromptError, **kwargs)
+
+
+def not_given(**kwargs):
+    """The error that reading the prompt ends in: the network's."""
+    return ended(InfrastructureError, **kwargs)
+
+
+def ended(kind, **kwargs):
     prompt = kwargs.pop("prompt", PROMPT)
-    with pytest.raises(PromptError) as caught:
+    with pytest.raises(kind) as caught:
         prompts.read(prompt, **kwargs)
     return caught.value
 
@@ -291,10 +300,12 @@ def test_a_text_that_is_no_unicode_is_another_text(checkout, cache):
     assert "another text" in refused(checkout=checkout, cache=cache).message
 
 
-@pytest.mark.parametrize("status", [204, 404, 429, 500])
-def test_a_server_that_says_no(status, server, cache):
+@pytest.mark.parametrize(
+    ("status", "kind"), [(204, PromptError), (404, PromptError), (429, InfrastructureError), (500, InfrastructureError)]
+)
+def test_a_server_that_says_no(status, kind, server, cache):
     server.status, server.body = status, b""
-    assert f"answered {status}" in refused(cache=cache, base_url=server.url).message
+    assert f"answered {status}" in ended(kind, cache=cache, base_url=server.url).message
     assert len(server.asked) == 1
 
 
@@ -309,7 +320,7 @@ def test_a_redirect_is_not_followed(server, cache):
 def test_nobody_listens(cache):
     with serving(plainly) as served:
         url = served.url
-    error = refused(cache=cache, base_url=url)
+    error = not_given(cache=cache, base_url=url)
     assert "cannot be read" in error.message
     assert error.evidence
     assert prompts.CHECKOUT in error.fix
@@ -317,7 +328,7 @@ def test_nobody_listens(cache):
 
 def test_half_a_file_is_not_a_file(server, cache):
     server.headers = {"Content-Length": str(len(server.body) + 100)}
-    assert "cannot be read" in refused(cache=cache, base_url=server.url).message
+    assert "cannot be read" in not_given(cache=cache, base_url=server.url).message
 
 
 def test_a_huge_file_is_refused(server, checkout, cache):
@@ -338,7 +349,7 @@ def test_a_server_that_drips_does_not_outlast_the_deadline(cache):
                 return
 
     with serving(drip) as served:
-        error = refused(cache=cache, base_url=served.url, deadline_s=0.2)
+        error = not_given(cache=cache, base_url=served.url, deadline_s=0.2)
     assert "took longer than 0.2 s" in error.message
 
 

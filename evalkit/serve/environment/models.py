@@ -15,6 +15,8 @@ from evalkit.serve.environment.files import folder_digest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from evalkit.base.errors import EvalkitError
+
 _HUB_PATIENCE_S: Final = 15.0
 _ANSWER_S: Final = 4.0
 """For the hub to answer at all."""
@@ -49,7 +51,8 @@ def model(source: str, label: str, revision: str | None = None, *, cache: Path |
         cache: Where digests of large files are remembered; evalkit's cache folder by default.
 
     Raises:
-        UsageError: There is no such model, or the hub cannot be asked and the local cache does not have it.
+        UsageError: There is no such model, or the hub is not to be asked and the local cache does not have it.
+        InfrastructureError: The hub does not answer, and the local cache does not have it.
         DataError: The folder holds no model.
     """
     refuse_missing(source)
@@ -127,11 +130,13 @@ def _commit(name: str, revision: str | None) -> str:
         ) from error
     except Exception as error:  # noqa: BLE001 - the hub's library has changed its network errors between versions
         reason = f"the hub cannot be reached ({type(error).__name__})"
-        return _cached_commit(Path(constants.HF_HUB_CACHE), name, wanted, reason)
+        # A name without an owner is rather a folder's, in which only the user can mend a slip.
+        kind = InfrastructureError if "/" in name else UsageError
+        return _cached_commit(Path(constants.HF_HUB_CACHE), name, wanted, reason, kind)
     return str(found.sha)
 
 
-def _cached_commit(cache: Path, name: str, revision: str, reason: str) -> str:
+def _cached_commit(cache: Path, name: str, revision: str, reason: str, kind: type[EvalkitError] = UsageError) -> str:
     """The commit in the hub's local cache, when its files are there."""
     folder = cache / f"models--{name.replace('/', '--')}"
     try:
@@ -140,7 +145,7 @@ def _cached_commit(cache: Path, name: str, revision: str, reason: str) -> str:
         commit = revision
     if (folder / "snapshots" / commit / "config.json").is_file():
         return commit
-    raise UsageError(
+    raise kind(
         f"{name}: there is no such folder, {reason}, and the local cache does not have revision '{revision}' of it",
         fix=f"name a local folder, or download the model while online: hf download {name}",
     )

@@ -280,6 +280,7 @@ def test_a_model_on_the_hub_is_its_commit_or_an_error_with_a_way_out(hub, tmp_pa
         assert found[name][0] == "UsageError"
         assert "no such model on the hub" in found[name][1]
         assert "spelling" in found[name][2]
+    assert found["org/broken"][0] == "InfrastructureError"
     assert "the hub cannot be reached" in found["org/broken"][1]
     assert "hf download org/broken" in found["org/broken"][2]
 
@@ -294,10 +295,15 @@ def test_offline_the_local_cache_speaks(tmp_path):
     write(repository / "refs" / "main", COMMIT.encode())
     write(repository / "snapshots" / COMMIT / "config.json", b"{}")
     write(tmp_path / "hub" / "models--org--half" / "refs" / "main", COMMIT.encode())
-    names = [["org/open", None], ["org/open", COMMIT], ["org/half", None], ["org/none", None]]
-    for variables in ({"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": "http://127.0.0.1:9"}):
-        by_branch, by_commit, half, none = ask(names, tmp_path, **variables)
+    names = [["org/open", None], ["org/open", COMMIT], ["org/half", None], ["org/none", None], ["folder", None]]
+    for variables, kind in (
+        ({"HF_HUB_OFFLINE": "1"}, "UsageError"),
+        ({"HF_ENDPOINT": "http://127.0.0.1:9"}, "InfrastructureError"),
+    ):
+        by_branch, by_commit, half, none, folder = ask(names, tmp_path, **variables)
         assert by_branch[1] == by_commit[1] == COMMIT
+        # Without an owner it is rather a folder's name, and a slip in it does not mend itself.
+        assert (half[0], none[0], folder[0]) == (kind, kind, "UsageError")
         assert "the local cache does not have revision 'main'" in half[1]
         assert "hf download org/none" in none[2]
 
