@@ -6,6 +6,7 @@ from evalkit import answers, harnesses
 from evalkit.answers import MetricChoice
 from evalkit.base.errors import DataError, EvalkitError
 from evalkit.base.scores import SampleScore
+from evalkit.comparison import imported
 from support.commands import scored, write_json, write_lines
 from support.reports import kept
 
@@ -38,6 +39,20 @@ def test_null_or_a_failure_is_a_planned_sample_without_a_score(tmp_path):
     side = read(write_lines(tmp_path / "f.jsonl", lines))
     assert set(side.scores) == {"1"}
     assert side.failed == {"2", "3"}
+
+
+def test_a_sample_without_a_score_keeps_its_stratum(tmp_path):
+    lines = [
+        {"id": 1, "score": 1, "stratum": "sums"},
+        {"id": 2, "score": None, "stratum": "sums"},
+        {"id": 3, "failure": {"kind": "deadline"}, "stratum": "words"},
+        {"id": 4, "failure": {"kind": "deadline"}},
+    ]
+    side = read(write_lines(tmp_path / "f.jsonl", lines))
+    assert side.strata == {"2": "sums", "3": "words"}
+    assert side.every_stratum == {"1": "sums", "2": "sums", "3": "words"}
+    again = imported.side(imported.kept(side, "f.jsonl", "lines"), side.label)
+    assert (again.strata, again.scores) == (side.strata, side.scores)
 
 
 def test_blank_lines_and_a_byte_order_mark_are_no_content(tmp_path):

@@ -268,21 +268,23 @@ def main() -> None:
     parser.add_argument("--serve", action="store_true", help="serve --model, by default the demonstration's baseline")
     parser.add_argument("--device", choices=["cpu", "gpu", "auto"], default="cpu")
     parser.add_argument("--questions", type=int, default=400)
+    parser.add_argument("--task", dest="tasks", action="append", choices=[GENERATED, WEIGHED], help="only this one")
     parser.add_argument("--rounds", type=int, default=1, help="how often each side asks, in turn")
     parser.add_argument("--window", type=int, default=16, help="requests under way at once, on both sides")
     parser.add_argument("--tokens", type=int, default=64, help="the longest answer that is generated")
     parser.add_argument("--takes", type=float, default=0.1, help="seconds that the stand-in takes for an answer")
     words = parser.parse_args()
+    names = words.tasks or [GENERATED, WEIGHED]
     with contextlib.ExitStack() as stack:
         if words.url:
-            bench(words, control.server_root(words.url), words.model, [GENERATED, WEIGHED])
+            bench(words, control.server_root(words.url), words.model, names)
         elif words.serve:
             log = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "server.log"
             serving = Serving(device=words.device, args={"enforce-eager": True, "kv-cache-memory-bytes": 2**29})
             server = stack.enter_context(Server(serving, Model("bench", words.model, "bench"), log, lambda *_: None))
-            bench(words, server.url, words.model, [GENERATED, WEIGHED])
+            bench(words, server.url, words.model, names)
         else:
-            bench(words, stack.enter_context(stand_in(words.takes)), words.model, [GENERATED, WEIGHED])
+            bench(words, stack.enter_context(stand_in(words.takes)), words.model, names)
 
 
 if __name__ == "__main__":

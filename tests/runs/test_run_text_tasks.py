@@ -5,10 +5,12 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from statistics import fmean
 
 import psutil
 import pytest
+from pyarrow import parquet
 
 from support import textwork
 from support.commands import evalkit
@@ -95,6 +97,34 @@ def test_both_tasks_get_the_scores_that_their_answers_deserve(folder):
         path for path in folder.glob("runs/*/report.md") if "every model: answers: from the store" in path.read_text()
     ]
     assert len(told) == 1
+
+
+def test_the_mean_of_subjects_is_that_of_the_run_of_its_files_and_of_its_report(folder):
+    small = folder / "mmlu" / textwork.SUBJECTS[0] / "test-0.parquet"
+    parquet.write_table(parquet.read_table(small).slice(0, 3), small)
+    done = run("--task", "openllm-mmlu", "--data", "openllm-mmlu=mmlu", tasks=())
+    (row,) = done.json["tasks"]
+    (path,) = folder.glob("runs/*/report.md")
+    told = path.read_text()
+    assert "the mean of its subjects' scores: each counts alike, whatever its size" in told
+    means = {}
+    for model in BOTH:
+        lines = [json.loads(one) for one in (path.parent / f"samples/{model}/openllm-mmlu.jsonl").open()]
+        subjects = defaultdict(list)
+        for one in lines:
+            subjects[one["stratum"]].append(one["score"])
+        assert Counter(map(len, subjects.values())) == {8: 2, 3: 1}
+        means[model] = fmean(map(fmean, subjects.values()))
+        over_all = fmean(one["score"] for one in lines)
+        assert row["scores"][model]["metrics"] == pytest.approx({"acc_by_subject": means[model], "acc": over_all})
+        assert f"{model} {100 * over_all:.2f} %" in told
+    found = row["recovery"]["cand"]
+    assert found["percent"] == pytest.approx(100 * means["cand"] / means["base"])
+    assert found["interval"][0] < found["percent"] < found["interval"][1]
+    files = [path.parent / f"samples/{model}/openllm-mmlu.jsonl" for model in BOTH]
+    again = evalkit("compare", *files, "--json").json
+    assert again["recovery"] == pytest.approx(found["percent"])
+    assert again["interval"] == pytest.approx(found["interval"])
 
 
 def test_a_further_server_shows_that_it_may_be_asked_the_fast_way(folder):
