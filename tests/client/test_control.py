@@ -2,6 +2,8 @@
 
 import json
 import socket
+import subprocess
+import sys
 import time
 from contextlib import contextmanager, suppress
 from threading import Thread
@@ -263,3 +265,9 @@ def test_a_server_that_wants_to_be_left_alone_longer_than_the_patience_is_asked_
         with pytest.raises(NotNowError, match="HTTP 503"):
             patiently(server.url, 60.0, lambda _: None)
         assert server.times == 2
+
+
+def test_tables_that_guess_encodings_are_imported_by_nobody_but_who_asks_for_them():
+    code = "import sys, evalkit.client.control; print('chardet' in sys.modules); import chardet; print(bool(chardet))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]

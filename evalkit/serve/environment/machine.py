@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -113,6 +114,7 @@ def _processor(serving: Serving) -> dict[str, Json]:
     return {"processor": found.kind, "dtype": dtype, "dtype_reason": reason}
 
 
+@cache
 def _checkout(folder: Path) -> str | None:
     """The commit that evalkit runs from, ``-dirty`` when files differ from it; None for an installed package."""
     if not (folder / ".git").exists():
@@ -135,6 +137,7 @@ def _git(folder: Path, *words: str) -> str:
     return said.stdout.strip()
 
 
+@cache
 def _versions() -> dict[str, str]:
     found = {}
     for name in _PACKAGES:
@@ -145,6 +148,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
+@cache
 def cpu_name() -> str:
     """What the processor calls itself, such as ``AMD EPYC 9R14``."""
     try:

@@ -58,7 +58,7 @@ def interpreter(serve: Serving, say: Say, making: Making = "named") -> Serving:
     if serve.python:
         _note_unused(serve, say)
         return serve
-    if not serve.vllm and server.installed().name:
+    if not serve.vllm and server.installed(serve.python).name:
         return serve
     device = computing_on(serve)
     wanted = recipe(VLLM, device, serve.vllm)
