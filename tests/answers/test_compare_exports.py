@@ -21,7 +21,7 @@ def run(tmp_path_factory):
     workplace = fitted_out(tmp_path_factory.mktemp("exported"))
     textwork.write(workplace.folder)
     vision = ("--tasks-dir", "tasks", "--task", "pages", "--task", "charts", "--limit", "20")
-    done = workplace.evalkit(*textwork.words(*vision), timeout=300)
+    done = workplace.here(*textwork.words(*vision))
     assert done.returncode == 0, done.stderr
     (folder,) = workplace.runs()
     for kind in KINDS:

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from support.commands import evalkit
+from support.processors import AVX2, interpreter
 
 HEAVY = {"torch", "vllm", "lm_eval", "datasets", "pandas", "pyarrow", "numpy", "aiohttp", "requests", "PIL"}
 
@@ -212,7 +213,7 @@ def test_an_endpoint_that_serves_another_model(workplace):
     from evalkit.testing import ModelServer
 
     with ModelServer("someone-else") as server:
-        done = workplace.evalkit(*workplace.comparison("--endpoint", f"base={server.url}"))
+        done = workplace.here(*workplace.comparison("--endpoint", f"base={server.url}"))
     assert done.returncode == 5
     assert "someone-else" in done.stderr
 
@@ -222,9 +223,9 @@ def test_endpoints_are_used_and_said(workplace):
 
     with ModelServer("base") as base, ModelServer("cand") as cand:
         words = workplace.comparison("--endpoint", f"base={base.url}", "--endpoint", f"cand={cand.url}/v1")
-        done = workplace.evalkit(*words, check=0)
+        done = workplace.here(*words, check=0)
         assert (base.asked.total(), cand.asked.total()) == (70, 70)
-        again = workplace.evalkit(*words, check=0)
+        again = workplace.here(*words, check=0)
         assert (base.asked.total(), cand.asked.total()) == (78, 78)  # eight of each, asked again
     first, second = (json.loads(each.stdout) for each in (done, again))
     # What the stored answers were worth is what the second look has found out.
@@ -259,7 +260,7 @@ def test_json_before_a_subcommand_is_told_its_place():
 
 def test_a_machine_is_examined_for_machines(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    ended = evalkit("doctor", "-o", tmp_path, "--json")
+    ended = evalkit("doctor", "-o", tmp_path, "--vllm-python", interpreter(tmp_path, AVX2), "--json")
     assert ended.code == ended.json["exit_code"]
     assert {one["status"] for one in ended.json["findings"]} <= {"ok", "note", "problem"}
     assert ended.json["findings"][0]["name"] == "Python"

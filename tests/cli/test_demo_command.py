@@ -2,12 +2,18 @@
 
 import json
 import shutil
+from functools import cache
 
 import pytest
 
-from evalkit.demo import pair
+from evalkit.demo import pair, rows
 from support.commands import evalkit, write_lines
 from support.processors import AMX, AVX2, AVX512_BF16, serving
+
+
+@cache
+def drawn(task, draw=rows.rows):
+    return list(draw(task))
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +21,8 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    # Its questions are the same every time: they are drawn for the first test, and written for each.
+    monkeypatch.setattr(rows, "rows", drawn)
     return tmp_path
 
 

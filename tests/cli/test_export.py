@@ -197,7 +197,7 @@ def test_a_link_stays_a_link(kept, tmp_path):
 
 def test_the_command_writes_beside_the_report_or_where_it_is_told(workplace):
     with webhook() as hook:
-        told = workplace.evalkit(*workplace.comparison("--limit", "3", "--notify", hook.url), check=0)
+        told = workplace.here(*workplace.comparison("--limit", "3", "--notify", hook.url), check=0)
     assert [message.splitlines()[0] for message in hook.messages] == json.loads(told.stdout)["outcome"]["lines"]
     left = [path.read_bytes() for path in workplace.folder.rglob("*") if path.is_file()]
     assert not [text for text in [*left, told.stdout.encode(), told.stderr.encode()] if KEY.encode() in text]

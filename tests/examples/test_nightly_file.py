@@ -33,6 +33,6 @@ def test_a_night_on_which_nothing_moved_asks_nothing(tmp_path):
     words = ["run", "--config", "nightly.toml", "--baseline", "base", "--candidate", "w8a8=cand"]
     words += ["--candidate", "w4a16=small", "--output", "nights", "--tasks-dir", "tasks", "--task", "pages"]
     words += ["--task", "chartqa"]
-    outcome = json.loads(workplace.evalkit(*words, "--json", check=3).stdout)["outcome"]
+    outcome = json.loads(workplace.here(*words, "--json", check=3).stdout)["outcome"]
     assert list(outcome["candidates"]) == ["w8a8", "w4a16"]
-    assert "nothing to do" in workplace.evalkit(*words, check=3).stdout
+    assert "nothing to do" in workplace.here(*words, check=3).stdout

@@ -13,7 +13,7 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "examples/notebook.py"
 
 def test_it_tells_what_the_report_tells(tmp_path):
     workplace = fitted_out(tmp_path)
-    workplace.evalkit(*workplace.comparison(), check=0)
+    workplace.here(*workplace.comparison(), check=0)
     done = subprocess.run(
         [sys.executable, str(EXAMPLE)], cwd=tmp_path, env=workplace.env, capture_output=True, text=True, check=False
     )

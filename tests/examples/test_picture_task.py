@@ -32,7 +32,7 @@ def workplace(tmp_path_factory):
 
 def run(workplace, *more):
     words = ["run", "--baseline", "base", "--candidate", "cand", "--tasks-dir", "receipts", "--task", "receipts"]
-    return workplace.evalkit(*words, "--json", *more)
+    return workplace.here(*words, "--json", *more)
 
 
 def test_the_rows_are_the_same_wherever_they_are_made(workplace):

@@ -16,8 +16,8 @@ PAGE = Path(__file__).resolve().parents[2] / "docs/how-to/python.md"
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory):
     found = fitted_out(tmp_path_factory.mktemp("notebook"))
-    found.evalkit(*found.comparison(), check=0)
-    found.evalkit("export", "latest", "--format", "parquet", "-o", "samples.parquet", check=0)
+    found.here(*found.comparison(), check=0)
+    found.here("export", "latest", "--format", "parquet", "-o", "samples.parquet", check=0)
     return found
 
 

@@ -160,9 +160,7 @@ def test_it_speaks_exactly_when_an_identity_moved(which, numerics):
 
 def night(workplace, *more):
     """One night's events and what it found; the stand-in writes down what it was asked."""
-    done = workplace.evalkit(
-        *workplace.comparison("--limit", "6", "--serve-arg", 'journal=["journal"]', *more), check=0
-    )
+    done = workplace.here(*workplace.comparison("--limit", "6", "--serve-arg", 'journal=["journal"]', *more), check=0)
     notices = [event["text"] for event in map(json.loads, done.stderr.splitlines()) if event["event"] == "Notice"]
     return notices, len(workplace.journal())
 

@@ -34,7 +34,7 @@ def run(tmp_path_factory):
     (workplace.folder / "cand" / environment.RECORD).write_text(json.dumps(MADE))
     (workplace.folder / "cand" / "recipe.yaml").write_text("default_stage: {}\n")
     words = ["run", "--baseline", "base", "--candidate", "cand", "--tasks-dir", "tasks", "--task", "pages"]
-    return workplace, workplace.evalkit(*words, check=0)
+    return workplace, workplace.here(*words, check=0)
 
 
 def test_the_samples_are_named_at_once_and_in_the_report(run):

@@ -86,7 +86,7 @@ def test_killed_while_asking_and_while_judging_nothing_stored_is_asked_again(tex
     kill_when(texts, line, lambda: len(stored(texts)) == ALL)
     answers, asked, judged = stored(texts), attempts(texts), stored(texts, "key", "verdict")
     assert len(answers) == ALL
-    done = texts.evalkit(*line, check=0)
+    done = texts.here(*line, check=0)
     # Judged without a server: everything had been answered.
     assert attempts(texts) == asked
     assert "ServerState" not in done.stderr
@@ -99,8 +99,9 @@ def test_killed_while_asking_and_while_judging_nothing_stored_is_asked_again(tex
     assert psutil.wait_procs(processes_of(texts), timeout=10)[1] == []
 
 
+@pytest.mark.usefixtures("hurried")
 def test_a_server_that_dies_amid_a_request_is_started_again_for_what_is_owed(texts):
-    done = texts.evalkit(*only("--window", "1", serve=("die-after=4",)), check=0)
+    done = texts.here(*only("--window", "1", serve=("die-after=4",)), check=0)
     check_scores(done)
     assert done.stderr.count("starting it again") == 2
     # Of each model, the request that killed it was asked twice.
@@ -108,7 +109,7 @@ def test_a_server_that_dies_amid_a_request_is_started_again_for_what_is_owed(tex
 
 
 def test_attempts_that_differ_are_averaged_within_their_problem(texts):
-    done = texts.evalkit(*only("--limit", "2", serve=("mixed=true",)), check=0)
+    done = texts.here(*only("--limit", "2", serve=("mixed=true",)), check=0)
     (row,) = json.loads(done.stdout)["tasks"]
     assert (row["planned"], row["available"]) == (2 * ATTEMPTS, PROBLEMS * ATTEMPTS)
     for model in ("base", "cand"):
@@ -126,7 +127,7 @@ def test_attempts_that_differ_are_averaged_within_their_problem(texts):
 def test_a_server_that_takes_requests_and_answers_none_is_noticed_by_the_first(texts):
     (texts.folder / "evalkit.toml").write_text("[client]\ntries = 2\ndeadline_s = 1\n")
     started = time.monotonic()
-    done = texts.evalkit(*only("--config", "evalkit.toml", serve=("mute=true",)))
+    done = texts.here(*only("--config", "evalkit.toml", serve=("mute=true",)))
     assert time.monotonic() - started < 30
     assert done.returncode == 5
     assert "the server answered nothing: no complete response within 1 s, in 2 tries" in done.stderr
@@ -168,7 +169,7 @@ def test_a_machine_without_a_sandbox_is_refused_only_where_something_is_to_be_ju
     assert "generated code cannot be run safely on this machine" in refused.stderr
     # Before a model is served.
     assert "ServerState" not in refused.stderr
-    done = json.loads(texts.evalkit(*line, check=0).stdout)
+    done = json.loads(texts.here(*line, check=0).stdout)
     asked = attempts(texts)
 
     again = without_sandbox(texts, *line)

@@ -11,9 +11,9 @@ def test_a_guessed_task_is_run_like_any_other(workplace):
         for at in range(12)
     ]
     write_lines(workplace.folder / "shop.jsonl", rows)
-    workplace.evalkit("tasks", "new", "shop", "--from", "shop.jsonl", check=0)
+    workplace.here("tasks", "new", "shop", "--from", "shop.jsonl", check=0)
     words = ["run", "--baseline", "base", "--candidate", "cand", "--task", "shop.toml", "--json"]
-    done = workplace.evalkit(*words, check=0)
+    done = workplace.here(*words, check=0)
     (row,) = json.loads(done.stdout)["tasks"]
     for model in ("base", "cand"):
         assert (row["scores"][model]["planned"], row["scores"][model]["scored"]) == (12, 12)
@@ -22,7 +22,7 @@ def test_a_guessed_task_is_run_like_any_other(workplace):
     asked = len(workplace.journal())
     text = (workplace.folder / "shop.toml").read_text()
     (workplace.folder / "shop.toml").write_text(text.replace("[settings]", "[settings]\nextract = 'x(.)'"))
-    again = json.loads(workplace.evalkit(*words, check=0).stdout)["tasks"][0]
+    again = json.loads(workplace.here(*words, check=0).stdout)["tasks"][0]
     assert again["scores"]["base"]["unparsed"] == 12
     assert len(workplace.journal()) == asked
     assert len(workplace.runs()) == 2

@@ -11,6 +11,8 @@ import pytest
 
 SAMPLES = 70
 JOURNAL = ("--serve-arg", 'journal=["journal"]')
+SLOWLY = ("--serve-arg", 'delay-until=["seen"]', "--serve-arg")
+"""Before a delay, which ends once the test has seen what it waited for."""
 
 
 def events(file):
@@ -54,7 +56,7 @@ def stored(folder):
 def test_both_models_at_the_same_time_on_two_servers_each(workplace):
     (workplace.folder / "evalkit.toml").write_text('[serve]\ndevice = "gpu"\n')
     words = workplace.comparison(*JOURNAL, "--config", "evalkit.toml", "--gpus", "0,1,2,3")
-    done = workplace.evalkit(*words, check=0, timeout=600)
+    done = workplace.here(*words, check=0)
     tasks = json.loads(done.stdout)["tasks"]
     assert {one["failed"] for row in tasks for one in row["scores"].values()} == {0}
     # Of samples that are equal one is asked.
@@ -77,7 +79,7 @@ def test_both_models_at_the_same_time_on_two_servers_each(workplace):
     assert average["seconds"] == pytest.approx(sum(one["seconds"] for one in foreseen["tasks"]) / 2 / 4)
     assert average["seconds"] > 0
     # How many servers there were, and where, moves no identity: nothing is asked anew.
-    again = workplace.evalkit(*workplace.comparison(*JOURNAL, "--config", "evalkit.toml"), check=0, timeout=600)
+    again = workplace.here(*workplace.comparison(*JOURNAL, "--config", "evalkit.toml"), check=0)
     assert len(workplace.runs()) == 1
     assert '"starting"' not in again.stderr
 
@@ -85,7 +87,7 @@ def test_both_models_at_the_same_time_on_two_servers_each(workplace):
 def test_whichever_server_is_killed_in_the_middle_nothing_is_lost(workplace):
     told = workplace.folder / "told"
     words = ["run", "--baseline", "base", "--tasks-dir", "tasks", "--task", "pages", "--task", "charts", "--json"]
-    words += [*JOURNAL, "--serve-arg", "delay-s=1", "--replicas", "2", "--window", "2"]
+    words += [*JOURNAL, *SLOWLY, "delay-s=1", "--replicas", "2", "--window", "2"]
     with told.open("w") as stderr:
         process = subprocess.Popen(
             workplace.command(*words), cwd=workplace.folder, env=workplace.env, stdout=subprocess.PIPE, stderr=stderr
@@ -97,6 +99,7 @@ def test_whichever_server_is_killed_in_the_middle_nothing_is_lost(workplace):
         asked = len(workplace.journal())
         wait_for(lambda: len(workplace.journal()) >= asked + 6)
         kill_server(workplace.folder, ready(told)[2])
+        (workplace.folder / "seen").touch()
         said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, told.read_text()[-2000:]
     scores = [row["scores"]["base"] for row in json.loads(said)["tasks"]]
@@ -153,7 +156,7 @@ def test_a_model_that_is_lost_beside_another_is_told_at_once(workplace):
 
 def test_a_killed_run_leaves_no_server_and_the_same_command_continues(workplace):
     words = ["run", "--baseline", "base", "--tasks-dir", "tasks", "--task", "pages", "--task", "charts", "--json"]
-    words += [*JOURNAL, "--serve-arg", "delay-s=0.3", "--replicas", "2", "--window", "2"]
+    words += [*JOURNAL, *SLOWLY, "delay-s=0.3", "--replicas", "2", "--window", "2"]
     told = workplace.folder / "told"
     with told.open("w") as stderr:
         process = subprocess.Popen(
@@ -166,6 +169,7 @@ def test_a_killed_run_leaves_no_server_and_the_same_command_continues(workplace)
     wait_for(lambda: not servers_of(workplace.folder), within_s=60)
     before, (answered, _) = len(workplace.journal()), stored(workplace.folder)
     assert 0 < answered < SAMPLES
+    (workplace.folder / "seen").touch()
     done = workplace.here(*words, check=0)
     assert {one["failed"] for row in json.loads(done.stdout)["tasks"] for one in row["scores"].values()} == {0}
     assert stored(workplace.folder) == (SAMPLES, SAMPLES)

@@ -33,6 +33,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--max-model-len", type=int, default=4096)
     parser.add_argument("--part", default="fine", help="how chat requests are answered, such as faults:7")
     parser.add_argument("--delay-s", type=float, default=0.0, help="before every answer")
+    parser.add_argument("--delay-until", help="no delay any more once this file exists")
     parser.add_argument("--journal", help="append the digest of every chat request to this file as it comes in")
     parser.add_argument("--log-mib", type=int, default=0, help="write so much to stderr before listening")
     parser.add_argument("--exit-saying", help="do not listen: write this to stderr and exit with 1")
@@ -53,13 +54,15 @@ def log(line: str) -> None:
     sys.stderr.flush()
 
 
-def watcher(journal: IO[str] | None, options: argparse.Namespace) -> Callable[[Asked], None]:
+def watcher(server: ModelServer, journal: IO[str] | None, options: argparse.Namespace) -> Callable[[Asked], None]:
     """What a program does with every chat request: write it down, and perhaps die."""
     count = 0
 
     def on_asked(asked: Asked) -> None:
         nonlocal count
         count += 1
+        if options.delay_until and Path(options.delay_until).exists():
+            server.delay_s = 0.0
         if journal is not None:
             journal.write(f"{asked.digest}\n")
             journal.flush()
@@ -91,7 +94,7 @@ async def serve(options: argparse.Namespace, make: type[ModelServer] = ModelServ
         await stop.wait()
         return
     journal = Path(options.journal).open("a", encoding="utf-8") if options.journal else None  # noqa: ASYNC230, SIM115
-    server.on_asked = watcher(journal, options)
+    server.on_asked = watcher(server, journal, options)
     await server.listen()
     log(f"Started server process, serving {name} on {server.url}")
     await stop.wait()

@@ -48,7 +48,7 @@ def test_each_command_names_the_next_one_up_to_one_page_and_one_card(place):
     env = {"FAKE_GUIDELLM": json.dumps(play), "FAKE_JOURNAL": str(place.folder / "sent.jsonl")}
     ended = here("plan", "--config", "card.toml", check=0)
     assert "then evalkit perf: 4 servers to start, 8 cells of 8 to measure with guidellm 0.8.1" in ended.stdout
-    ended = place.workplace.evalkit("run", "--config", "card.toml", check=0)
+    ended = here("run", "--config", "card.toml", check=0)
     assert following(ended) == ["perf", "--config", "card.toml"]
     said = here("card", "latest", check=0).stderr
     assert "`evalkit perf` has not measured these checkpoints here" in said
@@ -80,7 +80,7 @@ def test_each_command_names_the_next_one_up_to_one_page_and_one_card(place):
 
 
 def test_checkpoints_are_told_apart_by_their_files_not_by_their_names(place):
-    place.workplace.evalkit(*place.workplace.comparison(), check=0)
+    place.workplace.here(*place.workplace.comparison(), check=0)
     (place.folder / "cand/model.safetensors").write_bytes(b"other")
     place.perf("--starts", 1)
     ended = place.workplace.here("card", "latest", check=0)

@@ -190,7 +190,7 @@ def run_of(workplace, lost, *more, rows=100, instead=REFUSED):
     with serving("base") as base, serving("cand", lost, instead) as cand:
         servers = ("--endpoint", f"base={base.url}", "--endpoint", f"cand={cand.url}")
         words = ["run", "--baseline", "base", "--candidate", "cand", "--tasks-dir", "tasks", "--task", "pages"]
-        done = workplace.evalkit(*words, *servers, "--json", *more)
+        done = workplace.here(*words, *servers, "--json", *more)
     return done.returncode, json.loads(done.stdout)["tasks"][0]
 
 
@@ -229,10 +229,10 @@ def test_a_resumed_run_never_keeps_another_model_s_scores(workplace):
     words = ["run", "--baseline", "base", "--candidate", "cand", "--tasks-dir", "tasks", "--task", "pages"]
     words += ["--serve-arg", "part=says:says.txt"]
     says.write_text("as before")
-    workplace.evalkit(*words, check=0)
+    workplace.here(*words, check=0)
     (workplace.folder / "cand/model.safetensors").write_bytes(b"other weights")
     says.write_text("as other weights would")
-    workplace.evalkit(*words, check=0)
+    workplace.here(*words, check=0)
     before, after = workplace.runs()
     assert answers_of(workplace, before, "cand") == {"as before"}
     assert answers_of(workplace, after, "cand") == {"as other weights would"}
@@ -270,7 +270,7 @@ def test_the_pictures_are_in_the_bytes_that_are_sent(workplace):
     with ModelServer("base", looking) as base, serving("cand") as cand:
         servers = ("--endpoint", f"base={base.url}", "--endpoint", f"cand={cand.url}")
         words = ["run", "--baseline", "base", "--candidate", "cand", "--tasks-dir", "tasks", "--task", "pages"]
-        workplace.evalkit(*words, *servers, check=0)
+        workplace.here(*words, *servers, check=0)
     assert sorted(seen) == list(range(20))
     for number, shown in seen.items():
         meant = Image.open(io.BytesIO(picture(number // 2)))

