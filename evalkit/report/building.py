@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from evalkit.comparison.verdict import Judgement
     from evalkit.config.policy import Rule
     from evalkit.records.plan import Contender, Plan, PlannedTask
-    from evalkit.report.facts import Telling
+    from evalkit.report.facts import HarnessWords
     from evalkit.stats import Flips, RecoveryInterval
 
     Tallies = Mapping[tuple[str, str], Tally]
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 def build(
     plan: Plan,
     tallies: Tallies,
-    harness: Callable[[Task], Telling],
+    harness: Callable[[Task], HarnessWords],
     terms: Terms | None = None,
     *,
     notices: Sequence[str] = (),
@@ -50,7 +50,7 @@ def build(
 class _Building:
     plan: Plan
     tallies: Tallies
-    harness: Callable[[Task], Telling]
+    harness: Callable[[Task], HarnessWords]
     terms: Terms
 
     def report(self, notices: Sequence[str], provenance: Mapping[str, Json]) -> Report:

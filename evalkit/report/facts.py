@@ -33,7 +33,7 @@ AVERAGE = "Average Score"
 """The published name of the average row."""
 
 
-class Telling(Protocol):
+class HarnessWords(Protocol):
     """What a report has from the harness of a task."""
 
     def pictures(self, task: Task) -> tuple[str, ...]:
