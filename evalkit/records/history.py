@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 AVERAGE = "Average Score"
 """What an average row is called, as in the published tables."""
+IMPORTED = "Imported"
+"""The category of what was made elsewhere."""
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _NAMED = 3
 """Runs that a sentence names."""
@@ -87,6 +89,8 @@ class Point:
     """What the run asked of this row, in percent."""
     own: tuple[float | None, float | None] = (None, None)
     """Baseline's and candidate's own mean over all that each answered; None where the file does not tell."""
+    repeated: tuple[float, float] | None = None
+    """95 % interval of the recovery were the same questions asked again; None where noise is not known."""
     changed: tuple[str, ...] = ()
     """What is not as it was at the point before, such as ``vLLM 0.31.0 → 0.32.0``."""
 
@@ -102,6 +106,11 @@ class RunLine:
     baseline: str
     candidate: str
     points: tuple[Point, ...]
+
+    @property
+    def sampled(self) -> bool:
+        """Whether its runs have samples of it that can be looked at: not of an average, nor of what was imported."""
+        return not self.task.startswith(AVERAGE) and self.category != IMPORTED
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -270,7 +279,7 @@ def _rows(run: PastRun) -> Iterator[_Row]:
     for made in run.results.imported:
         name = f"{made.task} (imported)"
         settings = {"metric": made.metric} | {f"source of {label}": place for label, place in made.sources.items()}
-        yield _Row(name, name, "Imported", made, settings, [])
+        yield _Row(name, name, IMPORTED, made, settings, [])
 
 
 def _line(key: tuple[str, str, str], rows: Sequence[tuple[PastRun, _Row]]) -> RunLine:
@@ -309,6 +318,7 @@ def _point(run: PastRun, row: _Row, label: str, changed: tuple[str, ...]) -> Poi
         run.smoke,
         found.min_recovery,
         own,
+        None if found.if_repeated is None else found.if_repeated.interval,
         changed,
     )
 

@@ -30,6 +30,8 @@ class Dot:
     """None when the recovery is undefined."""
     low: float | None
     high: float | None
+    noise: tuple[float, float] | None
+    """Ends of the interval were the same questions asked again, the lower one first; None where noise is not known."""
     mark: int | None
     """Number of the change that lies before this run."""
     scores: PrintedScores
@@ -58,6 +60,8 @@ class Chart:
     asked: float | None
     """Where the recovery lies that the last run asked for."""
     dates: tuple[tuple[float, str], ...]
+    noisy: bool
+    """Whether noise is known of any run."""
     width: int = WIDTH
     height: int = HEIGHT
 
@@ -79,7 +83,9 @@ def chart(line: RunLine) -> Chart:
         ends = point.interval or (None, None)
         x = round(_LEFT + gap * (at + 0.5), 1)
         mark = marks if point.changed else None
-        dots.append(Dot(point, x, y_of(point.percent), y_of(ends[0]), y_of(ends[1]), mark, point_scores(point)))
+        noise = tuple(y for end in point.repeated or () if math.isfinite(end) and (y := y_of(end)) is not None)
+        band = (noise[0], noise[1]) if len(noise) == 2 else None
+        dots.append(Dot(point, x, y_of(point.percent), y_of(ends[0]), y_of(ends[1]), band, mark, point_scores(point)))
     ticks = tuple(ChartTick(f"{value:g}", y) for value in _values(low, high, step) if (y := y_of(value)) is not None)
     dates = {0, count // 2, count - 1} if count > 4 else {0, count - 1}
     return Chart(
@@ -90,13 +96,15 @@ def chart(line: RunLine) -> Chart:
         y_of(100.0) if low <= 100.0 <= high else None,
         y_of(line.points[-1].min_recovery),
         tuple((dots[at].x, line.points[at].began[:10]) for at in sorted(dates)),
+        any(dot.noise for dot in dots),
     )
 
 
 def _scale(line: RunLine) -> tuple[float, float, float]:
     """Round ends of the axis, and the step between its values."""
     values = [point.percent for point in line.points if point.percent is not None]
-    values += [end for point in line.points for end in point.interval or () if math.isfinite(end)]
+    ends = [end for point in line.points for end in (*(point.interval or ()), *(point.repeated or ()))]
+    values += filter(math.isfinite, ends)
     values += [line.points[-1].min_recovery] if line.points[-1].min_recovery is not None and values else []
     low, high = min(values, default=99.0), max(values, default=101.0)
     step = next((step for step in _STEPS if (high - low) / step <= 5), (high - low) / 5)

@@ -101,7 +101,9 @@ class Pages:
         """The table of one run."""
         run = self._run(request)
         models = run.facts.plan.models if run.facts.plan else ()
-        return self._page("run", run=run, rows=table.rows(run), live=live.of(run), models=models)
+        sort = request.query_params.get("sort", "")
+        rows = table.by_recovery(table.rows(run), sort)
+        return self._page("run", run=run, rows=rows, sort=sort, live=live.of(run), models=models)
 
     def samples(self, request: Request) -> Response:
         """Fifty samples of those that a filter leaves."""

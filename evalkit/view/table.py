@@ -67,6 +67,19 @@ def rows(run: PastRun) -> list[TableRow]:
     return found
 
 
+def by_recovery(found: list[TableRow], way: str) -> list[TableRow]:
+    """The rows with the lowest recovery first (``low``) or last (``high``), of several candidates by the lowest one.
+
+    Without either word the rows are as they were; those without a recovery are the last either way.
+    """
+    if way not in {"low", "high"}:
+        return found
+    known = {id(row): [cell.percent for cell in row.cells if cell.percent is not None] for row in found}
+    sortable = [row for row in found if known[id(row)]]
+    sortable.sort(key=lambda row: min(known[id(row)]), reverse=way == "high")
+    return [*sortable, *(row for row in found if not known[id(row)])]
+
+
 def _task(run: PastRun, task: StatedTask) -> TableRow:
     details = tuple((label, task.scores[label]) for label in run.labels if label in task.scores)
     own = {label: (score.score, score.scored) for label, score in details}

@@ -10,6 +10,7 @@ from evalkit.base.types import Answer, Sample, Score, Text
 from evalkit.comparison.flips import Flip, FlipList, FlipReply
 from evalkit.records import history
 from evalkit.view import site
+from support import browsers
 from support.demoruns import PLANTED
 from support.pastruns import sample, write_run
 
@@ -95,3 +96,26 @@ def test_what_an_earlier_export_left_goes_and_what_others_left_stays(run, flips,
     assert (folder / "sample-2.html").is_file()
     site.write(run, [], tmp_path / "none")
     assert "No answer that was compared changed its score." in (tmp_path / "none/index.html").read_text()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [390, 1280])
+def test_in_a_browser_the_folder_is_read_from_list_to_answer_and_nothing_acts(run, flips, tmp_path, width):
+    folder = tmp_path / "site"
+    site.write(run, flips, folder)
+    with browsers.launched() as browser, browsers.windows(browser) as window:
+        one = window(width=width)
+        one.page.goto((folder / "index.html").as_uri())
+        assert one.page.locator("table.samples tbody tr").count() == 2
+        one.page.locator("tbody th a").first.click()
+        assert one.page.locator(".panes .card").count() == 2
+        assert "by edit distance" in one.page.locator(".why").first.inner_text()
+        one.page.locator("a[rel=next], a[rel=prev]").first.click()
+        assert one.page.locator(".panes .card").count() == 2
+        for page in folder.glob("*.html"):
+            one.page.goto(page.as_uri())
+            assert one.page.evaluate("document.documentElement.scrollWidth") <= width, page.name
+            assert one.page.evaluate("typeof window.planted") == "undefined"
+        assert not one.outside
+        assert not one.dialogs
+        assert not one.said

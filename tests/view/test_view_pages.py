@@ -335,3 +335,40 @@ def test_candidates_with_other_pairs_have_the_baselines_score_of_their_own(viewe
     page = viewer(tmp_path).enter().get(f"/runs/{IDS[0]}").text
     assert "beside 80.00" in page
     assert "beside 70.00" in page
+
+
+def test_rows_of_a_run_are_sorted_by_recovery_with_a_link(viewer, tmp_path):
+    lines = {label: {name: [] for name in ("middle", "best", "worst")} for label in ("base", "cand", "other")}
+    recoveries = {name: recovery(percent) for name, percent in (("middle", 98.0), ("best", 101.0), ("worst", 90.0))}
+    write_run(tmp_path, lines=lines, recoveries=recoveries)
+    visit = viewer(tmp_path).enter()
+
+    def shown(path):
+        page = visit.get(path).text
+        (way,) = re.findall(r'aria-sort="(\w+)"', page)
+        (onward,) = re.findall(r'<a href="([^"]+)" title="Sort by', page)
+        rows = re.findall(r'task=(\w+)"><bdi>', page)
+        return way, onward, rows
+
+    way, onward, rows = shown(RUN)
+    assert (way, rows) == ("none", ["middle", "best", "worst"])
+    way, onward, rows = shown(onward)
+    assert (way, rows) == ("ascending", ["worst", "middle", "best"])
+    way, onward, rows = shown(onward)
+    assert (way, rows) == ("descending", ["best", "middle", "worst"])
+    assert onward == RUN
+    # Several candidates stand under each other in each task.
+    assert visit.get(RUN).text.count('data-label="Candidate"') == 6
+
+
+def test_the_history_draws_what_noise_does_and_leads_to_flips(viewer, tmp_path):
+    noisy = {"interval": [97.0, 99.0], "interval_method": "noise floor", "reason": None}
+    write_run(tmp_path, IDS[0], recoveries={"pages": recovery(98.0, [96.0, 100.0], if_repeated=noisy)})
+    write_run(tmp_path, IDS[1], recoveries={"pages": recovery(98.5, [96.0, 100.0])})
+    visit = viewer(tmp_path).enter()
+    page = visit.get("/history").text
+    assert page.count('class="noise"') == 1
+    assert "what noise alone does" in page
+    link = f"/runs/{IDS[0]}/samples?task=pages&amp;model=cand&amp;flip=regressed"
+    assert link in page
+    assert visit.get(link.replace("&amp;", "&")).status_code == 200
