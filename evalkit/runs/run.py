@@ -43,9 +43,9 @@ from evalkit.runs import (
 from evalkit.runs.checks import Checks
 from evalkit.runs.early import Looks
 from evalkit.runs.pending import Ledger, outset
+from evalkit.runs.progress_file import ProgressFile
 from evalkit.runs.publish import RunFolder
 from evalkit.runs.so_far import BesideBaseline
-from evalkit.runs.telling import Telling
 from evalkit.serve import tools
 from evalkit.tasks import extensions, registry
 
@@ -123,7 +123,7 @@ class _Run:
         self._record = RunRecord()
         """What the run remembers of itself; in the store once there is a row."""
         self._folder: RunFolder | None = None
-        self._telling: Telling | None = None
+        self._progress: ProgressFile | None = None
         """What tells the folder how far the run is."""
         self._turn = RLock()
         self._stores_in = get_ident()
@@ -150,8 +150,8 @@ class _Run:
             if self._unkept and self._row is not None and get_ident() == self._stores_in:
                 self._unkept = False
                 self._remember()
-            if self._telling is not None:
-                self._telling.hear(event)
+            if self._progress is not None:
+                self._progress.hear(event)
             self._say_outside(event)
 
     def _remember(self, **changed: Any) -> None:
@@ -179,7 +179,7 @@ class _Run:
         told = provenance.told(self._config, plan, self._tasks, self._standings)
         self._remember(plan=KeptPlan.of(plan), provenance=told, rows=rows, early=None)
         self._keep(row, folder)
-        self._telling = Telling(folder.path)
+        self._progress = ProgressFile(folder.path)
         with Checks(sources, self._store, self.say, unsafe=self._config.unsafe_exec) as checks:
             checks.start(plan.asked)
             self.say(outset(plan, sources, repeated, self._store))
@@ -195,7 +195,7 @@ class _Run:
         row = self._remember_terms(row.id, plan)
         built = self._finish(row, saved_run.plan(row), folder, seen)
         self._keep(replace(row, finished=not self._missing), folder)
-        self._telling.end()
+        self._progress.end()
         reused = sum(ledger.reused for ledger in ledgers)
         idle = finished_before and not asked and not self._missing
         return Finished(row.id, folder.path, built, asked, reused, nothing_to_do=idle, lost=self._lost())
@@ -371,8 +371,8 @@ class _Run:
 
     def tell_tools(self, error: EvalkitError) -> None:
         """Leave files for those who wait for a report that will not come."""
-        if self._telling is not None:
-            self._telling.end()
+        if self._progress is not None:
+            self._progress.end()
         if self._row is not None and self._folder is not None:
             # Where the disk is full, the error itself says so.
             with suppress(OutputError, FullDiskError):

@@ -6,8 +6,8 @@ import pytest
 
 from evalkit.base.events import Notice, Progress, ServerState, SoFar, Stage
 from evalkit.records import progress
-from evalkit.runs import telling
-from evalkit.runs.telling import Telling
+from evalkit.runs import progress_file
+from evalkit.runs.progress_file import ProgressFile
 
 
 class Clock:
@@ -24,7 +24,7 @@ def clock():
 
 @pytest.fixture
 def told(tmp_path, clock):
-    return Telling(tmp_path, clock)
+    return ProgressFile(tmp_path, clock)
 
 
 def test_progress_recovery_servers_and_failures_stand_in_the_file(told, clock, tmp_path):
@@ -58,7 +58,7 @@ def test_a_notice_alone_writes_nothing(told, tmp_path):
 
 def test_a_folder_that_cannot_be_written_stops_nobody(tmp_path, clock):
     (tmp_path / "file").write_text("")
-    told = Telling(tmp_path / "file/below", clock)
+    told = ProgressFile(tmp_path / "file/below", clock)
     told.hear(Stage("asking"))
     told.end()
 
@@ -70,13 +70,13 @@ def test_a_damaged_file_tells_nothing(tmp_path):
 
 def test_a_run_tells_while_it_goes_on_and_leaves_nothing(workplace):
     seen = []
-    write = Telling._write
+    write = ProgressFile._write
 
     def spy(self, now):
         write(self, now)
         seen.append(progress.read(self.folder))
 
-    with mock.patch.object(Telling, "_write", spy), mock.patch.object(telling, "_EVERY_S", 0.0):
+    with mock.patch.object(ProgressFile, "_write", spy), mock.patch.object(progress_file, "_EVERY_S", 0.0):
         workplace.here(*workplace.comparison(), check=0)
     last = {(one.model, one.task): one for one in seen[-1].tasks}
     assert set(last) == {(model, task) for model in ("base", "cand") for task in ("pages", "charts")}

@@ -24,7 +24,7 @@ _EVERY_S: Final = 2.0
 
 
 @dataclass(slots=True)
-class Telling:
+class ProgressFile:
     """The file of one run. It is for looking at alone: where it cannot be written, the run goes on."""
 
     folder: Path
