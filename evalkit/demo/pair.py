@@ -1,4 +1,4 @@
-"""The two models of the demo: the trained pair of the package."""
+"""The two models of the demo that the package holds: the trained baseline and its W8A8 quantization."""
 
 from __future__ import annotations
 

@@ -27,10 +27,13 @@ def folder(tmp_path, monkeypatch):
 
 
 def demo(folder, able, *more):
-    """The demonstration's end on such a processor."""
+    """The demonstration's end on such a processor; `ALONE` among ``more`` saves the start of a server."""
     problems = folder / "cache/evalkit/demo/rows/humaneval.jsonl"
     its_own = ("--serve-arg", f"problems={problems}", "--serve-arg", f"journal={folder / 'journal'}")
     return evalkit("demo", "--limit", 1, "--vllm-python", serving(folder, able), *its_own, "--unsafe-exec", *more)
+
+
+ALONE = ("--candidate", "w8a8")
 
 
 def left(folder):
@@ -41,7 +44,7 @@ def left(folder):
 
 @pytest.mark.parametrize(("able", "dtype"), [(AMX, "bfloat16"), (AVX2, "float32")])
 def test_both_models_are_served_in_what_the_processors_kernels_take(folder, able, dtype):
-    done = demo(folder, able, "--json")
+    done = demo(folder, able, *ALONE, "--json")
     assert done.code == 0, done.err
     engines = [model["engine"]["numerics"]["dtype"] for model in done.json["models"].values()]
     assert engines == [dtype] * 2
@@ -61,10 +64,37 @@ def test_what_it_will_take_is_said_at_the_beginning(folder):
     assert done.code == 0, done.err
     said = done.err.splitlines()
     assert "minutes on two quiet cores" in said[1]
-    assert "2 servers to start, 36 answers to get" in said
+    assert "a candidate has to keep 95 % here" in said[2]
+    assert "3 servers to start, 54 answers to get" in said
 
 
-def test_a_candidate_of_ones_own_takes_the_packed_ones_place(folder):
+def test_it_shows_two_candidates_at_a_threshold_and_ends_with_0_whatever_they_lost(folder):
+    done = demo(folder, AVX2, "--json")
+    assert done.json["candidates"] == ["demo-8m.w8a8", "demo-8m.rounded-w4"]
+    assert done.json["outcome"]["exit_code"] == 3
+    assert done.code == 0, done.err
+    notices = [json.loads(line) for line in done.err.splitlines() if '"Notice"' in line]
+    assert "ends with 0" in notices[-1]["text"]
+    assert "would end with 3" in notices[-1]["text"]
+    rows = {row["task"]: row["recovery"]["demo-8m.rounded-w4"] for row in done.json["tasks"]}
+    assert {row["min_recovery"] for row in rows.values()} == {95}
+    assert {name: rows[name]["tier"] for name in ("demo-humaneval", "demo-mmlu")} == {
+        "demo-humaneval": "supporting",
+        "demo-mmlu": "critical",
+    }
+    # A threshold of one's own is a gate.
+    gate = demo(folder, AVX2, "--min-recovery", "90", "--json")
+    assert gate.code == gate.json["outcome"]["exit_code"] == 3
+    assert "ends with 0" not in gate.err
+
+
+@pytest.mark.parametrize(("code", "more", "ends"), [(1, (), 0), (4, (), 4), (1, ("--min-recovery", "90"), 1)])
+def test_only_a_verdict_that_nobody_asked_for_ends_with_0(folder, monkeypatch, code, more, ends):
+    monkeypatch.setattr("evalkit.cli.run.carry_out", lambda *_, **__: code)
+    assert demo(folder, AVX2, *more).code == ends
+
+
+def test_candidates_of_ones_own_take_the_place_of_its_own_or_stand_beside_them(folder):
     shutil.copytree(pair.MODELS / pair.QUANTIZED, folder / "mine.w8a8")
     done = demo(folder, AVX2, "--candidate", "mine.w8a8", "--json")
     assert done.code == 0, done.err
@@ -72,10 +102,12 @@ def test_a_candidate_of_ones_own_takes_the_packed_ones_place(folder):
     _, page = left(folder)
     assert "mine.w8a8" in page
     assert "demo-8m.w8a8" not in page
+    both = demo(folder, AVX2, "--candidate", "other=mine.w8a8", "--candidate", "rounded-w4", "-o", "both", "--json")
+    assert both.json["candidates"] == ["other", "demo-8m.rounded-w4"]
 
 
 def test_the_users_dtype_wins_and_the_report_says_what_would_have_suited(folder):
-    done = demo(folder, AMX, "--serve-arg", "dtype=float16", "--json")
+    done = demo(folder, AMX, "--serve-arg", "dtype=float16", *ALONE, "--json")
     assert done.code == 0, done.err
     record, page = left(folder)
     assert record["provenance"]["serving"]["dtype"] == "float16"
@@ -83,7 +115,7 @@ def test_the_users_dtype_wins_and_the_report_says_what_would_have_suited(folder)
 
 
 def test_float32_on_amx_ends_as_it_does_there(folder):
-    done = demo(folder, AMX, "--serve-arg", "dtype=float32")
+    done = demo(folder, AMX, "--serve-arg", "dtype=float32", *ALONE)
     assert done.code == 5
     assert "expect A to be bfloat16 or half" in done.err
     warned = (
@@ -108,7 +140,7 @@ def test_doctor_says_in_what_models_would_be_served(folder, able, dtype):
 def test_a_task_of_ones_own_is_asked_beside_the_seven(folder):
     write_lines(folder / "shop.jsonl", [{"q": f"What is {at}?", "a": "two"} for at in range(6)])
     assert evalkit("tasks", "new", "shop", "--from", "shop.jsonl").code == 0
-    done = demo(folder, AVX2, "--task", "shop.toml", "--data", "shop=shop.jsonl", "--json")
+    done = demo(folder, AVX2, "--task", "shop.toml", "--data", "shop=shop.jsonl", *ALONE, "--json")
     assert done.code == 0, done.err
     found = {row["task"]: row for row in done.json["tasks"]}
     assert len(found) == 8
