@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from evalkit.config.run_config import Config
     from evalkit.measuring.perf import PerfFinished
-    from evalkit.measuring.preview import PerfOutlook
+    from evalkit.measuring.preview import PerfPreview
     from evalkit.perf.outcome import PerfResult
     from evalkit.perf.tables import PerfGrid
 
@@ -121,10 +121,10 @@ def _tables(result: PerfResult) -> Iterator[tuple[str, PerfGrid]]:
 
 def _look_ahead(settled: Config, *, as_json: bool) -> int:
     from evalkit.cli.display import display  # noqa: PLC0415 - --help must not wait for these
-    from evalkit.measuring.preview import look_ahead  # noqa: PLC0415
+    from evalkit.measuring.preview import preview  # noqa: PLC0415
 
     with library_log(Path(settled.output)), display(as_json=as_json) as say:
-        found = look_ahead(settled, say)
+        found = preview(settled, say)
     if as_json:
         click.echo(json.dumps(found.as_json()))
     else:
@@ -132,7 +132,7 @@ def _look_ahead(settled: Config, *, as_json: bool) -> int:
     return ExitCode.FINE
 
 
-def _show_ahead(found: PerfOutlook) -> None:
+def _show_ahead(found: PerfPreview) -> None:
     for label, words in found.commands.items():
         click.echo(f"{label}: {words}")
     click.echo(found.words)

@@ -14,7 +14,7 @@ from evalkit.cli.library_log import library_log
 from evalkit.cli.run import Grouped, mapping, options
 
 if TYPE_CHECKING:
-    from evalkit.runs.preview import Outlook
+    from evalkit.runs.preview import RunPreview
 
 
 @click.command(
@@ -35,8 +35,8 @@ def command(config_file: Path | None, *, as_json: bool, discordance: float | Non
     from evalkit import stats  # noqa: PLC0415 - --help must not wait for these
     from evalkit.cli.display import display  # noqa: PLC0415
     from evalkit.config import run_config  # noqa: PLC0415 - --help must not wait for these
-    from evalkit.measuring.preview import look_ahead  # noqa: PLC0415
-    from evalkit.runs.preview import outlook  # noqa: PLC0415
+    from evalkit.measuring.preview import preview as preview_of_perf  # noqa: PLC0415
+    from evalkit.runs.preview import preview  # noqa: PLC0415
 
     expected = None if discordance is None else stats.share(discordance)
     if expected is None and discordance is not None:
@@ -44,9 +44,9 @@ def command(config_file: Path | None, *, as_json: bool, discordance: float | Non
     file = mapping(config_file)
     settled = run_config.resolved(file, str(config_file), given)
     with library_log(Path(settled.output)), display(as_json=as_json) as say:
-        found = outlook(settled, say, expected)
+        found = preview(settled, say, expected)
         # Whose file has no such table has not asked for speed.
-        measured = look_ahead(settled, say) if "perf" in file else None
+        measured = preview_of_perf(settled, say) if "perf" in file else None
     if as_json:
         click.echo(json.dumps({**_object(found), **({"perf": measured.as_json()} if measured else {})}))
         return ExitCode.FINE
@@ -56,7 +56,7 @@ def command(config_file: Path | None, *, as_json: bool, discordance: float | Non
     return ExitCode.FINE
 
 
-def _object(found: Outlook) -> dict[str, Any]:
+def _object(found: RunPreview) -> dict[str, Any]:
     from evalkit.runs.forecast import average_json, forecast_json  # noqa: PLC0415
 
     return {
@@ -72,7 +72,7 @@ def _object(found: Outlook) -> dict[str, Any]:
     }
 
 
-def _parts(found: Outlook) -> list[str]:
+def _parts(found: RunPreview) -> list[str]:
     """What is asked of tasks that are not asked whole."""
     part = [one for one in found.forecasts if one.planned < one.available]
     first = [one.task.title for one in part if one.first_rows]
@@ -80,7 +80,7 @@ def _parts(found: Outlook) -> list[str]:
     return drawn + ([f"the first rows alone, so no verdict either way: {', '.join(first)}"] if first else [])
 
 
-def _show(found: Outlook) -> None:
+def _show(found: RunPreview) -> None:
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""EncodedPictures as they stand in a request's body, each made once for all the questions about it."""
+"""Pictures as they stand in a request's body, each made once for all the questions about it."""
 
 from __future__ import annotations
 

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
+from evalkit.base.errors import unwritable
+
+ANOTHER_OUTPUT: Final = "choose another --output, then run the same command again"
 _FOLDER, _FILE = 0o700, 0o600
 
 
@@ -52,3 +56,19 @@ def descriptor(path: Path, flags: int) -> int:
 def opener(path: str, flags: int) -> int:
     """For ``open(..., opener=...)``."""
     return descriptor(Path(path), flags)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a text whole, and the folders above it: a reader sees the old one or the new one, never half of one.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    unfinished = path.with_name(f"{path.name}.part")
+    try:
+        folder(path.parent)
+        with open(unfinished, "w", encoding="utf-8", errors="backslashreplace", opener=opener) as stream:
+            stream.write(text)
+        unfinished.replace(path)
+    except OSError as error:
+        raise unwritable(path, error, ANOTHER_OUTPUT) from error

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from evalkit.base import codec
-from evalkit.base.errors import DataError, UsageError, near_miss, unwritable
+from evalkit.base.errors import DataError, UsageError, near_miss
 from evalkit.base.identity import decoded, file_name
 from evalkit.files import private
 from evalkit.perf import outcome
@@ -30,29 +30,12 @@ PLAN: Final = "plan.json"
 RESULT: Final = "perf.json"
 CELLS: Final = "cells"
 LATEST: Final = "latest"
-_ELSEWHERE: Final = "choose another --output, then run the same command again"
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file whole: a reader sees the old one or the new one.
-
-    Raises:
-        OutputError: The folder cannot be written.
-    """
-    unfinished = path.with_name(f"{path.name}.part")
-    try:
-        private.folder(path.parent)
-        with open(unfinished, "w", encoding="utf-8", errors="backslashreplace", opener=private.opener) as stream:
-            stream.write(text)
-        unfinished.replace(path)
-    except OSError as error:
-        raise unwritable(path, error, _ELSEWHERE) from error
 
 
 def keep_cell(folder: Path, cell: MeasuredCell) -> None:
     """Keep a cell."""
     name = f"{file_name(cell.model)}.{cell.use}.{cell.stream}.{cell.start}.json"
-    write(folder / CELLS / name, json.dumps(codec.written(cell)))
+    private.write(folder / CELLS / name, json.dumps(codec.written(cell)))
 
 
 def cells(folder: Path) -> list[MeasuredCell]:
@@ -67,7 +50,7 @@ def cells(folder: Path) -> list[MeasuredCell]:
 
 def keep_plan(folder: Path, plan: PerfPlan, facts: Mapping[str, Json]) -> None:
     """Keep what is measured, beside what is known of it (``price``, ``provenance``, ``lost``, ``start_s``, ...)."""
-    write(folder / PLAN, json.dumps({"plan": codec.written(plan), **facts}))
+    private.write(folder / PLAN, json.dumps({"plan": codec.written(plan), **facts}))
 
 
 def facts(folder: Path) -> tuple[PerfPlan, dict[str, Json]]:

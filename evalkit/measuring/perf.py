@@ -328,8 +328,8 @@ def publish(folder: Path, found: PerfResult, cells: Sequence[MeasuredCell]) -> N
     Raises:
         OutputError: The folder cannot be written.
     """
-    kept.write(folder / kept.RESULT, json.dumps(outcome.as_json(found, cells), indent=1) + "\n")
-    kept.write(folder / "perf.md", report.perf_markdown(found))
+    private.write(folder / kept.RESULT, json.dumps(outcome.as_json(found, cells), indent=1) + "\n")
+    private.write(folder / "perf.md", report.perf_markdown(found))
     names = ("perf.html.j2", "perf_part.html.j2", "tradeoff.html.j2", "report_parts.html.j2", "report.css", "report.js")
     templates = {name: (resources.reports() / name).read_text(encoding="utf-8") for name in names}
-    kept.write(folder / "perf.html", report.perf_html(found, templates))
+    private.write(folder / "perf.html", report.perf_html(found, templates))

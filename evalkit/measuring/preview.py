@@ -28,7 +28,7 @@ _PORT: Final = 8000
 
 
 @dataclass(frozen=True, slots=True)
-class PerfOutlook:
+class PerfPreview:
     """What lies before a performance run."""
 
     commands: Mapping[str, str]
@@ -63,7 +63,7 @@ class PerfOutlook:
         return asdict(self)
 
 
-def look_ahead(config: Config, say: Say) -> PerfOutlook:
+def preview(config: Config, say: Say) -> PerfPreview:
     """Everything that can be told before a performance run; nothing is started or written.
 
     Raises:
@@ -78,7 +78,7 @@ def look_ahead(config: Config, say: Say) -> PerfOutlook:
     took = seconds(owed, earlier.cells, plan.queries)
     ahead = servers_to_start(owed, found.served)
     start_s = ahead * fmean(earlier.start_s) if earlier.start_s else None if ahead else 0.0
-    return PerfOutlook(
+    return PerfPreview(
         commands={
             model.label: shlex.join(serve.command(serving, model, _PORT))
             for model, serving in found.served

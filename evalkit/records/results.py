@@ -181,7 +181,7 @@ class StatedTask:
     groups: Mapping[str, Mapping[str, StatedComparison]] = field(default_factory=dict)
     """By candidate label, then by group of samples, such as a subject."""
     exams: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
-    """By model label: how its exam was held, in the words of the task's harness."""
+    """By model label: how it was asked, in the words of the task's harness."""
     checks: Mapping[str, Json] = field(default_factory=dict)
     """How a checker judged the answers; empty when the metrics do."""
 

@@ -39,7 +39,7 @@ class Terms(KeptTerms):
     """What a report is judged by, and what is known beside the answers."""
 
     exams: Mapping[str, Mapping[str, Mapping[str, Json]]] = field(default_factory=dict)
-    """Model label -> task -> how the exam was held."""
+    """Model label -> task -> how it was asked."""
     checks: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     """Task -> how answers were judged."""
     early: Mapping[str, KeptLook] = field(default_factory=dict)

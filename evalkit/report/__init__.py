@@ -10,7 +10,7 @@ from evalkit.report.as_annotations import job_annotations, job_annotations_stopp
 from evalkit.report.as_card import model_card
 from evalkit.report.as_eval_records import eval_results, every_eval_ever
 from evalkit.report.as_html import html
-from evalkit.report.as_json import comparison_json, judgement_json, outcome_json, results, results_json, results_text
+from evalkit.report.as_json import outcome_json, results, results_json, results_text
 from evalkit.report.as_junit import junit, junit_stopped
 from evalkit.report.as_markdown import markdown
 from evalkit.report.as_perf import perf_facts, perf_html, perf_markdown, perf_section
@@ -57,7 +57,6 @@ __all__ = [
     "Row",
     "better",
     "build",
-    "comparison_json",
     "completeness",
     "decimals",
     "differences",
@@ -68,7 +67,6 @@ __all__ = [
     "html",
     "job_annotations",
     "job_annotations_stopped",
-    "judgement_json",
     "junit",
     "junit_stopped",
     "markdown",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalkit.report import above_chance, accuracy, categories, first_screen, forest, held, origin, tradeoff, words
+from evalkit.report import above_chance, accuracy, categories, first_screen, forest, how_asked, origin, tradeoff, words
 from evalkit.report.as_perf import perf_facts
 from evalkit.report.flip_cards import Evidence, decks
 from evalkit.report.pages import page
@@ -73,7 +73,7 @@ def _facts(report: Report) -> dict[str, Json]:
         "commands": origin.commands(report),
         "provenance": origin.rest(report.provenance) if report.provenance else "",
         "groups": categories.tables(report),
-        "held": [(row.part.task.title, held.sentences(row)) for row in report.rows if row.exams or row.checks],
+        "held": [(row.part.task.title, how_asked.sentences(row)) for row in report.rows if row.exams or row.checks],
         "percent": words.percent,
         "pair": accuracy.pair,
         "recovery": words.recovery_text,

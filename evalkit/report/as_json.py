@@ -121,18 +121,6 @@ def outcome_json(one: RunOutcome) -> dict[str, Json]:
     return found
 
 
-def judgement_json(one: Judgement) -> dict[str, Json]:
-    """One candidate beside the baseline, on one task or one average."""
-    found: dict[str, Json] = codec.written(StatedJudgement(**_judgement(one)))
-    return found
-
-
-def comparison_json(one: Comparison) -> dict[str, Json]:
-    """Two models' scores on the same samples."""
-    found: dict[str, Json] = codec.written(StatedComparison(**_comparison(one)))
-    return found
-
-
 def _outcome(one: RunOutcome) -> stated.StatedOutcome:
     return stated.StatedOutcome(
         kind=one.kind,

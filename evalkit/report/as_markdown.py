@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalkit.report import above_chance, accuracy, held, markup, words
+from evalkit.report import above_chance, accuracy, how_asked, markup, words
 from evalkit.report.as_perf import perf_section
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def markdown(report: Report) -> str:
     for row in report.rows:
         if row.exams or row.checks:
             lines += ["", f"## How {markup.escaped(row.part.task.title)} was asked and judged", ""]
-            lines += map(_item, held.sentences(row))
+            lines += map(_item, how_asked.sentences(row))
     if report.performance is not None:
         lines += ["", "## Inference performance", "", *perf_section(report.performance, "###")]
     return "\n".join(lines).rstrip("\n") + "\n"

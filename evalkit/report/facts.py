@@ -130,7 +130,7 @@ class Row:
     """Candidate label -> group of samples (such as a subject) -> its comparison; the widest groups first, among
     equally wide ones the lowest recovery."""
     asked: Mapping[str, AskedWords] = field(default_factory=dict)
-    """Model label -> how its exam was held, in the words of the task's harness."""
+    """Model label -> how it was asked, in the words of the task's harness."""
     judged: tuple[str, ...] = ()
     """What the task's harness says of the task, and how a checker judged the answers."""
     pictures: bool = False

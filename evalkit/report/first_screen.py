@@ -10,7 +10,7 @@ from evalkit.base.printable import agreeing, counted, part_of
 from evalkit.base.verdicts import Kind, Verdict
 from evalkit.cards import Standing
 from evalkit.comparison import verdict
-from evalkit.report import accuracy, categories, held, words
+from evalkit.report import accuracy, categories, how_asked, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -267,7 +267,7 @@ def _comparable(report: Report) -> Ground:
     if unknown:
         text = "nothing that is known differs; not everything is known of every server"
         return Ground("Comparable", text, "unsure", "comparability")
-    if any(True for row in report.rows for _ in held.cautions(row)):
+    if any(True for row in report.rows for _ in how_asked.cautions(row)):
         text = "the settings are equal, but not all models were asked alike"
         return Ground("Comparable", text, "unsure", "answers")
     text = "same samples, prompts and serving on both sides"

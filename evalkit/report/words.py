@@ -12,7 +12,7 @@ from evalkit.base.printable import agreeing, counted, part_of
 from evalkit.comparison import elsewhere, verdict
 from evalkit.records import checkpoint
 from evalkit.records.results import StoredAnswers
-from evalkit.report import held
+from evalkit.report import how_asked
 from evalkit.stats import IntervalQuestion
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def completeness(report: Report) -> list[str]:
     found += [*_unknown(report), *_accepted_in_vain(report), *_tested(report)]
     for row in report.rows:
         found += _failures(row)
-        found += held.cautions(row)
+        found += how_asked.cautions(row)
         for label, one in row.judgements.items():
             found += _reasons(f"{row.part.task.title}, {label}", one)
     for average in report.averages:

@@ -38,16 +38,16 @@ async def on_own_servers(ledger: Ledger, servers: Replicas, way: AskingRules) ->
         leader = await servers.leader()
         server = leader.starting.result()
         answers = spoken[1] if spoken[0] is server else 0
-        talk = Dialogue(ledger, server.url, server.served_name, way, deaths, answers=answers)
+        dialogue = Dialogue(ledger, server.url, server.served_name, way, deaths, answers=answers)
         try:
-            await _race(talk, servers, leader)
-            spoken = (server, talk.answers)
+            await _race(dialogue, servers, leader)
+            spoken = (server, dialogue.answers)
         except ServerDiedError:
-            death = Death(server.diagnose(), talk.under_way, talk.answers, server.last_words())
+            death = Death(server.diagnose(), dialogue.under_way, dialogue.answers, server.last_words())
             ledger.say(ServerState(label, "died", death.cause.reason))
             _act_on(death, deaths, ledger, given_up=servers.is_spent(leader))
             if ledger.advance() and not servers.start_again(leader, deaths.pause_s, death.cause.reason):
-                _tell_given_up(talk, servers, leader)
+                _tell_given_up(dialogue, servers, leader)
 
 
 def _act_on(death: Death, deaths: Deaths, ledger: Ledger, *, given_up: bool) -> None:
@@ -77,18 +77,18 @@ def teller(ledger: Ledger) -> Callable[[str, str], None]:
     return lambda state, detail: ledger.say(ServerState(label, state, detail))
 
 
-async def _race(talk: Dialogue, servers: Replicas, leader: OwnReplica) -> None:
+async def _race(dialogue: Dialogue, servers: Replicas, leader: OwnReplica) -> None:
     """Talk until all is said, or until the leading server dies: what was under way then stays owed."""
     death = asyncio.ensure_future(leader.starting.result().died())
-    talking = asyncio.ensure_future(talk.everything(death))
+    speaking = asyncio.ensure_future(dialogue.everything(death))
     others = [one for one in servers.replicas if one is not leader and not servers.is_given_up(one)]
-    helping = [asyncio.ensure_future(_take_part(talk, servers, one)) for one in others]
+    helping = [asyncio.ensure_future(_take_part(dialogue, servers, one)) for one in others]
     try:
-        await _first(talking, death, helping)
-        if death.done() and not talking.done():
+        await _first(speaking, death, helping)
+        if death.done() and not speaking.done():
             raise ServerDiedError
         try:
-            talking.result()
+            speaking.result()
         except InfrastructureError:
             # The client gives up on a silent server; if it died, starting it again is the better answer.
             await asyncio.wait({death}, timeout=DEATH_SHOWS_S)
@@ -96,45 +96,45 @@ async def _race(talk: Dialogue, servers: Replicas, leader: OwnReplica) -> None:
                 raise ServerDiedError from None
             raise
     finally:
-        for one in (*helping, talking, death):
+        for one in (*helping, speaking, death):
             one.cancel()
-        await asyncio.wait({*helping, talking, death})
+        await asyncio.wait({*helping, speaking, death})
 
 
 async def _first(
-    talking: asyncio.Future[None], death: asyncio.Future[None], helping: Sequence[asyncio.Future[None]]
+    speaking: asyncio.Future[None], death: asyncio.Future[None], helping: Sequence[asyncio.Future[None]]
 ) -> None:
     """Wait until all is said or the leading server died; what goes wrong beside it, such as a full disk, is raised."""
-    running = {talking, death, *helping}
-    while not (talking.done() or death.done()):
+    running = {speaking, death, *helping}
+    while not (speaking.done() or death.done()):
         ended, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         for one in ended.intersection(helping):
             one.result()
 
 
-async def _take_part(talk: Dialogue, servers: Replicas, replica: OwnReplica) -> None:
+async def _take_part(dialogue: Dialogue, servers: Replicas, replica: OwnReplica) -> None:
     """Let one more server take from the queue whenever it is ready, until it has died too often."""
-    client = await talk.joinable()
+    client = await dialogue.joinable()
     while (server := await servers.ready(replica)) is not None:
-        if why := await _objection(talk, server):
+        if why := await _objection(dialogue, server):
             servers.give_up(replica, why)
             break
-        await _until_it_is_lost(talk, client, server)
+        await _until_it_is_lost(dialogue, client, server)
         reason = server.diagnose().reason
         again = servers.start_again(replica, float(replica.deaths), reason)
         if again:
-            talk.tell(f"{replica.name} died: {reason}; what it had goes to the others; starting it again")
-    _tell_given_up(talk, servers, replica)
+            dialogue.tell(f"{replica.name} died: {reason}; what it had goes to the others; starting it again")
+    _tell_given_up(dialogue, servers, replica)
 
 
-def _tell_given_up(talk: Dialogue, servers: Replicas, replica: OwnReplica) -> None:
+def _tell_given_up(dialogue: Dialogue, servers: Replicas, replica: OwnReplica) -> None:
     goes_on = ", the others go on" if any(not servers.is_given_up(one) for one in servers.replicas) else ""
-    talk.tell(f"{replica.name} is given up{goes_on}: {servers.why_given_up(replica)}")
+    dialogue.tell(f"{replica.name} is given up{goes_on}: {servers.why_given_up(replica)}")
 
 
-async def _objection(talk: Dialogue, server: Server) -> str:
+async def _objection(dialogue: Dialogue, server: Server) -> str:
     """Why it may not take part; empty where it may, and where it died of the question: that is seen next."""
-    looking, death = asyncio.ensure_future(talk.objection(server)), asyncio.ensure_future(server.died())
+    looking, death = asyncio.ensure_future(dialogue.objection(server)), asyncio.ensure_future(server.died())
     try:
         await asyncio.wait({looking, death}, return_when=asyncio.FIRST_COMPLETED)
         return looking.result() if looking.done() else ""
@@ -146,7 +146,7 @@ async def _objection(talk: Dialogue, server: Server) -> str:
         await asyncio.wait({looking, death})
 
 
-async def _until_it_is_lost(talk: Dialogue, client: Client, server: Server) -> None:
+async def _until_it_is_lost(dialogue: Dialogue, client: Client, server: Server) -> None:
     one = await client.join(server.url)
     signs = [asyncio.ensure_future(server.died()), asyncio.ensure_future(one.lost.wait())]
     try:
@@ -155,7 +155,7 @@ async def _until_it_is_lost(talk: Dialogue, client: Client, server: Server) -> N
         for sign in signs:
             sign.cancel()
     held = tuple(one.under_way.values())
-    twice = {id(request) for request in held if talk.is_suspect(request)}
+    twice = {id(request) for request in held if dialogue.is_suspect(request)}
     # Before it leaves: what is being asked may come to its end with that, and has to know that something is left owed.
-    talk.note_loss(held, server)
+    dialogue.note_loss(held, server)
     await client.leave(one, lambda request: id(request) in twice)

@@ -86,7 +86,7 @@ class Dialogue:
     refused: int = 0
     trusted_until: float = 0.0
     """Until then the server has been seen to live on after a broken connection, by the event loop's clock."""
-    exams: dict[str, Session] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
     """By task name."""
 
     async def everything(self, death: asyncio.Future[None] | None) -> None:
@@ -96,7 +96,7 @@ class Dialogue:
         served = await asyncio.to_thread(self._served)
         for source in sources:
             task = source.part.task
-            self.exams[task.name] = await asyncio.to_thread(source.harness.session, task, served, self.tell)
+            self.sessions[task.name] = await asyncio.to_thread(source.harness.session, task, served, self.tell)
         names = self.ledger.contender.model.names
         async with self._asking(Client(self.url, self.model, self._policy, names)) as client:
             for source in sources:
@@ -231,8 +231,8 @@ class Dialogue:
             await self._send(client, self._exam(source).alone(left), death)
 
     def _remember(self) -> None:
-        for name, session in self.exams.items():
-            self.ledger.held(name, session.facts)
+        for name, session in self.sessions.items():
+            self.ledger.keep_facts(name, session.facts)
 
     def _served(self) -> Served:
         patience_s = self.way.policy.patience_s
@@ -247,7 +247,7 @@ class Dialogue:
         self.ledger.say(Notice(f"{self.ledger.contender.model.label}: {text}"))
 
     def _exam(self, source: Source) -> Session:
-        return self.exams[source.part.task.name]
+        return self.sessions[source.part.task.name]
 
     def _heaviest(self, sources: Sequence[Source]) -> Iterator[Request]:
         for source in sources:

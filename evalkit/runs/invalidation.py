@@ -22,7 +22,7 @@ _LONGEST = 60
 """Characters of a value that a sentence has room for."""
 
 
-def moved(before: Plan, after: Plan) -> list[str]:
+def changes(before: Plan, after: Plan) -> list[str]:
     """One sentence for each model, and for each task, whose answers of ``before`` do not hold for ``after``.
 
     Models are matched by label, tasks by name; one that only one of the plans has is new rather than moved, and is not
@@ -119,7 +119,7 @@ def sentence(run: str, found: Sequence[str]) -> str:
 def since_before(plan: Plan, run_id: str, store: Store) -> Iterator[str]:
     """Why answers of the run before are asked again; nothing where none are, or where there was no run."""
     before = saved_run.latest(store, [one.model.label for one in plan.contenders], but=run_id)
-    found = moved(saved_run.plan(before), plan) if before else []
+    found = changes(saved_run.plan(before), plan) if before else []
     if before and found:
         yield sentence(before.id, found)
 

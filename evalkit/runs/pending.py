@@ -51,9 +51,9 @@ class Ledger:
     deferred: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     """The same of samples that failed in a way that may pass: asked once more when all others have answered."""
     earlier: dict[str, Mapping[str, Json]] = field(default_factory=dict)
-    """How each task was held on earlier servers of the run: of this process, and of those that were killed."""
+    """How each task was asked of earlier servers of the run: of this process, and of those that were killed."""
     facts: dict[str, Mapping[str, Json]] = field(default_factory=dict)
-    """How each task was held, by task name, where its harness has something to say."""
+    """How each task was asked, by task name, where its harness has something to say."""
     _tallies: list[Tally] = field(default_factory=list)
     _reused: dict[str, int] = field(default_factory=dict)
     """Task to its samples that were answered before."""
@@ -128,8 +128,8 @@ class Ledger:
         failed = self._failures[number].total()
         self._stored.append((len(keys) - failed, failed))
 
-    def held(self, task: str, facts: Facts | None) -> None:
-        """Keep how a task was held, as far as that is known by now; nothing where there is nothing to say."""
+    def keep_facts(self, task: str, facts: Facts | None) -> None:
+        """Keep how a task was asked, as far as that is known by now; nothing where there is nothing to say."""
         if facts is None:
             return
         found = facts.after(self.earlier.get(task, {}))
@@ -138,7 +138,7 @@ class Ledger:
             self.remember(self)
 
     def another_server(self) -> None:
-        """What was held so far was held on a server that is no more."""
+        """What was asked so far was asked of a server that is no more."""
         self.earlier |= self.facts
 
     def task(self, key: str) -> Task:

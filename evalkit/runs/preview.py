@@ -49,7 +49,7 @@ _PORT = 8000
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class RunPreview:
     """What a run would do."""
 
     forecasts: tuple[Forecast, ...]
@@ -70,7 +70,7 @@ class Outlook:
     """What stopping early is expected to leave of it; empty where all is asked."""
 
 
-def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlook:
+def preview(config: Config, say: Say, discordance: float | None = None) -> RunPreview:
     """Everything that can be told before a run.
 
     Nothing is started and nothing is written to the output folder; a model with an endpoint is asked for its name.
@@ -97,7 +97,7 @@ def outlook(config: Config, say: Say, discordance: float | None = None) -> Outlo
         say(Stage(f"reading {task.name}"))
         found.append(_forecast(task, config, terms, past.get(task.name), say))
     placed = turns.placement(config, contenders)
-    return Outlook(
+    return RunPreview(
         forecasts=tuple(found),
         averages=tuple(
             average(name, [one for one in found if one.task.category == name], terms, _chance(name))

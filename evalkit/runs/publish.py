@@ -18,10 +18,10 @@ from evalkit.files import private, resources
 from evalkit.records import run_record
 from evalkit.report import Evidence
 from evalkit.runs import outcomes, thumbnails
-from evalkit.runs.sample_files import ANOTHER_OUTPUT, SampleFiles
+from evalkit.runs.sample_files import SampleFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from evalkit.base.errors import EvalkitError
@@ -73,9 +73,9 @@ class RunFolder:
         try:
             private.own(self.path)
         except OSError as error:
-            raise unwritable(self.path, error, ANOTHER_OUTPUT) from error
+            raise unwritable(self.path, error, private.ANOTHER_OUTPUT) from error
         file = run_record.file_of(record, run=self.path.name, finished=finished, evalkit=__version__)
-        write_text(self.path / "run.json", [json.dumps(codec.written(file), indent=2, sort_keys=True) + "\n"])
+        private.write(self.path / "run.json", json.dumps(codec.written(file), indent=2, sort_keys=True) + "\n")
 
     def failed(self, plan: Plan, error: EvalkitError) -> None:
         """``junit.xml``, ``summary.md`` and ``annotations.txt`` of a run that ended without a report.
@@ -83,9 +83,9 @@ class RunFolder:
         Raises:
             OutputError: The folder cannot be written.
         """
-        write_text(self.path / "junit.xml", [report.junit_stopped(plan, error.message, code=error.exit_code)])
-        write_text(self.path / "summary.md", [report.summary_stopped(plan, error.message, code=error.exit_code)])
-        write_text(self.path / "annotations.txt", [report.job_annotations_stopped(error.message, error.exit_code)])
+        private.write(self.path / "junit.xml", report.junit_stopped(plan, error.message, code=error.exit_code))
+        private.write(self.path / "summary.md", report.summary_stopped(plan, error.message, code=error.exit_code))
+        private.write(self.path / "annotations.txt", report.job_annotations_stopped(error.message, error.exit_code))
 
     def finished(self, plan: Plan, store: Store, judge: Judge, say: Say, sources: Sequence[Source] = ()) -> Report:
         """The report in every format, small pictures for it, and the sample files: from one pass over the outcomes.
@@ -139,7 +139,7 @@ class RunFolder:
             texts |= _records(built, self.path.name)
         folder = self.path if into is None else into
         for name, text in texts.items():
-            write_text(folder / name, [text])
+            private.write(folder / name, text)
         return [folder / name for name in texts]
 
 
@@ -196,15 +196,3 @@ def _templates() -> dict[str, str]:
         for path in sorted(resources.reports().iterdir())
         if path.suffix in {".j2", ".css", ".js"}
     }
-
-
-def write_text(path: Path, parts: Iterable[str]) -> None:
-    """Write a file whole: a reader sees the old one or the new one, never half of one."""
-    unfinished = path.with_name(path.name + ".part")
-    try:
-        private.folder(path.parent)
-        with open(unfinished, "w", encoding="utf-8", errors="backslashreplace", opener=private.opener) as stream:
-            stream.writelines(parts)
-        unfinished.replace(path)
-    except OSError as error:
-        raise unwritable(path, error, ANOTHER_OUTPUT) from error

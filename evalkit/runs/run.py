@@ -315,7 +315,7 @@ class _Run:
         return self._ledgers[one.model.label]
 
     def _opened(self, one: Contender, sources: Sequence[Source], checks: Checks) -> Ledger:
-        held, keep = self._record.exams.get(one.model.label, {}), self._remember_exams
+        held, keep = self._record.exams.get(one.model.label, {}), self._remember_asking
         run = self._row.id if self._row else ""
         # Also beside a baseline that is missing: the candidate is asked no further than that was to be.
         further = self._looks.next_of(one) if self._looks else tuple
@@ -344,18 +344,18 @@ class _Run:
             patience_s=client.patience_s,
         )
 
-    def _remember_exams(self, ledger: Ledger) -> None:
-        """Keep how the exams were held: a later look at the run asks nothing, and still has to say it."""
+    def _remember_asking(self, ledger: Ledger) -> None:
+        """Keep how tasks were asked: a later look at the run asks nothing, and still has to say it."""
         exams, label = self._record.exams, ledger.contender.model.label
         self._remember(exams={**exams, label: {**exams.get(label, {}), **ledger.facts}})
 
     def _remember_reused(self, ledger: Ledger) -> None:
-        """Say of an exam whose answers all come from other runs that this one did not hold it."""
+        """Say of a task whose answers all come from other runs that this one did not ask it."""
         owing = [source.part.task.name for source in ledger.owing()]
         for source in ledger.sources:
             name = source.part.task.name
             if name not in owing and name not in ledger.earlier:
-                ledger.held(name, source.harness.asked_before())
+                ledger.keep_facts(name, source.harness.asked_before())
 
     def _remember_checks(self, checks: Checks) -> None:
         """Keep how answers were judged; what earlier parts of the run judged is counted with it."""

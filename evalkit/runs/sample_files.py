@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from evalkit.records.plan import Plan, PlannedTask
 
 _LINE = json.JSONEncoder(ensure_ascii=False).encode
-ANOTHER_OUTPUT = "choose another --output, then run the same command again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ class SampleFiles:
             for stream, record in zip(begun.streams, found, strict=True):
                 stream.write(f"{shared}, {_LINE(codec.written(_own(record, part.task.headline)))[1:]}\n")
         except OSError as error:
-            raise unwritable(self._folder, error, ANOTHER_OUTPUT) from error
+            raise unwritable(self._folder, error, private.ANOTHER_OUTPUT) from error
 
     def keep(self) -> None:
         """Put the written files in the place of earlier ones.
@@ -86,7 +85,7 @@ class SampleFiles:
                 for label in self._labels:
                     self._unfinished(label, name).replace(self._path(label, name))
         except OSError as error:
-            raise unwritable(self._folder, error, ANOTHER_OUTPUT) from error
+            raise unwritable(self._folder, error, private.ANOTHER_OUTPUT) from error
         self._open.clear()
 
     def _begin(self, task: Task) -> _Begun:

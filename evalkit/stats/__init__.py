@@ -7,7 +7,7 @@ from evalkit.stats.attempts import pass_at_k, repeated_askings, repeated_attempt
 from evalkit.stats.early import ERROR as EARLY_ERROR
 from evalkit.stats.early import Look, Schedule
 from evalkit.stats.flips import SAME_WITHIN, Flips, flips
-from evalkit.stats.mean import Estimate, difference, mean, proportion_interval, unbounded_difference, unbounded_ratio
+from evalkit.stats.mean import Estimate, difference, mean, unbounded_difference, unbounded_ratio
 from evalkit.stats.nights import NightNoise, Occasions, Shift, noise, recovery_shift, score_shift
 from evalkit.stats.population import GUESS_COUNTS_AS, Population, guessed, informed, seen
 from evalkit.stats.power import (
@@ -75,7 +75,6 @@ __all__ = [
     "p_of_loss",
     "pair_totals",
     "pass_at_k",
-    "proportion_interval",
     "recovery",
     "recovery_above_chance",
     "recovery_of",

@@ -6,9 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalkit.base.errors import DataError
 from evalkit.stats.interval import DIFFERENCE, MEAN, fieller, interval
-from evalkit.stats.quantiles import t_quantile, two_sided
+from evalkit.stats.quantiles import t_quantile
 from evalkit.stats.totals import Grouping, pair_totals, require_equal_lengths, require_scores
 
 if TYPE_CHECKING:
@@ -95,25 +94,6 @@ def unbounded_ratio(
     ends = fieller(totals.x, totals.y, totals.covariance, t_quantile((1.0 + confidence) / 2.0, totals.clusters - 1))
     low, high = ends or (None, None)
     return Estimate(ratio, error, low, high, totals.n, totals.clusters)
-
-
-def proportion_interval(count: int, n: int, confidence: float = 0.95) -> Estimate:
-    """The share ``count`` / ``n`` of independent samples with Wilson's (1927) interval.
-
-    Raises:
-        DataError: ``count`` is not between 0 and ``n``.
-    """
-    if not 0 <= count <= n:
-        raise DataError(f"{count} of {n} is not a share", fix="count at least 0 and at most n samples")
-    if n == 0:
-        return _nothing()
-    share, q = count / n, two_sided(confidence)
-    centre = (share + q * q / (2 * n)) / (1 + q * q / n)
-    half = q / (1 + q * q / n) * math.sqrt(share * (1 - share) / n + q * q / (4 * n * n))
-    error = math.sqrt(share * (1 - share) / (n - 1)) if n > 1 else None
-    low = 0.0 if count == 0 else centre - half
-    high = 1.0 if count == n else centre + half
-    return Estimate(share, error, low, high, n, n)
 
 
 def _difference(

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 from markupsafe import Markup
 
 from evalkit.base.errors import EvalkitError, OutputError
+from evalkit.files import private
 from evalkit.report.marks import SHOWN
 from evalkit.runs import thumbnails
-from evalkit.runs.publish import write_text
 from evalkit.view import answers, index
 from evalkit.view.pictures import Pictures
 from evalkit.view.samples import Samples
@@ -119,7 +119,7 @@ class _Site:
         parts, pictures = self._with_pictures(answers.question(first, found, task, self._pictures), found, task)
         for model, line in lines.items():
             if len(text := str(line.get("answer") or "")) > SHOWN:
-                write_text(self._folder / f"answer-{found.number}-{model}.txt", [text])
+                private.write(self._folder / f"answer-{found.number}-{model}.txt", text)
         self._put(
             page.name,
             "site_sample.html.j2",
@@ -163,7 +163,7 @@ class _Site:
 
     def _put(self, name: str, template: str, **values: Any) -> None:
         page = self._templates.get_template(template).render(**self._shared, **values)
-        write_text(self._folder / name, [page])
+        private.write(self._folder / name, page)
 
 
 def _address(*parts: str | int) -> str:

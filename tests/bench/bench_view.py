@@ -31,10 +31,10 @@ import requests
 
 from evalkit.base import codec
 from evalkit.base.types import Answer, Dataset, Decoding, Engine, Failure, FailureKind, Image, Model, Sample, Task, Text
+from evalkit.files import private
 from evalkit.records.plan import Contender, Plan, PlannedTask
 from evalkit.records.run_record import KeptPlan
 from evalkit.records.store import RunRow, Store
-from evalkit.runs import publish
 from support.published import publish_run
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def make(output: Path, count: int) -> None:
         body = {"began": "2026-01-01T00:00:00+00:00", "plan": codec.written(KeptPlan.of(plan))}
         store.keep_run(RunRow(RUN, plan.key, finished=True, body=body))
         publish_run(output, RUN, plan, store)
-    publish.write_text(output / RUN / "run.json", [json.dumps({**body, "run": RUN, "finished": True})])
+    private.write(output / RUN / "run.json", json.dumps({**body, "run": RUN, "finished": True}))
 
 
 def forget(output: Path) -> None:

@@ -15,7 +15,8 @@ import pytest
 
 from evalkit.base.errors import ExitCode, FullDiskError
 from evalkit.cli import tasks as tasks_command
-from evalkit.runs import publish, thumbnails
+from evalkit.files import private
+from evalkit.runs import thumbnails
 from support.commands import evalkit
 
 
@@ -145,7 +146,7 @@ def test_output_that_does_not_fit_is_code_5():
 def test_reports_pictures_and_exports_that_do_not_fit(tmp_path):
     (tmp_path / "report.md.part").symlink_to("/dev/full")
     with pytest.raises(FullDiskError, match="No space left") as caught:
-        publish.write_text(tmp_path / "report.md", ["x" * 100_000])
+        private.write(tmp_path / "report.md", "x" * 100_000)
     assert caught.value.exit_code == ExitCode.INFRASTRUCTURE
     (tmp_path / "wanted.json").symlink_to("/dev/full")
     with pytest.raises(FullDiskError):

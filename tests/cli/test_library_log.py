@@ -73,12 +73,12 @@ PLANNED = """
 import evalkit.runs.preview
 from evalkit.base.errors import DataError
 from evalkit.base.events import Stage
-def outlook(settled, say, discordance):
+def preview(settled, say, discordance):
     say(Stage("looking"))
     noise()
     print("on standard output")
     raise DataError("no rows", fix="bring some")
-evalkit.runs.preview.outlook = outlook
+evalkit.runs.preview.preview = preview
 """
 
 

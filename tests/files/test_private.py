@@ -33,7 +33,7 @@ def test_a_store_and_a_run_are_their_owners(tmp_path):
     with Store(runs) as store:
         store.next_epoch("m")
         publish.RunFolder(runs, "run").going_on(RunRecord(), finished=False)
-        publish.write_text(runs / "run" / "samples" / "m" / "t.jsonl", ["x\n"])
+        private.write(runs / "run" / "samples" / "m" / "t.jsonl", "x\n")
         spawn(["true"], {}, runs / "run" / "server" / "m.log").wait()
         found = everything(tmp_path)
     assert {f"deep/runs/{FILE}{end}" for end in ("", "-wal", "-shm")} < set(found)

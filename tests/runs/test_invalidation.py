@@ -45,7 +45,7 @@ def told(change):
     """What is told when ``change`` was made to the second plan."""
     after = before()
     change(after)
-    return invalidation.moved(*(codec.kept(KeptPlan, one).plan() for one in (before(), after)))
+    return invalidation.changes(*(codec.kept(KeptPlan, one).plan() for one in (before(), after)))
 
 
 def test_of_a_server_that_evalkit_did_not_start_no_weights_are_claimed():
@@ -53,7 +53,7 @@ def test_of_a_server_that_evalkit_did_not_start_no_weights_are_claimed():
     for plan in plans:
         plan["models"][1]["engine"]["name"] = "endpoint"
     plans[1]["models"][1]["model"]["digest"] = f"name:{'b' * 64}"
-    (sentence,) = invalidation.moved(*(codec.kept(KeptPlan, one).plan() for one in plans))
+    (sentence,) = invalidation.changes(*(codec.kept(KeptPlan, one).plan() for one in plans))
     assert sentence == "cand: name or revision of its server (--endpoint-is) aaaaaaaaaaaa → bbbbbbbbbbbb"
 
 
@@ -151,7 +151,7 @@ def test_it_speaks_exactly_when_an_identity_moved(which, numerics):
     """The sentences and the fingerprints agree: silence means reuse."""
     one = Contender(Model("m", "m", "x"), Engine("vllm", "1", "cpu", {"seed": 0}))
     other = Contender(Model("m", "m", "xy"[which]), Engine("vllm", "1", "cpu", {"seed": 0, **numerics}))
-    found = invalidation.moved(*(Plan(each, (), ()) for each in (one, other)))
+    found = invalidation.changes(*(Plan(each, (), ()) for each in (one, other)))
     assert (found == []) == (one.identity == other.identity)
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from evalkit.base import codec
 from evalkit.base.types import Answer, Dataset, Decoding, Engine, Failure, FailureKind, Model, Sample, Task, Text
+from evalkit.files import private
 from evalkit.records import history
 from evalkit.records.plan import Contender, Plan, PlannedTask
 from evalkit.records.run_record import KeptPlan
 from evalkit.records.store import RunRow, Store, judgement_key
-from evalkit.runs import publish
 from evalkit.view.samples import Filter
 from support.pastruns import failed, sample, write_run
 from support.published import publish_run
@@ -58,7 +58,7 @@ def write_attempts(output, seed=3):
         body = {"began": "2026-01-01T00:00:00+00:00", "plan": codec.written(KeptPlan.of(plan))}
         store.keep_run(RunRow(RUN, plan.key, finished=True, body=body))
         publish_run(output, RUN, plan, store)
-    publish.write_text(output / RUN / "run.json", [json.dumps({**body, "run": RUN, "finished": True})])
+    private.write(output / RUN / "run.json", json.dumps({**body, "run": RUN, "finished": True}))
     return output / RUN
 
 

@@ -160,7 +160,7 @@ class LikelihoodSession:
         # Whole prompts were looked at on the first server; here the way is tried as it goes on, with the cache.
         return judge((one, one), (one, other)).objection or ""
 
-    # --- the exam ---
+    # --- asking ---
 
     def requests(self, pending: Owed) -> Iterator[Request]:
         """Several prompts a request, the fast way; nothing where that is refused.

@@ -1,4 +1,4 @@
-"""How exams were held and judged, in words."""
+"""How tasks were asked and judged, in words."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from evalkit.harnesses.evalplus.checker import DIFFERS
 from evalkit.harnesses.lm_eval.canary import Canary
 from evalkit.harnesses.lm_eval.facts import LikelihoodFacts
 from evalkit.records.terms import Terms
-from evalkit.report.held import cautions, sentences
+from evalkit.report.how_asked import cautions, sentences
 from support.reports import RIGHT, built, task
 
 FAST = LikelihoodFacts(method="fast", cut=0).compared(Canary(16, 0.001, 0.02, 0.07, 1, 0, 0)).stored()
