@@ -6,6 +6,8 @@ A file is written beside and renamed, so it is whole or not there. The folder li
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping  # noqa: TC003 - the codec reads the annotations
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -16,10 +18,11 @@ from evalkit.files import private
 from evalkit.perf import outcome
 from evalkit.perf.cells import MeasuredCell
 from evalkit.perf.outcome import PerfPlan, PerfResult
-from evalkit.perf.prices import HourPrice
+from evalkit.perf.prices import HourPrice  # noqa: TC001 - the codec reads the annotations
+from evalkit.records.provenance import Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from evalkit.base.types import Json
 
@@ -30,6 +33,25 @@ PLAN: Final = "plan.json"
 RESULT: Final = "perf.json"
 CELLS: Final = "cells"
 LATEST: Final = "latest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerfRecord:
+    """What a performance run keeps of itself, from its beginning on: ``plan.json``."""
+
+    plan: PerfPlan
+    price: HourPrice | None = None
+    """Of an hour of the hardware; None without one."""
+    provenance: Provenance = field(default_factory=Provenance)
+    lost: Mapping[str, str] = field(default_factory=dict)
+    """Why a cell or a model could not be measured, by `CellKey` in words or by label."""
+    notices: tuple[str, ...] = ()
+    """What a reader should know."""
+    start_s: tuple[float, ...] = ()
+    """How long servers took to start."""
+    finished: bool = False
+    others: Mapping[str, Any] = field(default_factory=dict, metadata=codec.OTHERS)
+    """What another evalkit keeps."""
 
 
 def keep_cell(folder: Path, cell: MeasuredCell) -> None:
@@ -48,21 +70,19 @@ def cells(folder: Path) -> list[MeasuredCell]:
     return sorted(found, key=lambda cell: cell.key)
 
 
-def keep_plan(folder: Path, plan: PerfPlan, facts: Mapping[str, Json]) -> None:
-    """Keep what is measured, beside what is known of it (``price``, ``provenance``, ``lost``, ``start_s``, ...)."""
-    private.write(folder / PLAN, json.dumps({"plan": codec.written(plan), **facts}))
+def keep(folder: Path, record: PerfRecord) -> None:
+    """Keep what a run says of itself."""
+    private.write(folder / PLAN, json.dumps(codec.written(record)))
 
 
-def facts(folder: Path) -> tuple[PerfPlan, dict[str, Json]]:
-    """The plan of a folder and what was kept beside it.
+def record(folder: Path) -> PerfRecord:
+    """What the run of a folder has kept of itself.
 
     Raises:
-        DataError: It is none.
+        DataError: It is none, or damaged.
     """
-    path = folder / PLAN
-    said = _object(path)
-    plan = said.pop("plan", None)
-    return _made(PerfPlan, plan, path), said
+    found: PerfRecord = _made(PerfRecord, _object(folder / PLAN), folder / PLAN)
+    return found
 
 
 def result(folder: Path) -> tuple[PerfResult, list[MeasuredCell]]:
@@ -71,19 +91,16 @@ def result(folder: Path) -> tuple[PerfResult, list[MeasuredCell]]:
     Raises:
         DataError: A file is missing or damaged.
     """
-    plan, said = facts(folder)
-    told = said.get("price")
-    price = None if told is None else _made(HourPrice, told, folder / PLAN)
-    every = cells(folder)
-    rows = outcome.rows(plan, every, price, said.get("lost", {}))
+    said, every = record(folder), cells(folder)
+    rows = outcome.rows(said.plan, every, said.price, said.lost)
     found = PerfResult(
         id=folder.name,
-        plan=plan,
+        plan=said.plan,
         rows=rows,
-        savings=outcome.savings(plan, rows),
-        price=price,
-        notices=tuple(said.get("notices", ())),
-        provenance=said.get("provenance", {}),
+        savings=outcome.savings(said.plan, rows),
+        price=said.price,
+        notices=said.notices,
+        provenance=said.provenance,
     )
     return found, every
 
@@ -124,11 +141,11 @@ def fitting(output: Path, digests: Sequence[str]) -> Path | None:
     base, *others = digests
     for folder in reversed(folders(output)):
         try:
-            plan, said = facts(folder)
+            said = record(folder)
         except DataError:
             continue
-        own = [one.digest for one in plan.models]
-        if own[0] == base and set(own[1:]) & set(others) and said.get("finished"):
+        own = [one.digest for one in said.plan.models]
+        if own[0] == base and set(own[1:]) & set(others) and said.finished:
             return folder
     return None
 

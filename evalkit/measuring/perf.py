@@ -6,13 +6,14 @@ import json
 import os
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
 from evalkit import report, serve
+from evalkit.base import codec
 from evalkit.base.errors import ExitCode, InfrastructureError
 from evalkit.base.events import Measuring, Notice, ServerState, Stage
 from evalkit.base.identity import file_name
@@ -26,13 +27,14 @@ from evalkit.perf import outcome, validity
 from evalkit.perf.cells import STREAMS, CellKey, settled
 from evalkit.processes import job
 from evalkit.records import storefile
+from evalkit.records.provenance import Provenance
 from evalkit.serve import environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from evalkit.base.events import Event, Say
-    from evalkit.base.types import Json, Model
+    from evalkit.base.types import Model
     from evalkit.config.run_config import Config, Serving
     from evalkit.perf.cells import EngineReading, GpuDraw, MeasuredCell
     from evalkit.perf.outcome import PerfPlan, PerfResult
@@ -108,14 +110,14 @@ class _PerfRun:
     def _begin(self, output: Path) -> tuple[Path, list[MeasuredCell]]:
         """The folder of this plan, and the cells of it that count: the others are measured again."""
         for folder in [] if self._config.fresh else reversed(kept.folders(output)):
-            plan, said = kept.facts(folder)
-            if plan.key == self._plan.key:
+            said = kept.record(folder)
+            if said.plan.key == self._plan.key:
                 cells = kept.cells(folder)
-                bad = validity.faults(cells, {use.name: use for use in plan.uses}, most_idle=plan.most_idle)
+                bad = validity.faults(cells, {use.name: use for use in self._plan.uses}, most_idle=self._plan.most_idle)
                 good = [cell for cell in cells if cell.key not in bad]
-                self._commands = dict(said.get("provenance", {}).get("commands", {}))
-                self._notices = list(said.get("notices", []))
-                self._start_s = list(said.get("start_s", []))
+                self._commands = dict(said.provenance.commands or {})
+                self._notices = list(said.notices)
+                self._start_s = list(said.start_s)
                 self._say(Stage(f"continuing {folder.name}: {len(good)} cells are measured"))
                 return folder, good
         began = datetime.now(UTC)
@@ -243,19 +245,21 @@ class _PerfRun:
         self._say(Measuring(*key, load.queries, answered, len(every), len(have), left_s))
 
     def _keep(self, *, finished: bool) -> None:
-        facts: dict[str, Json] = {
-            "price": None if self._found.price is None else asdict(self._found.price),
-            "provenance": {
-                **environment.provenance(self._found.served[0][1]),
-                "commands": self._commands,
-                "command": report.performance_command(serve.shown_config(self._config)),
-            },
-            "lost": self._lost,
-            "notices": self._notices,
-            "start_s": self._start_s,
-            "finished": finished,
+        told = {
+            **environment.provenance(self._found.served[0][1]),
+            "commands": self._commands,
+            "command": report.performance_command(serve.shown_config(self._config)),
         }
-        kept.keep_plan(self.folder, self._plan, facts)
+        record = kept.PerfRecord(
+            plan=self._plan,
+            price=self._found.price,
+            provenance=codec.kept(Provenance, told),
+            lost=self._lost,
+            notices=tuple(self._notices),
+            start_s=tuple(self._start_s),
+            finished=finished,
+        )
+        kept.keep(self.folder, record)
 
 
 def _refuse_dead(server: serve.Server) -> None:

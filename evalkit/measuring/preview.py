@@ -110,16 +110,16 @@ def _earlier(output: Path, plan: PerfPlan) -> _Earlier:
     found = _Earlier([], [], set())
     for folder in kept.folders(output):
         try:
-            other, said = kept.facts(folder)
+            said = kept.record(folder)
             cells = kept.cells(folder)
         except DataError:
             continue
-        if other.key == plan.key:
+        if said.plan.key == plan.key:
             found.own.clear()
             found.own.update(cell.key for cell in cells)
-        if (other.hardware, other.engine) == (plan.hardware, plan.engine):
+        if (said.plan.hardware, said.plan.engine) == (plan.hardware, plan.engine):
             found.cells.extend(cells)
-            found.start_s.extend(said.get("start_s", ()))
+            found.start_s.extend(said.start_s)
     return found
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import permutations, product
 from typing import TYPE_CHECKING
 
+from evalkit.base import codec
 from evalkit.base.identity import digest
 from evalkit.base.types import Json  # noqa: TC001 - the codec reads the annotations
 from evalkit.perf import spread, validity
@@ -14,6 +15,7 @@ from evalkit.perf.cells import STREAMS, CellKey, MeasuredCell
 from evalkit.perf.prices import HourPrice  # noqa: TC001 - the codec reads the annotations
 from evalkit.perf.spread import CostBeside, Located
 from evalkit.perf.uses import Use  # noqa: TC001 - the codec reads the annotations
+from evalkit.records.provenance import Provenance
 from evalkit.stats import cost
 from evalkit.stats.cost import Stream  # noqa: TC001 - the codec reads the annotations
 
@@ -141,7 +143,7 @@ class PerfResult:
     price: HourPrice | None
     notices: tuple[str, ...] = ()
     """What a reader should know."""
-    provenance: Mapping[str, Json] = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=Provenance)
     """Commands, machine and releases."""
 
     @property
@@ -278,5 +280,5 @@ def as_json(result: PerfResult, cells: Sequence[MeasuredCell]) -> dict[str, Json
         "savings": [{**asdict(one), "resolved": one.mean.resolved} for one in result.savings],
         "cells": [asdict(cell) for cell in cells],
         "notices": list(result.notices),
-        "provenance": dict(result.provenance),
+        "provenance": codec.written(result.provenance),
     }

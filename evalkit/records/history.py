@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.base.errors import EvalkitError, UsageError, near_miss
 from evalkit.records import results, run_record
+from evalkit.records.provenance import Provenance, ServedFrom
 from evalkit.records.results import StatedImported, StatedTask
 from evalkit.records.run_record import RunFile
 from evalkit.records.store import Store
@@ -327,8 +328,8 @@ def _conditions(run: PastRun, row: _Row, label: str) -> dict[str, str]:
     """Everything that a change of the line may come from, by the name that a reader knows it by."""
     if isinstance(row.body, StatedImported):  # what this run served has not made it
         return dict(row.settings)
-    provenance = run.facts.provenance or run_record.Provenance()
-    shared = (provenance.serving or run_record.ServedFrom()).packages or {}
+    provenance = run.facts.provenance or Provenance()
+    shared = (provenance.serving or ServedFrom()).packages or {}
     found = {"evalkit": run.facts.evalkit or provenance.evalkit or ""}
     models = {} if run.results is None else run.results.models
     for whose in (run.baseline, label):

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from evalkit.base import codec
-from evalkit.base.codec import LATER, LENIENT, OTHERS, UNSAID, MisfitError
+from evalkit.base.codec import LATER, OTHERS, UNSAID, MisfitError
 from evalkit.base.identity import decoded
 from evalkit.base.types import Engine, Json, Model
 from evalkit.records.early import KeptLook
 from evalkit.records.plan import Contender, Plan, PlannedTask
-from evalkit.records.results import StoredAnswers
+from evalkit.records.provenance import Provenance
 from evalkit.records.terms import KeptTerms, Terms
 
 FORMAT: Final = 1
@@ -96,39 +96,6 @@ class KeptPlan:
     def part(self, task: str) -> PlannedTask | None:
         """What is planned of a task."""
         return next((one for one in self.tasks if one.task.name == task), None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServedFrom:
-    """The interpreter that served."""
-
-    packages: Mapping[str, str] | None = field(default=None, metadata=LENIENT)
-    """By name, the release."""
-    others: Mapping[str, Json] = field(default_factory=dict, metadata=OTHERS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToldConfig:
-    """What of a run's config is looked at again; the rest is kept for people."""
-
-    output: str | None = field(default=None, metadata=LENIENT)
-    data: Mapping[str, str] | None = field(default=None, metadata=LENIENT)
-    """Task name to the file or folder that was read in place of the hub."""
-    others: Mapping[str, Json] = field(default_factory=dict, metadata=OTHERS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
-    """What ran, and how to run it again."""
-
-    evalkit: str | None = field(default=None, metadata=LENIENT)
-    """Its version."""
-    serving: ServedFrom | None = field(default=None, metadata=UNSAID)
-    endpoints: Mapping[str, StoredAnswers] | None = field(default=None, metadata=UNSAID)
-    """Label of a server that evalkit did not start to what its stored answers are worth."""
-    config: ToldConfig | None = field(default=None, metadata=UNSAID)
-    others: Mapping[str, Json] = field(default_factory=dict, metadata=OTHERS)
-    """Machine, packages, environments, commands and the like, for people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

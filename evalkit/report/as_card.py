@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.perf.matching import of_checkpoints
 from evalkit.records import checkpoint
+from evalkit.records.provenance import ModelMaking
 from evalkit.report import accuracy, commands, markup, words
 from evalkit.report.as_perf import perf_section
 
@@ -120,7 +121,7 @@ def _introduction(report: Report, label: str) -> Iterator[str]:
     served = f"served by {one.engine.name} {one.engine.version} on {one.engine.accelerator}"
     if _runs_elsewhere(one):
         served = "on a server that evalkit did not start"
-    version = report.provenance.get("evalkit")
+    version = report.provenance.evalkit
     by = f"evalkit {version}" if version else "evalkit"
     yield markup.escaped(
         f"{label} was evaluated beside {report.baseline} with {by}: both answered the same questions, "
@@ -170,18 +171,18 @@ def _contender(report: Report, label: str) -> Contender:
 
 def _creation(report: Report, label: str) -> Iterator[str]:
     """How the checkpoint says that it was made: its recipe, and the command where `evalkit quantize` made it."""
-    found = report.provenance.get("making", {}).get(label, {})
-    recipe, command = found.get("recipe"), found.get("command")
+    found = (report.provenance.making or {}).get(label) or ModelMaking()
+    recipe, command = found.recipe, found.command
     if not recipe and not command:
         return
     scheme = report.checkpoints[label].scheme if label in report.checkpoints else "quantized"
     yield from ("## Creation", "")
     if command:
         yield f"{markup.escaped(label)} ({markup.escaped(scheme)}) was made by"
-        yield from ("", *markup.code([commands.shared(str(command))], "sh"), "")
+        yield from ("", *markup.code([commands.shared(command)], "sh"), "")
     if recipe:
         yield f"The recipe of {markup.escaped(label)} ({markup.escaped(scheme)}), its `recipe.yaml`:"
-        yield from ("", *markup.code(str(recipe).splitlines(), "yaml"), "")
+        yield from ("", *markup.code(recipe.splitlines(), "yaml"), "")
 
 
 def _performance(report: Report, label: str) -> Iterator[str]:
@@ -192,8 +193,8 @@ def _performance(report: Report, label: str) -> Iterator[str]:
     if found is None:
         return
     yield from ("", "## Inference performance", "")
-    if command := found.provenance.get("command"):
-        said = commands.shared(str(command))
+    if command := found.provenance.command:
+        said = commands.shared(command)
         yield from ("<details>", "<summary>Measuring command</summary>", "")
         yield from (*markup.code([said], "sh"), "", "</details>", "")
     lines = list(perf_section(found, "###"))

@@ -85,7 +85,7 @@ def _record(report: Report, row: Row, label: str, run: str, began_s: int) -> dic
             "source_organization_name": "not stated",
             "evaluator_relationship": "other",
         },
-        "eval_library": {"name": "evalkit", "version": str(report.provenance.get("evalkit") or "unknown")},
+        "eval_library": {"name": "evalkit", "version": report.provenance.evalkit or "unknown"},
         "model_info": model,
         "evaluation_results": list(_results(report, row, label)),
     }

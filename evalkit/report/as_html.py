@@ -71,7 +71,7 @@ def _facts(report: Report) -> dict[str, Json]:
         "flags": origin.flags(report),
         "versions": origin.versions(report.provenance),
         "commands": origin.commands(report),
-        "provenance": origin.rest(report.provenance) if report.provenance else "",
+        "provenance": origin.rest(report.provenance),
         "groups": categories.tables(report),
         "held": [(row.part.task.title, how_asked.sentences(row)) for row in report.rows if row.exams or row.checks],
         "percent": words.percent,

@@ -192,9 +192,8 @@ def _ends(one: RecoveryInterval) -> Ends | None:
 
 def _model(one: Contender, report: Report) -> stated.StatedModel:
     files = report.checkpoints.get(one.model.label)
-    reuse = report.provenance.get("endpoints", {}).get(one.model.label)
     return stated.StatedModel(
-        stored_answers=codec.kept(stated.StoredAnswers, reuse) if reuse else None,
+        stored_answers=(report.provenance.endpoints or {}).get(one.model.label),
         source=one.model.source,
         digest=one.model.digest,
         engine=one.engine,

@@ -22,8 +22,8 @@ def perf_markdown(result: PerfResult) -> str:
     lines = ["# Inference performance", "", *perf_section(result)]
     for title, found in _more(result):
         lines += [f"## {title}", "", *markup.table(*found), ""]
-    if command := result.provenance.get("command"):
-        lines += ["## Commands", "", *markup.code([commands.shared(str(command))], "sh"), ""]
+    if command := result.provenance.command:
+        lines += ["## Commands", "", *markup.code([commands.shared(command)], "sh"), ""]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -71,9 +71,9 @@ def perf_facts(result: PerfResult) -> dict[str, Json]:
 
 def _commands(result: PerfResult) -> list[tuple[str, str]]:
     said = result.provenance
-    compared = [("The measurement", str(said["command"]))] if said.get("command") else []
-    served = sorted((said.get("commands") or {}).items())
-    return [*compared, *((f"The server of {label}", str(text)) for label, text in served)]
+    compared = [("The measurement", said.command)] if said.command else []
+    served = sorted((said.commands or {}).items())
+    return [*compared, *((f"The server of {label}", text) for label, text in served)]
 
 
 def perf_html(result: PerfResult, templates: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ from evalkit.comparison import averages, comparability, drift, early, in_parts, 
 from evalkit.comparison.losses import Attempts
 from evalkit.comparison.pairs import Side
 from evalkit.records import checkpoint
+from evalkit.records.provenance import Provenance
 from evalkit.records.terms import Terms
 from evalkit.report import above_chance, doubts, imports
 from evalkit.report.facts import Average, NoiseFloor, Published, Report, Row
@@ -20,7 +21,7 @@ from evalkit.report.facts import Average, NoiseFloor, Published, Report, Row
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from evalkit.base.types import Json, Task
+    from evalkit.base.types import Task
     from evalkit.cards import PublishedRow, PublishedTable
     from evalkit.comparison.pairs import Comparison
     from evalkit.comparison.score import Tally
@@ -40,10 +41,10 @@ def build(
     terms: Terms | None = None,
     *,
     notices: Sequence[str] = (),
-    provenance: Mapping[str, Json] | None = None,
+    provenance: Provenance | None = None,
 ) -> Report:
     """The report of a finished plan; ``tallies`` are by (model label, task name), ``harness`` finds that of a task."""
-    return _Building(plan, tallies, harness, terms or Terms()).report(notices, provenance or {})
+    return _Building(plan, tallies, harness, terms or Terms()).report(notices, provenance or Provenance())
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class _Building:
     harness: Callable[[Task], HarnessWords]
     terms: Terms
 
-    def report(self, notices: Sequence[str], provenance: Mapping[str, Json]) -> Report:
+    def report(self, notices: Sequence[str], provenance: Provenance) -> Report:
         plan, terms = self.plan, self.terms
         averaged = plan.averages(terms.averaged)
         rows = tuple(self._row(part, averaged=part.task.category in averaged) for part in plan.tasks)

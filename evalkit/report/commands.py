@@ -8,6 +8,7 @@ import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from evalkit.base import codec
 from evalkit.config.model_choice import ModelChoice
 from evalkit.config.options import MEASURED_WITH, OPTIONS, PERF_OPTIONS
 from evalkit.config.run_config import Config
@@ -28,7 +29,7 @@ _FOLDERS = re.compile(r"(^|=)(?:/|~)[^/]*/(?:[^/]+/)*(?=[^/]+$)")
 
 def serving(report: Report, label: str) -> str:
     """How a model was served; empty where evalkit did not start the server, or nothing is known of it."""
-    words = _words(report.provenance.get("commands", {}).get(label, ""))
+    words = _words((report.provenance.commands or {}).get(label, ""))
     return shlex.join(map(public, words))
 
 
@@ -43,7 +44,7 @@ def evaluating(report: Report, *, shared: bool = True) -> str:
         report: Whose command it is.
         shared: For people elsewhere: paths lose their folders, addresses of servers are not told.
     """
-    config = report.provenance.get("config")
+    config = _config(report)
     if not config:
         return ""
     file = ["--config", SETTINGS] if settings_file(report) else []
@@ -77,7 +78,7 @@ def _command(name: str, told: Iterable[Option], config: Mapping[str, Json], *, s
 
 def settings_file(report: Report, *, shared: bool = True) -> str:
     """TOML of what moves answers and has no option: the text of the file that ``evaluating`` names, mostly empty."""
-    serve = report.provenance.get("config", {}).get("serve", {})
+    serve = _config(report).get("serve", {})
     lines = []
     if command := serve.get("command"):
         lines.append(f"command = {json.dumps([public(word) if shared else word for word in command])}")
@@ -87,9 +88,15 @@ def settings_file(report: Report, *, shared: bool = True) -> str:
     return "\n".join(line for table in [*tables, *_imported(report, shared=shared)] for line in table)
 
 
+def _config(report: Report) -> dict[str, Json]:
+    """What evalkit was told, in the shape of its file: options are found in it by their places."""
+    found: dict[str, Json] = codec.written(report.provenance.config) or {}
+    return found
+
+
 def _imported(report: Report, *, shared: bool) -> Iterator[list[str]]:
     """The tables of imported rows, where one of them has more than the option can say; the option names none then."""
-    found = report.provenance.get("config", {}).get("imported", ())
+    found = _config(report).get("imported", ())
     for one in found if _beyond_option(found) else ():
         told = {key: value for key, value in one.items() if value is not None}
         for key in ("baseline", "candidates") if shared else ():

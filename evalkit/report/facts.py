@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from evalkit.base.printable import part_of
 from evalkit.comparison.outcome import outcome
 from evalkit.config.policy import Policy
+from evalkit.records.provenance import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -224,7 +225,7 @@ class Report:
     policy: Policy = field(default_factory=Policy)
     """What the verdicts were asked of."""
     notices: tuple[str, ...] = ()
-    provenance: Mapping[str, Json] = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=Provenance)
     checkpoints: Mapping[str, Checkpoint] = field(default_factory=dict)
     """Model label to what its files say; a model whose files are not on this machine is left out."""
     warnings: tuple[str, ...] = ()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from evalkit.base import codec
 from evalkit.base.task_parts import PublishedPrompt
+from evalkit.records.provenance import ServedFrom
 from evalkit.report.commands import SETTINGS, evaluating, settings_file
 from evalkit.report.words import DASH
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from evalkit.base.types import Json
     from evalkit.records.plan import PlannedTask
+    from evalkit.records.provenance import ModelMaking, Provenance
     from evalkit.report.facts import Report, Row
 
     Grid = tuple[list[str], list[list[str]]]
@@ -88,67 +90,54 @@ def _items(row: Row, labels: Sequence[str]) -> Iterator[list[str]]:
         yield [row.part.task.title, name, state, *values]
 
 
-def versions(provenance: Mapping[str, Json]) -> Grid:
+def versions(found: Provenance) -> Grid:
     """Heading and body: programs, machine and accelerator."""
-    body = [
-        [name, str(provenance[name])]
-        for name in ("evalkit", "commit", "python", "platform", "cpu")
-        if provenance.get(name)
-    ]
-    body += [
-        [f"{own['kind']} {own['name']}", f"{own['source']}, {own['state'][:_DIGEST]}"]
-        for own in provenance.get("extensions") or ()
-    ]
-    body += [[f"{label} was made as", _made_with(one)] for label, one in _making(provenance)]
-    gpus = provenance.get("gpus")
-    for gpu in gpus if isinstance(gpus, list) else []:
-        memory = f"{gpu.get('memory_mib') or 0:,} MiB"
-        body.append(["GPU", f"{gpu.get('name')}, {memory}, driver {gpu.get('driver')}"])
-    serving = provenance.get("serving")
-    if isinstance(serving, Mapping) and serving.get("dtype"):
-        body.append(["processor (serving)", str(serving.get("processor"))])
-        body.append(["dtype (serving)", f"{serving['dtype']}: {serving.get('dtype_reason')}"])
-    for where, packages in {
-        "": provenance.get("packages"),
-        " (serving)": serving.get("packages") if isinstance(serving, Mapping) else None,
-    }.items():
-        body += [[f"{name}{where}", str(found)] for name, found in sorted((packages or {}).items())]
+    names = ("evalkit", "commit", "python", "platform", "cpu")
+    body = [[name, text] for name in names if (text := getattr(found, name))]
+    body += [[f"{own.kind} {own.name}", f"{own.source}, {own.state[:_DIGEST]}"] for own in found.extensions or ()]
+    body += [[f"{label} was made as", _made_with(one)] for label, one in _making(found)]
+    for gpu in found.gpus or ():
+        body.append(["GPU", f"{gpu.name}, {gpu.memory_mib or 0:,} MiB, driver {gpu.driver}"])
+    serving = found.serving or ServedFrom()
+    if serving.dtype:
+        body.append(["processor (serving)", str(serving.processor)])
+        body.append(["dtype (serving)", f"{serving.dtype}: {serving.dtype_reason}"])
+    for where, packages in {"": found.packages, " (serving)": serving.packages}.items():
+        body += [[f"{name}{where}", release] for name, release in sorted((packages or {}).items())]
     return ["What", "Version"], body
 
 
 def commands(report: Report) -> list[tuple[str, str]]:
     """What was run, as commands with a word on each: the comparison first, then every server."""
     compared = evaluating(report, shared=False)
-    served = report.provenance.get("commands") or {}
+    served = report.provenance.commands or {}
     return [
         *([("The comparison", compared)] if compared else []),
         *([(SETTINGS, chosen)] if (chosen := settings_file(report, shared=False)) else []),
-        *((f"How {label} was made", str(one["command"])) for label, one in _making(report.provenance)),
-        *((f"The server of {label}", str(text)) for label, text in sorted(served.items())),
+        *((f"How {label} was made", str(one.command)) for label, one in _making(report.provenance)),
+        *((f"The server of {label}", text) for label, text in sorted(served.items())),
     ]
 
 
-def _making(provenance: Mapping[str, Json]) -> list[tuple[str, Mapping[str, Json]]]:
-    """Models that evalkit made, with its records of them."""
-    made = provenance.get("making")
-    found = made.items() if isinstance(made, Mapping) else ()
-    return sorted((label, one) for label, one in found if isinstance(one, Mapping) and one.get("command"))
+def _making(found: Provenance) -> list[tuple[str, ModelMaking]]:
+    """Models that evalkit made, by label."""
+    return sorted((label, one) for label, one in (found.making or {}).items() if one.command)
 
 
-def _made_with(one: Mapping[str, Json]) -> str:
+def _made_with(one: ModelMaking) -> str:
     """Such as ``w8a8 by GPTQ, 512 samples of flickr30k (seed 0), llmcompressor 0.14.0.1, torch 2.14.0``."""
-    data, releases = one.get("calibration"), one.get("releases")
-    said = [f"{one.get('scheme')} by {one.get('method')}"]
-    if isinstance(data, Mapping):
-        said.append(f"{data.get('samples')} samples of {data.get('data')} (seed {one.get('seed')})")
-    if isinstance(releases, Mapping):
-        said += [f"{name} {releases[name]}" for name in _MAKERS if name in releases]
+    said = [f"{one.scheme} by {one.method}"]
+    if one.calibration is not None:
+        said.append(f"{one.calibration.get('samples')} samples of {one.calibration.get('data')} (seed {one.seed})")
+    releases = one.releases or {}
+    said += [f"{name} {releases[name]}" for name in _MAKERS if name in releases]
     return ", ".join(said)
 
 
-def rest(provenance: Mapping[str, Json]) -> str:
-    """Everything that is known, as JSON."""
-    return json.dumps(provenance, indent=2, sort_keys=True, ensure_ascii=False)
+def rest(found: Provenance) -> str:
+    """Everything that is known, as JSON; empty where nothing is."""
+    told = codec.written(found)
+    return json.dumps(told, indent=2, sort_keys=True, ensure_ascii=False) if told else ""
 
 
 def _value(found: Json) -> str:

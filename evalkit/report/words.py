@@ -6,12 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from evalkit import stats
-from evalkit.base import codec
 from evalkit.base.errors import near_miss
 from evalkit.base.printable import agreeing, counted, part_of
 from evalkit.comparison import elsewhere, verdict
 from evalkit.records import checkpoint
-from evalkit.records.results import StoredAnswers
 from evalkit.report import how_asked
 from evalkit.stats import IntervalQuestion
 
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     from evalkit.comparison.drift import Change
     from evalkit.comparison.pairs import Comparison
     from evalkit.comparison.verdict import Judgement
+    from evalkit.records.results import StoredAnswers
     from evalkit.report.facts import ImportedRow, Published, Report, Row
     from evalkit.stats import Estimate, Flips, RecoveryInterval
 
@@ -222,8 +221,8 @@ def _how_served(report: Report) -> Iterator[str]:
         label = one.model.label
         if one.model.endpoint:
             yield f"{label} was asked on a server that evalkit did not start; its weights are known by name only."
-            if found := report.provenance.get("endpoints", {}).get(label):
-                yield f"{label}: {standing(codec.kept(StoredAnswers, found))}."
+            if found := (report.provenance.endpoints or {}).get(label):
+                yield f"{label}: {standing(found)}."
         if one.engine.numerics.get("trust-remote-code"):
             yield f"{label}: code from the model's repository was allowed to run (trust_remote_code)."
 

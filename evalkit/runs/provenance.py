@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from evalkit import serve
 from evalkit.base import codec
-from evalkit.records.run_record import Provenance
+from evalkit.records.provenance import Provenance
 from evalkit.serve import environment, tools
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ from evalkit.base.events import Notice, Stage
 from evalkit.client import SendingPolicy
 from evalkit.files import scratch
 from evalkit.records.plan import Plan
-from evalkit.records.run_record import KeptPlan, Provenance, RunRecord
+from evalkit.records.provenance import Provenance
+from evalkit.records.run_record import KeptPlan, RunRecord
 from evalkit.records.store import RunRow, Store
 from evalkit.report import words
 from evalkit.runs import (

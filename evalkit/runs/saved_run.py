@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalkit.base import codec
 from evalkit.base.codec import MisfitError
 from evalkit.base.errors import StoreError, UsageError, near_miss
 from evalkit.base.printable import part_of
@@ -139,8 +138,7 @@ def report(row: RunRow, tallies: Mapping[tuple[str, str], Tally], *, policy: Pol
     """
     own, kept = terms(row), remembered(row)
     judged = own if policy is None else replace(own, policy=policy)
-    told = codec.written(kept.provenance) or {}
-    return build(plan(row), tallies, harness, judged, notices=kept.notices, provenance=told)
+    return build(plan(row), tallies, harness, judged, notices=kept.notices, provenance=kept.provenance)
 
 
 def check(row: RunRow, store: Store) -> None:

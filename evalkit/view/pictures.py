@@ -22,7 +22,7 @@ from huggingface_hub.file_download import repo_folder_name
 from evalkit import harnesses
 from evalkit.base.errors import DataError
 from evalkit.files import textfile
-from evalkit.records.run_record import ToldConfig
+from evalkit.records.provenance import ToldConfig
 from evalkit.tasks import images
 from evalkit.tasks.rows import cells, local
 

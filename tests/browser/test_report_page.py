@@ -331,7 +331,7 @@ def attacked(tmp_path_factory):
         }
         groups = {label: {HOSTILE: one.comparison} for label, one in row.judgements.items()}
         rows.append(replace(row, part=replace(row.part, revision=HOSTILE, task=task), groups=groups, **told))
-    provenance = {**built.provenance, HOSTILE: HOSTILE, "commands": {HOSTILE: HOSTILE}}
+    provenance = replace(built.provenance, others={HOSTILE: HOSTILE}, commands={HOSTILE: HOSTILE})
     evil = replace(built, rows=tuple(rows), averages=(), notices=(HOSTILE,), provenance=provenance)
     first = next(one for one in evidence.flips if one.chosen)
     reply = first.chosen[0].candidate

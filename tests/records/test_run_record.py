@@ -15,6 +15,7 @@ from evalkit.harnesses import harness
 from evalkit.records import run_record
 from evalkit.records.checkpoint import Checkpoint
 from evalkit.records.plan import Contender, Plan, PlannedTask
+from evalkit.records.provenance import Provenance
 from evalkit.records.run_record import KeptPlan, RunRecord
 from evalkit.records.terms import KeptTerms, Terms
 from support.reports import COMMIT, contender, everything, task, terms_with_everything
@@ -138,7 +139,7 @@ def test_a_report_from_what_came_back_is_equal_to_the_last_byte():
         harness,
         run_record.read(body).judged_by(),
         notices=through_json(notices),
-        provenance=through_json(provenance),
+        provenance=codec.kept(Provenance, through_json(codec.written(provenance))),
     )
     for render in (report.results_text, report.markdown, report.junit, report.summary):
         assert render(again) == render(first)

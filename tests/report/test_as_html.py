@@ -10,6 +10,7 @@ from evalkit import report
 from evalkit.base.told import AskedWords
 from evalkit.base.types import Elsewhere, Failure, FailureKind
 from evalkit.config.policy import Policy
+from evalkit.records.provenance import Provenance
 from evalkit.report import Evidence
 from evalkit.report.flip_cards import decks
 from support.colours import contrast, palettes
@@ -218,7 +219,7 @@ def test_an_answer_of_a_million_signs_is_cut_with_a_note_of_where_it_is(found):
 
 def test_a_report_without_flips_thresholds_and_provenance_is_a_page(found):
     bare, _ = rich(20, labels=LABELS[:2], policy=Policy())
-    text = Page(report.html(replace(bare, provenance={}), templates())).text
+    text = Page(report.html(replace(bare, provenance=Provenance()), templates())).text
     assert "What did quantization cost?" in text
     assert "Flips" not in text
 

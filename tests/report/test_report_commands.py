@@ -9,15 +9,17 @@ import pytest
 
 from evalkit import report
 from evalkit import serve as server
+from evalkit.base import codec
 from evalkit.cli import cli
 from evalkit.config import options, run_config
+from evalkit.records.provenance import Provenance
 from evalkit.report import commands
 from support.reports import PROVENANCE, RIGHT, built
 
 
 def report_of(settled):
     """A report that knows how it was asked for."""
-    return built({"base": [RIGHT], "cand": [RIGHT]}, provenance={"config": asdict(settled)})
+    return built({"base": [RIGHT], "cand": [RIGHT]}, provenance=codec.kept(Provenance, {"config": asdict(settled)}))
 
 
 FULL = {

@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 from evalkit import cards, report
+from evalkit.base import codec
 from evalkit.base.task_parts import PublishedPrompt
 from evalkit.base.types import Answer, Dataset, Decoding, Engine, Failure, FailureKind, Model, Sample, Task, Text
 from evalkit.comparison.score import Tally
@@ -11,6 +12,7 @@ from evalkit.config.policy import Policy, Rule
 from evalkit.harnesses import harness
 from evalkit.records.checkpoint import Checkpoint
 from evalkit.records.plan import Contender, Plan, PlannedTask
+from evalkit.records.provenance import Provenance
 from evalkit.records.terms import Terms
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)> [x](javascript:alert(1)) \u202e|`*_\x00\x1b\ud800'
@@ -75,11 +77,14 @@ def judged(percent=99.0, **more):
     return Terms(policy=Policy(min_recovery=percent, **more))
 
 
-PROVENANCE = {
+TOLD = {
     "evalkit": "0.1.0",
     "config": {
         "baseline": {"label": "org/base", "source": "org/base"},
-        "candidates": [{"label": "org/a", "source": "org/a"}, {"label": "b", "source": "/home/somebody/models/b-w4"}],
+        "candidates": [
+            {"label": "org/a", "source": "org/a"},
+            {"label": "b", "source": "/home/somebody/models/b-w4"},
+        ],
         "suite": None,
         "tasks": ["docvqa", "chartqa"],
         "tasks_dir": [],
@@ -98,6 +103,8 @@ PROVENANCE = {
         "b": "/home/somebody/.venv/bin/python -m vllm.entrypoints.openai.api_server --model /home/somebody/models/b-w4",
     },
 }
+"""What a run was told and did, as its record has it."""
+PROVENANCE = codec.kept(Provenance, TOLD)
 
 
 def everything():

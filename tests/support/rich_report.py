@@ -16,6 +16,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from evalkit import report
+from evalkit.base import codec
 from evalkit.base.types import Answer, Engine, Failure, FailureKind, Image, Model, Record, Sample, Text
 from evalkit.cards import PublishedTable
 from evalkit.comparison import flips
@@ -27,6 +28,7 @@ from evalkit.harnesses import harness
 from evalkit.harnesses.evalplus.checker import DIFFERS
 from evalkit.records.checkpoint import Checkpoint
 from evalkit.records.plan import Contender, Plan, PlannedTask
+from evalkit.records.provenance import Provenance
 from evalkit.records.terms import Terms
 from evalkit.report import Evidence
 from evalkit.tasks import images, registry
@@ -63,7 +65,7 @@ def provenance(labels=LABELS, sources=SOURCES):
     # Put in afterwards: a report also has to bear labels that no configuration would let in.
     for one, label in zip([known["baseline"], *known["candidates"]], labels, strict=True):
         one["label"] = label
-    return {
+    told = {
         "evalkit": "0.1.0",
         "python": "3.11.7",
         "platform": "Linux",
@@ -78,6 +80,7 @@ def provenance(labels=LABELS, sources=SOURCES):
             for label, source in zip(labels, sources, strict=False)
         },
     }
+    return codec.kept(Provenance, told)
 
 
 @cache
