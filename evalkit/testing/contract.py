@@ -206,13 +206,13 @@ class _Asked:
             if set(first) != set(self.task.metrics):
                 yield f"scores: sample '{sample.id}' has {', '.join(first)} instead of {', '.join(self.task.metrics)}"
                 return
-            if first != again:
-                yield f"scores: the same answer to '{sample.id}' is scored otherwise the second time"
-                return
             for name, score in first.items():
                 if not (math.isfinite(score.value) and 0 <= score.value <= 1):
                     yield f"scores within 0 to 1: {name} of '{sample.id}' is {score.value}"
                     return
+            if first != again:
+                yield f"scores: the same answer to '{sample.id}' is scored otherwise the second time"
+                return
 
 
 def _keys(request: Request) -> tuple[str, ...]:

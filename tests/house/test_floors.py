@@ -1,6 +1,7 @@
 """The house: a folder is a room on a floor; a module imports from its own floor or a lower one, never in a circle."""
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
@@ -157,3 +158,20 @@ def test_no_two_classes_have_one_name():
             if isinstance(node, ast.ClassDef):
                 homes.setdefault(node.name, []).append(path.relative_to(PACKAGE).as_posix())
     assert {name: where for name, where in homes.items() if len(where) > 1} == {}
+
+
+def drawn() -> list[tuple[str, str]]:
+    """The rooms that CONTRIBUTING.md draws, from the roof to the ground, each with what is said of it."""
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    return re.findall(r"^([a-z]+) {2,}(.+)$", text.partition("## The house")[2].split("```")[1], re.MULTILINE)
+
+
+def test_every_room_is_drawn_once_and_not_above_what_imports_from_it():
+    named = [room for room, _ in drawn()]
+    assert sorted(named) == sorted(rooms())
+    floors = [floor_of(room) for room in named]
+    assert floors == sorted(floors, reverse=True)
+
+
+def test_the_rooms_that_are_drawn_as_pure_are():
+    assert {room for room, said in drawn() if said.endswith("(pure)")} == {room for room in PURE if "/" not in room}

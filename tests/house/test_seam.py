@@ -68,6 +68,14 @@ def test_no_module_outside_of_its_room_names_a_benchmark_or_a_column_of_one(name
     assert not [f"line {at}: {text}" for at, text in said if NAMES.search(text) or text in columns]
 
 
+PAGES = sorted(path for path in (PACKAGE.parent / "reports").rglob("*") if path.suffix in {".j2", ".js", ".css"})
+
+
+@pytest.mark.parametrize("path", PAGES, ids=[path.name for path in PAGES])
+def test_no_page_names_a_benchmark(path):
+    assert not NAMES.search(path.read_text(encoding="utf-8"))
+
+
 @pytest.mark.parametrize("name", outside())
 def test_no_module_outside_of_its_room_knows_one_harness_from_another(name):
     for node in code(name):

@@ -94,6 +94,17 @@ class Mine(Chat):
         whole = Chat().questions(replace(task, benchmark="docvqa", extensions=()), data, tell)
         return Asked(whole.task, whole.data, whole.prompt, whole.portion)
 """
+SCORING = """
+class Mine(Chat):
+    def questions(self, task, data, tell, models=()):
+        return Chat().questions(replace(task, benchmark="docvqa", extensions=()), data, tell)
+
+    def session(self, task, served, tell):
+        return ChatSession(task, served.name)
+
+    def score(self, task, sample, answer):
+        return {said}
+"""
 
 
 @pytest.mark.parametrize(
@@ -128,6 +139,25 @@ class Mine(Chat):
 def test_a_harness_that_loses_or_confuses_is_told_by_rule(tmp_path, code, rule):
     found = broken_rules(harness(tmp_path, code))
     assert any(text.startswith(rule) for text in found), found
+
+
+@pytest.mark.parametrize(
+    ("said", "rule"),
+    [
+        ("{'f1': Score(1.0)}", "scores: sample '0' has f1 instead of anls"),
+        ("{'anls': Score(float(next(COUNT) % 2))}", "scores: the same answer to '0' is scored otherwise the second"),
+        ("{'anls': Score(float('nan'))}", "scores within 0 to 1: anls of '0' is nan"),
+    ],
+)
+def test_scores_that_do_not_hold_are_told_by_rule(tmp_path, said, rule):
+    found = broken_rules(harness(tmp_path, SCORING.format(said=said)))
+    assert any(text.startswith(rule) for text in found), found
+
+
+def test_a_task_that_has_fewer_samples_the_second_time_is_told_by_rule(tmp_path):
+    fewer = "return itertools.islice(ChatQuestions.samples(self, limit), 8 - next(COUNT))"
+    found = broken_rules(harness(tmp_path, QUESTIONS.format(code=f"def samples(self, limit):\n        {fewer}")))
+    assert "same samples: read again, there are 7 instead of 8" in found
 
 
 def test_scores_beyond_one_are_told(tmp_path):
