@@ -24,7 +24,7 @@ _STREAM = Path("-")
 
 @click.command(
     "export",
-    help="Write one line for each sample and model of a run, with answer, scores, flip, a checker's verdict (as JSON), "
+    help="Write one line for each sample and model of a run, with answer, scores, flip, a checker's judgement, "
     "tokens, latency and failure. RUN is a run's id, the beginning of one, its folder, or `latest`. In CSV a text that "
     "a spreadsheet would take for a formula gets an apostrophe before it; parquet and jsonl hold every text as it is. "
     "With --to, the run's scores, recoveries and report are kept by an experiment tracker instead; with --site, the "

@@ -64,7 +64,7 @@ class SampleLine:
     scores: str | None = None
     """A JSON object with every metric's `value`, `parsed` and `note`."""
     verdict: str | None = None
-    """What a checker said of an answer that is a program: a JSON object with its own keys, such as `base`."""
+    """The judgement of a checker on an answer that is a program: a JSON object with its own keys, such as `base`."""
     finish_reason: str | None = None
     """How the answer ended."""
     prompt_tokens: int | None = None

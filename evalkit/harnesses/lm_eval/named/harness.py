@@ -187,7 +187,7 @@ def _identity(digests: Sequence[str], revision: str) -> str:
 def _score(name: str, said: Mapping[str, Json], sample: Sample, answer: Answer) -> Score:
     found = said.get("metrics", {}).get(name)
     if "error" in said or found is None:
-        # lm-eval itself would break off here. That is no verdict on the answer.
+        # lm-eval itself would break off here. That says nothing of the answer.
         return Score(0.0, note=f"lm-eval's scoring: {said.get('error', 'no such metric')}", left_out=True)
     values = tuple(found) if isinstance(found, list) else (found,)
     if not all(0 <= value <= 1 for value in values):
