@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from evalkit.base import codec
-from evalkit.base.errors import FullDiskError, OutputError
 from evalkit.base.events import Progress, ServerState, SoFar, Stage
-from evalkit.records.progress import FILE, RunProgress, TaskProgress
-from evalkit.runs.publish import write_text
+from evalkit.records.progress import RunProgress, TaskProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from evalkit.base.events import Event
+    from evalkit.runs.publish import RunFolder
 
 _EVERY_S: Final = 2.0
 
 
 @dataclass(slots=True)
 class ProgressFile:
-    """The file of one run. It is for looking at alone: where it cannot be written, the run goes on."""
+    """How far one run is, from its events; its folder has it as a file, which is for looking at alone."""
 
-    folder: Path
+    folder: RunFolder
     clock: Callable[[], float] = time.time
     _due: float = 0.0
     _stage: str = ""
@@ -64,13 +59,11 @@ class ProgressFile:
 
     def end(self) -> None:
         """Take the file away: what the run has come to stands elsewhere."""
-        with suppress(OSError):
-            (self.folder / FILE).unlink(missing_ok=True)
+        self.folder.how_far(None)
 
     def _write(self, now: float) -> None:
         told = RunProgress(told=now, stage=self._stage, servers=dict(self._servers), tasks=tuple(self._tasks.values()))
-        with suppress(OutputError, FullDiskError):
-            write_text(self.folder / FILE, [json.dumps(codec.written(told)) + "\n"])
+        self.folder.how_far(told)
 
 
 def _nothing(event: Progress) -> TaskProgress:

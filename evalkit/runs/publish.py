@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from evalkit import __version__, report
 from evalkit.base import codec
-from evalkit.base.errors import NothingScoredError, unwritable
+from evalkit.base.errors import FullDiskError, NothingScoredError, OutputError, unwritable
 from evalkit.base.events import Stage
 from evalkit.base.identity import file_name
 from evalkit.base.printable import counted
 from evalkit.base.types import Failure
 from evalkit.files import private, resources
-from evalkit.records import run_record
+from evalkit.records import progress, run_record
 from evalkit.report import Evidence
 from evalkit.runs import outcomes, thumbnails
 from evalkit.runs.sample_files import SampleFiles
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from evalkit.comparison.flips import FlipList
     from evalkit.comparison.score import Tally
     from evalkit.records.plan import Plan
+    from evalkit.records.progress import RunProgress
     from evalkit.records.run_record import RunRecord
     from evalkit.records.store import Store
     from evalkit.report import Report
@@ -76,6 +78,16 @@ class RunFolder:
             raise unwritable(self.path, error, private.ANOTHER_OUTPUT) from error
         file = run_record.file_of(record, run=self.path.name, finished=finished, evalkit=__version__)
         private.write(self.path / "run.json", json.dumps(codec.written(file), indent=2, sort_keys=True) + "\n")
+
+    def how_far(self, told: RunProgress | None) -> None:
+        """``progress.json`` for whoever looks on meanwhile; None takes it away. Where it cannot be written, none is."""
+        path = self.path / progress.FILE
+        if told is None:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+            return
+        with suppress(OutputError, FullDiskError):
+            private.write(path, json.dumps(codec.written(told)) + "\n")
 
     def failed(self, plan: Plan, error: EvalkitError) -> None:
         """``junit.xml``, ``summary.md`` and ``annotations.txt`` of a run that ended without a report.

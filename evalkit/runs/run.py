@@ -180,7 +180,7 @@ class _Run:
         told = provenance.told(self._config, plan, self._tasks, self._standings)
         self._remember(plan=KeptPlan.of(plan), provenance=told, rows=rows, early=None)
         self._keep(row, folder)
-        self._progress = ProgressFile(folder.path)
+        self._progress = ProgressFile(folder)
         with Checks(sources, self._store, self.say, unsafe=self._config.unsafe_exec) as checks:
             checks.start(plan.asked)
             self.say(outset(plan, sources, repeated, self._store))

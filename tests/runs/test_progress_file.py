@@ -8,6 +8,7 @@ from evalkit.base.events import Notice, Progress, ServerState, SoFar, Stage
 from evalkit.records import progress
 from evalkit.runs import progress_file
 from evalkit.runs.progress_file import ProgressFile
+from evalkit.runs.publish import RunFolder
 
 
 class Clock:
@@ -24,7 +25,7 @@ def clock():
 
 @pytest.fixture
 def told(tmp_path, clock):
-    return ProgressFile(tmp_path, clock)
+    return ProgressFile(RunFolder(tmp_path.parent, tmp_path.name), clock)
 
 
 def test_progress_recovery_servers_and_failures_stand_in_the_file(told, clock, tmp_path):
@@ -58,7 +59,7 @@ def test_a_notice_alone_writes_nothing(told, tmp_path):
 
 def test_a_folder_that_cannot_be_written_stops_nobody(tmp_path, clock):
     (tmp_path / "file").write_text("")
-    told = ProgressFile(tmp_path / "file/below", clock)
+    told = ProgressFile(RunFolder(tmp_path / "file", "below"), clock)
     told.hear(Stage("asking"))
     told.end()
 
@@ -74,7 +75,7 @@ def test_a_run_tells_while_it_goes_on_and_leaves_nothing(workplace):
 
     def spy(self, now):
         write(self, now)
-        seen.append(progress.read(self.folder))
+        seen.append(progress.read(self.folder.path))
 
     with mock.patch.object(ProgressFile, "_write", spy), mock.patch.object(progress_file, "_EVERY_S", 0.0):
         workplace.here(*workplace.comparison(), check=0)
