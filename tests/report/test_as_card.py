@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit import report
+from evalkit.base import codec
 from evalkit.base.types import Dataset, Engine
+from evalkit.records.provenance import Provenance
 from support.reports import COMMIT, HOSTILE, MIXED, RIGHT, built, judged, task, whole
 
 TWO = (task(), task("chartqa", "ChartQA (test, CoT)", dataset=Dataset("lmms-lab/ChartQA", "test")))
@@ -49,7 +51,8 @@ def test_the_hub_reads_every_measured_score():
 
 
 def test_a_server_that_ran_already_is_not_said_to_have_been_served():
-    one = built({"base": [RIGHT], "cand": [MIXED]}, provenance={"config": {"endpoints": {"cand": "http://a"}}})
+    told = codec.kept(Provenance, {"config": {"endpoints": {"cand": "http://a"}}})
+    one = built({"base": [RIGHT], "cand": [MIXED]}, provenance=told)
     assert "same questions, served by vllm 0.32.0 on NVIDIA H100 80GB HBM3 x1, and their answers" in str(card(one))
     elsewhere = tuple(replace(one, engine=Engine("endpoint", "0.32.0", "unknown", {})) for one in one.plan.candidates)
     asked = str(card(replace(one, plan=replace(one.plan, candidates=elsewhere))))
