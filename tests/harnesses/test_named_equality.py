@@ -5,6 +5,7 @@ and aggregations are the reference.
 """
 
 import asyncio
+import sys
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from evalkit.base.errors import InfrastructureError
 from evalkit.base.types import Failure, Model
 from evalkit.client import Client, SendingPolicy
 from evalkit.comparison.score import Tally
@@ -196,6 +198,17 @@ def test_questions_about_pictures_score_as_in_lm_eval(server, tmp_path):
     name = "mmmu_val_accounting"
     found = ours(named(name), rows, server)
     held_equal(found, stock(tmp_path / "stock", name, splits(rows), server, chat=True, images=True))
+
+
+def test_a_package_that_a_task_needs_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch):
+    rows = lm_eval_rows.TASKS["ifeval"](tmp_path / "rows")
+    for name in [one for one in sys.modules if "ifeval" in one]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "langdetect", None)
+    task = named("ifeval")
+    with pytest.raises(InfrastructureError, match="langdetect") as caught:
+        harness(task).questions(task, rows, lambda _: None)
+    assert "pip install 'lm-eval[ifeval]'" in caught.value.fix
 
 
 def test_an_answer_that_cannot_be_read_scores_alike_whenever_it_is_scored(tmp_path):

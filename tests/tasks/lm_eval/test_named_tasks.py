@@ -105,6 +105,22 @@ def test_a_group_says_which_metrics_weigh_its_tasks_alike():
     assert (plain.settings["unweighted"], harness(plain).parts_alike(plain)) == ([], False)
 
 
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"task": "gen", "doc_to_text": "!function utils.text"}, "changes 'doc_to_text' of its tasks by code"),
+        ({"task": "gen", "include": "other.yaml"}, "changes 'include' of its tasks by code or by another file"),
+        ({"task": "nowhere", "doc_to_text": "x"}, "describes 'nowhere' within its own list, and no file has it"),
+        ({"num_fewshot": 3}, "has an entry without a task"),
+    ],
+)
+def test_what_a_group_cannot_change_within_its_list_is_refused_by_name(tmp_path, entry, said):
+    place = own(tmp_path / "own", gen=PLAIN)
+    (place / "g.yaml").write_text(yaml.safe_dump({"group": "g", "task": [entry]}))
+    with extensions.allowing(), pytest.raises(UsageError, match=f"lm-eval's group 'g' {said}"):
+        task('[settings]\ntask = "g"\ninclude_path = "own"', tmp_path)
+
+
 def test_a_group_that_mixes_kinds_in_one_metric_is_refused(tmp_path):
     metrics = {"metric_list": [{"metric": "acc", "aggregation": "mean"}]}
     place = own(tmp_path / "own", gen=PLAIN | metrics, weigh=PLAIN | metrics | {"output_type": "multiple_choice"})
