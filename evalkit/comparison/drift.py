@@ -51,33 +51,32 @@ def changes(baseline: Tally, candidate: Tally) -> tuple[Change, ...]:
     ids = sorted(baseline.behaviour.keys() & candidate.behaviour.keys())
     if not ids:
         return ()
-    sides = [(baseline.behaviour[key], candidate.behaviour[key]) for key in ids]
+    first, second = [baseline.behaviour[key] for key in ids], [candidate.behaviour[key] for key in ids]
     clusters = _clusters(ids, baseline)
-    found = [_share(trait, sides, clusters) for trait in SHARES]
-    if any(one.elsewhere or other.elsewhere for one, other in sides):
-        found.append(_share("elsewhere", sides, clusters))
-    lengths = [
-        (float(one.tokens), float(other.tokens), cluster)
-        for (one, other), cluster in zip(sides, clusters, strict=True)
-        if one.tokens is not None and other.tokens is not None
-    ]
+    found = [_share(trait, first, second, clusters) for trait in SHARES]
+    if any(one.elsewhere or other.elsewhere for one, other in zip(first, second, strict=True)):
+        found.append(_share("elsewhere", first, second, clusters))
+    told = [at for at, one in enumerate(first) if one.tokens is not None and second[at].tokens is not None]
     # An answer of one token cannot become longer: what a likelihood took says only how it was asked.
-    return (*found, _length(lengths)) if lengths and baseline.task.decoding.max_tokens > 1 else tuple(found)
+    if told and baseline.task.decoding.max_tokens > 1:
+        own, other = ([float(side[at].tokens or 0) for at in told] for side in (first, second))
+        found.append(_length(own, other, [clusters[at] for at in told]))
+    return tuple(found)
 
 
-def _length(lengths: Sequence[tuple[float, float, str | None]]) -> Change:
-    first, second, clusters = zip(*lengths, strict=True)
+def _length(first: Sequence[float], second: Sequence[float], clusters: Sequence[str | None]) -> Change:
     estimate = stats.unbounded_difference(first, second, clusters)
     flagged = _matters(estimate, _LEAST_LENGTH * fmean(first))
     ratio = stats.unbounded_ratio(first, second, clusters)
     return Change("tokens", fmean(first), fmean(second), estimate, flagged, ratio)
 
 
-def _share(trait: Trait, sides: Sequence[tuple[Behaviour, Behaviour]], clusters: Sequence[str | None]) -> Change:
-    first = [float(getattr(one, trait)) for one, _ in sides]
-    second = [float(getattr(other, trait)) for _, other in sides]
-    estimate = stats.difference(first, second, clusters)
-    return Change(trait, fmean(first), fmean(second), estimate, _matters(estimate, _LEAST_SHARE))
+def _share(
+    trait: Trait, first: Sequence[Behaviour], second: Sequence[Behaviour], clusters: Sequence[str | None]
+) -> Change:
+    one, two = ([1.0 if getattr(each, trait) else 0.0 for each in side] for side in (first, second))
+    estimate = stats.difference(one, two, clusters)
+    return Change(trait, fmean(one), fmean(two), estimate, _matters(estimate, _LEAST_SHARE))
 
 
 def _matters(estimate: Estimate, least: float) -> bool:

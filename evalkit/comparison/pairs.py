@@ -268,7 +268,7 @@ def without(side: Side, left_out: frozenset[str], other: Side) -> Side:
     """The side as if these samples were no part of the task; what it lacks of attempts that the other has is lost."""
     return replace(
         side,
-        scores={key: score for key, score in side.scores.items() if key not in left_out},
+        scores={key: score for key, score in side.scores.items() if key not in left_out} if left_out else side.scores,
         failed=side.failed - left_out,
         final=None if side.final is None else side.final - left_out,
         left_out=frozenset(),

@@ -12,15 +12,20 @@ from typing import TYPE_CHECKING, Protocol
 from evalkit.base.identity import digest, said
 from evalkit.base.scores import SampleScore, TaskScore
 from evalkit.base.types import Answer, Failure
+from evalkit.comparison import tally_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from evalkit.base.types import FailureKind, Groups, Outcome, Record, Sample, Score, Task
+    from evalkit.base.types import FailureKind, Groups, Json, Outcome, Record, Sample, Score, Task
 
 
 class Scoring(Protocol):
-    """How the answers to a kind of task are scored and grouped: what its harness knows, and a comparison needs."""
+    """How the answers to a kind of task are scored and grouped: what its harness knows, and a comparison needs.
+
+    One that can tell so much has one method more, ``score_origin(task)``: an identity of everything but sample and
+    answer that scores and parts are made from, the code too, or None where something else may have a part in them.
+    """
 
     def score(self, task: Task, sample: Sample, answer: Answer) -> Mapping[str, Score]:
         """What every metric of ``task`` says of one answer, by the metric's name; how long it took is no part of it."""
@@ -158,6 +163,12 @@ def _said_anew(answer: str | None) -> str:
 _said_before = lru_cache(maxsize=32_768)(_said_anew)
 
 
+_COUNTED = ("in_parts", "made_of", "_wholes", "_texts", "_running", "_scored", "_reasoned", "_left_out")
+_COUNTERS = ("_notes", "_elsewhere")
+_IN_TUPLES = ("groups", "_sums")
+"""Attributes of a tally: those that JSON holds as they are, its counters, and those of tuples by key."""
+
+
 class Tally:
     """Adds up one model's outcomes on one task, in any order."""
 
@@ -190,6 +201,24 @@ class Tally:
         self._notes: Counter[str] = Counter()
         self._left_out: dict[str, dict[str, str]] = {}
         self._elsewhere: Counter[str] = Counter()
+
+    def kept(self) -> Iterator[Json]:
+        """All that has been counted, in parts that JSON holds."""
+        plain = {name: getattr(self, name) for name in (*_COUNTED, *_COUNTERS, *_IN_TUPLES)}
+        yield {**plain, "failed": tally_columns.of_failures(self._failed)}
+        yield from tally_columns.of_objects(self.behaviour, Behaviour)
+        yield from tally_columns.of_objects(self._paired, SampleScore)
+        yield from tally_columns.of_values(self._values)
+
+    def restore(self, kept: tally_columns.Shared) -> None:
+        """Take what another one has ``kept`` in the place of what has been counted here."""
+        plain = next(kept.columns)
+        for names, kind in ((_COUNTED, None), (_COUNTERS, Counter), (_IN_TUPLES, tally_columns.tuples)):
+            for name in names:
+                setattr(self, name, kind(plain[name]) if kind else plain[name])
+        self._failed = tally_columns.failures(plain["failed"])
+        self.behaviour, self._paired = kept.objects(Behaviour), kept.objects(SampleScore)
+        self._values = kept.values(self._values)
 
     def add(self, sample: Sample, outcome: Outcome) -> None:
         """Score one sample, and count it."""

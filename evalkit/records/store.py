@@ -14,13 +14,16 @@ import sqlite3
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from evalkit.base.errors import StoreError
 from evalkit.base.identity import digest
 from evalkit.base.types import FINAL, Answer, Record
 from evalkit.files import private
-from evalkit.records import formats, readings, responses, stored_samples, storefile
+from evalkit.records import formats, kept_passes, readings, responses, stored_samples, storefile
+from evalkit.records.judgements import judgement_key
+from evalkit.records.listing import Entries, Listed
+from evalkit.records.listing import written as listing_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -37,16 +40,10 @@ _KEEP_SAMPLE = (
     "INSERT INTO sample VALUES (?, ?) ON CONFLICT DO UPDATE SET body = excluded.body WHERE body <> excluded.body"
 )
 """A sample that an earlier evalkit has spelled otherwise is quicker to read in today's spelling."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One planned sample: its content and the request that it makes."""
-
-    sample: str
-    """Key of the sample in the store."""
-    request: str
-    """``chat.request_digest``; empty for a row that cannot be made into a question (see ``bad_row``)."""
+_PLANNED = (
+    "SELECT listing.sample, sample.body, listing.request FROM listing"
+    " LEFT JOIN sample ON sample.digest = listing.sample WHERE listing.listing = ? ORDER BY listing.position"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +129,7 @@ class Store:
         """
         entries: list[Listed] = []
         with self._transaction():
-            self._connection.executemany(_KEEP_SAMPLE, _written(planned, entries))
+            self._connection.executemany(_KEEP_SAMPLE, listing_rows(planned, entries))
             listing = digest([note, [[entry.sample, entry.request] for entry in entries]])
             rows = ((listing, at, entry.sample, entry.request) for at, entry in enumerate(entries))
             self._connection.executemany("INSERT OR IGNORE INTO listing VALUES (?, ?, ?, ?)", rows)
@@ -140,18 +137,40 @@ class Store:
             self._connection.execute("INSERT OR IGNORE INTO sealed VALUES (?, ?)", (listing, sealed))
         return listing, entries
 
-    def reading(self, origin: str) -> tuple[KnownReading, list[Listed]] | None:
+    def reading(self, origin: str) -> tuple[KnownReading, Entries] | None:
         """What the reading of an origin came to, with the entries of its listing; None where it is not known."""
         with self._guarded():
             found = readings.known(self._connection, origin)
         if found is not None:
             self._check_listing(found.listing)
-        return None if found is None else (found, [Listed(*row) for row in self._entries(found.listing)])
+        return None if found is None else (found, Entries(self._entries(found.listing)))
 
     def keep_reading(self, origin: str, reading: KnownReading) -> None:
         """Keep what the reading of an origin came to: every sample of the listing is in the store."""
         with storefile.errors(self.path):
             readings.keep(self._connection, origin, reading)
+
+    # --- what a pass over all that became of a listing came to ---
+
+    def content(self, listing: str, fingerprints: Sequence[Callable[[str], str]]) -> str:
+        """A digest of all that `outcomes_of` reads for these: equal where every row is the same."""
+        planned = self._batches(_PLANNED, listing)
+        return kept_passes.content(planned, fingerprints, lambda keys: self._responses(responses.selected, keys))
+
+    def has_pass(self, origin: str) -> bool:
+        """Whether a pass of this origin was kept, over whatever content."""
+        with self._guarded():
+            return kept_passes.there(self._connection, origin)
+
+    def kept_pass(self, origin: str, content: str) -> Iterator[Json]:
+        """What was kept of a pass, part by part; nothing where it is not known."""
+        with self._guarded():
+            yield from kept_passes.known(self._connection, origin, content)
+
+    def keep_pass(self, origin: str, content: str, bodies: Iterable[Json]) -> None:
+        """Keep a pass, in the place of an earlier one of this origin."""
+        with self._transaction():
+            kept_passes.keep(self._connection, origin, content, bodies)
 
     def records(self, listing: str, fingerprint: Callable[[str], str], checker: str = "") -> Iterator[Record]:
         """Every planned sample of a listing in order, with its outcome under ``fingerprint(request digest)``.
@@ -167,12 +186,7 @@ class Store:
         """The same of several models: every planned sample with the outcome of each, everything read once."""
         # All of it before the first sample is handed out: whoever takes them counts on their number and order.
         self._check_listing(listing)
-        some = self._batches(
-            "SELECT listing.sample, sample.body, listing.request FROM listing"
-            " LEFT JOIN sample ON sample.digest = listing.sample WHERE listing.listing = ? ORDER BY listing.position",
-            listing,
-        )
-        for rows in some:
+        for rows in self._batches(_PLANNED, listing):
             samples = [stored_samples.read(self.path, key, body) for key, body, _ in rows]
             keys = [[each(request) if request else "" for _, _, request in rows] for each in fingerprints]
             found = [self.outcomes(one) for one in keys]
@@ -202,7 +216,7 @@ class Store:
         if storefile.listing_seal(self._entries(listing)) != (row[0] if row else storefile.listing_seal(())):
             raise storefile.damaged(self.path, "a task's list of samples")
 
-    def _entries(self, listing: str) -> Iterator[tuple[Any, ...]]:
+    def _entries(self, listing: str) -> Iterator[Any]:
         return self._rows("SELECT sample, request FROM listing WHERE listing = ? ORDER BY position", listing)
 
     def sample(self, key: str) -> Sample:
@@ -269,9 +283,10 @@ class Store:
 
         Those under which nothing is stored are left out.
         """
+        # In the order of the table: each page of it is read once.
         return {
             key: responses.kind(failure, finish)
-            for _, rows in self._responses(lambda _: "fingerprint, failure, finish_reason", fingerprints)
+            for _, rows in self._responses(lambda _: "fingerprint, failure, finish_reason", sorted(fingerprints))
             for key, failure, finish in rows
         }
 
@@ -378,23 +393,5 @@ def is_final(kind: FailureKind | None, final: Container[FailureKind] = FINAL) ->
     return kind is None or kind in final
 
 
-def _written(planned: Iterable[tuple[Sample, str]], entries: list[Listed]) -> Iterator[tuple[str, str]]:
-    """Samples as rows, one by one; each is added to the entries of their listing."""
-    for sample, request in planned:
-        key, text = stored_samples.written(sample)
-        entries.append(Listed(key, request))
-        yield key, text
-
-
 def _marks(values: Sequence[str]) -> str:
     return ", ".join("?" * len(values))
-
-
-READS_REASONING: Final = " with reasoning"
-"""How the identity of a checker ends that reads what a reasoning parser has cut off, too."""
-
-
-def judgement_key(checker: str, sample: Sample, answer: Answer) -> str:
-    """Key of a judgement: the checker with its problems and limits, the problem, and what it reads of the answer."""
-    read = answer.whole if checker.endswith(READS_REASONING) else answer.text
-    return digest([checker, sample.references, read])

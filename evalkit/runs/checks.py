@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 from evalkit.base.events import Stage
 from evalkit.base.printable import counted
 from evalkit.base.types import Answer
-from evalkit.records.store import judgement_key, settled
+from evalkit.records.judgements import judgement_key
+from evalkit.records.store import settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -11,18 +11,16 @@ from evalkit.base.printable import part_of
 from evalkit.base.types import Failure, FailureKind
 from evalkit.comparison.flips import FlipChoice
 from evalkit.comparison.score import Tally, scored_alike
+from evalkit.runs.kept_pass import PassPlace, PassResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from evalkit.base.events import Say
     from evalkit.comparison.flips import FlipList
-    from evalkit.comparison.score import ScoredRecord
     from evalkit.records.plan import Contender, Plan, PlannedTask
     from evalkit.records.store import Store
-
-    Seen = Callable[[PlannedTask, Sequence[ScoredRecord]], None]
-    """Is shown every planned sample of a task with the outcome of each model, the baseline's first."""
+    from evalkit.runs.sample_files import SampleFiles
 
 _NOT_ASKED: Final = Failure(FailureKind.NOT_ASKED, "the model could not be served, or was given up before")
 """Of a planned sample that was not asked: it has no answer, and a report counts it."""
@@ -37,23 +35,31 @@ class Outcomes:
     """By model label and task name."""
     flips: list[FlipList] = field(default_factory=list)
     """Of every task and candidate."""
+    made: list[tuple[PassPlace, str, PassResult]] = field(default_factory=list)
+    """Passes that were made and may be kept, each with its place and the identity of what went into it."""
 
 
-def gather(plan: Plan, store: Store, say: Say, seen: Seen | None = None) -> Outcomes:
-    """Go once through what the store has for a plan.
+def gather(plan: Plan, store: Store, say: Say, files: SampleFiles | None = None) -> Outcomes:
+    """Go once through what the store has for a plan; not where it knows what that comes to.
 
     Args:
         plan: The run's.
         store: Its answers.
         say: Hears how far it is, where it takes long.
-        seen: Whoever else wants to see every sample of the planned tasks.
+        files: Those of the planned tasks' samples, written on the way where they are not there as they would be.
     """
-    found, passing = Outcomes(), _Pass(plan, store, say)
+    found, passing = Outcomes(), _Pass(plan, store, say, keeps=files is not None)
     for part in plan.tasks:
-        passing.go(part, plan.contenders, found, seen)
+        passing.go(part, plan.contenders, found, files)
     for part in plan.repeated if plan.repeat is not None else ():
         passing.go(part, [plan.repeat] if plan.repeat else [], found, None)
     return found
+
+
+def keep(found: Outcomes, store: Store, files: SampleFiles) -> None:
+    """Keep the passes that were made, once their sample files are in their place."""
+    for place, content, result in found.made:
+        store.keep_pass(place.origin, content, result.bodies(files.digests(place.part.task.name)))
 
 
 @dataclass(slots=True)
@@ -63,10 +69,25 @@ class _Pass:
     plan: Plan
     store: Store
     say: Say
+    keeps: bool
+    """Whether what a pass comes to is going to be kept."""
     done: int = 0
 
-    def go(self, part: PlannedTask, models: Sequence[Contender], into: Outcomes, seen: Seen | None) -> None:
+    def go(self, part: PlannedTask, models: Sequence[Contender], into: Outcomes, files: SampleFiles | None) -> None:
         """Through one task, as some models were asked it."""
+        place = PassPlace.of(part, models, harnesses.harness(part.task))
+        result, content = None, ""
+        if place is not None and (self.keeps or self.store.has_pass(place.origin)):
+            content = place.content(self.store)
+            result = place.known(self.store, content, lambda told: files is None or files.stand(part.task.name, told))
+        if result is None:
+            result = self._made(part, models, files)
+            if place is not None and self.keeps:
+                into.made.append((place, content, result))
+        into.tallies.update({(tally.model, part.task.name): tally for tally in result.tallies})
+        into.flips.extend(result.flips)
+
+    def _made(self, part: PlannedTask, models: Sequence[Contender], files: SampleFiles | None) -> PassResult:
         task, harness = part.task, harnesses.harness(part.task)
         labels = [one.model.label for one in models]
         tallies = [Tally(task, label, harness) for label in labels]
@@ -78,11 +99,10 @@ class _Pass:
                 tally.count(record)
             for choice, record in zip(choices, found[1:], strict=True):
                 choice.add(found[0], record)
-            if seen is not None:
-                seen(part, found)
+            if files is not None:
+                files.add(part, found)
             self._tell(len(found))
-        into.tallies.update({(label, task.name): tally for label, tally in zip(labels, tallies, strict=True)})
-        into.flips.extend(choice.list() for choice in choices)
+        return PassResult(tuple(tallies), tuple(choice.list() for choice in choices))
 
     def _tell(self, count: int) -> None:
         before, self.done = self.done, self.done + count

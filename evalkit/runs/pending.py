@@ -32,7 +32,9 @@ _REHEARSED = 64
 """Samples of a task that a rehearsal may choose from."""
 
 
-@dataclass(slots=True)
+# Without a text of its own: when asyncio gives back Ctrl-C, Python spells the task and what it returned, only to throw
+# that away, and the entries of 200,000 samples are a hundred megabytes of text.
+@dataclass(slots=True, repr=False)
 class Ledger:
     """What one model still owes, and how far each task has come."""
 
@@ -98,7 +100,7 @@ class Ledger:
         for number, source in enumerate(self.sources):
             self._tallies.append(Tally(source.part.task, self.contender.model.label, source.harness))
             self._failures.append(Counter())
-            keys = [fingerprint(entry.request) if entry.request else "" for entry in source.entries]
+            keys = [fingerprint(request) if request else "" for request in source.entries.requests()]
             kinds = self.store.kinds([key for key in keys if key])
             known = [key in kinds and (key in self._settled or is_final(kinds[key], final)) for key in keys]
             for position, key in enumerate(keys):
@@ -259,9 +261,9 @@ class Ledger:
 
     def some(self, source: Source) -> list[Sample]:
         """A few samples of a task, always the same ones, evenly spread; their pictures are digests only."""
-        asked = [entry for entry in source.entries if entry.request]
+        asked = [at for at, request in enumerate(source.entries.requests()) if request]
         step = max(1, len(asked) // _REHEARSED)
-        return [self.store.sample(entry.sample) for entry in asked[::step][:_REHEARSED]]
+        return [self.store.sample(source.entries[at].sample) for at in asked[::step][:_REHEARSED]]
 
     def pending(self, sources: Sequence[Source]) -> Iterator[tuple[Source, Iterator[tuple[str, Sample]]]]:
         """Every sample that is still owed with its key, task by task; equal requests of two samples come once."""
@@ -301,7 +303,7 @@ def owed(contender: Contender, sources: Sequence[Source], store: Store) -> int:
     """Planned samples that a model has to be asked for."""
     fingerprint, final, count = contender.fingerprint(), contender.final, 0
     for source in sources:
-        keys = [fingerprint(entry.request) for entry in source.entries if entry.request]
+        keys = [fingerprint(request) for request in source.entries.requests() if request]
         kinds = store.kinds(keys)
         count += sum(key not in kinds or not is_final(kinds[key], final) for key in keys)
     return count

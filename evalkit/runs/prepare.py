@@ -18,9 +18,10 @@ from evalkit.base.types import Image
 from evalkit.client import control
 from evalkit.comparison import comparability
 from evalkit.config.run_config import check_policy, check_tasks
+from evalkit.records.judgements import READS_REASONING
+from evalkit.records.listing import Entries, packed
 from evalkit.records.plan import Contender, PlannedTask, averages
 from evalkit.records.readings import KnownReading
-from evalkit.records.store import READS_REASONING
 from evalkit.runs import imports, refusals
 from evalkit.serve import endpoint, environment
 from evalkit.tasks import extensions, images, registry
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from evalkit.config.run_config import Config
     from evalkit.harnesses import Harness, Questions
     from evalkit.records.imported import ImportedTask
-    from evalkit.records.store import Listed, Store
+    from evalkit.records.store import Store
 
 _PATCH = 16
 """Pixels on a side of one image token, as in Pixtral: good enough to find the heaviest sample of a task."""
@@ -50,7 +51,7 @@ class Source:
     harness: Harness
     questions: Questions
     limit: int | None
-    entries: tuple[Listed, ...]
+    entries: Entries
     _heaviest: tuple[Sample, str] | int | None
     """The sample that is expected to need the longest prompt, with its request digest, or its place in the listing."""
 
@@ -188,12 +189,12 @@ def _source(task: Task, config: Config, store: Store, say: Say) -> Source:
         )
     judge = questions.checker + READS_REASONING * bool(questions.checker and task.score_reasoning)
     part = PlannedTask(task, listing, planned, questions.available, questions.revision, judge, drawn)
-    return Source(part, held, questions, config.limit, tuple(entries), heaviest)
+    return Source(part, held, questions, config.limit, entries, heaviest)
 
 
 def _listed(
     task: Task, questions: Questions, portion: tuple[int | None, bool], store: Store
-) -> tuple[str, list[Listed], tuple[Sample, str] | int | None]:
+) -> tuple[str, Entries, tuple[Sample, str] | int | None]:
     """A task's samples, listed in the store; not read where the store knows what they come to.
 
     ``portion`` is how many, and whether they are drawn: what was the first rows may be drawn once all files are here.
@@ -205,11 +206,11 @@ def _listed(
         reading, entries = known
         return reading.listing, entries, reading.heaviest
     scan = _Scan(task)
-    listing, entries = store.write_listing(scan.over(questions.samples(portion[0])), note=note)
+    listing, written = store.write_listing(scan.over(questions.samples(portion[0])), note=note)
     # Once more: what was read may have been of pictures beside the data.
     if origin and origin == _origin(questions, portion, note):
         store.keep_reading(origin, KnownReading(listing, scan.place))
-    return listing, entries, scan.heaviest
+    return listing, packed(written), scan.heaviest
 
 
 def _origin(questions: Questions, portion: tuple[int | None, bool], note: str) -> str | None:
@@ -240,7 +241,7 @@ def shortened(source: Source, count: int, store: Store) -> Source:
     listing, entries = store.write_listing(source.questions.samples(limit), note=f"{task.name} {source.part.revision}")
     drawn = source.questions.drawn(limit)
     part = replace(source.part, listing=listing, planned=len(entries), drawn=drawn)
-    return replace(source, part=part, limit=limit, entries=tuple(entries), _heaviest=None)
+    return replace(source, part=part, limit=limit, entries=packed(entries), _heaviest=None)
 
 
 def drawn_rows(found: Iterable[Source]) -> dict[str, list[int]]:

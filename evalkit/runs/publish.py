@@ -114,12 +114,13 @@ class RunFolder:
             NothingScoredError: There is no report; the folder is as it was.
         """
         with SampleFiles(self.path / "samples", plan) as files:
-            found = outcomes.gather(plan, store, say, files.add)
+            found = outcomes.gather(plan, store, say, files)
             built = judge(found.tallies)
             if not any(score.scored for line in built.rows for score in line.scores.values()):
                 raise _nothing_scored(self.path.name, built, plan, store)
             say(Stage("writing the report"))
             files.keep()
+        outcomes.keep(found, store, files)
         thumbnails.keep(self.path / thumbnails.FOLDER, found.flips, sources)
         self.render(built, found.flips, FORMATS)
         return built

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from contextlib import ExitStack
 from dataclasses import dataclass
+from hashlib import file_digest
 from typing import TYPE_CHECKING, Self, TextIO
 
 from evalkit import harnesses
 from evalkit.base import codec
-from evalkit.base.errors import unwritable
+from evalkit.base.errors import OutputError, unwritable
 from evalkit.base.identity import file_name
 from evalkit.base.types import Answer, Text
 from evalkit.comparison.score import fixed_groups, hanging
@@ -17,7 +18,7 @@ from evalkit.files import private
 from evalkit.records.sample_lines import AnsweredLine, AskedLine, EarlierMessage, FailedLine, LinePart, WhyNot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from evalkit.base.types import Image, Sample, Task
@@ -88,6 +89,24 @@ class SampleFiles:
             raise unwritable(self._folder, error, private.ANOTHER_OUTPUT) from error
         self._open.clear()
 
+    def digests(self, task: str) -> dict[str, str]:
+        """Model label to the digest of its file of a task, of those that are in their place.
+
+        Raises:
+            OutputError: One cannot be read.
+        """
+        try:
+            return {label: _digest(path) for label in self._labels if (path := self._path(label, task)).is_file()}
+        except OSError as error:
+            raise unwritable(self._folder, error, private.ANOTHER_OUTPUT) from error
+
+    def stand(self, task: str, told: Mapping[str, str]) -> bool:
+        """Whether the files of a task are those with the digests that were ``told``, and need not be written again."""
+        try:
+            return self.digests(task) == told
+        except OutputError:  # what cannot be read can be written anew
+            return False
+
     def _begin(self, task: Task) -> _Begun:
         """A file for each model; those of the task before are whole."""
         self._stack.close()
@@ -104,6 +123,11 @@ class SampleFiles:
 
     def _unfinished(self, label: str, task: str) -> Path:
         return self._folder / file_name(label) / f"{task}.jsonl.part"
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return file_digest(stream, "blake2b").hexdigest()
 
 
 def _content(parts: Iterable[Text | Image]) -> tuple[LinePart, ...]:

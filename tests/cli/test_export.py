@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from evalkit.base.types import Answer, Dataset, Decoding, Engine, Failure, FailureKind, Model, Sample, Task, Text
+from evalkit.records.judgements import judgement_key
 from evalkit.records.plan import Contender, Plan, PlannedTask
-from evalkit.records.store import Store, judgement_key
+from evalkit.records.store import Store
 from evalkit.runs import export
 from support.commands import evalkit
 from support.webhooks import KEY, webhook

@@ -9,8 +9,9 @@ from evalkit.base.errors import SandboxError
 from evalkit.base.types import Answer, Dataset, Decoding, Elsewhere, Sample, Task, Text
 from evalkit.harnesses.evalplus.facts import JudgingFacts
 from evalkit.harnesses.evalplus.harness import EvalPlus
+from evalkit.records.judgements import READS_REASONING, judgement_key
 from evalkit.records.plan import PlannedTask
-from evalkit.records.store import READS_REASONING, Store, judgement_key
+from evalkit.records.store import Store
 from evalkit.runs.checks import Checks
 
 TASK = Task(

@@ -4,9 +4,10 @@ import json
 
 from evalkit.base import codec
 from evalkit.base.types import Answer, Elsewhere, Engine, Failure, FailureKind, Image, Model, Sample, Score, Text, Turn
+from evalkit.records.judgements import judgement_key
 from evalkit.records.plan import Contender, Plan, PlannedTask
 from evalkit.records.sample_lines import AnsweredLine, AskedLine, EarlierMessage, FailedLine, LinePart, WhyNot
-from evalkit.records.store import Store, judgement_key
+from evalkit.records.store import Store
 from evalkit.view.answers import panes
 from evalkit.view.index import Files, build
 from evalkit.view.samples import Samples

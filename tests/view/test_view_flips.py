@@ -10,9 +10,10 @@ from evalkit.base import codec
 from evalkit.base.types import Answer, Dataset, Decoding, Engine, Failure, FailureKind, Model, Sample, Task, Text
 from evalkit.files import private
 from evalkit.records import history
+from evalkit.records.judgements import judgement_key
 from evalkit.records.plan import Contender, Plan, PlannedTask
 from evalkit.records.run_record import KeptPlan
-from evalkit.records.store import RunRow, Store, judgement_key
+from evalkit.records.store import RunRow, Store
 from evalkit.view.samples import Filter
 from support.pastruns import failed, sample, write_run
 from support.published import publish_run
