@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from evalkit import harnesses
 from evalkit.base.events import Stage
@@ -14,17 +14,30 @@ from evalkit.comparison.score import Tally, scored_alike
 from evalkit.runs.kept_pass import PassPlace, PassResult
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from evalkit.base.events import Say
     from evalkit.comparison.flips import FlipList
+    from evalkit.comparison.score import ScoredRecord
     from evalkit.records.plan import Contender, Plan, PlannedTask
     from evalkit.records.store import Store
-    from evalkit.runs.sample_files import SampleFiles
 
 _NOT_ASKED: Final = Failure(FailureKind.NOT_ASKED, "the model could not be served, or was given up before")
 """Of a planned sample that was not asked: it has no answer, and a report counts it."""
 _TOLD_EVERY: Final = 20_000
+
+
+class WritesSamples(Protocol):
+    """Whoever writes the sample files while the samples pass by."""
+
+    def add(self, part: PlannedTask, found: Sequence[ScoredRecord], /) -> None:
+        """Take a planned sample with the outcome of each model, the baseline's first."""
+
+    def digests(self, task: str, /) -> Mapping[str, str]:
+        """Model label to the digest of its file of a task, of those that are in their place."""
+
+    def stand(self, task: str, told: Mapping[str, str], /) -> bool:
+        """Whether the files of a task are those with the digests that were ``told``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +52,7 @@ class Outcomes:
     """Passes that were made and may be kept, each with its place and the identity of what went into it."""
 
 
-def gather(plan: Plan, store: Store, say: Say, files: SampleFiles | None = None) -> Outcomes:
+def gather(plan: Plan, store: Store, say: Say, files: WritesSamples | None = None) -> Outcomes:
     """Go once through what the store has for a plan; not where it knows what that comes to.
 
     Args:
@@ -56,7 +69,7 @@ def gather(plan: Plan, store: Store, say: Say, files: SampleFiles | None = None)
     return found
 
 
-def keep(found: Outcomes, store: Store, files: SampleFiles) -> None:
+def keep(found: Outcomes, store: Store, files: WritesSamples) -> None:
     """Keep the passes that were made, once their sample files are in their place."""
     for place, content, result in found.made:
         store.keep_pass(place.origin, content, result.bodies(files.digests(place.part.task.name)))
@@ -73,7 +86,7 @@ class _Pass:
     """Whether what a pass comes to is going to be kept."""
     done: int = 0
 
-    def go(self, part: PlannedTask, models: Sequence[Contender], into: Outcomes, files: SampleFiles | None) -> None:
+    def go(self, part: PlannedTask, models: Sequence[Contender], into: Outcomes, files: WritesSamples | None) -> None:
         """Through one task, as some models were asked it."""
         place = PassPlace.of(part, models, harnesses.harness(part.task))
         result, content = None, ""
@@ -87,7 +100,7 @@ class _Pass:
         into.tallies.update({(tally.model, part.task.name): tally for tally in result.tallies})
         into.flips.extend(result.flips)
 
-    def _made(self, part: PlannedTask, models: Sequence[Contender], files: SampleFiles | None) -> PassResult:
+    def _made(self, part: PlannedTask, models: Sequence[Contender], files: WritesSamples | None) -> PassResult:
         task, harness = part.task, harnesses.harness(part.task)
         labels = [one.model.label for one in models]
         tallies = [Tally(task, label, harness) for label in labels]
