@@ -202,8 +202,15 @@ def grounds(report: Report) -> list[Ground]:
         )
         found.insert(0, Ground("Smoke run", text, "unsure", "answers"))
     elif report.plan.drawn:
-        found.insert(0, Ground("A part, drawn at random", words.drawn(report), "good", "answers"))
+        found.insert(0, Ground("A part, drawn at random", _drawn(report), "good", "answers"))
     return [*found, *_imported(report), *_again(report), *_published(report), *_weights(report)]
+
+
+def _drawn(report: Report) -> str:
+    """How much of all; the part of each task stands in its own sentence, which has the room."""
+    parts = [row.part for row in report.rows if row.part.drawn]
+    asked, there = sum(one.planned for one in parts), sum(one.available for one in parts)
+    return f"{asked:,} of {there:,} samples, by a fixed seed and their names: the same for every model and machine"
 
 
 def _cell(label: str, row: AccuracyRow, axis: Axis | None) -> ScoreCell:

@@ -171,6 +171,8 @@ def test_a_part_is_drawn_and_says_so_and_its_answers_are_not_lost(workplace):
         assert f"on {row['planned']} of {row['available']} questions, drawn at random" in text
     (report,) = workplace.folder.glob("runs/*/report.md")
     assert "Drawn at random, by a fixed seed" in report.read_text()
+    there = sum(row["available"] for row in found["tasks"])
+    assert f"{sum(asked):,} of {there:,} samples, by a fixed seed" in report.with_suffix(".html").read_text()
     assert len(workplace.journal()) == 2 * sum(asked)
     facts = json.loads((report.parent / "run.json").read_text())
     assert {task: len(rows) for task, rows in facts["rows"].items()} == {
