@@ -79,18 +79,13 @@ def command(output: str, vllm_python: str, vllm: str, *, as_json: bool, unsafe_e
 
     from evalkit.cli.run import carry_out  # noqa: PLC0415
     from evalkit.config import run_config  # noqa: PLC0415
-    from evalkit.demo import rows, texts  # noqa: PLC0415
 
     notice("demo: a small model trained on drawn pictures; its scores say nothing about any real model")
     python = _interpreter(vllm_python, vllm, as_json=as_json)
     notice(f"demo: {'a part of it' if given['limit'] else 'all of it'}; the whole takes {_TAKES}")
     least = _MIN_RECOVERY if given["min_recovery"] is None else given["min_recovery"]
-    notice(f"demo: a candidate has to keep {least:g} % here; HumanEval is too small to show that, and only supporting")
-    place = user_cache_path("evalkit") / "demo"
-    baseline, candidates = _models(given.pop("candidates"), place)
-    files = rows.write(place / "rows")
-    files["mmlu"] = texts.write_mmlu(place / "rows" / "mmlu")
-    files["humaneval"] = texts.write_humaneval(place / "rows" / "humaneval.jsonl")
+    notice(f"demo: a candidate has to keep {least:g} % here; HumanEval is too small to show much, and only supporting")
+    baseline, candidates, files = prepared(given.pop("candidates"), user_cache_path("evalkit") / "demo")
     settings: dict[str, Any] = {
         "baseline": f"demo-8m={baseline}",
         "candidates": candidates,
@@ -112,6 +107,26 @@ def _shown(code: int) -> int:
         return code
     notice(f"demo: it worked and ends with 0; `evalkit run` and `demo --min-recovery` would end with {code} here")
     return ExitCode.FINE
+
+
+def prepared(named: Sequence[str], place: Path) -> tuple[Path, list[str], dict[str, Path]]:
+    """Baseline, candidates and each task's data, written where they are not there yet; by one demonstration at a time.
+
+    Raises:
+        InfrastructureError: They cannot be written.
+    """
+    from evalkit.demo import rows, texts  # noqa: PLC0415 - --help must not wait for these
+    from evalkit.serve.tools import locks  # noqa: PLC0415
+
+    with locks.locked(place, "demo", lambda holder: notice(f"demo: another one (process {holder}) writes its data")):
+        try:
+            baseline, candidates = _models(named, place)
+            files = rows.write(place / "rows")
+            files["mmlu"] = texts.write_mmlu(place / "rows" / "mmlu")
+            files["humaneval"] = texts.write_humaneval(place / "rows" / "humaneval.jsonl")
+        except OSError as error:
+            raise locks.unwritable(place, error) from error
+    return baseline, candidates, files
 
 
 def _models(named: Sequence[str], place: Path) -> tuple[Path, list[str]]:

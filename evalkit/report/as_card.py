@@ -118,9 +118,10 @@ def _introduction(report: Report, label: str) -> Iterator[str]:
     elif report.plan.drawn:
         yield f"**{words.drawn(report)} Scores on a part are not those of the benchmark.**"
         yield ""
-    served = f"served by {one.engine.name} {one.engine.version} on {one.engine.accelerator}"
-    if _runs_elsewhere(one):
-        served = "on a server that evalkit did not start"
+    other = _contender(report, report.baseline)
+    served = _where(one)
+    if _where(other) != served:
+        served = f"{report.baseline} {_where(other)}, {label} {served}"
     version = report.provenance.evalkit
     by = f"evalkit {version}" if version else "evalkit"
     yield markup.escaped(
@@ -146,7 +147,8 @@ def _commands(report: Report, label: str) -> Iterator[str]:
         return
     yield from ("<details>", "<summary>Evaluation commands</summary>", "")
     if run:
-        does = "asks both models" if _runs_elsewhere(_contender(report, label)) else "serves both models, asks them"
+        started = [not _runs_elsewhere(_contender(report, name)) for name in served]
+        does = "serves both models, asks them" if all(started) else "asks both models"
         yield from (f"One command {does} and makes this section:", "")
         yield from (*markup.code([run], "sh"), "")
         if settings := commands.settings_file(report):
@@ -155,6 +157,15 @@ def _commands(report: Report, label: str) -> Iterator[str]:
         if command:
             yield from (f"{markup.escaped(name)} was served by", "", *markup.code([command], "sh"), "")
     yield from ("</details>", "")
+
+
+def _where(one: Contender) -> str:
+    """What served a model, as far as it is known."""
+    if _runs_elsewhere(one):
+        return "on a server that evalkit did not start"
+    if one.engine.name == "command":
+        return "served by a command of the user's"
+    return f"served by {one.engine.name} {one.engine.version} on {one.engine.accelerator}"
 
 
 def _runs_elsewhere(one: Contender) -> bool:

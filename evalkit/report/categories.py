@@ -48,6 +48,8 @@ class CategoryTable:
 @dataclass(frozen=True, slots=True)
 class _Found:
     task: str
+    """Its name: two tasks may have one title."""
+    title: str
     name: str
     comparison: Comparison
 
@@ -55,15 +57,16 @@ class _Found:
 def tables(report: Report) -> list[CategoryTable]:
     """One table for each task and candidate that has groups."""
     held = {label: _beyond_chance(report, label) for label in report.candidates}
+    family = {label: _family(report, label) for label in report.candidates}
     return [
         CategoryTable(
-            title,
+            one.title,
             label,
-            tuple(Category(name, one, (title, name) in held[label]) for name, one in found.items()),
-            _sentence(title, found, {name for task, name in held[label] if task == title}, _family(report, label)),
+            tuple(Category(name, group, (one.name, name) in held[label]) for name, group in found.items()),
+            _sentence(one.title, found, {name for task, name in held[label] if task == one.name}, family[label]),
         )
-        for title, label, found in (
-            (row.part.task.title, label, found) for row in report.rows for label, found in row.groups.items() if found
+        for one, label, found in (
+            (row.part.task, label, found) for row in report.rows for label, found in row.groups.items() if found
         )
     ]
 
@@ -76,7 +79,7 @@ def largest_loss(report: Report, label: str) -> str:
         return ""
     worst = min(lost, key=lambda one: (one.comparison.recovery.percent or 0.0, one.task, one.name))
     return (
-        f"Largest loss in a group: {worst.name} ({worst.task}), {recovery_text(worst.comparison)}, beyond what chance "
+        f"Largest loss in a group: {worst.name} ({worst.title}), {recovery_text(worst.comparison)}, beyond what chance "
         f"does to one of {_family(report, label)} groups (Holm)"
     )
 
@@ -84,7 +87,7 @@ def largest_loss(report: Report, label: str) -> str:
 def _tested(report: Report, label: str) -> list[_Found]:
     """Every group of a candidate that has an interval."""
     return [
-        _Found(row.part.task.title, name, one)
+        _Found(row.part.task.name, row.part.task.title, name, one)
         for row in report.rows
         for name, one in row.groups.get(label, {}).items()
         if one.totals is not None and one.recovery.high is not None
@@ -109,9 +112,9 @@ def _sentence(task: str, found: Mapping[str, Comparison], lost: set[str], family
     below = sum(one.recovery.high is not None and one.recovery.high < EVEN for one in found.values())
     tested = sum(one.recovery.high is not None for one in found.values())
     chance = (
-        f"Small groups differ by chance: of {counted(tested, 'group')} with an interval about "
-        f"{stats.ONE_SIDED * tested:.1f} would lie below 100 % with nothing lost, and {below} "
-        f"{agreeing(below, 'does', 'do')}."
+        f"Small groups differ by chance: with nothing lost, of {counted(tested, 'group')} with an interval "
+        f"{stats.ONE_SIDED * tested:.1f} at most would be expected to have all of it below 100 %, and {below} "
+        f"{agreeing(below, 'has', 'have')}."
     )
     together = f"Held together with all {family} groups of the candidate (Holm)"
     if not lost:

@@ -2,11 +2,14 @@
 
 import json
 import shutil
+import threading
 from functools import cache
 
 import pytest
 
-from evalkit.demo import pair, rows
+from evalkit.base.errors import EvalkitError
+from evalkit.cli import demo as demonstration
+from evalkit.demo import pair, rounded, rows
 from support.commands import evalkit, write_lines
 from support.processors import AMX, AVX2, AVX512_BF16, serving
 
@@ -150,3 +153,30 @@ def test_a_task_of_ones_own_is_asked_beside_the_seven(folder):
     assert "shop" not in average["recovery"]["demo-8m.w8a8"]["parts"]
     unknown = demo(folder, AVX2, "--data", "shop=shop.jsonl")
     assert (unknown.code, "data is given for 'shop', which is not among the tasks" in unknown.err) == (2, True)
+
+
+def test_a_cache_that_cannot_be_written_is_told_in_one_line(folder):
+    (folder / "cache/evalkit").mkdir(parents=True)
+    (folder / "cache/evalkit/demo").write_text("no folder")
+    done = demo(folder, AVX2, *ALONE)
+    assert done.code == 5, done.err
+    assert done.err.splitlines()[-1].startswith("error: ")
+    assert "set XDG_CACHE_HOME to a folder that can be" in done.err
+
+
+def test_demonstrations_at_once_write_their_models_and_rows_one_after_another(folder):
+    place, failed = folder / "cache/evalkit/demo", []
+
+    def one():
+        try:
+            demonstration.prepared((), place)
+        except (EvalkitError, OSError) as error:
+            failed.append(error)
+
+    several = [threading.Thread(target=one) for _ in range(4)]
+    for thread in several:
+        thread.start()
+    for thread in several:
+        thread.join()
+    assert failed == []
+    assert rounded.digest(place / "models" / rounded.NAME / rounded.WEIGHTS) == rounded.DIGEST

@@ -54,8 +54,15 @@ def test_a_server_that_ran_already_is_not_said_to_have_been_served():
     told = codec.kept(Provenance, {"config": {"endpoints": {"cand": "http://a"}}})
     one = built({"base": [RIGHT], "cand": [MIXED]}, provenance=told)
     assert "same questions, served by vllm 0.32.0 on NVIDIA H100 80GB HBM3 x1, and their answers" in str(card(one))
-    elsewhere = tuple(replace(one, engine=Engine("endpoint", "0.32.0", "unknown", {})) for one in one.plan.candidates)
-    asked = str(card(replace(one, plan=replace(one.plan, candidates=elsewhere))))
+    elsewhere = [replace(one, engine=Engine("endpoint", "0.32.0", "unknown", {})) for one in one.plan.contenders]
+    mixed = replace(one.plan, candidates=tuple(elsewhere[1:]))
+    here_and_there = str(card(replace(one, plan=mixed)))
+    assert (
+        "base served by vllm 0.32.0 on NVIDIA H100 80GB HBM3 x1, cand on a server that evalkit did not"
+        in here_and_there
+    )
+    assert "One command asks both models and makes this section" in here_and_there
+    asked = str(card(replace(one, plan=replace(mixed, baseline=elsewhere[0]))))
     assert "same questions, on a server that evalkit did not start, and their answers were paired" in asked
     assert "One command asks both models and makes this section" in asked
     assert "served" not in asked
