@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 class Scoring(Protocol):
     """How the answers to a kind of task are scored and grouped: what its harness knows, and a comparison needs.
 
-    One that can tell so much has one method more, ``score_origin(task)``: an identity of everything but sample and
-    answer that scores and parts are made from, the code too, or None where something else may have a part in them.
+    One that can tell so much has one method more, ``score_origin(task)``: an identity of everything but sample, answer,
+    task and evalkit's own code that scores and parts are made from, such as the code of another package, or None where
+    something may have a part in them that it does not know.
     """
 
     def score(self, task: Task, sample: Sample, answer: Answer) -> Mapping[str, Score]:

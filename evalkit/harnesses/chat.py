@@ -255,10 +255,8 @@ class Chat(ByMetrics):
         return Score(float(word == "pass"), parsed, note)
 
     def score_origin(self, task: Task) -> str | None:
-        """Where evalkit's own rules alone score an answer: not with an extension, nor where a checker is asked."""
-        if type(self) is not Chat or task.extensions or _judged(task):
-            return None
-        return digest([codec.written(task), own_code.state()])
+        """Nothing but evalkit's own rules score an answer: not so with an extension, nor where a checker is asked."""
+        return None if type(self) is not Chat or task.extensions or _judged(task) else "evalkit"
 
     def checker(self, task: Task, questions: Questions, *, unsafe: bool) -> Checker | None:
         """Who compares mathematics, where a metric asks for that; None where the metrics judge the answers alone."""

@@ -17,6 +17,7 @@ from evalkit.base.types import Answer, Score  # noqa: TC001 - the codec reads th
 from evalkit.comparison.flips import Direction, Flip, FlipList, FlipReply
 from evalkit.comparison.score import Tally
 from evalkit.comparison.tally_columns import Shared
+from evalkit.files import own_code
 from evalkit.records.stored_samples import KeptSample
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class PassPlace:
     models: Sequence[Contender]
     harness: Harness
     made_by: str
-    """An identity of what scores."""
+    """What the harness tells of what scores, beside the task and evalkit's own code."""
 
     @classmethod
     def of(cls, part: PlannedTask, models: Sequence[Contender], harness: Harness) -> PassPlace | None:
@@ -134,7 +135,7 @@ class PassPlace:
     def content(self, store: Store) -> str:
         """What goes into it."""
         read = store.content(self.part.listing, [one.fingerprint() for one in self.models])
-        return digest([self.made_by, read])
+        return digest([self.made_by, codec.written(self.part.task), own_code.state(), read])
 
     def known(self, store: Store, content: str, stand: Stand) -> PassResult | None:
         """What was kept of the pass over this content; None where it is not known, or its sample files do not stand."""
@@ -142,14 +143,18 @@ class PassPlace:
         body = next(parts, None)
         if body is None:
             return None
-        head: KeptHead = codec.kept(KeptHead, body)
-        if not stand(head.files):
-            return None
         tallies, columns = [Tally(self.part.task, one.model.label, self.harness) for one in self.models], Shared(parts)
         try:
+            head: KeptHead = codec.kept(KeptHead, body)
+            if not stand(head.files):
+                return None
             for tally in tallies:
                 tally.restore(columns)
-        except StopIteration:  # a part is damaged, and nothing is believed that would need it
+        except (
+            StopIteration,
+            KeyError,
+            ValueError,
+        ):  # a part is damaged or cannot be read, and nothing of it is believed
             return None
         flips = [
             FlipList(

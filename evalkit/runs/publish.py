@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from evalkit import __version__, report
 from evalkit.base import codec
-from evalkit.base.errors import FullDiskError, NothingScoredError, OutputError, unwritable
+from evalkit.base.errors import FullDiskError, NothingScoredError, OutputError, StoreError, unwritable
 from evalkit.base.events import Stage
 from evalkit.base.identity import file_name
 from evalkit.base.printable import counted
@@ -120,9 +120,11 @@ class RunFolder:
                 raise _nothing_scored(self.path.name, built, plan, store)
             say(Stage("writing the report"))
             files.keep()
-        outcomes.keep(found, store, files)
         thumbnails.keep(self.path / thumbnails.FOLDER, found.flips, sources)
         self.render(built, found.flips, FORMATS)
+        # It only saves work later: a disk that is full now has taken the report.
+        with suppress(FullDiskError, StoreError):
+            outcomes.keep(found, store, files)
         return built
 
     def render(

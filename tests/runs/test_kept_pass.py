@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from evalkit.base.errors import FullDiskError
 from evalkit.base.types import Answer
 from evalkit.files import own_code
 from evalkit.harnesses.chat import Chat
@@ -143,6 +144,39 @@ def test_by_other_code_everything_is_scored_anew_and_written_in_its_format(finis
         lines = [json.loads(line) for line in text.splitlines()]
         assert {line.pop("prefix") for line in lines} == {"new"}
         assert lines == [json.loads(line) for line in before[name][0].splitlines()]
+
+
+def test_a_harness_need_not_tell_the_task_and_evalkit_s_code_of_what_scores(finished, scored, monkeypatch):
+    """As one of another package may, whose author thinks of its own code alone."""
+    monkeypatch.setattr(Chat, "score_origin", lambda self, task: "always the same")
+    again(finished)
+    scored.clear()
+    again(finished)
+    assert not scored
+    state = own_code.state()
+    monkeypatch.setattr(own_code, "state", lambda: state + " of another day")
+    again(finished)
+    assert scored
+    scored.clear()
+    task = finished.folder / "tasks/pages.toml"
+    task.write_text(task.read_text().replace("anls", "exact_match"))
+    finished.here(*WORDS, check=0)
+    assert scored
+
+
+def test_a_disk_without_room_for_the_pass_has_the_report_all_the_same(tmp_path, scored, monkeypatch):
+    def full(*_):
+        raise FullDiskError("no room", fix="make room")
+
+    workplace = fitted_out(tmp_path)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Store, "keep_pass", full)
+        workplace.here(*WORDS, check=0)
+    before = files(workplace)
+    assert "report.html" in before
+    scored.clear()
+    assert texts(again(workplace)).keys() == before.keys()
+    assert scored
 
 
 def test_a_task_with_another_metric_has_other_scores(finished, scored):

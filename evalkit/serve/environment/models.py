@@ -128,7 +128,11 @@ def _commit(name: str, revision: str | None) -> str:
             f"{name}: there is no such folder here and no such model on the hub",
             fix="check the spelling; a private model needs a token that may read it (HF_TOKEN or `hf auth login`)",
         ) from error
-    except Exception as error:  # noqa: BLE001 - the hub's library has changed its network errors between versions
+    except Exception as error:  # the hub's library has changed its network errors between versions
+        if getattr(getattr(error, "response", None), "status_code", None) in {401, 403}:
+            raise UsageError(
+                f"{name}: the hub does not take the token that is set", fix="set another one in HF_TOKEN, or none"
+            ) from error
         reason = f"the hub cannot be reached ({type(error).__name__})"
         # A name without an owner is rather a folder's, in which only the user can mend a slip.
         kind = InfrastructureError if "/" in name else UsageError

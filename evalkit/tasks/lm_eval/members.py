@@ -50,9 +50,15 @@ def _member(group: TaskSource, member: Json, own: Path | None, changes: Mapping[
         yield from expanded(whole, own, changes)
         return
     if not files.exists(name, own):
+        said = (
+            "describes '{}' within its own list, and no file has it"
+            if len(entry) > 1
+            else "names '{}', which no file has"
+        )
         raise UsageError(
-            f"lm-eval's group '{group.name}' describes '{name}' within its own list, and no file has it",
-            fix="write it into a file of its own, and name that folder with settings.include_path",
+            f"lm-eval's group '{group.name}' {said.format(name)}",
+            fix="name the tasks that are meant one by one (`evalkit tasks search`), or write it into a file of its own "
+            "and name that folder with settings.include_path",
         )
     own_changes = {**changes, **_changes(group.name, entry)}
     for task in files.tagged(name, own) or [name]:

@@ -209,6 +209,8 @@ class Hub(BaseHTTPRequestHandler):
         name, rest = "/".join(parts[:2]), parts[2:]
         if name == "org/broken":
             self.answer(503, {}, None)
+        elif self.headers.get("Authorization") == "Bearer hf_of_yesterday":
+            self.answer(401, {"error": "Invalid credentials in Authorization header"}, None)
         elif name not in HUB:
             self.answer(404, {"error": "Repository not found"}, "RepoNotFound")
         elif rest == ["auth-check"] and name == "org/gated":
@@ -283,6 +285,13 @@ def test_a_model_on_the_hub_is_its_commit_or_an_error_with_a_way_out(hub, tmp_pa
     assert found["org/broken"][0] == "InfrastructureError"
     assert "the hub cannot be reached" in found["org/broken"][1]
     assert "hf download org/broken" in found["org/broken"][2]
+
+
+def test_a_token_that_the_hub_does_not_take_is_no_trouble_of_the_network(hub, tmp_path):
+    ((kind, message, fix),) = ask([["org/open", None]], tmp_path, HF_ENDPOINT=hub, HF_TOKEN="hf_of_yesterday")
+    assert (kind, message) == ("UsageError", "org/open: the hub does not take the token that is set")
+    assert "HF_TOKEN" in fix
+    assert "yesterday" not in message + fix
 
 
 def test_a_revision_that_does_not_exist_is_said(hub, tmp_path):
