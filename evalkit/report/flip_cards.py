@@ -12,7 +12,7 @@ from evalkit.base.types import Image, Text
 from evalkit.comparison import flips
 from evalkit.report.marks import Piece, cut, pieces
 from evalkit.report.words import percent
-from evalkit.tasks.metrics.why import why
+from evalkit.tasks.metrics.why import Known, settings_of, why
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -170,6 +170,7 @@ class _Dealer:
 def _answered(of: tuple[str, Task, Flip], reply: FlipReply, text: tuple[Sequence[Piece], str]) -> Answered:
     (label, task, flip), (marked, note) = of, text
     answer, headline = reply.answer, reply.scores[task.headline]
+    known = Known(answer.scored(task), settings_of(task))
     if note:
         note = f"{note} in samples/{file_name(label)}/{task.name}.jsonl"
     told = [
@@ -186,7 +187,7 @@ def _answered(of: tuple[str, Task, Flip], reply: FlipReply, text: tuple[Sequence
         parsed=headline.parsed,
         score=percent(headline.value),
         mean=percent(reply.value) if flip.attempts > 1 else "",
-        why=why(task.headline, headline, flip.sample.references, task.dialect, answer.judgement),
+        why=why(task.headline, headline, flip.sample.references, task.dialect, answer.judgement, known),
         facts=tuple(told),
         reasoning=cut(answer.reasoning or "")[0],
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from evalkit.base.errors import EvalkitError
 from evalkit.base.types import Score
 from evalkit.report.marks import SHOWN, Piece, pieces
-from evalkit.tasks.metrics.why import why
+from evalkit.tasks.metrics.why import Known, why
 from evalkit.view.pictures import QUICK
 
 if TYPE_CHECKING:
@@ -70,6 +70,14 @@ class Pane:
     """What the server has cut off in front of the answer; empty when there was none, or nothing but that came."""
 
 
+class _Rule(NamedTuple):
+    """How a task scores."""
+
+    headline: str
+    dialect: str
+    settings: Mapping[str, Json]
+
+
 def question(line: Mapping[str, Json], found: FoundSamples, task: str, pictures: Pictures) -> list[AnswerPart]:
     """What the sample asked, in its order: earlier messages first."""
     turns = line.get("turns") or []
@@ -110,7 +118,8 @@ def panes(samples: Samples, found: FoundSamples, beside: int) -> list[Pane]:
     labels = samples.files.models
     lines = {model: samples.line(found, model) for model in range(len(labels))}
     texts = {model: (line or {}).get("answer") for model, line in lines.items()}
-    rule = samples.files.headlines[found.task], samples.files.dialects[found.task]
+    files, task = samples.files, found.task
+    rule = _Rule(files.headlines[task], files.dialects[task], files.settings[task])
     made = []
     for model, label in enumerate(labels):
         other = texts.get(0 if model else beside) if len(labels) > 1 else None
@@ -123,9 +132,10 @@ def _pane(
     model: int,
     label: str,
     line: Mapping[str, Json] | None,
-    against: tuple[str | None, tuple[str, str]],
+    against: tuple[str | None, _Rule],
 ) -> Pane:
-    other, (headline, dialect) = against
+    other, rule = against
+    headline = rule.headline
     line, present = line or {}, line is not None
     text, failure = line.get("answer"), line.get("failure")
     entry = found.entries.get(model)
@@ -142,7 +152,7 @@ def _pane(
         (str(failure.get("kind")), str(failure.get("message"))[:SHOWN]) if failure else None,
         entry.flip if entry else None,
         tuple((name, *_score(scores[name])) for name in names),
-        _why(headline, scores[headline], line, dialect) if headline in scores else "",
+        _why(rule, scores[headline], line) if headline in scores else "",
         (
             *((words, _fact(line[key])) for key, words in _FACTS.items() if line.get(key) is not None),
             *(_elsewhere(line.get("elsewhere")) if not (text or "").strip() else ()),
@@ -170,10 +180,11 @@ def _score(score: Mapping[str, Json]) -> tuple[float | None, str | None, str | N
     return score.get("value"), None if parsed is None else str(parsed)[:SHOWN], None if note is None else str(note)
 
 
-def _why(metric: str, stated: Mapping[str, Json], line: Mapping[str, Json], dialect: str) -> str:
+def _why(rule: _Rule, stated: Mapping[str, Json], line: Mapping[str, Json]) -> str:
     value, parsed, note = _score(stated)
     judged = line.get("verdict")
-    return why(metric, Score(value or 0.0, parsed, note), line.get("references"), cast("Dialect", dialect), judged)
+    score, known = Score(value or 0.0, parsed, note), Known(line.get("answer"), rule.settings)
+    return why(rule.headline, score, line.get("references"), cast("Dialect", rule.dialect), judged, known)
 
 
 def _fact(value: Json) -> str:

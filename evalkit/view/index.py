@@ -22,6 +22,7 @@ from evalkit.base.identity import decoded, digest, file_name
 from evalkit.comparison.score import paired_id
 from evalkit.files import private
 from evalkit.records import history
+from evalkit.tasks.metrics.why import settings_of
 from evalkit.view import words
 from evalkit.view.error_pages import ErrorPages, flip
 
@@ -74,6 +75,8 @@ class Files:
     """How often each task asks a problem."""
     dialects: tuple[str, ...]
     """Whose reading of its metrics each task is scored by."""
+    settings: tuple[Mapping[str, Json], ...]
+    """What each task's own settings change of what its metrics are given; empty where the run does not say."""
 
     @classmethod
     def of(cls, run: PastRun) -> Files:
@@ -88,6 +91,7 @@ class Files:
             tuple(row.metric for row in rows),
             tuple(several.get(name, 1) for name in names),
             tuple(row.dialect or "" for row in rows),
+            tuple(_settings(run, name) for name in names),
         )
 
     def path(self, model: int, task: int) -> Path:
@@ -104,6 +108,11 @@ class Files:
         stats = [(path, path.stat()) for path in self.all()]
         found = [[str(path.relative_to(self.folder)), stat.st_size, stat.st_mtime_ns] for path, stat in stats]
         return digest([FORMAT, *map(list, (self.models, self.tasks, self.headlines, self.attempts)), found])
+
+
+def _settings(run: PastRun, task: str) -> Mapping[str, Json]:
+    planned = run.facts.plan.part(task) if run.facts.plan else None
+    return settings_of(planned.task) if planned else {}
 
 
 def ready(files: Files) -> Path | None:

@@ -30,7 +30,7 @@ def test_what_a_checker_said_of_an_answer_stands_with_its_sample_and_in_the_view
         publish_run(tmp_path, "run", plan, store)
     (line,) = map(json.loads, (tmp_path / "run/samples/cand/programs.jsonl").read_text().splitlines())
     assert line["verdict"] == verdict
-    files = Files(tmp_path / "run", ("base", "cand"), ("programs",), ("pass@1",), (1,), ("official",))
+    files = Files(tmp_path / "run", ("base", "cand"), ("programs",), ("pass@1",), (1,), ("official",), ({},))
     samples = Samples(build(files, lambda *_: None), files)
     (found,) = samples.found([0])
     assert [json.loads(pane.checked) for pane in panes(samples, found, 1)] == [verdict, verdict]

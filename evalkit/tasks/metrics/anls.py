@@ -37,6 +37,14 @@ def anls(answer: str, references: list[Json], dialect: Dialect) -> Score:
     return Score(max(_similarity(read, trim_end(_folded(reference))) for reference in references), parsed)
 
 
+def nearest(answer: str, references: list[str], dialect: Dialect) -> str:
+    """The reference that an answer is nearest to, however far it is; the empty text where there are none."""
+    if dialect == "official":
+        return max(references, key=lambda one: _official_similarity(answer, one), default="")
+    read = trim_end(_folded(answer))
+    return max(references, key=lambda one: _similarity(read, trim_end(_folded(one))), default="")
+
+
 def _folded(text: str) -> str:
     return " ".join(text.lower().split())
 

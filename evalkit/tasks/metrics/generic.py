@@ -71,10 +71,10 @@ def number(
     wanted = _texts(references)
     if isinstance(wanted, Score):
         return wanted
-    values = [value for value in map(_last_number, wanted) if value is not None]
+    values = [value for value in map(last_number, wanted) if value is not None]
     if not values:
         return Score(0.0, note="reference is no number", left_out=True)
-    found = _last_number(answer)
+    found = last_number(answer)
     if found is None:
         return Score(0.0)
     right = any(_is_near(found, value, tolerance, relative) for value in values)
@@ -100,7 +100,7 @@ def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _last_number(text: str) -> float | None:
+def last_number(text: str) -> float | None:
     """The last number that a text has; None where there is none, or none that is finite."""
     found = _NUMBER.findall(text)
     if not found:

@@ -87,6 +87,15 @@ def one_of(answer: str, references: list[Json], dialect: Dialect) -> Score:
     return Score(float(place in asked.right), asked.options[place] or None)
 
 
+def right_ones(references: list[Json]) -> list[tuple[str, str]]:
+    """The right options of a question, each as ``choice`` names it and as its text; none where there are no options."""
+    asked = _Question.of(references)
+    if asked is None:
+        return []
+    places = [place for place in sorted(asked.right) if 0 <= place < len(asked.options)]
+    return [(_named(place, asked.options), asked.options[place]) for place in places]
+
+
 def _chosen(answer: str, options: tuple[str, ...]) -> int | None:
     letters = LETTERS[: len(options)]
     whole = answer.strip(_WRAPPING)

@@ -34,7 +34,7 @@ def correctness(answer: str, references: list[Json], _dialect: Dialect) -> Score
         return Score(0.0, said or None, NO_REFERENCES, left_out=True)
     if not all(isinstance(reference, str) for reference in references):
         return Score(0.0, said or None, NOT_TEXT, left_out=True)
-    right = any(_agrees(_readable(said), _readable(reference.strip())) for reference in references)
+    right = any(agrees(said, reference.strip()) for reference in references)
     return Score(float(right), said or None)
 
 
@@ -47,7 +47,7 @@ def explicit(answer: str, references: list[Json], _dialect: Dialect) -> Score:
         return Score(0.0)
     if not all(isinstance(reference, str) for reference in references):
         return Score(0.0, final, NOT_TEXT, left_out=True)
-    right = any(_agrees(_readable(final), _readable(reference)) for reference in references)
+    right = any(agrees(final, reference) for reference in references)
     return Score(float(right), final)
 
 
@@ -71,10 +71,33 @@ def _sought(answer: str, references: list[Json]) -> Score:
         elif isinf(number):
             return Score(0.0, note=INFINITE, left_out=True)
         else:
-            found = _shows(answer, number)
+            found = any(shown in answer for shown in _shown(number))
         if found:
             return Score(1.0)
     return Score(0.0)
+
+
+def sought(references: list[Json]) -> list[tuple[str, str]]:
+    """What ``anywhere`` looks for, letter for letter, where there is no ``answer:``: references, and texts for them.
+
+    A reference that is no number has all of them sought in phrases, the numbers included.
+    """
+    plain = [one for one in references if isinstance(one, str | int | float)]
+    texts: list[tuple[str, str]] = []
+    in_phrases = False
+    for reference in plain:
+        number = _plain_number(reference)
+        if number is None or isnan(number):
+            texts += [] if in_phrases else [(str(each), one) for each in plain for one in _phrases(str(each))]
+            in_phrases = True
+        elif not isinf(number):
+            texts += [(str(reference), shown) for shown in _shown(number)]
+    return texts
+
+
+def agrees(answer: str, reference: str) -> bool:
+    """Whether a text that was read is right beside a reference, as ``explicit`` has it."""
+    return _agrees(_readable(answer), _readable(reference))
 
 
 def distance(answer: str, reference: str) -> float | None:
@@ -147,12 +170,15 @@ def _plain_number(value: str | float) -> float | None:
         return inf
 
 
-def _shows(answer: str, number: float) -> bool:
+def _shown(number: float) -> tuple[str, str]:
     shown = int(number) if number.is_integer() else number
-    return f"{shown:,}" in answer or str(shown) in answer
+    return f"{shown:,}", str(shown)
 
 
 def _states(answer: str, words: str) -> bool:
+    return any(phrase in answer for phrase in _phrases(words))
+
+
+def _phrases(words: str) -> tuple[str, ...]:
     words = words.lower()
-    phrases = (f"is {words}", f"was {words}", f" {words}.", f"are {words}", f"\n\n{words}")
-    return any(phrase in answer for phrase in phrases)
+    return f"is {words}", f" {words}.", f"was {words}", f"are {words}", f"\n\n{words}"
