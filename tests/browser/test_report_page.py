@@ -10,8 +10,9 @@ import pytest
 
 from evalkit import report
 from evalkit.base.types import Answer, Text
+from evalkit.report import Evidence
 from evalkit.report.marks import visible
-from support.rich_report import LABELS, many, rich, templates
+from support.rich_report import LABELS, Cast, many, played, rich, templates
 
 HOSTILE = (
     '<script>window.pwned=1</script>"><img src=x onerror="window.pwned=2"><svg onload="window.pwned=3">'
@@ -92,11 +93,14 @@ def test_a_row_says_how_many_samples_changed(opened, page, found):
             assert any(f"↓ {flips.regressed:,}" in text and f"↑ {flips.improved:,}" in text for text in said)
 
 
+SHAPES = ((1, 7), (2, 7), (6, 7), (7, 7), (12, 7), (3, 40))
+
+
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory):
     """Pages by the number of their candidates and rows."""
     folder = tmp_path_factory.mktemp("shapes")
-    return {shape: written(folder, f"{shape}.html", *many(*shape, 40)) for shape in ((1, 7), (2, 7), (6, 7), (3, 40))}
+    return {shape: written(folder, f"{shape}.html", *many(*shape, 40)) for shape in SHAPES}
 
 
 @pytest.mark.parametrize("width", [800, 1280])
@@ -124,6 +128,46 @@ def test_one_to_six_candidates_and_seven_to_forty_rows_fit_the_window(opened, sh
         assert row.inner_text().startswith(matrix.locator("a").last.inner_text())
         assert 0 <= row.bounding_box()["y"] <= 700
     assert not one.said
+
+
+@pytest.mark.parametrize("width", [1000, 1280, 1920])
+@pytest.mark.parametrize("candidates", [6, 7, 12])
+def test_a_matrix_of_many_candidates_is_reached_to_its_last_column(opened, shapes, candidates, width):
+    one = opened(shapes[candidates, 7], width=width)
+    assert one.page.evaluate("document.documentElement.scrollWidth") <= width
+    frame = one.page.locator(".scroll:has(> .matrix)")
+    frame.evaluate("one => { one.scrollLeft = one.scrollWidth; }")
+    inside, last = frame.bounding_box(), one.page.locator(".matrix thead th").last.bounding_box()
+    assert last["x"] >= inside["x"]
+    assert last["x"] + last["width"] <= inside["x"] + inside["width"] + 1
+    # In a frame that scrolls the head does not stay: it would stand over the first row.
+    row = one.page.locator(".matrix tbody >> nth=0").bounding_box()
+    assert last["y"] + last["height"] <= row["y"] + 1
+
+
+@pytest.mark.parametrize("candidates", [6, 7])
+def test_paper_has_the_matrix_as_far_as_there_is_room(opened, shapes, candidates):
+    one = opened(shapes[candidates, 7], width=703)  # A4 within its margins
+    one.page.emulate_media(media="print")
+    assert one.page.locator(".accuracy").is_visible()
+    assert one.page.locator(".matrix").is_visible() == (candidates == 6)
+    assert one.page.get_by_text("leads to its scores").is_visible() == (candidates == 6)
+    if candidates == 6:
+        assert one.page.locator(".matrix").bounding_box()["width"] <= 703
+
+
+@pytest.mark.parametrize("candidates", [1, 3])
+def test_long_labels_cut_no_plot(opened, tmp_path, candidates):
+    labels = [f"{at}-{'a-label-that-is-long-' * 6}"[: 60 + 30 * (at % 3)] for at in range(candidates + 1)]
+    built, lists = played(Cast(labels, labels), 20)
+    one = opened(written(tmp_path, "long.html", built, Evidence(lists, {}, "long")))
+    for width in (1000, 1220, 1280, 1350):
+        one.page.set_viewport_size({"width": width, "height": 800})
+        table = one.page.locator(".accuracy")
+        assert table.evaluate("one => one.parentElement.scrollWidth - one.parentElement.clientWidth") <= 0, width
+        plot = table.locator(".strip >> nth=0").bounding_box()
+        assert plot["x"] + plot["width"] <= width
+        assert plot["width"] > 80
 
 
 @pytest.mark.parametrize("shape", [(1, 7), (6, 7)])
