@@ -1,4 +1,4 @@
-"""What a run tells its folder while it goes on: a small file, written anew every two seconds at most."""
+"""What a run tells its folder while it goes on: a small file, written anew at every stage, and as answers come in."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from evalkit.runs.publish import RunFolder
 
 _EVERY_S: Final = 2.0
+"""How often, at most, it is written for answers alone."""
 
 
 @dataclass(slots=True)
@@ -24,13 +25,16 @@ class ProgressFile:
 
     folder: RunFolder
     clock: Callable[[], float] = time.time
+    """Says when it was told, in seconds since 1970."""
+    steady: Callable[[], float] = time.monotonic
+    """Says when it is time: a clock that is set back must not silence the run."""
     _due: float = 0.0
     _stage: str = ""
     _servers: dict[str, str] = field(default_factory=dict)
     _tasks: dict[tuple[str, str], TaskProgress] = field(default_factory=dict)
 
     def hear(self, event: Event) -> None:
-        """Note an event, and write when it is time."""
+        """Note an event, and write it: stages and states of servers are rare and at once, answers when it is time."""
         if isinstance(event, Progress):
             self._stage = ""
             before = self._tasks.get((event.model, event.task), _nothing(event))
@@ -53,9 +57,10 @@ class ProgressFile:
             self._stage = event.text
         else:
             return
-        if (now := self.clock()) >= self._due:
+        now = self.steady()
+        if isinstance(event, (Stage, ServerState)) or now >= self._due:
             self._due = now + _EVERY_S
-            self._write(now)
+            self._write(self.clock())
 
     def end(self) -> None:
         """Take the file away: what the run has come to stands elsewhere."""

@@ -96,9 +96,11 @@ def run(config: Config, say: Say) -> Finished:
         this = _Run(config, tasks, store, output, say, imported)
         try:
             finished = this.carry_out()
-        except EvalkitError as error:
-            this.tell_tools(error)
-            afterwards.failed(config.after, error, say)
+        except BaseException as error:  # Ctrl-C, a scheduler's SIGTERM and a mistake of evalkit's end it, too
+            this.fall_silent()
+            if isinstance(error, EvalkitError):
+                this.tell_tools(error)
+                afterwards.failed(config.after, error, say)
             raise
     afterwards.finished(config.after, finished.folder, finished.report.outcome.lines, say)
     return finished
@@ -196,7 +198,7 @@ class _Run:
         row = self._remember_terms(row.id, plan)
         built = self._finish(row, saved_run.plan(row), folder, seen)
         self._keep(replace(row, finished=not self._missing), folder)
-        self._progress.end()
+        self.fall_silent()
         reused = sum(ledger.reused for ledger in ledgers)
         idle = finished_before and not asked and not self._missing
         return Finished(row.id, folder.path, built, asked, reused, nothing_to_do=idle, lost=self._lost())
@@ -370,10 +372,15 @@ class _Run:
         self._remember(missing=missing, terms=report_terms.terms(self._config, plan, missing, self._imported))
         return saved_run.find(run_id, self._store)
 
+    def fall_silent(self) -> None:
+        """Take away what says that the run goes on; no thread that ends later tells of it again."""
+        with self._turn:
+            if self._progress is not None:
+                self._progress.end()
+            self._progress = None
+
     def tell_tools(self, error: EvalkitError) -> None:
         """Leave files for those who wait for a report that will not come."""
-        if self._progress is not None:
-            self._progress.end()
         if self._row is not None and self._folder is not None:
             # Where the disk is full, the error itself says so.
             with suppress(OutputError, FullDiskError):

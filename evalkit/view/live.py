@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 _SILENT_S: Final = 120.0
 """A run that has told nothing for so long may have ended: servers that load weights tell seldom."""
+_ENDED_S: Final = 3600.0
+"""One that has told nothing for so long counts as ended: whoever kills a process leaves its file behind."""
+_LOOK_S: Final = 15
+_LOOK_WHILE_SILENT_S: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class LiveRun:
     planned: int
     failed: int
     silent_s: float
-    """So long ago it was told."""
+    """So long ago it was told; negative where that lies in the future, as after a clock was set back."""
     told: RunProgress
     tasks: tuple[TaskProgress, ...]
     """Every model on every task, those that nothing was asked of yet as well."""
@@ -36,8 +40,29 @@ class LiveRun:
 
     @property
     def silent(self) -> bool:
-        """Whether it may have ended without a word."""
-        return self.silent_s > _SILENT_S
+        """Whether it may have ended without a word. What was told in the future says nothing of now."""
+        return abs(self.silent_s) > _SILENT_S
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has told nothing for so long that nobody waits for it."""
+        return abs(self.silent_s) >= _ENDED_S
+
+    @property
+    def silence(self) -> str:
+        """How long it has told nothing, or how far ahead it told last: in the largest unit of which there are two."""
+        minutes = round(abs(self.silent_s) / 60)
+        for unit, long in (("days", 24 * 60), ("hours", 60)):
+            if minutes >= 2 * long:
+                return f"{minutes // long} {unit}"
+        return f"{minutes} minutes"
+
+    @property
+    def look_again_s(self) -> int:
+        """After so long a page looks again; 0 where it does not: the run counts as ended."""
+        if self.ended:
+            return 0
+        return _LOOK_WHILE_SILENT_S if self.silent else _LOOK_S
 
 
 def of(run: PastRun) -> LiveRun | None:
@@ -51,7 +76,7 @@ def of(run: PastRun) -> LiveRun | None:
         sum(one.done for one in tasks),
         sum(one.planned for one in tasks),
         sum(one.failed for one in tasks),
-        max(0.0, time.time() - told.told),
+        time.time() - told.told,
         told,
         tasks,
     )

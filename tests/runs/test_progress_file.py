@@ -4,6 +4,7 @@ from unittest import mock
 
 import pytest
 
+from evalkit.base.errors import InfrastructureError
 from evalkit.base.events import Notice, Progress, ServerState, SoFar, Stage
 from evalkit.records import progress
 from evalkit.runs import progress_file
@@ -13,6 +14,8 @@ from evalkit.runs.publish import RunFolder
 
 class Clock:
     now = 1000.0
+    back = 0.0
+    """So far it was set back, or ahead: time itself goes on."""
 
     def __call__(self):
         return self.now
@@ -25,7 +28,7 @@ def clock():
 
 @pytest.fixture
 def told(tmp_path, clock):
-    return ProgressFile(RunFolder(tmp_path.parent, tmp_path.name), clock)
+    return ProgressFile(RunFolder(tmp_path.parent, tmp_path.name), clock, steady=lambda: clock.now - 1000 + clock.back)
 
 
 def test_progress_recovery_servers_and_failures_stand_in_the_file(told, clock, tmp_path):
@@ -44,12 +47,52 @@ def test_progress_recovery_servers_and_failures_stand_in_the_file(told, clock, t
     told.hear(Progress("cand", "pages", 40, 0, 20, 2, 0.5, {"deadline": 2}))
     assert progress.read(tmp_path).tasks[0].percent == 98.5, "what is known of the recovery stays"
     told.hear(Stage("writing the report"))
-    assert progress.read(tmp_path).stage == "", "it is not written at every event"
-    clock.now += 3
-    told.hear(Stage("writing the report"))
-    assert progress.read(tmp_path).stage == "writing the report"
     told.end()
     assert progress.read(tmp_path) is None
+
+
+def test_answers_are_written_every_two_seconds_at_most_and_what_is_rare_at_once(told, clock, tmp_path):
+    def scored():
+        return [one.scored for one in progress.read(tmp_path).tasks]
+
+    told.hear(Progress("cand", "pages", 40, 0, 1, 0, 0.5))
+    clock.now += 1
+    told.hear(Progress("cand", "pages", 40, 0, 2, 0, 0.5))
+    told.hear(SoFar("cand", "pages", 11, 98.5, 91.0, 104.0))
+    assert scored() == [1]
+    told.hear(ServerState("cand", "died"))
+    assert progress.read(tmp_path).servers == {"cand": "died"}
+    assert scored() == [2]
+    told.hear(Stage("writing the report"))
+    assert progress.read(tmp_path).stage == "writing the report"
+    clock.now += 2
+    told.hear(Progress("cand", "pages", 40, 0, 3, 0, 0.5))
+    assert scored() == [3]
+
+
+def test_a_clock_that_is_set_back_silences_nobody(told, clock, tmp_path):
+    told.hear(Progress("cand", "pages", 40, 0, 1, 0, 0.5))
+    clock.now, clock.back = clock.now - 86_400, 86_402.0
+    told.hear(Progress("cand", "pages", 40, 0, 2, 0, 0.5))
+    assert progress.read(tmp_path).tasks[0].scored == 2
+    assert progress.read(tmp_path).told == clock.now
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, ZeroDivisionError, InfrastructureError("gone", fix="look")])
+def test_a_run_that_ends_otherwise_leaves_nothing_that_says_it_goes_on(workplace, ending):
+    left = []
+
+    def ends(turns, *_):
+        turns.say(Stage("asking"))
+        (folder,) = workplace.runs()
+        left.append((folder / progress.FILE).exists())
+        raise ending
+
+    with mock.patch("evalkit.runs.turns.Turns.each", ends):
+        workplace.here(*workplace.comparison())
+    assert left == [True], "it had told of itself"
+    (folder,) = workplace.runs()
+    assert not (folder / progress.FILE).exists()
 
 
 def test_a_notice_alone_writes_nothing(told, tmp_path):

@@ -1,6 +1,7 @@
 """A run that goes on, in the viewer: how far it is, what can be said so far, and that it may have ended."""
 
 import json
+import re
 import time
 
 import pytest
@@ -14,10 +15,16 @@ RUN = "/runs/20260102-000000-bbbbbb"
 EVIL = "<script>document.title='owned'</script>"
 
 
-def going(output, ago_s=0.0):
-    """A finished run, and one that goes on."""
+def going(output):
+    """A finished run, and one that goes on; its folder."""
     write_run(output)
     folder = write_run(output, RUN.rpartition("/")[2], finished=False, with_results=False)
+    tell(folder)
+    return folder
+
+
+def tell(folder, ago_s=0.0):
+    """What a run told so long ago."""
     tasks = (
         TaskProgress(model="base", task="pages", planned=400, scored=400, failed=0, score=0.8),
         TaskProgress(
@@ -55,13 +62,33 @@ def test_its_page_says_how_far_each_model_is_and_that_nothing_is_decided(visit):
     assert EVIL not in page
 
 
-def test_a_run_that_has_told_nothing_for_long_may_have_ended(viewer, tmp_path):
-    going(tmp_path, ago_s=600)
-    visit = viewer(tmp_path).enter()
-    for place in ("/", RUN):
-        page = visit.get(place).text
-        assert "told nothing for 10 minutes" in page
-        assert 'http-equiv="refresh"' not in page
+def test_a_run_that_has_told_nothing_for_long_is_not_finished_and_soon_not_waited_for(viewer, tmp_path):
+    folder, visit = going(tmp_path), viewer(tmp_path).enter()
+    for ago_s, refresh, words in (
+        (5, "15", ""),
+        (-60, "15", ""),
+        (600, "30", "told nothing for 10 minutes: a server may be loading"),
+        (3500, "30", "told nothing for 58 minutes: a server may be loading"),
+        (3700, "", "told nothing for 62 minutes: it has ended"),
+        (7.1 * 3600, "", "told nothing for 7 hours: it has ended"),
+        (3.1 * 86400, "", "told nothing for 3 days: it has ended"),
+        (-590, "30", "dated 10 minutes ahead of this machine"),
+        (-86300, "", "dated 23 hours ahead of this machine"),
+    ):
+        tell(folder, ago_s)
+        for place in ("/", RUN):
+            page = visit.get(place).text
+            assert re.findall('http-equiv="refresh" content="([0-9]+)"', page) == [refresh] * bool(refresh), ago_s
+            assert ("going on</span>" in page, "not finished</span>" in page) == (not words, bool(words)), ago_s
+            assert words in page
+            assert "500 of 1,000 answers" in page, "how far it came is worth knowing"
+
+
+def test_a_run_that_was_continued_and_killed_has_its_former_table(viewer, tmp_path):
+    folder, visit = write_run(tmp_path, RUN.rpartition("/")[2], finished=False), viewer(tmp_path).enter()
+    for ago_s, shown in ((600, False), (7200, True)):
+        tell(folder, ago_s)
+        assert ("All samples" in visit.get(RUN).text) == shown
 
 
 def test_a_finished_run_is_not_looked_at_again(viewer, tmp_path):
