@@ -32,7 +32,8 @@ def quantize(workplace, monkeypatch):
     def run(plays="", *words, scheme="w8a8", source="model", calibration="calibration.parquet"):
         monkeypatch.setenv("FAKE_QUANTIZER", plays)
         data = ["--calibration", calibration] if calibration and scheme != "fp8-dynamic" else []
-        given = [source, "--scheme", scheme, "-o", "made", "--python", sys.executable, *data, *words]
-        return evalkit("quantize", *given)
+        usual = {"-o": "made", "--python": sys.executable}
+        more = [word for option, value in usual.items() if option not in words for word in (option, value)]
+        return evalkit("quantize", source, "--scheme", scheme, *more, *data, *words)
 
     return run

@@ -60,7 +60,7 @@ class Owing:
     def another_server(self):
         pass
 
-    def held(self, name, facts):
+    def keep_facts(self, name, facts):
         pass
 
     def say(self, event):

@@ -175,9 +175,9 @@ def test_a_machine_without_a_sandbox_is_refused_only_where_something_is_to_be_ju
     again = without_sandbox(texts, *line)
     assert (again.returncode, json.loads(again.stdout)["tasks"]) == (0, done["tasks"]), again.stderr
     # A plan of its own, all of it from the store.
-    less = without_sandbox(texts, *line, "--limit", "1")
+    less = without_sandbox(texts, *only("--limit", "1"))
     assert less.returncode == 0, less.stderr
     assert json.loads(less.stdout)["tasks"][0]["checks"] == {"verdicts": "from the store", "timeouts": 0}
-    more = without_sandbox(texts, *line, "--limit", "3")
+    more = without_sandbox(texts, *only("--limit", "3"))
     assert "generated code cannot be run safely on this machine" in more.stderr
     assert attempts(texts) == asked

@@ -93,7 +93,7 @@ def test_nothing_runs_without_the_users_word(folder):
     assert told.startswith(
         f"{folder / 'mine.toml'}: metrics[0]: unknown metric 'half'; code of your own in "
         f"{folder / 'own.py'} was not run: --allow-task-code (in Python allow_task_code=True) runs it; "
-        "known: acc, anls, "
+        "known: acc, acc_by_subject, anls, "
     )
     assert not (folder / "ran").exists()
 
