@@ -21,7 +21,7 @@ _SERVE = {
     # Room for as many of its longest contexts in float32. vLLM fills what it is given: 3 GiB took it 6 seconds.
     "kv-cache-memory-bytes": 2**29,
 }
-_TAKES = "3 to 4 minutes on two quiet cores, 5 where vLLM starts for the first time"
+_TAKES = "3 to 8 minutes on two quiet cores, by processor"
 """The whole of it, by what docs/explanation/speed.md has measured."""
 _MIN_RECOVERY = 95.0
 """What a candidate has to keep, in percent, unless --min-recovery says otherwise."""
