@@ -106,8 +106,6 @@ class Dialogue:
             try:
                 await self._ask_suspects(client, sources, death)
                 await self._send(client, self._heaviest(sources), death, longest=served.max_model_len, heavy=True)
-                # Already here: who kills this after the last answer leaves nothing to learn it from.
-                self._remember()
                 self.begun.set()
                 await self._ask_all(client, sources, death)
                 if self.ledger.deferred:
@@ -234,6 +232,11 @@ class Dialogue:
         for name, session in self.sessions.items():
             self.ledger.keep_facts(name, session.facts)
 
+    def _remember_first(self) -> None:
+        for name, session in self.sessions.items():
+            if name not in self.ledger.facts:
+                self.ledger.keep_facts(name, session.facts)
+
     def _served(self) -> Served:
         patience_s = self.way.policy.patience_s
         longest = None
@@ -316,6 +319,8 @@ class Dialogue:
                     # Before it is stored: the same command must stop here again.
                     self._check_speaks(client, request, outcome)
                     self._check_fits(request, outcome, longest)
+                # Before it is stored: who kills this after the last answer of a task leaves nothing to learn it from.
+                self._remember_first()
                 # What ended with a death, seen only now, is still under way for the client.
                 await self._settle(request, outcome, death)
 

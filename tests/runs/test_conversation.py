@@ -47,7 +47,7 @@ class Owing:
         self.contender = SimpleNamespace(model=model)
         self.waiting = {str(number): () for number in range(40)}
         self.deferred, self.failed_before, self.answered = {}, False, True
-        self.outcomes = []
+        self.outcomes, self.facts = [], {}
 
     def owing(self):
         return [self.source]

@@ -59,6 +59,25 @@ def kill_when(texts, line, due, by=signal.SIGKILL, code=-signal.SIGKILL):
     assert process.wait(timeout=30) == code
 
 
+KILLED_AT_ANSWER = """
+import os, signal, sys
+from evalkit.cli import main
+from evalkit.records.store import Store
+
+left, put = [int(sys.argv.pop(1))], Store.put
+
+def put_and_die(*words):
+    put(*words)
+    left[0] -= 1
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Store.put = put_and_die
+main()
+"""
+"""A run that is killed as soon as it has stored so many answers."""
+
+
 def processes_of(texts):
     """Servers and checkers that were started here."""
     return [one for one in psutil.process_iter(["cwd"]) if one.info["cwd"] == str(texts.folder)]
@@ -97,6 +116,21 @@ def test_killed_while_asking_and_while_judging_nothing_stored_is_asked_again(tex
     assert {model: facts["prompt"] for model, facts in exams.items()} == {"base": "chat", "cand": "chat"}
     assert len(texts.runs()) == 1
     assert psutil.wait_procs(processes_of(texts), timeout=10)[1] == []
+
+
+def test_killed_at_the_last_answer_of_each_model_the_report_still_says_how_it_was_asked(texts):
+    line = only("--limit", "1")
+    # The first attempt, which is sent before all others, and all others.
+    for count in (1, ATTEMPTS - 1) * 2:
+        words = [sys.executable, "-c", KILLED_AT_ANSWER, str(count), *line]
+        ended = subprocess.run(words, cwd=texts.folder, env=texts.env, capture_output=True, timeout=60, check=False)
+        assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert len(stored(texts)) == 2 * ATTEMPTS
+    asked = attempts(texts)
+    done = texts.here(*line, check=0)
+    assert attempts(texts) == asked
+    exams = json.loads(done.stdout)["tasks"][0]["exams"]
+    assert {model: facts["prompt"] for model, facts in exams.items()} == {"base": "chat", "cand": "chat"}
 
 
 @pytest.mark.usefixtures("hurried")
