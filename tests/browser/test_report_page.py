@@ -12,6 +12,7 @@ from evalkit import report
 from evalkit.base.types import Answer, Text
 from evalkit.report import Evidence
 from evalkit.report.marks import visible
+from support.browsers import windows
 from support.rich_report import LABELS, Cast, many, played, rich, templates
 
 HOSTILE = (
@@ -54,8 +55,8 @@ def test_the_first_screen_answers_what_it_cost_and_whether_to_trust_it(opened, p
     assert not one.said
 
 
-def test_marks_stand_where_the_axis_says(opened, page, found):
-    one = opened(page)
+def test_marks_stand_where_the_axis_says(seen, page, found):
+    one = seen(page)
     ticks = one.page.locator("th.plot .ticks text")
     at = {float(text.inner_html()): middle(text) for text in ticks.all()}
     (first, last) = min(at), max(at)
@@ -72,9 +73,9 @@ def middle(located):
 
 
 @pytest.mark.parametrize("width", [390, 800, 900, 1024, 1280, 1400])
-def test_several_candidates_are_beside_their_intervals_and_none_is_cut(opened, page, found, width):
+def test_several_candidates_are_beside_their_intervals_and_none_is_cut(seen, page, found, width):
     """One under the other in each task, the whole table within the window."""
-    one = opened(page, width=width)
+    one = seen(page, width)
     table = one.page.locator(".accuracy")
     assert table.evaluate("one => one.parentElement.scrollWidth - one.parentElement.clientWidth") <= 0
     for line, label in zip(table.locator("tbody tr").all(), LABELS[1:] * len(found[0].rows), strict=False):
@@ -84,8 +85,8 @@ def test_several_candidates_are_beside_their_intervals_and_none_is_cut(opened, p
         assert plot["width"] > 80
 
 
-def test_a_row_says_how_many_samples_changed(opened, page, found):
-    one = opened(page)
+def test_a_row_says_how_many_samples_changed(seen, page, found):
+    one = seen(page)
     said = one.page.locator(".accuracy .changed").all_inner_texts()
     judged = [row.judgements[label].comparison.flips for row in found[0].rows for label in LABELS[1:]]
     for flips in judged:
@@ -100,13 +101,13 @@ SHAPES = ((1, 7), (2, 7), (6, 7), (7, 7), (12, 7), (3, 40))
 def shapes(tmp_path_factory):
     """Pages by the number of their candidates and rows."""
     folder = tmp_path_factory.mktemp("shapes")
-    return {shape: written(folder, f"{shape}.html", *many(*shape, 40)) for shape in SHAPES}
+    return {shape: written(folder, f"{shape}.html", *many(*shape, 20)) for shape in SHAPES}
 
 
 @pytest.mark.parametrize("width", [800, 1280])
 @pytest.mark.parametrize("shape", [(1, 7), (2, 7), (6, 7), (3, 40)])
-def test_one_to_six_candidates_and_seven_to_forty_rows_fit_the_window(opened, shapes, shape, width):
-    one = opened(shapes[shape], width=width)
+def test_one_to_six_candidates_and_seven_to_forty_rows_fit_the_window(seen, shapes, shape, width):
+    one = seen(shapes[shape], width)
     assert one.page.evaluate("document.documentElement.scrollWidth") <= width
     candidates, rows = shape
     matrix = one.page.locator(".matrix")
@@ -132,8 +133,8 @@ def test_one_to_six_candidates_and_seven_to_forty_rows_fit_the_window(opened, sh
 
 @pytest.mark.parametrize("width", [1000, 1280, 1920])
 @pytest.mark.parametrize("candidates", [6, 7, 12])
-def test_a_matrix_of_many_candidates_is_reached_to_its_last_column(opened, shapes, candidates, width):
-    one = opened(shapes[candidates, 7], width=width)
+def test_a_matrix_of_many_candidates_is_reached_to_its_last_column(seen, shapes, candidates, width):
+    one = seen(shapes[candidates, 7], width)
     assert one.page.evaluate("document.documentElement.scrollWidth") <= width
     frame = one.page.locator(".scroll:has(> .matrix)")
     frame.evaluate("one => { one.scrollLeft = one.scrollWidth; }")
@@ -265,11 +266,21 @@ def test_without_scripts_the_tables_are_whole_and_offer_nothing_that_does_not_wo
     assert one.page.locator(".accuracy tr.goes-on, .accuracy tr:not(.goes-on)").count() > 3 * 40
 
 
+@pytest.fixture(scope="module")
+def unfolded(chromium, page):
+    """The page in a window of its own, with everything open that can be."""
+    with windows(chromium) as window:
+        one = window()
+        one.page.goto(page.as_uri())
+        one.page.locator(".flip summary >> nth=0").click()
+        one.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        yield one
+
+
 @pytest.mark.parametrize("width", [400, 800, 1280, 1600])
-def test_no_width_makes_the_page_scroll_sideways(opened, page, width):
-    one = opened(page, width=width)
-    one.page.locator(".flip summary >> nth=0").click()
-    one.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+def test_no_width_makes_the_page_scroll_sideways(unfolded, width):
+    one = unfolded
+    one.page.set_viewport_size({"width": width, "height": 800})
     assert one.page.evaluate("document.documentElement.scrollWidth") <= width
     assert one.page.locator(".accuracy tbody th[scope=row] >> nth=0").bounding_box()["width"] > 60
     one.page.evaluate("window.scrollTo(0, 0)")
@@ -467,7 +478,7 @@ def test_a_real_run_leaves_a_page_with_pictures_that_needs_no_data_to_be_made_ag
     assert not one.said
     for data in (workplace.folder / "tasks").glob("*.parquet"):
         data.unlink()
-    workplace.evalkit("report", folder.name, "--format", "html", check=0)
+    workplace.here("report", folder.name, "--format", "html", check=0)
     assert path.read_bytes() == first
-    workplace.evalkit("report", folder.name, "--format", "html", "--output", "elsewhere", check=0)
+    workplace.here("report", folder.name, "--format", "html", "--output", "elsewhere", check=0)
     assert (workplace.folder / "elsewhere/report.html").read_bytes() == first

@@ -4,7 +4,7 @@ import pytest
 
 from support.browsers import windows
 from support.pastruns import recovery, write_run
-from support.viewers import started
+from support.viewers import within
 
 CANDIDATES = [f"a-candidate-with-a-long-name.w{bits}a16" for bits in range(4, 10)]
 
@@ -14,7 +14,7 @@ def test_many_candidates_stay_within_their_card(chromium, tmp_path, width):
     lines = {label: {"pages": []} for label in ("base", *CANDIDATES)}
     found = recovery(98.75, [36.85, 271.34], verdict="undecided")
     write_run(tmp_path / "runs", lines=lines, recoveries={"pages": found})
-    with started(tmp_path / "runs", tmp_path / "cache") as viewer, windows(chromium) as window:
+    with within(tmp_path / "runs", tmp_path / "cache") as viewer, windows(chromium) as window:
         page = window(width=width).page
         page.goto(viewer.address)
         page.locator(".card").wait_for()

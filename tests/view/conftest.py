@@ -4,11 +4,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from support.viewers import started
+from support.viewers import within
 
 
 @pytest.fixture
 def viewer(tmp_path):
     """A function from an output folder to a viewer, which ends with the test."""
     with ExitStack() as stack:
-        yield lambda output: stack.enter_context(started(output, tmp_path / "cache"))
+        yield lambda output: stack.enter_context(within(output, tmp_path / "cache"))

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from support.pastruns import sample, write_run
-from support.viewers import started
+from support.viewers import within
 
 RUN = "/runs/20260101-000000-aaaaaa"
 
@@ -22,7 +22,7 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def visit(place):
-    with started(place, place.parent / "cache") as found:
+    with within(place, place.parent / "cache") as found:
         yield found.enter()
 
 

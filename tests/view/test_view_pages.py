@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -14,7 +13,7 @@ from support.colours import contrast, palettes
 from support.nights import IDS, RIGHT, TWICE, losing, night
 from support.pastruns import failed, recovery, sample, write_run
 from support.reports import kept
-from support.viewers import started
+from support.viewers import indexed, within
 from support.workplaces import pages, picture, write_parquet
 
 RUN = "/runs/20260101-000000-aaaaaa"
@@ -53,7 +52,7 @@ def hostile(output, canary="http://127.0.0.1:9"):
 def visit(tmp_path_factory):
     place = tmp_path_factory.mktemp("hostile")
     hostile(place / "runs")
-    with started(place / "runs", place / "cache") as found:
+    with within(place / "runs", place / "cache") as found:
         yield found.enter()
 
 
@@ -154,37 +153,30 @@ def test_in_a_browser_nothing_runs_and_nothing_leaves(tmp_path):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Canary)
     Thread(target=server.serve_forever, daemon=True).start()
     try:
-        hostile(tmp_path / "runs", f"http://127.0.0.1:{server.server_port}")
-        for path, shown in (
-            (f"{RUN}/samples/0", "other"),
-            (f"{RUN}/samples/1", "Failed"),
-            (f"{RUN}/samples", "</table>"),
-        ):
-            # "latest": the samples are read before the address is there, so that no browser has to wait for them.
-            with started(tmp_path / "runs", tmp_path / "cache", "latest") as found:
-                seen = browsed(found, path, tmp_path / "profile")
-            assert "<title>" in seen
-            assert "owned</title>" not in seen
-            assert shown in seen
-        assert asked == []
-        assert "owned</title>" in browser(f"data:text/html,{HARM}", tmp_path / "profile"), "the bait itself is dead"
+        canary = f"http://127.0.0.1:{server.server_port}"
+        # The samples are read before, so that the browser has not to wait for them.
+        indexed(hostile(tmp_path / "runs", canary))
+        viewer = within(tmp_path / "runs", tmp_path / "cache")
+        with viewer as found, browsers.launched() as chromium, browsers.windows(chromium) as window:
+            page = window().page
+            page.goto(found.address)
+            page.wait_for_url(f"{found.base}/")
+            for path, shown in (("samples/0", "other"), ("samples/1", "Failed"), ("samples", "</table>")):
+                seen = settled(page, f"{found.base}{RUN}/{path}")
+                assert "<title>" in seen
+                assert "owned</title>" not in seen
+                assert shown in seen
+            assert asked == []
+            assert "owned</title>" in settled(page, f"data:text/html,{HARM}"), "the bait itself is dead"
     finally:
         server.shutdown()
         server.server_close()
 
 
-def browsed(found, path, profile):
-    token = found.address.partition("token=")[2]
-    return browser(f"{found.base}{path}?token={token}", profile)
-
-
-def browser(address, profile):
+def settled(page, address):
     """The page as a browser has it after everything that wanted to run has run."""
-    words = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-    words += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    words += [f"--user-data-dir={profile}", "--virtual-time-budget=3000", "--dump-dom"]
-    done = subprocess.run([browsers.found(), *words, address], capture_output=True, text=True, timeout=120, check=True)
-    return done.stdout
+    page.goto(address, wait_until="networkidle")
+    return page.content()
 
 
 def ordinary(output, count=120):
