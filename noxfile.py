@@ -18,7 +18,8 @@ _SAME_EXAMPLES = {"CI": "true"}
 """Hypothesis draws what it draws in CI: a verdict on a checkout is no search for new cases, which plain pytest is."""
 _TESTS = {"PYTHONPATH": "tests"}
 """Programs among what the tests share are modules of it."""
-_TWO_AT_A_TIME = ("--numprocesses", "2", "--dist", "loadfile")
+_THREE_AT_A_TIME = ("--numprocesses", "3", "--dist", "loadfile")
+"""Files. Two of them left two cores idle for a quarter of the time: tests wait for servers, deadlines, ends."""
 _PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 """Those of the classifiers, lowest first."""
 
@@ -38,10 +39,10 @@ def tests(session: nox.Session) -> None:
     session.run("evalkit", "tools", "make", "llmcompressor")
     if session.posargs:
         # Chosen tests are run as they were chosen.
-        session.run("pytest", *_TWO_AT_A_TIME, *session.posargs, env=_KEEP_BYTECODE)
+        session.run("pytest", *_THREE_AT_A_TIME, *session.posargs, env=_KEEP_BYTECODE)
     else:
         env = {**_KEEP_BYTECODE, **_SAME_EXAMPLES}
-        session.run("python", "tests/support/secondtry.py", *_TWO_AT_A_TIME, env=env)
+        session.run("python", "tests/support/secondtry.py", *_THREE_AT_A_TIME, env=env)
 
 
 @nox.session
@@ -49,7 +50,7 @@ def coverage(session: nox.Session) -> None:
     """Measure which lines and branches of evalkit the tests reach, also in the processes that they start."""
     session.install("-e", ".[cpu,test]", "coverage>=7.10,<8")
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *_TWO_AT_A_TIME, *session.posargs, env=_KEEP_BYTECODE)
+    session.run("coverage", "run", "-m", "pytest", *_THREE_AT_A_TIME, *session.posargs, env=_KEEP_BYTECODE)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
 
@@ -61,7 +62,7 @@ def minimums(session: nox.Session) -> None:
     real = "not vllm and not browser and not quantizer"
     chosen = session.posargs or ("-m", real, "--ignore", "tests/house/test_wheel.py")
     # Tests that want torch are left out: it comes with the serving side, in one release.
-    session.run("pytest", *_TWO_AT_A_TIME, *chosen, env={**_KEEP_BYTECODE, "EVALKIT_REQUIRE": ""})
+    session.run("pytest", *_THREE_AT_A_TIME, *chosen, env={**_KEEP_BYTECODE, "EVALKIT_REQUIRE": ""})
 
 
 @nox.session(python=_PYTHONS, download_python="never")
