@@ -1,7 +1,7 @@
 """Tiny models of several families at random weights, and candidates of them, all in one process.
 
-FP8 of all, and W8A8 by GPTQ of those that a tokenizer alone lets calibrate. Runs where llm-compressor is; loading that
-takes longer than what is done with it.
+FP8 of all, W8A8 by GPTQ of those that a tokenizer alone lets calibrate, and a job that the worker refuses. Runs where
+llm-compressor is; loading that takes longer than what is done with it.
 """
 
 import json
@@ -66,7 +66,7 @@ TEXTS = [f"Line {at} of the page says that there are {at * 7 % 13} of them." for
 
 
 def main():
-    """Arguments: the worker, the folder, the families as JSON, and a folder with a tokenizer."""
+    """Arguments: the worker, the folder, the families as JSON, a folder with a tokenizer, the refused job."""
     worker, folder, jobs = runpy.run_path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
     chats = folder / "chats.jsonl"
     chats.write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS))
@@ -83,6 +83,11 @@ def main():
         if name in CALIBRATED:
             settled |= {"target": str(folder / f"{name}.w8a8"), "scheme": "W8A8", "chats": str(chats), "longest": 256}
             worker["quantize"]({**job, **settled, "seed": 0}, worker["Teller"](events))
+    sys.argv = [sys.argv[1], sys.argv[5]]
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    except SystemExit as ended:
+        (folder / "refused.code").write_text(str(ended.code))
 
 
 if __name__ == "__main__":
