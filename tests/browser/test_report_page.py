@@ -440,7 +440,7 @@ def test_the_policy_holds_even_where_an_escape_would_not(opened, page):
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Listener) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         one = opened(page)
         url = f"http://127.0.0.1:{server.server_address[1]}"
         one.page.evaluate(

@@ -44,7 +44,7 @@ class Guarded(BaseHTTPRequestHandler):
 @contextmanager
 def guarded():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Guarded)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()

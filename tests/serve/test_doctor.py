@@ -162,7 +162,7 @@ class Broken(Hub):
 def test_the_hub_is_asked(interpreter, tmp_path, monkeypatch, kind, status):
     monkeypatch.delenv("HF_HUB_OFFLINE")
     with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
         found = findings(interpreter(), tmp_path)["hub"]
         server.shutdown()

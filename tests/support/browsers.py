@@ -132,7 +132,7 @@ def frontier():
             self.close_connection = True
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Guard) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}", asked
         server.shutdown()
 

@@ -151,7 +151,7 @@ def test_in_a_browser_nothing_runs_and_nothing_leaves(tmp_path):
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Canary)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         canary = f"http://127.0.0.1:{server.server_port}"
         # The samples are read before, so that the browser has not to wait for them.
