@@ -167,6 +167,8 @@ class Sample:
     """The messages before."""
     prefix: str = ""
     """How the answer begins already: the model goes on with it, and it is no part of what comes back."""
+    kinds: tuple[str, ...] = ()
+    """The kinds of question that its row says it is of, such as its subject: each is compared on its own as well."""
 
     @property
     def text(self) -> str:

@@ -47,7 +47,14 @@ _SHAPES: Final = {
         ]
     ),
     "docvqa": pa.schema(
-        [("questionId", _TEXT), ("docId", pa.int64()), ("image", _PICTURE), ("question", _TEXT), ("answers", _TEXTS)]
+        [
+            ("questionId", _TEXT),
+            ("docId", pa.int64()),
+            ("image", _PICTURE),
+            ("question", _TEXT),
+            ("question_types", _TEXTS),
+            ("answers", _TEXTS),
+        ]
     ),
     "chartqa": pa.schema([("image", _PICTURE), ("question", _TEXT), ("answer", _TEXT), ("type", _TEXT)]),
     "mathvista": pa.schema(

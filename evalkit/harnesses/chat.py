@@ -232,9 +232,14 @@ class Chat(ByMetrics):
         return known.image_columns if known else ()
 
     def parts(self, sample: Sample) -> tuple[str, ...]:
-        """The category of a question, where its row has one."""
+        """The kinds of a question, or the category that a task file has its row name."""
         told = sample.references
-        return (told["category"],) if isinstance(told, dict) and "category" in told else ()
+        return sample.kinds or ((told["category"],) if isinstance(told, dict) and "category" in told else ())
+
+    def made_of(self, sample: Sample) -> str:
+        """None: a question may be of several kinds, and the score is a mean over questions."""
+        del sample
+        return ""
 
     def groups(self, task: Task) -> Groups:
         """What the benchmark says; of one that is not known, groups are fixed."""

@@ -42,18 +42,20 @@ class KeptSample:
     turns: tuple[tuple[str, Parts], ...] = field(default=(), metadata=UNSAID)
     """Role and content of each message before."""
     prefix: str = field(default="", metadata=UNSAID)
+    kinds: tuple[str, ...] = field(default=(), metadata=UNSAID)
 
     @classmethod
     def of(cls, sample: Sample) -> KeptSample:
         """A sample as it is kept."""
         turns = tuple([(turn.role, _kept(turn.content)) for turn in sample.turns])
-        return cls(sample.id, _kept(sample.content), sample.references, sample.cluster, turns, sample.prefix)
+        own = (sample.references, sample.cluster, turns, sample.prefix, sample.kinds)
+        return cls(sample.id, _kept(sample.content), *own)
 
     @property
     def sample(self) -> Sample:
         """The sample that was kept."""
         turns = tuple([Turn(role, _parts(content)) for role, content in self.turns])  # type: ignore[arg-type]
-        return Sample(self.id, _parts(self.content), self.references, self.cluster, turns, self.prefix)
+        return Sample(self.id, _parts(self.content), self.references, self.cluster, turns, self.prefix, self.kinds)
 
 
 def written(sample: Sample) -> tuple[str, str]:

@@ -276,14 +276,20 @@ def _tested_together(found: Report) -> Report:
 def _groups(
     groups: Mapping[str, tuple[str, ...]], base: Side, side: Side, accepted: tuple[str, ...]
 ) -> dict[str, Comparison]:
-    """The comparison within each group of samples: the widest groups first, among equally wide ones the worst."""
-    members: dict[tuple[int, str], set[str]] = {}
+    """The comparison within each group of samples: the widest groups first, among equally wide ones the worst.
+
+    A sample may be in several that are equally wide, such as the kinds of a question: the first place of a group in any
+    sample's names is its width.
+    """
+    members: dict[str, set[str]] = {}
+    widths: dict[str, int] = {}
     for key, names in groups.items():
         for width, name in enumerate(names):
-            members.setdefault((width, name), set()).add(key)
+            members.setdefault(name, set()).add(key)
+            widths[name] = min(width, widths.get(name, width))
     found = [
-        (width, pairs.compare(name, _only(base, keys), _only(side, keys), accepted))
-        for (width, name), keys in members.items()
+        (widths[name], pairs.compare(name, _only(base, keys), _only(side, keys), accepted))
+        for name, keys in members.items()
     ]
 
     def worst(one: tuple[int, Comparison]) -> tuple[int, float, str]:

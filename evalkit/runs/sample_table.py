@@ -37,7 +37,8 @@ class SampleLine:
     subject_area: str | None = None
     """Of a task whose parts have parts: the wider one, such as MMLU's stem."""
     subject: str | None = None
-    """The part of the task that the sample is of and that is compared on its own, such as MMLU's astronomy."""
+    """The part of the task that the sample is of and that is compared on its own, such as MMLU's astronomy; several
+    kinds of one question, as DocVQA names them, with `; ` between them."""
     problem: str | None = None
     """Of a task with attempts: what several lines are attempts at."""
     attempt: int | None = None
@@ -145,13 +146,14 @@ class _TaskTable:
         return SampleLine(**known, failure=outcome.kind.value, failure_message=text(outcome.message), **more)
 
     def _place(self, sample: Sample) -> dict[str, Any]:
-        task, parts = self._part.task, [text(name) for name in self._scoring.parts(sample)]
+        task, parts = self._part.task, [*self._scoring.parts(sample)]
         several = self._several > 1
         return {
             "id": text(sample.id),
             "question_text": text(sample.text),
-            "subject_area": parts[0] if len(parts) > 1 else None,
-            "subject": parts[-1] if parts else None,
+            # No kind of a question lies within another.
+            "subject_area": text(parts[0]) if len(parts) > 1 and not sample.kinds else None,
+            "subject": text("; ".join(sample.kinds or parts[-1:])) or None,
             "problem": text(unit(sample, task)) if several else None,
             "attempt": int(number) if several and (number := sample.id.rpartition("#")[2]).isdecimal() else None,
             **{name: text(group) for name, group in grouped(sample, task, self._scoring).items()},

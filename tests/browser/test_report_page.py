@@ -10,9 +10,10 @@ import pytest
 
 from evalkit import report
 from evalkit.base.types import Answer, Text
-from evalkit.report import Evidence
+from evalkit.report import Evidence, categories
 from evalkit.report.marks import visible
 from support.browsers import windows
+from support.groups import with_groups
 from support.rich_report import LABELS, Cast, many, played, rich, templates
 
 HOSTILE = (
@@ -94,6 +95,9 @@ def test_a_row_says_how_many_samples_changed(seen, page, found):
             assert any(f"↓ {flips.regressed:,}" in text and f"↑ {flips.improved:,}" in text for text in said)
 
 
+EXAMPLE = Path(__file__).parents[2] / "reports/example/report.html"
+SHEET = 703
+"""Pixels of A4 within its margins."""
 SHAPES = ((1, 7), (2, 7), (6, 7), (7, 7), (12, 7), (3, 40))
 
 
@@ -148,13 +152,13 @@ def test_a_matrix_of_many_candidates_is_reached_to_its_last_column(seen, shapes,
 
 @pytest.mark.parametrize("candidates", [6, 7])
 def test_paper_has_the_matrix_as_far_as_there_is_room(opened, shapes, candidates):
-    one = opened(shapes[candidates, 7], width=703)  # A4 within its margins
+    one = opened(shapes[candidates, 7], width=SHEET)
     one.page.emulate_media(media="print")
     assert one.page.locator(".accuracy").is_visible()
     assert one.page.locator(".matrix").is_visible() == (candidates == 6)
     assert one.page.get_by_text("leads to its scores").is_visible() == (candidates == 6)
     if candidates == 6:
-        assert one.page.locator(".matrix").bounding_box()["width"] <= 703
+        assert one.page.locator(".matrix").bounding_box()["width"] <= SHEET
 
 
 @pytest.mark.parametrize("candidates", [1, 3])
@@ -179,6 +183,45 @@ def test_the_first_screen_shows_all_rows(opened, shapes, shape):
     first_table = one.page.locator(".matrix, .accuracy").first
     box = first_table.bounding_box()
     assert box["y"] + box["height"] <= 800
+
+
+def test_the_first_screen_of_the_example_shows_all_rows_of_two_candidates(opened):
+    """Seven tasks and an average, a sentence of doubt, and each metric by its whole name."""
+    one = opened(EXAMPLE, width=1280)
+    box = one.page.locator(".accuracy").bounding_box()
+    assert box["y"] + box["height"] <= 800
+    names = one.page.locator(".accuracy .metric:not(.own)")
+    heights = {round(name.bounding_box()["height"]) for name in names.all()}
+    assert len(heights) == 1, "a name takes two lines"
+
+
+@pytest.mark.parametrize("shape", [(1, 7), (2, 7), (6, 7), (12, 7), (3, 40)])
+def test_nothing_stands_beside_the_sheet(opened, shapes, shape):
+    one = opened(shapes[shape], width=SHEET)
+    one.page.emulate_media(media="print")
+    assert one.page.evaluate("document.documentElement.scrollWidth") <= SHEET
+    for plot in one.page.locator(".accuracy .strip").all():
+        box = plot.bounding_box()
+        assert box["x"] + box["width"] <= SHEET
+        assert box["width"] > 50
+
+
+def test_what_the_groups_say_stands_on_paper_where_one_lost(opened, found, tmp_path):
+    lost = with_groups(found[0], [26, 0, 0])
+    one = opened(written(tmp_path, "lost.html", lost, found[1]), width=SHEET)
+    said = categories.tables(lost)[0].sentence
+    assert one.page.get_by_text(said).count() == 2
+    assert not one.page.get_by_text(said).first.is_visible()
+    one.page.emulate_media(media="print")
+    assert one.page.locator("#groups").is_visible()
+    assert [text.is_visible() for text in one.page.get_by_text(said).all()] == [True, False]
+
+
+def test_paper_has_no_heading_of_groups_of_which_none_lost(opened, page):
+    one = opened(page)
+    assert one.page.locator("#groups").is_visible()
+    one.page.emulate_media(media="print")
+    assert not one.page.locator("#groups").is_visible()
 
 
 def shown(page, table):
@@ -357,7 +400,7 @@ def test_print_leaves_out_what_only_a_screen_needs_and_what_is_folded(opened, pa
 
 
 def test_the_example_is_four_pages_on_paper(opened):
-    one = opened(Path(__file__).parents[2] / "reports/example/report.html")
+    one = opened(EXAMPLE)
     sheets = re.findall(rb"/Type\s*/Page\b(?!s)", one.page.pdf(format="A4"))
     assert 1 < len(sheets) <= 4
 

@@ -14,6 +14,7 @@ from evalkit.records.stored_samples import KeptSample
 
 ALONE = Sample("1", (Image.of(b"x"), Text("What?")), [{"answer": "x", "answer_id": 1}], "c")
 TALK = Sample("1", (Text("w"),), "r", None, (Turn("user", (Text("a"), Image.of(b"z"))),), "pre")
+KINDS = Sample("1", (Text("w"),), "r", kinds=("form", "layout"))
 X, Z = (sha256(data).hexdigest() for data in (b"x", b"z"))
 SPELLED = (
     f'{{"cluster":"c","content":[{{"image":"{X}"}},"What?"],"id":"1","references":[{{"answer":"x","answer_id":1}}]}}',
@@ -21,10 +22,13 @@ SPELLED = (
         '{"cluster":null,"content":["w"],"id":"1","prefix":"pre","references":"r",'
         f'"turns":[["user",["a",{{"image":"{Z}"}}]]]}}'
     ),
+    '{"cluster":null,"content":["w"],"id":"1","kinds":["form","layout"],"references":"r"}',
 )
 
 
-@pytest.mark.parametrize(("sample", "spelled"), [(ALONE, SPELLED[0]), (TALK, SPELLED[1])], ids=["alone", "talk"])
+@pytest.mark.parametrize(
+    ("sample", "spelled"), [*zip((ALONE, TALK, KINDS), SPELLED, strict=True)], ids=["alone", "talk", "kinds"]
+)
 def test_a_sample_is_spelled_as_it_always_was_and_comes_back_without_its_pictures(sample, spelled):
     key, text = stored_samples.written(sample)
     assert text == spelled

@@ -5,10 +5,8 @@ from dataclasses import replace
 import pytest
 
 from evalkit import report
-from evalkit.base.scores import SampleScore
-from evalkit.comparison import pairs
-from evalkit.comparison.pairs import Side
 from evalkit.report import categories
+from support.groups import compared, with_groups
 from support.rich_report import LABELS, rich, templates
 
 SUBJECTS = 57
@@ -17,22 +15,6 @@ SUBJECTS = 57
 @pytest.fixture(scope="module")
 def built():
     return rich(20, labels=LABELS[:2])[0]
-
-
-def compared(name, n, lost):
-    """A group of samples that the baseline has right but for two, and of which the candidate has lost some."""
-    right = {f"{name} {at}": 0.0 if at < 2 else 1.0 for at in range(n)}
-    worse = {key: 0.0 if at < 2 + lost else 1.0 for at, key in enumerate(right)}
-    sides = [
-        Side(label, {key: SampleScore(key, value) for key, value in scores.items()}, planned=n)
-        for label, scores in zip(LABELS[:2], (right, worse), strict=True)
-    ]
-    return pairs.compare(name, *sides)
-
-
-def with_groups(built, losses, n=40):
-    groups = {f"subject {at}": compared(f"subject {at}", n, lost) for at, lost in enumerate(losses)}
-    return replace(built, rows=(*built.rows[:-1], replace(built.rows[-1], groups={LABELS[1]: groups})))
 
 
 def test_a_loss_that_one_of_many_groups_has_by_chance_is_not_named(built):
@@ -74,12 +56,22 @@ def test_groups_without_an_interval_are_shown_and_not_tested(built):
     assert categories.largest_loss(few, LABELS[1]) == ""
 
 
+def test_a_question_of_two_kinds_counts_in_both_groups_and_once_in_the_task(built):
+    row = next(row for row in built.rows if row.part.task.name == "docvqa")
+    groups = row.groups[LABELS[1]]
+    # Twenty rows: every third is a form that was filled in by hand.
+    assert {name: one.n for name, one in groups.items()} == {"form": 13, "table/list": 7, "handwritten": 6}
+    assert row.judgements[LABELS[1]].comparison.n == 20
+    titles = [table.task for table in categories.tables(built)]
+    assert titles.count(row.part.task.title) == 1
+
+
 def test_groups_of_two_tasks_with_one_title_are_told_apart(built):
     """As MMLU's subjects are, asked in two ways by one run."""
-    row = built.rows[-1]
+    *others, row = (replace(row, groups={}) for row in built.rows)
     kept, lost = ({"astronomy": compared("astronomy", 40, lost)} for lost in (0, 26))
     other = replace(row, part=replace(row.part, task=replace(row.part.task, name="other")), groups={LABELS[1]: lost})
-    both = replace(built, rows=(*built.rows[:-1], replace(row, groups={LABELS[1]: kept}), other))
+    both = replace(built, rows=(*others, replace(row, groups={LABELS[1]: kept}), other))
     first, second = categories.tables(both)
     assert first.task == second.task
     assert [one.lost for table in (first, second) for one in table.rows] == [False, True]

@@ -132,17 +132,54 @@ def pictured(at):
     return Image.of(drawing(at % 60))
 
 
+SHORTEST = "Answer with a number."
+ASKED = {
+    "mmmu": "<image 1> The chart gives production by region, {at} weeks after the harvest. By how many units does the "
+    f"most productive region exceed the least productive one? {SHORTEST}",
+    "vqav2": f"How many more than the shortest column does the tallest one of picture {{at}} show? {SHORTEST}",
+    "docvqa": f"What is the largest number printed on page {{at}}, less the smallest one? {SHORTEST}",
+    "chartqa": f"What is the difference between the tallest and the shortest bar of chart {{at}}? {SHORTEST}",
+    "mathvista": "Hint: Please answer the question requiring an integer answer.\nQuestion: If the shortest bar of "
+    f"figure {{at}} were as tall as the tallest one, by how much would it have grown? {SHORTEST}",
+    "humaneval": 'def solve(values):\n    """Return the values in ascending order.\n\n    >>> solve([3, 1, 2])\n'
+    '    [1, 2, 3]\n    """\n',
+}
+EXAM_QUESTIONS = (
+    "How many livers does a human body have?",
+    "How many moons does Mars have?",
+    "How many Critiques did Immanuel Kant write?",
+    "Into how many glacials did Penck and Brückner divide the ice ages of the Alps?",
+    "How many regressors beside the constant does a simple linear regression have?",
+    "Of how many people does a dyad consist?",
+    "How many serotypes of poliovirus are there?",
+    "How many kilocalories does a gram of carbohydrate give, to the nearest whole number?",
+)
+"""One for each of SUBJECTS, in their order; the right choice is the one that `references` has."""
+
+
+def asked(task, at):
+    """What a sample of a task asks, as the published benchmarks do."""
+    if task.benchmark == "mmlu":
+        return f"{EXAM_QUESTIONS[at % len(SUBJECTS)]}\nA. 1\nB. 2\nC. 3\nD. 4\nAnswer:"
+    return ASKED[task.benchmark].replace("{at}", str(at))
+
+
 def question(task, at, image):
     """One sample of a task, with an image where the task has images."""
-    words = Text(
-        f"What is the difference between the tallest and the shortest bar of chart {at}? Answer with a number."
-    )
+    words = Text(asked(task, at))
     picture = (image(at),) if task.category == "Vision" else ()
     key = (
         f"{task.name}/{at // task.decoding.n}#{at % task.decoding.n}" if task.decoding.n > 1 else f"{task.name}-{at:04}"
     )
     cluster = f"page {at // 3}" if task.name == "docvqa" else None
-    return Sample(key, (*picture, words), references(task, at), cluster)
+    return Sample(key, (*picture, words), references(task, at), cluster, kinds=kinds(task, at))
+
+
+def kinds(task, at):
+    """Of a third of DocVQA's questions two, of the others and of ChartQA's one; the exams name their subjects."""
+    if task.name == "docvqa":
+        return (("form",), ("table/list",), ("form", "handwritten"))[at % 3]
+    return (("human", "augmented")[at % 2],) if task.name == "chartqa" else ()
 
 
 def references(task, at):

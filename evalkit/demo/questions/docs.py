@@ -68,5 +68,7 @@ def scene(rng: random.Random, level: int) -> Scene:
 
 
 def _question(content: str, text: str, answer: str) -> Puzzle:
-    row = {"question": text, "answers": sorted({answer, answer.lstrip("$")})}
+    # The heading is asked for by where it stands, the rest by its label.
+    kinds = ["layout" if answer in KINDS else "form"]
+    row = {"question": text, "question_types": kinds, "answers": sorted({answer, answer.lstrip("$")})}
     return Puzzle(f"docvqa|{content}|{text}", (0, f"{text}\n{PROMPT}"), answer, row)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from evalkit.base.types import Sample
-from evalkit.tasks.benchmarks.row import Benchmark, DataRow, one_image
+from evalkit.tasks.benchmarks.row import Benchmark, DataRow, kinds, one_image
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evalkit.base.types import Json
+
+_KIND: Final = "type"
+_HALVES: Final = {"human_test": "human", "augmented_test": "augmented"}
+"""Questions that people wrote, and others that a model made of captions."""
 
 
 def _sample(cells: Mapping[str, Json], prompt: str, position: int) -> Sample:
@@ -22,9 +26,14 @@ def _sample(cells: Mapping[str, Json], prompt: str, position: int) -> Sample:
         references=row.references("answer"),
         # Often two questions share a chart.
         cluster=image.sha256,
+        kinds=tuple(_HALVES.get(kind, kind) for kind in kinds(row, _KIND)),
     )
 
 
 CHARTQA = Benchmark(
-    columns=("image", "question", "answer"), image_columns=("image",), sample=_sample, shared_image="image"
+    columns=("image", "question", "answer"),
+    image_columns=("image",),
+    sample=_sample,
+    more_columns=(_KIND,),
+    shared_image="image",
 )

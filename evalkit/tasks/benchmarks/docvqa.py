@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from evalkit.base.types import Sample
-from evalkit.tasks.benchmarks.row import Benchmark, DataRow, one_image
+from evalkit.tasks.benchmarks.row import Benchmark, DataRow, kinds, one_image
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evalkit.base.types import Json
+
+_KINDS: Final = "question_types"
 
 
 def _sample(cells: Mapping[str, Json], prompt: str, position: int) -> Sample:
@@ -22,6 +24,8 @@ def _sample(cells: Mapping[str, Json], prompt: str, position: int) -> Sample:
         references=row.references("answers"),
         # About four questions share a page; one document (docId) has several pages.
         cluster=image.sha256,
+        # A question about a form that was filled in by hand is of two kinds.
+        kinds=kinds(row, _KINDS),
     )
 
 
@@ -29,7 +33,7 @@ DOCVQA = Benchmark(
     columns=("image", "question", "answers"),
     image_columns=("image",),
     sample=_sample,
-    more_columns=("questionId",),
+    more_columns=("questionId", _KINDS),
     unit_columns=("ucsf_document_id", "ucsf_document_page_no"),
     shared_image="image",
 )

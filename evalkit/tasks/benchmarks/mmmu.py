@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from evalkit.base.types import Sample, Text
-from evalkit.tasks.benchmarks.row import Benchmark, DataRow
+from evalkit.tasks.benchmarks.row import Benchmark, DataRow, kinds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from evalkit.base.types import Image, Json
 
 _PLACEHOLDER = re.compile(r"<image (\d{1,9})>")
+_ID = re.compile(r"(?:dev|validation|test)_([A-Za-z_]+)_\d+")
+_SUBFIELD: Final = "subfield"
 
 
 def _sample(cells: Mapping[str, Json], prompt: str, position: int) -> Sample:
@@ -26,7 +28,15 @@ def _sample(cells: Mapping[str, Json], prompt: str, position: int) -> Sample:
         content=_content(row, question, prompt),
         references=_references(row),
         # No cluster: every question has images of its own.
+        kinds=_subject(row),
     )
+
+
+def _subject(row: DataRow) -> tuple[str, ...]:
+    """The subject, which the data set names in its ids alone; else the subfield, which is a part of one."""
+    own = row.cells.get("id")
+    named = _ID.fullmatch(own) if isinstance(own, str) else None
+    return (named[1].replace("_", " "),) if named else kinds(row, _SUBFIELD)
 
 
 def _question(row: DataRow) -> str:
@@ -86,7 +96,7 @@ MMMU = Benchmark(
     columns=("question", "options", "question_type", "answer", "image_1"),
     image_columns=_IMAGES,
     sample=_sample,
-    more_columns=("id",),
+    more_columns=("id", _SUBFIELD),
     unit_columns=("id",),
     groups="fixed",
 )

@@ -114,6 +114,16 @@ class DataRow:
         return name
 
 
+def kinds(row: DataRow, column: str) -> tuple[str, ...]:
+    """The kinds of question that a cell names, one text or a list of them, each once; none where it names none.
+
+    They only group what was asked: a cell that holds anything else costs no row.
+    """
+    found = row.cells.get(column)
+    names = found if isinstance(found, list) else [found]
+    return tuple(dict.fromkeys(name for name in names if isinstance(name, str) and name.strip()))
+
+
 def one_image(image: Image, question: str, prompt: str) -> tuple[Image, Text]:
     """The published order of a question about one image: the image, the question, the prompt on a new line."""
     return image, Text(f"{question}\n{prompt}")

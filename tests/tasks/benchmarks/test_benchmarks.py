@@ -1,6 +1,7 @@
 """Rows to questions, on our own cases and, where they lie beside the checkout, on those of the protocol."""
 
 import json
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -180,6 +181,34 @@ def test_questions_about_one_image_share_a_cluster(task):
 
 def test_exam_questions_are_independent():
     assert BENCHMARKS["mmmu"].sample(row_of("mmmu"), "p", 1).cluster is None
+
+
+@pytest.mark.parametrize(
+    ("task", "cells", "kinds"),
+    [
+        ("docvqa", {"question_types": ["form", "handwritten"]}, ("form", "handwritten")),
+        ("docvqa", {"question_types": ["layout", None, "layout", ""]}, ("layout",)),
+        ("docvqa", {"question_types": None}, ()),
+        ("docvqa", {}, ()),
+        ("chartqa", {"type": "human_test"}, ("human",)),
+        ("chartqa", {"type": "augmented_test"}, ("augmented",)),
+        ("chartqa", {"type": "bars"}, ("bars",)),
+        ("chartqa", {"type": 3}, ()),
+        ("chartqa", {}, ()),
+        ("mmmu", {"id": "validation_Art_Theory_12", "subfield": "Gothic"}, ("Art Theory",)),
+        ("mmmu", {"id": "demo_3", "subfield": "plants"}, ("plants",)),
+        ("mmmu", {"id": "demo_3"}, ()),
+    ],
+)
+def test_a_question_is_of_the_kinds_that_its_row_names_and_asked_alike_without_them(task, cells, kinds):
+    benchmark = BENCHMARKS[task]
+    row = row_of(task, **cells)
+    sample = benchmark.sample(row, "p", 0)
+    assert sample.kinds == kinds
+    # The columns are read where they are there; neither the question nor what it is compared with hangs on them.
+    assert set(cells) - {"id"} <= set(benchmark.more_columns)
+    without = benchmark.sample({name: cell for name, cell in row.items() if name not in cells or name == "id"}, "p", 0)
+    assert replace(sample, kinds=()) == replace(without, kinds=())
 
 
 @pytest.mark.parametrize(("task", "column"), [("docvqa", "answers"), ("vqav2", "answers"), ("chartqa", "answer")])
