@@ -46,6 +46,8 @@ _PAUSE_S: Final = 2.0
 _LONGEST_PAUSE_S: Final = 30.0
 API_KEY: Final = "EVALKIT_API_KEY"
 """Variable with the key of servers that ask for one. A flag or a file would stand in the report."""
+_own_keys: Final[dict[str, str]] = {}
+"""Host and port of a server of ours that others can reach to the key it was started with: nobody else is shown it."""
 
 
 def server_root(url: str) -> str:
@@ -77,9 +79,9 @@ def is_local(url: str) -> bool:
 
 
 def proxy_for(url: str) -> str | None:
-    """The environment's proxy for ``url``; none for this machine and for what ``no_proxy`` names."""
+    """The environment's proxy for ``url``; none for this machine, servers of ours, and what ``no_proxy`` names."""
     parts = urlsplit(url)
-    if is_local(url) or proxy_bypass(parts.netloc.rpartition("@")[2]):
+    if is_local(url) or parts.netloc in _own_keys or proxy_bypass(parts.netloc.rpartition("@")[2]):
         return None
     proxy = getproxies().get(parts.scheme)
     return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
@@ -204,12 +206,22 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     return None if math.isnan(seconds) else max(seconds, 0.0)
 
 
-def authorization() -> dict[str, str]:
-    """The header that servers with a key want; empty where no key is set. Blanks and line ends around it are dropped.
+def remember_key(url: str, key: str) -> None:
+    """Show ``key`` from now on to the server at ``url``, and to no other: evalkit has started it with that."""
+    _own_keys[urlsplit(url).netloc] = key
+
+
+def authorization(url: str = "") -> dict[str, str]:
+    """The header that the server at ``url`` wants, where it is one with a key; empty where no key is known.
+
+    A server of ours is shown its own key, every other one that of the variable; blanks and line ends around that are
+    dropped.
 
     Raises:
         UsageError: The key has a sign that no header can hold. The key itself is never shown.
     """
+    if own := _own_keys.get(urlsplit(url).netloc):
+        return {"Authorization": f"Bearer {own}"}
     key = os.environ.get(API_KEY, "").strip()
     for at, sign in enumerate(key, 1):
         if not "!" <= sign <= "~":
@@ -231,7 +243,7 @@ def session(url: str) -> requests.Session:
     found.trust_env = False
     proxy = proxy_for(url)
     found.proxies = {"http": proxy, "https": proxy} if proxy else {}
-    found.headers.update({"Accept-Encoding": "identity", **authorization()})
+    found.headers.update({"Accept-Encoding": "identity", **authorization(url)})
     return found
 
 

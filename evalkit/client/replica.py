@@ -104,7 +104,7 @@ class Replica:
         return aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={**_HEADERS, **authorization()},
+            headers={**_HEADERS, **authorization(self.root)},
             auto_decompress=False,
             # Looked up once; aiohttp would ask the environment, in a thread, for every request.
             trust_env=False,

@@ -206,8 +206,8 @@ def context_length(model: Model) -> int | None:
     return length if isinstance(length, int) and length > 0 and not scaled else None
 
 
-def command(serving: Serving, model: Model, port: int) -> list[str]:
-    """The exact command that serves ``model`` on ``port``.
+def command(serving: Serving, model: Model, port: int, host: str = HOST) -> list[str]:
+    """The exact command that serves ``model`` on ``port`` of ``host``, this machine alone by default.
 
     Raises:
         UsageError: A flag is evalkit's own, a variable contradicts what evalkit does with its servers, or the serving
@@ -217,7 +217,7 @@ def command(serving: Serving, model: Model, port: int) -> list[str]:
         reason = inherited.refusal(name)
         if reason is not None:
             raise UsageError(f"serve.env.{name}: evalkit cannot work with this variable", fix=f"leave it out: {reason}")
-    address: dict[str, Json] = {"served-model-name": served_name(model), "host": HOST, "port": port}
+    address: dict[str, Json] = {"served-model-name": served_name(model), "host": host, "port": port}
     if _COMMIT.fullmatch(model.digest):
         # What was resolved is what is served, whatever the branch points to by then.
         address["revision"] = model.digest

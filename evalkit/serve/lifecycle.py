@@ -39,6 +39,7 @@ _RELEASE_PATIENCES: Final = 3
 """A driver may need longer to take memory back than a process needs to stop: so many times the patience for that."""
 _REFUSES: Final = "see serve.args, serve.env and serve.command for what asks for a key or moves its addresses"
 _RELEASE_TOLERANCE_MIB: Final = 256
+_HERE: Final = ports.Door()
 
 
 class Server:
@@ -49,12 +50,17 @@ class Server:
     """
 
     def __init__(
-        self, serving: Serving, model: Model, log: Path, say: Callable[[str, str], None] = lambda _state, _detail: None
+        self,
+        serving: Serving,
+        model: Model,
+        log: Path,
+        say: Callable[[str, str], None] = lambda _state, _detail: None,
+        door: ports.Door = _HERE,
     ) -> None:
         self.model, self.log = model, log
         self.served_name = launch.served_name(model)
         self.command: list[str] = []
-        self._serving, self._say = serving, say
+        self._serving, self._say, self._door = serving, say, door
         self._port = 0
         self._log_start = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -68,7 +74,7 @@ class Server:
     @property
     def url(self) -> str:
         """Where the server answers."""
-        return f"http://{ports.HOST}:{self._port}"
+        return self._door.url(self._port)
 
     @property
     def pid(self) -> int | None:
@@ -180,24 +186,27 @@ class Server:
             self._say("not stopped", error.message)
 
     def _start(self) -> None:
-        serving = self._serving
-        if serving.port and not ports.is_free(serving.port):
+        serving, host = self._serving, self._door.host
+        if serving.port and not ports.is_free(serving.port, host):
             raise UsageError(
-                f"port {serving.port} is taken by {ports.holder(serving.port)}",
+                f"port {serving.port} is taken by {ports.holder(serving.port, host)}",
                 fix="end it, choose another port, or leave serve.port out: a free one is then found",
             )
-        self._port = serving.port or ports.free_port()
-        self.command = launch.command(serving, self.model, self._port)
+        self._port = serving.port or ports.free_port(host)
+        self.command = launch.command(serving, self.model, self._port, host)
         if launch.device(serving) == "gpu":
             self._gpu_before = {gpu.uuid: gpu.used_mib for gpu in gpus(self._visible)}
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
         self._say("starting", "")
         mark = new_mark()
+        if self._door.key:
+            control.remember_key(self.url, self._door.key)
         self._watcher = Watcher(self.log, mark)
         # A note before the start and one after it: whenever evalkit is killed, its server can be found.
         orphans.write_note(self.log, self.command, mark)
         try:
-            self._process = spawn(self.command, {**launch.surroundings(serving), MARK: mark}, self.log)
+            variables = {**launch.surroundings(serving), **self._door.variables, MARK: mark}
+            self._process = spawn(self.command, variables, self.log)
         except UsageError:
             orphans.remove_note(self.log)
             raise
@@ -244,11 +253,12 @@ class Server:
         """Alive, healthy, alone on the port, and serving our model."""
         if not self.alive() or self._group is None or not control.healthy(self.url, timeout_s=2.0):
             return False
-        if not self._group.owns(ports.listeners(self._port)):
+        if not self._group.owns(ports.listeners(self._port, self._door.host)):
             if not self.alive():
                 return False  # Its own death explains more than the stranger on the port does.
+            stranger = ports.holder(self._port, self._door.host)
             self._fail(
-                f"port {self._port} is answered by {ports.holder(self._port)}, not by the server that was started",
+                f"port {self._port} is answered by {stranger}, not by the server that was started",
                 "run the same command again: a free port is looked for each time",
             )
         try:

@@ -11,7 +11,7 @@ import pytest
 from evalkit.base.errors import InfrastructureError, UsageError
 from evalkit.base.types import Answer, Failure, FailureKind
 from evalkit.client import Client, Request
-from evalkit.client.control import API_KEY, served_models
+from evalkit.client.control import API_KEY, authorization, remember_key, served_models
 from support.commands import evalkit
 from support.workplaces import fitted_out
 
@@ -110,3 +110,15 @@ def test_a_key_is_checked_before_a_model_of_our_own_is_served(monkeypatch, tmp_p
     monkeypatch.chdir(tmp_path)
     ended = evalkit("run", "--baseline", "base", "--tasks-dir", "tasks", "--task", "pages")
     assert (ended.code, API_KEY in ended.err) == (2, True)
+
+
+def test_a_server_of_ours_is_shown_its_own_key_and_no_other_server_is(monkeypatch):
+    monkeypatch.setenv(API_KEY, "of-others")
+    with guarded() as url, guarded() as other:
+        remember_key(url, KEY)
+        assert [one["id"] for one in served_models(url)] == ["m"]
+        (outcome,) = asyncio.run(ask(url))
+        with pytest.raises(InfrastructureError):
+            served_models(other)
+    assert isinstance(outcome, Answer)
+    assert authorization(other) == {"Authorization": "Bearer of-others"}
