@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Final, Literal
 
 from platformdirs import user_cache_path
@@ -63,6 +64,7 @@ def examine(
         *serving,
         _tools(),
         *_gpus(python),
+        *_ray(),
         _sandbox(),
         _disk("output", output, _OUTPUT_GIB),
         _disk("cache", _hub_cache(), _CACHE_GIB),
@@ -168,6 +170,26 @@ def _hub_cache() -> Path:
     """Where models and data sets are downloaded to."""
     home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
     return Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+
+
+def _ray() -> Iterable[Finding]:
+    """Whether the Ray cluster that is named or runs here asks for a token; nothing where there is none."""
+    address = os.environ.get("RAY_ADDRESS", "")
+    if not address:
+        # Where `ray start` notes the cluster that it has begun.
+        noted = Path(os.environ.get("RAY_TMPDIR") or gettempdir()) / "ray" / "ray_current_cluster"
+        try:
+            address = noted.read_text(encoding="utf-8")
+        except OSError:
+            return
+    mode = os.environ.get("RAY_AUTH_MODE", "")
+    kept = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    if mode == "token" or (not mode and (os.environ.get("RAY_AUTH_TOKEN") or kept.is_file())):
+        yield Finding("Ray", "ok", f"{address.strip()}, asked with a token")
+        return
+    detail = f"{address.strip()}, asked without a token: whoever reaches its ports runs code on its hosts"
+    fix = "set RAY_AUTH_MODE=token on every host before Ray is started there (from Ray 2.52 on)"
+    yield Finding("Ray", "note", detail, fix)
 
 
 def _sandbox() -> Finding:

@@ -7,13 +7,17 @@ import pytest
 
 from evalkit.serve.doctor import examine
 
+RAY = ("RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_TMPDIR")
+
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path, monkeypatch):
     """A machine without GPU and network whose caches are empty folders."""
-    for name in ("HF_HUB_CACHE", "TRANSFORMERS_OFFLINE", "EVALKIT_OFFLINE", "CUDA_VISIBLE_DEVICES"):
+    for name in ("HF_HUB_CACHE", "TRANSFORMERS_OFFLINE", "EVALKIT_OFFLINE", "CUDA_VISIBLE_DEVICES", *RAY):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "ray-tmp"))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -193,3 +197,31 @@ def test_prompts_that_are_not_cached_are_named(interpreter, tmp_path):
     assert some.status == "note"
     assert "those of chartqa, vqav2" in some.detail
     assert "evalkit fetch" in some.fix
+
+
+def of_ray(tmp_path):
+    return [finding for finding in examine(output=tmp_path) if finding.name == "Ray"]
+
+
+def test_a_ray_cluster_that_asks_for_no_token_is_told(tmp_path, monkeypatch):
+    assert of_ray(tmp_path) == []
+    # As `ray start --head` leaves it.
+    (tmp_path / "ray-tmp/ray").mkdir(parents=True)
+    (tmp_path / "ray-tmp/ray/ray_current_cluster").write_text("10.0.0.1:6379")
+    (found,) = of_ray(tmp_path)
+    assert (found.status, "10.0.0.1:6379" in found.detail, "RAY_AUTH_MODE=token" in found.fix) == ("note", True, True)
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.2:6379")
+    assert "10.0.0.2:6379" in of_ray(tmp_path)[0].detail
+
+
+@pytest.mark.parametrize("how", ["mode", "token", "file"])
+def test_a_ray_cluster_that_is_asked_with_a_token_is_fine(tmp_path, monkeypatch, how):
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.2:6379")
+    if how == "mode":
+        monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    elif how == "token":
+        monkeypatch.setenv("RAY_AUTH_TOKEN", "sesame")
+    else:
+        (tmp_path / "home/.ray").mkdir(parents=True)
+        (tmp_path / "home/.ray/auth_token").write_text("sesame")
+    assert [one.status for one in of_ray(tmp_path)] == ["ok"]
