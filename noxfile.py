@@ -46,6 +46,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def ray(session: nox.Session) -> None:
+    """Run what needs a Ray cluster: several nodes of this machine, one cluster at a time, with stand-in servers."""
+    session.install("-e", ".[ray,test]")
+    session.run("pytest", "-m", "ray", "tests/cluster", *session.posargs, env=_KEEP_BYTECODE)
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Measure which lines and branches of evalkit the tests reach, also in the processes that they start."""
     session.install("-e", ".[cpu,test]", "coverage>=7.10,<8")
@@ -59,7 +66,7 @@ def coverage(session: nox.Session) -> None:
 def minimums(session: nox.Session) -> None:
     """Run what needs no vLLM and no browser with the lowest release of every dependency that pyproject.toml allows."""
     session.install("-e", ".[test]", "--resolution", "lowest-direct", "--upgrade")
-    real = "not vllm and not browser and not quantizer"
+    real = "not vllm and not browser and not quantizer and not ray"
     chosen = session.posargs or ("-m", real, "--ignore", "tests/house/test_wheel.py")
     # Tests that want torch are left out: it comes with the serving side, in one release.
     session.run("pytest", *_THREE_AT_A_TIME, *chosen, env={**_KEEP_BYTECODE, "EVALKIT_REQUIRE": ""})

@@ -11,6 +11,7 @@ from typing import Final
 from evalkit.config.option import Option
 
 _MACHINE: Final = "a path of the machine; the card names vLLM's version"
+_ON_HOSTS: Final = ("auto|HOST:PORT", "on which hosts servers run moves no answer")
 
 OPTIONS: Final = (
     Option(
@@ -155,6 +156,7 @@ OPTIONS: Final = (
         "N",
         quiet="how many servers answer moves no answer",
     ),
+    Option("--ray", "serve.ray", "text", "Serving", "Serve on a Ray cluster that runs already.", *_ON_HOSTS),
     Option(
         "--one-after-another",
         "one_after_another",

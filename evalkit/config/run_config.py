@@ -16,7 +16,7 @@ from evalkit.base.codec import Fault
 from evalkit.base.errors import ConfigError, UsageError, near_miss
 from evalkit.base.identity import file_name
 from evalkit.base.types import Dialect, ImageHandling, Json  # noqa: TC001 - the schema reads the annotations
-from evalkit.config import addresses, after, imported, perf_config, policy
+from evalkit.config import addresses, after, cluster, imported, perf_config, policy
 from evalkit.config.after import After
 from evalkit.config.given import as_mapping, has, over
 from evalkit.config.imported import ImportedFiles  # noqa: TC001 - the codec reads the annotations
@@ -68,6 +68,11 @@ class Serving:
     it finds. Models are served at the same time where there is room."""
     replicas: int | Literal["auto"] | None = None
     """Servers of each model, each on GPUs of its own; ``auto``, or left out where GPUs are named: as many as fit."""
+    ray: str = ""
+    """A Ray cluster that is there and to be served on, ``auto`` or ``HOST:PORT``; left out, this machine alone."""
+    ray_resources: Mapping[str, float] = field(default_factory=dict)
+    """What each server takes of that cluster beside its GPUs, by Ray's names, such as
+    ``"accelerator_type:H100" = 0.001`` for a kind of GPU."""
     start_timeout_s: float = 1800.0
     """A start has failed when the server does not answer within so long."""
     stall_s: float = 300.0
@@ -83,8 +88,8 @@ class Serving:
 
     @property
     def several(self) -> bool:
-        """Whether servers are spread over GPUs, or a model has several."""
-        return bool(self.gpus) or self.replicas not in {None, 1}
+        """Whether servers are spread over GPUs or hosts, or a model has several."""
+        return bool(self.gpus or self.ray) or self.replicas not in {None, 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +223,7 @@ def from_mapping(mapping: Mapping[str, Any], source: codec.Source) -> Config:
     """
     config = codec.read(Config, mapping, source)
     found = [*_ranges(config), *_tables(config), *_labels(config), *_endpoints(config), *_releases(config)]
+    found += cluster.problems(config.serve.ray, config.serve.ray_resources, config.serve.gpus)
     codec.refuse([*found, *imported.problems(config.imported, len(config.candidates))], source)
     labels = {choice.source: choice.label for choice in config.models}
     labels |= {choice.label: choice.label for choice in config.models}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from evalkit.client import Client
     from evalkit.runs.pending import Ledger
-    from evalkit.serve import OwnReplica, Replicas, Server
+    from evalkit.serve import AnyServer, OwnReplica, Replicas
 
 __all__ = ["AskingRules", "on_endpoint", "on_own_servers", "teller"]
 
@@ -33,7 +33,7 @@ async def on_own_servers(ledger: Ledger, servers: Replicas, way: AskingRules) ->
     """
     label = ledger.contender.model.label
     deaths = Deaths(label, servers.restarts * len(servers.replicas))
-    spoken: tuple[Server | None, int] = (None, 0)
+    spoken: tuple[AnyServer | None, int] = (None, 0)
     while ledger.advance():
         leader = await servers.leader()
         server = leader.starting.result()
@@ -132,7 +132,7 @@ def _tell_given_up(dialogue: Dialogue, servers: Replicas, replica: OwnReplica) -
     dialogue.tell(f"{replica.name} is given up{goes_on}: {servers.why_given_up(replica)}")
 
 
-async def _objection(dialogue: Dialogue, server: Server) -> str:
+async def _objection(dialogue: Dialogue, server: AnyServer) -> str:
     """Why it may not take part; empty where it may, and where it died of the question: that is seen next."""
     looking, death = asyncio.ensure_future(dialogue.objection(server)), asyncio.ensure_future(server.died())
     try:
@@ -146,7 +146,7 @@ async def _objection(dialogue: Dialogue, server: Server) -> str:
         await asyncio.wait({looking, death})
 
 
-async def _until_it_is_lost(dialogue: Dialogue, client: Client, server: Server) -> None:
+async def _until_it_is_lost(dialogue: Dialogue, client: Client, server: AnyServer) -> None:
     one = await client.join(server.url)
     signs = [asyncio.ensure_future(server.died()), asyncio.ensure_future(one.lost.wait())]
     try:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from evalkit.harnesses import Session
     from evalkit.runs.pending import Ledger
     from evalkit.runs.prepare import Source
-    from evalkit.serve import Server
+    from evalkit.serve import AnyServer
 
     _Owed = tuple[Source, str, Sample]
 
@@ -151,7 +151,7 @@ class Dialogue:
             raise AssertionError("a conversation that has begun has a client")
         return self.client
 
-    async def objection(self, server: Server) -> str:
+    async def objection(self, server: AnyServer) -> str:
         """Why a further server may not take part, as the sessions see it; empty where it may."""
         found = [(source, self._exam(source)) for source in self.ledger.owing()]
         looking = [(source, session) for source, session in found if isinstance(session, Admits)]
@@ -167,7 +167,7 @@ class Dialogue:
         """Whether a server that took part has died with it before: it is not given to a third one."""
         return self.deaths is not None and self.deaths.died_with(request)
 
-    def note_loss(self, held: tuple[Request, ...], server: Server) -> None:
+    def note_loss(self, held: tuple[Request, ...], server: AnyServer) -> None:
         """A server that took part is no more, and had this under way."""
         self.losses += 1
         death = Death(server.diagnose(), held, self.answers, server.last_words())

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from evalkit.base.events import Say
     from evalkit.base.task_parts import NormalisedAverage
     from evalkit.base.types import Model, Sample, Task
+    from evalkit.cluster.hosts import Hosts
     from evalkit.config.model_choice import ModelChoice
     from evalkit.config.run_config import Config
     from evalkit.harnesses import Harness, Questions
@@ -148,16 +149,23 @@ def averaged(config: Config) -> tuple[str, ...] | None:
 
 
 def contender(
-    choice: ModelChoice, config: Config, store: Store, say: Say, *, patience_s: float | None = None
+    choice: ModelChoice,
+    config: Config,
+    store: Store,
+    say: Say,
+    hosts: Hosts | None = None,
+    *,
+    patience_s: float | None = None,
 ) -> Contender:
     """A model with its identity and the engine that will serve it.
 
+    It is served on ``hosts``, or on this machine.
     A server that already runs is waited for, for ``patience_s`` or as long as the config says.
     """
     control.authorization()  # a key that cannot be sent is told before a model is loaded
     if choice.label not in config.endpoints:
         model = environment.model(choice.source, choice.label)
-        engine = environment.engine(config.serving(choice.label), model)
+        engine = environment.engine(config.serving(choice.label), model, hosts.kinds if hosts else ())
     else:
         wait_s = config.client.patience_s if patience_s is None else patience_s
         model, engine = endpoint.running(choice, config, say, wait_s)

@@ -85,8 +85,9 @@ def preview(config: Config, say: Say, discordance: float | None = None) -> RunPr
     """
     tasks = prepare.checked(config, imports.read(config))
     config = tools.settled(needs.joined(config, tasks), say, "nothing")
+    hosts = turns.joined(config, say)
     with Scratch() as empty, Store(Path(empty)) as store:
-        contenders = [prepare.contender(choice, config, store, say, patience_s=0.0) for choice in config.models]
+        contenders = [prepare.contender(choice, config, store, say, hosts, patience_s=0.0) for choice in config.models]
     tasks = prepare.drawing(tasks, contenders[0].model)
     refusals.refuse(config.serving, contenders, tasks, say)
     serving = config.serving(config.baseline.label)
@@ -96,7 +97,9 @@ def preview(config: Config, say: Say, discordance: float | None = None) -> RunPr
     for task in tasks:
         say(Stage(f"reading {task.name}"))
         found.append(_forecast(task, config, terms, past.get(task.name), say))
-    placed = turns.placement(config, contenders)
+    placed = turns.placement(config, contenders, hosts)
+    if hosts is not None:
+        hosts.leave()
     return RunPreview(
         forecasts=tuple(found),
         averages=tuple(

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
     from evalkit.base.events import Event, Say
     from evalkit.base.types import Task
+    from evalkit.cluster.hosts import Hosts
     from evalkit.comparison.score import Tally
     from evalkit.config.run_config import Config, Serving
     from evalkit.records.imported import ImportedTask
@@ -126,6 +127,7 @@ class _Run:
         self._record = RunRecord()
         """What the run remembers of itself; in the store once there is a row."""
         self._folder: RunFolder | None = None
+        self._hosts: Hosts | None = None
         self._progress: ProgressFile | None = None
         """What tells the folder how far the run is."""
         self._turn = RLock()
@@ -171,6 +173,7 @@ class _Run:
         for text in invalidation.withdrawn(self._store):
             self.say(Notice(text))
         self._config = tools.settled(self._config, self._say_outside)
+        self._hosts = turns.joined(self._config, self.say)
         plan, sources, repeated = self._plan()
         for text in report_terms.forewarnings(plan, self._config.accept_differences, self._serving.python):
             self.say(Stage(f"warning: {text}"))
@@ -187,7 +190,7 @@ class _Run:
             checks.start(plan.asked)
             self.say(outset(plan, sources, repeated, self._store))
             self._looks = Looks.of(self._config, plan, sources, self._store, checks, self.say)
-            asked_of = turns.Turns(self._config, self._policy, folder, self.say)
+            asked_of = turns.Turns(self._config, self._policy, folder, self.say, self._hosts)
             ledgers = self._in_turns(plan, asked_of, lambda one: self._ledger(one, sources, checks))
             if plan.repeat is not None and plan.baseline.model.label not in self._missing:
                 ledgers.append(asked_of.one(self._ledger(plan.repeat, repeated, checks)))
@@ -220,10 +223,10 @@ class _Run:
     def _plan(self) -> tuple[Plan, list[Source], list[Source]]:
         """Resolve models and samples: from here on everything is named by its content."""
         config, tasks = self._config, self._tasks
-        contenders = [prepare.contender(choice, config, self._store, self.say) for choice in config.models]
+        contenders = [prepare.contender(choice, config, self._store, self.say, self._hosts) for choice in config.models]
         tasks = self._tasks = prepare.drawing(tasks, contenders[0].model)
         refusals.refuse(config.serving, contenders, tasks, self.say)
-        turns.placement(config, contenders)  # refused here, before rows are read
+        turns.placement(config, contenders, self._hosts)  # refused here, before rows are read
         again = replace(contenders[0], model=replace(contenders[0].model, label=config.baseline.again.label))
         *contenders, again = prepare.numbered([*contenders, again])
         replaced = registry.replaced([Path(folder) for folder in config.tasks_dir])
@@ -373,11 +376,13 @@ class _Run:
         return saved_run.find(run_id, self._store)
 
     def fall_silent(self) -> None:
-        """Take away what says that the run goes on; no thread that ends later tells of it again."""
+        """Take away what says that the run goes on, also to a cluster; no thread that ends later tells of it again."""
         with self._turn:
             if self._progress is not None:
                 self._progress.end()
             self._progress = None
+        if self._hosts is not None:
+            self._hosts.leave()
 
     def tell_tools(self, error: EvalkitError) -> None:
         """Leave files for those who wait for a report that will not come."""

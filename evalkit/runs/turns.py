@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from evalkit.base.events import Say
     from evalkit.client import SendingPolicy
+    from evalkit.cluster.hosts import Hosts
     from evalkit.config.run_config import Config
     from evalkit.records.plan import Contender
     from evalkit.runs.pending import Ledger
@@ -25,8 +26,23 @@ if TYPE_CHECKING:
     Turn = Sequence[tuple[Contender, Sequence[serve.ServerPlace]]]
 
 
-def placement(config: Config, contenders: Sequence[Contender]) -> serve.Placement:
-    """Where the models are served that evalkit serves itself.
+def joined(config: Config, say: Say) -> Hosts | None:
+    """The cluster whose hosts serve the models, joined; None where this machine does.
+
+    Raises:
+        UsageError: The cluster cannot serve them.
+        InfrastructureError: It cannot be reached, or has no room now.
+    """
+    served = [config.serving(one.label) for one in config.models if one.label not in config.endpoints]
+    if not config.serve.ray or not served:
+        return None
+    from evalkit.cluster import joining  # noqa: PLC0415 - nothing of Ray is imported unless a cluster is named
+
+    return joining.joined(served, say, any_kind="accelerator" in config.accept_differences)
+
+
+def placement(config: Config, contenders: Sequence[Contender], hosts: Hosts | None) -> serve.Placement:
+    """Where the models are served that evalkit serves itself: on ``hosts``, or on this machine.
 
     Raises:
         UsageError: There are not the GPUs that were asked for.
@@ -34,6 +50,9 @@ def placement(config: Config, contenders: Sequence[Contender]) -> serve.Placemen
     ours = {one.model.label: config.serving(one.model.label) for one in contenders if not one.model.endpoint}
     # A look at the candidate needs what the baseline has answered before.
     in_turn = config.one_after_another or config.policy.stop_early
+    if hosts is not None and ours:
+        wanted = config.serve.replicas or "auto"
+        return serve.spread([*ours], hosts.places, wanted, one_after_another=in_turn)
     return serve.placement(ours, one_after_another=in_turn, any_kind="accelerator" in config.accept_differences)
 
 
@@ -45,6 +64,8 @@ class Turns:
     policy: SendingPolicy
     folder: RunFolder
     say: Say
+    hosts: Hosts | None = None
+    """Where the servers run, where that is not this machine."""
     _told: bool = False
     """Whether it has been said which variables servers are not given."""
 
@@ -96,7 +117,7 @@ class Turns:
         """The models that are asked at the same time, turn by turn, each with the places of its servers."""
         ours = {one.model.label: one for one in contenders}
         turns: list[Turn] = [[(one, ())] for one in contenders if one.model.endpoint]
-        placed = placement(self.config, contenders).turns
+        placed = placement(self.config, contenders, self.hosts).turns
         turns += [[(ours[label], places) for label, places in turn.items()] for turn in placed]
         return sorted(turns, key=lambda turn: contenders.index(turn[0][0]))
 
@@ -112,5 +133,6 @@ class Turns:
             self._told = True
             self.say(Notice(serve.not_passed_on(left_out)))
         serving, log = config.serving(model.label), self.folder.server_log(model.label)
-        async with serve.Replicas(serving, model, log, asking.teller(ledger), places) as servers:
+        make = self.hosts.make if self.hosts else serve.Server
+        async with serve.Replicas(serving, model, log, asking.teller(ledger), places, make) as servers:
             await asking.on_own_servers(ledger, servers, way)

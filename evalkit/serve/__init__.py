@@ -28,15 +28,18 @@ from evalkit.serve.launch import (
     window,
 )
 from evalkit.serve.lifecycle import Server
-from evalkit.serve.placement import Placement, ServerPlace, chosen_gpus, placement
+from evalkit.serve.placement import Placement, ServerPlace, chosen_gpus, placement, spread
+from evalkit.serve.ports import Door
 from evalkit.serve.processor import Processor, processor
-from evalkit.serve.replicas import OwnReplica, Replicas
+from evalkit.serve.replicas import AnyServer, OwnReplica, Replicas
 
 __all__ = [
     "DISTRIBUTIONS",
     "MAKES_VLLM",
     "PROFILES",
+    "AnyServer",
     "Diagnosis",
+    "Door",
     "Gpu",
     "Installed",
     "Orphan",
@@ -67,6 +70,7 @@ __all__ = [
     "refuse_unknown",
     "served_name",
     "shown_config",
+    "spread",
     "stop_orphan",
     "widest_window",
     "window",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from evalkit.base.errors import UsageError
 from evalkit.base.printable import counted
@@ -25,6 +25,8 @@ class ServerPlace:
     """As ``CUDA_VISIBLE_DEVICES`` names them; empty: whatever the server would take by itself."""
     number: int = 0
     """Of the servers that run at the same time, from 0: ports that were chosen follow each other."""
+    where: str = ""
+    """Where that is, in words, where it is not this machine."""
 
     def serving(self, serving: Serving) -> Serving:
         """How a server is served there."""
@@ -37,7 +39,7 @@ class ServerPlace:
     @property
     def words(self) -> str:
         """As it is told; empty where nothing was chosen."""
-        return f"GPU {', '.join(self.gpus)}" if self.gpus else ""
+        return f"GPU {', '.join(self.gpus)}" if self.gpus else self.where
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +56,13 @@ class Placement:
         return turns / sum(map(len, self.turns)) if self.turns else 1.0
 
     def words(self) -> tuple[str, ...]:
-        """A line a turn; none where each model in turn has one server."""
-        if all(len(turn) == 1 and len(next(iter(turn.values()))) == 1 for turn in self.turns):
+        """A line a turn; none where each model in turn has one server on this machine."""
+        alone = [len(turn) == 1 and len(next(iter(turn.values()))) == 1 for turn in self.turns]
+        if all(alone) and not any(one.where for turn in self.turns for places in turn.values() for one in places):
             return ()
         return tuple(
             "; ".join(
-                f"{label} on {', '.join(place.words for place in places if place.words) or 'this machine'}"
+                f"{label} on {', '.join(dict.fromkeys(one.words for one in places if one.words)) or 'this machine'}"
                 f" ({counted(len(places), 'server')})"
                 for label, places in turn.items()
             )
@@ -90,8 +93,8 @@ def placement(models: Mapping[str, Serving], *, one_after_another: bool, any_kin
     there = _usable(serving, any_kind=any_kind)
     if not there:
         count = 1 if wanted == "auto" else wanted
-        places = tuple(ServerPlace(number=number) for number in range(count))
-        return Placement(tuple({label: places} for label in models))
+        same = tuple(ServerPlace(number=number) for number in range(count))
+        return Placement(tuple({label: same} for label in models))
     degree = max(launch.gpus_used(one) for one in models.values())
     slots = [tuple(there[at : at + degree]) for at in range(0, len(there) - degree + 1, degree)]
     least = 1 if wanted == "auto" else wanted
@@ -101,16 +104,28 @@ def placement(models: Mapping[str, Serving], *, one_after_another: bool, any_kin
             f"serve.replicas: {need} do not fit on {counted(len(there), 'GPU')} ({', '.join(there)})",
             fix="ask for fewer replicas, name more GPUs (--gpus), or lower tensor-parallel-size",
         )
-    at_once = 1 if one_after_another else min(len(models), len(slots) // least)
-    each = len(slots) // at_once if wanted == "auto" else least
-    labels = [*models]
-    turns = [labels[at : at + at_once] for at in range(0, len(labels), at_once)]
-    return Placement(tuple(_turn(turn, slots, each) for turn in turns))
-
-
-def _turn(labels: Sequence[str], slots: Sequence[tuple[str, ...]], each: int) -> dict[str, tuple[ServerPlace, ...]]:
     places = [ServerPlace(chosen, number) for number, chosen in enumerate(slots)]
-    return {label: tuple(places[at * each : (at + 1) * each]) for at, label in enumerate(labels)}
+    return spread([*models], places, wanted, one_after_another=one_after_another)
+
+
+def spread(
+    labels: Sequence[str], places: Sequence[ServerPlace], wanted: int | Literal["auto"], *, one_after_another: bool
+) -> Placement:
+    """Who is served at which of some places, and when.
+
+    Args:
+        labels: The models, in the order in which they are asked.
+        places: Where a server can be, at least as many as are wanted.
+        wanted: Servers of each model; ``auto`` for as many as fit.
+        one_after_another: Whether no two models are served at the same time.
+    """
+    least = 1 if wanted == "auto" else wanted
+    at_once = 1 if one_after_another else min(len(labels), len(places) // least)
+    each = len(places) // at_once if wanted == "auto" else least
+    turns = [labels[at : at + at_once] for at in range(0, len(labels), at_once)]
+    return Placement(
+        tuple({label: tuple(places[at * each : (at + 1) * each]) for at, label in enumerate(turn)} for turn in turns)
+    )
 
 
 def chosen_gpus(serving: Serving) -> tuple[Gpu, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from evalkit.base.errors import EvalkitError, ServerFailedError
 from evalkit.base.printable import counted
@@ -17,10 +17,47 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import TracebackType
-    from typing import Self
+    from typing import Self, TypeAlias
 
     from evalkit.base.types import Model
     from evalkit.config.run_config import Serving
+    from evalkit.serve.diagnosis import Diagnosis
+
+    ServerMaker: TypeAlias = Callable[[Serving, Model, Path, Callable[[str, str], None]], "AnyServer"]
+    """Makes a server, not started yet: how it is served, whose it is, its log, and who hears of it."""
+
+
+class AnyServer(Protocol):
+    """A server of a model, as `Server` is one on this machine: what replicas are made of, wherever they run."""
+
+    @property
+    def served_name(self) -> str:
+        """The name by which requests ask for the model."""
+
+    @property
+    def url(self) -> str:
+        """Where the server answers, once it is ready."""
+
+    def __enter__(self) -> Self:
+        """Start and wait until it is ready, or raise a `ServerFailedError`."""
+
+    def alive(self) -> bool:
+        """Whether it can still answer; asked often, so it must not wait for anything."""
+
+    async def died(self) -> None:
+        """Return as soon as it is no longer ``alive``."""
+
+    def diagnose(self) -> Diagnosis:
+        """Why it ended."""
+
+    def last_words(self) -> str:
+        """Evidence for an error."""
+
+    def stop(self) -> None:
+        """End it and everything it started; from any thread, also while it starts."""
+
+    def kill(self) -> None:
+        """End it at once."""
 
 
 class OwnReplica:
@@ -29,9 +66,9 @@ class OwnReplica:
     def __init__(self, place: ServerPlace, log: Path, name: str) -> None:
         """At a place, with a log and a name to tell it by; nothing is started."""
         self.place, self.log, self.name = place, log, name
-        self.server: Server | None = None
+        self.server: AnyServer | None = None
         """The last one, from the moment it is started."""
-        self.starting: Future[Server] = Future()
+        self.starting: Future[AnyServer] = Future()
         """The server once it is ready, or why it is not."""
         self.deaths = 0
 
@@ -46,12 +83,14 @@ class Replicas:
         log: Path,
         say: Callable[[str, str], None],
         places: Sequence[ServerPlace] = (ServerPlace(),),
+        make: ServerMaker = Server,
     ) -> None:
         """Prepare to serve ``model`` at each place.
 
         ``say(state, detail)`` hears what the servers do, of several with the number of each. Its thread is any.
+        ``make`` makes each of them, on this machine where nothing else is said.
         """
-        self._serving, self._model, self._say = serving, model, say
+        self._serving, self._model, self._say, self._make = serving, model, say, make
         several = len(places) > 1
         self.replicas = tuple(
             OwnReplica(
@@ -114,7 +153,7 @@ class Replicas:
                 self.start_again(one, 0.0, "while another one did")
             await _first([one.starting for one in usable])
 
-    async def ready(self, replica: OwnReplica) -> Server | None:
+    async def ready(self, replica: OwnReplica) -> AnyServer | None:
         """Its server, waited for; None once it is given up."""
         try:
             return await asyncio.wrap_future(_followed(replica.starting))
@@ -150,11 +189,11 @@ class Replicas:
         )
         self._threads.submit(_stopped, replica)
 
-    def _start(self, replica: OwnReplica, pause_s: float) -> Server:
+    def _start(self, replica: OwnReplica, pause_s: float) -> AnyServer:
         if replica.server is not None:
             replica.server.stop()
             self._leaving.wait(pause_s)
-        server = Server(replica.place.serving(self._serving), self._model, replica.log, self._teller(replica))
+        server = self._make(replica.place.serving(self._serving), self._model, replica.log, self._teller(replica))
         replica.server = server
         if self._leaving.is_set():
             raise ServerFailedError(f"{server.served_name}: not started any more", fix="run the same command again")
@@ -175,7 +214,7 @@ class Replicas:
         return told
 
 
-async def _first(starts: Sequence[Future[Server]]) -> None:
+async def _first(starts: Sequence[Future[AnyServer]]) -> None:
     """Wait until one of them has come to its end, whichever that is."""
     followed = [asyncio.wrap_future(_followed(one)) for one in starts]
     try:
@@ -196,11 +235,11 @@ def _stopped(replica: OwnReplica) -> EvalkitError | None:
     return None
 
 
-def _followed(one: Future[Server]) -> Future[Server]:
+def _followed(one: Future[AnyServer]) -> Future[AnyServer]:
     """A future with the same end, that whoever waits may cancel."""
-    mine: Future[Server] = Future()
+    mine: Future[AnyServer] = Future()
 
-    def ended(_: Future[Server]) -> None:
+    def ended(_: Future[AnyServer]) -> None:
         if not mine.set_running_or_notify_cancel():
             return
         if one.cancelled():

@@ -237,6 +237,18 @@ def test_a_bad_url_is_refused(url, said):
         ({"client": {"deadline_s": 0}}, "evalkit.toml: client.deadline_s: is 0.0; must be more than 0"),
         ({"serve": {"stall_s": -1}}, "evalkit.toml: serve.stall_s: is -1.0; must be more than 0"),
         ({"serve": {"port": 70000}}, "evalkit.toml: serve.port: is 70000; must be 65535 or less"),
+        (
+            {"serve": {"ray_resources": {"seat": 1}}},
+            "evalkit.toml: serve.ray_resources.seat: is given without serve.ray; name the cluster, or leave it out",
+        ),
+        (
+            {"serve": {"ray": "auto", "ray_resources": {"seat": 0}}},
+            "evalkit.toml: serve.ray_resources.seat: is 0.0; must be more than 0",
+        ),
+        (
+            {"serve": {"ray": "auto", "ray_resources": {"GPU": 2}}},
+            "evalkit.toml: serve.ray_resources.GPU: is what tensor-parallel-size says; leave it out",
+        ),
         ({"serve": {"env": {"A": 1}}}, "evalkit.toml: serve.env.A: is 1 (a whole number); must be text"),
         ({"output": ""}, "evalkit.toml: output: is empty; name a folder"),
         ({"canidates": []}, "evalkit.toml: canidates: unknown key; did you mean 'candidates'?"),

@@ -15,7 +15,7 @@ FLOORS = [
     {"tasks"},
     {"records"},
     {"comparison", "client", "perf", "trackers", "processes"},
-    {"answers", "sandbox", "serve"},
+    {"answers", "cluster", "sandbox", "serve"},
     {"harnesses", "report"},
     {"runs", "demo", "testing", "measuring"},
     {"quantize"},

@@ -8,7 +8,7 @@ import pytest
 from evalkit.base.errors import UsageError
 from evalkit.base.types import Model
 from evalkit.serve import Serving, environment, numerics
-from evalkit.serve.placement import ServerPlace, placement
+from evalkit.serve.placement import ServerPlace, placement, spread
 from support.workplaces import fitted_out
 
 H100 = "{}, GPU-{}, NVIDIA H100 80GB HBM3, 81559, 0, 81046, 570.86.15"
@@ -166,3 +166,23 @@ def test_a_place_is_no_part_of_an_identity():
     assert there.env == {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": "2,3"}
     assert there.port == 8001
     assert numerics(there) == numerics(plain)
+
+
+def test_servers_on_other_hosts_are_told_by_where_they_are_and_their_gpus_count_as_these_do(machine):
+    machine(*four())
+    elsewhere = [ServerPlace(number=at, where="the cluster") for at in range(5)]
+    found = spread(["base", "cand"], elsewhere, "auto", one_after_another=False)
+    assert found.words() == ("base on the cluster (2 servers); cand on the cluster (2 servers)",)
+    (turn,) = found.turns
+    assert [one.number for places in turn.values() for one in places] == [0, 1, 2, 3]
+    in_turn = spread(["base", "cand"], elsewhere, 3, one_after_another=True)
+    assert [{label: len(places) for label, places in one.items()} for one in in_turn.turns] == [
+        {"base": 3},
+        {"cand": 3},
+    ]
+    here, there = Serving(command=("vllm",)), Serving(command=("vllm",), ray="auto", replicas=3)
+    same = environment.engine(there, kinds=("NVIDIA H100 80GB HBM3",))
+    assert same == environment.engine(here)
+    # A host without a GPU asks for others.
+    machine()
+    assert environment.engine(there, kinds=("NVIDIA H100 80GB HBM3",)) == same

@@ -21,6 +21,8 @@ from evalkit.serve.environment.experts import is_dense
 from evalkit.serve.launch import COPIES, gpus_of_one_engine
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evalkit.base.types import Json, Model
     from evalkit.serve import Serving
 
@@ -39,8 +41,13 @@ _PACKAGES: Final = (
 """Distributions of evalkit's own interpreter that take part in an evaluation."""
 
 
-def engine(serving: Serving, model: Model | None = None) -> Engine:
+def engine(serving: Serving, model: Model | None = None, kinds: Sequence[str] = ()) -> Engine:
     """The program that would answer, as far as it can move an answer.
+
+    Args:
+        serving: How it is started.
+        model: What it serves.
+        kinds: The names of the GPUs of other hosts, where it runs on those.
 
     Raises:
         UsageError: The serving interpreter does not run, or has no vLLM.
@@ -49,7 +56,7 @@ def engine(serving: Serving, model: Model | None = None) -> Engine:
     copies = COPIES in numerics and model is not None and is_dense(model)
     if copies:
         del numerics[COPIES]
-    accelerator = _accelerator(serving, gpus_of_one_engine(serving) if copies else serve.gpus_used(serving))
+    accelerator = _accelerator(serving, gpus_of_one_engine(serving) if copies else serve.gpus_used(serving), kinds)
     if serving.command:
         return Engine("command", "unknown", accelerator, {**numerics, "command": list(serving.command)})
     found = serve.installed(serving.python)
@@ -75,10 +82,12 @@ def _named_files(serving: Serving) -> dict[str, Json]:
     return found
 
 
-def _accelerator(serving: Serving, count: int) -> str:
+def _accelerator(serving: Serving, count: int, kinds: Sequence[str]) -> str:
     """``NVIDIA H100 80GB HBM3 x1``: the kind, and how many of them an answer is computed on."""
     if serve.device(serving) == "cpu":
         return "cpu"
+    if kinds:
+        return f"{' or '.join(kinds)} x{count}"
     found = serve.chosen_gpus(serving)
     kinds = sorted({gpu.name for gpu in found})
     if serving.several and len(kinds) > 1:

@@ -1,0 +1,96 @@
+"""A Ray cluster that is there, joined as a driver, and left again."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from evalkit.base.errors import InfrastructureError, UsageError
+from evalkit.base.printable import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalkit.base.events import Say
+    from evalkit.cluster.hosts import Hosts
+    from evalkit.config.run_config import Serving
+
+_KNOCK_S: Final = 10.0
+_INSTALL: Final = "pip install 'evalkit[ray]', with the release of Ray that the cluster runs (`ray --version` there)"
+
+
+def joined(servings: Sequence[Serving], say: Say, *, any_kind: bool) -> Hosts:
+    """The cluster that models are to be served on, with what its hosts have.
+
+    Args:
+        servings: How each of them is served; all name the same cluster.
+        say: Hears of hosts that are left out.
+        any_kind: Whether the GPUs may be of different kinds.
+
+    Raises:
+        UsageError: Ray is missing, or of another release than the cluster, or the hosts cannot serve.
+        InfrastructureError: The cluster cannot be reached, or has no room now.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise UsageError("--ray: Ray is not installed beside evalkit", fix=_INSTALL)
+    _connect(servings[0].ray)
+    from evalkit.cluster.hosts import looked_at  # noqa: PLC0415 - it imports Ray
+
+    try:
+        return looked_at(servings, say, any_kind=any_kind)
+    except BaseException:
+        left()
+        raise
+
+
+def left() -> None:
+    """Leave the cluster; actors of this driver end with that."""
+    import ray  # noqa: PLC0415 - this module is imported where Ray may be missing
+
+    ray.shutdown()
+
+
+def _connect(address: str) -> None:
+    """Become a driver of the cluster, without a word of Ray's own."""
+    import ray  # noqa: PLC0415 - this module is imported where Ray may be missing
+
+    if address != "auto":
+        _knock(address)
+    kept = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
+    # Where Ray finds no cluster for `auto` it would start one.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        ray.init(address=address, log_to_driver=False, configure_logging=False, logging_level="ERROR")
+    except ConnectionError as error:
+        raise InfrastructureError(
+            f"--ray {address}: no Ray cluster runs here",
+            fix="name one with --ray HOST:PORT, or start it: `ray start --head` on one host, `ray start "
+            "--address=HOST:6379` on the others",
+            evidence=one_line(str(error)),
+        ) from error
+    except (RuntimeError, ray.exceptions.RayError) as error:
+        raise UsageError(
+            f"--ray {address}: {one_line(str(error))}",
+            fix="run evalkit with the Python and the Ray of the cluster, such as from its own environment or image",
+        ) from error
+    finally:
+        # Ray answers SIGTERM by leaving at once; evalkit ends its servers first.
+        for number, answer in kept.items():
+            with suppress(ValueError):
+                signal.signal(number, answer)
+
+
+def _knock(address: str) -> None:
+    """See that somebody listens there: Ray would ask for a minute, and then end the process."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S).close()
+    except OSError as error:
+        raise InfrastructureError(
+            f"--ray {address}: nothing answers there ({one_line(error.strerror or str(error))})",
+            fix="name the address that `ray start --head` has printed; its port is 6379 unless --port said otherwise",
+        ) from error
