@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
 from evalkit.tasks import registry
 from support import evalplus_tasks, mmlu_folder
@@ -17,8 +18,10 @@ LOCAL = {
 
 @pytest.mark.parametrize("rows", [(), ("--rows",)], ids=["prompts", "rows"])
 @pytest.mark.parametrize("suite", sorted(registry.suites()))
-def test_every_task_of_every_suite_is_fetched_or_says_how_it_could_be(workplace, suite, rows):
-    done = workplace.evalkit("fetch", "--suite", suite, *rows, EVALKIT_OFFLINE="1", HF_HOME=str(workplace.folder))
+def test_every_task_of_every_suite_is_fetched_or_says_how_it_could_be(workplace, monkeypatch, suite, rows):
+    # As HF_HOME would have it, which the hub's library reads when it is imported.
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(workplace.folder / "hub"))
+    done = workplace.here("fetch", "--suite", suite, *rows, EVALKIT_OFFLINE="1")
     assert done.returncode in {0, 2, 5}
     assert "Traceback" not in done.stderr
     assert "Error" not in done.stderr
@@ -39,7 +42,7 @@ def test_every_harness_fetches_its_own_rows(tmp_path):
         dataset = f'[dataset]\nid = ""\nsplit = "test"\n{files}\n'
         text = re.sub(r"\[dataset\].*?(?=\n\[|\Z)", dataset, text, flags=re.DOTALL)
         (tmp_path / "tasks" / f"{name}.toml").write_text(text)
-    done = workplace.evalkit(
+    done = workplace.here(
         "fetch",
         "--rows",
         "--tasks-dir",
