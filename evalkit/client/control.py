@@ -22,13 +22,14 @@ from urllib.request import getproxies, proxy_bypass
 from evalkit.base.errors import InfrastructureError, UsageError
 from evalkit.base.identity import decoded
 
+# While `requests` is imported chardet passes for missing: it guesses encodings, which nobody asks of `requests` here,
+# by tables that take a seventh of the time in which a command starts.
 sys.modules.setdefault("chardet", None)  # type: ignore[arg-type]
-import requests  # noqa: E402
-
-if not sys.modules["chardet"]:
-    # Until here it passed for missing: it guesses encodings, which nobody asks of `requests` here, by tables that take
-    # a seventh of the time in which a command starts.
-    del sys.modules["chardet"]
+try:
+    import requests
+finally:
+    if not sys.modules["chardet"]:
+        del sys.modules["chardet"]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

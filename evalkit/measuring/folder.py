@@ -22,7 +22,7 @@ from evalkit.perf.prices import HourPrice  # noqa: TC001 - the codec reads the a
 from evalkit.records.provenance import Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from evalkit.base.types import Json
 
@@ -110,6 +110,16 @@ def folders(output: Path) -> list[Path]:
     return sorted(path.parent for path in (output / FOLDER).glob(f"*/{PLAN}"))
 
 
+def readable(output: Path) -> Iterator[tuple[Path, PerfRecord]]:
+    """The same with what each run has kept of itself, the newest first; folders that cannot be read are passed over."""
+    for folder in reversed(folders(output)):
+        try:
+            said = record(folder)
+        except DataError:
+            continue
+        yield folder, said
+
+
 def opened(name: str, output: Path) -> Path:
     """The folder of a performance run.
 
@@ -139,11 +149,7 @@ def opened(name: str, output: Path) -> Path:
 def fitting(output: Path, digests: Sequence[str]) -> Path | None:
     """The newest whole performance run of a baseline and at least one of its candidates, by their digests."""
     base, *others = digests
-    for folder in reversed(folders(output)):
-        try:
-            said = record(folder)
-        except DataError:
-            continue
+    for folder, said in readable(output):
         own = [one.digest for one in said.plan.models]
         if own[0] == base and set(own[1:]) & set(others) and said.finished:
             return folder

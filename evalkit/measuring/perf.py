@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from evalkit import report, serve
 from evalkit.base import codec
@@ -96,6 +96,8 @@ class _PerfRun:
         self._errors: dict[str, InfrastructureError] = {}
         self._commands: dict[str, str] = {}
         self._start_s: list[float] = []
+        self._others: Mapping[str, Any] = {}
+        """What another evalkit has kept of the run."""
         self.folder, self._cells = self._begin(output)
 
     @property
@@ -109,15 +111,14 @@ class _PerfRun:
 
     def _begin(self, output: Path) -> tuple[Path, list[MeasuredCell]]:
         """The folder of this plan, and the cells of it that count: the others are measured again."""
-        for folder in [] if self._config.fresh else reversed(kept.folders(output)):
-            said = kept.record(folder)
+        for folder, said in () if self._config.fresh else kept.readable(output):
             if said.plan.key == self._plan.key:
                 cells = kept.cells(folder)
                 bad = validity.faults(cells, {use.name: use for use in self._plan.uses}, most_idle=self._plan.most_idle)
                 good = [cell for cell in cells if cell.key not in bad]
                 self._commands = dict(said.provenance.commands or {})
                 self._notices = list(said.notices)
-                self._start_s = list(said.start_s)
+                self._start_s, self._others = list(said.start_s), said.others
                 self._say(Stage(f"continuing {folder.name}: {len(good)} cells are measured"))
                 return folder, good
         began = datetime.now(UTC)
@@ -258,6 +259,7 @@ class _PerfRun:
             notices=tuple(self._notices),
             start_s=tuple(self._start_s),
             finished=finished,
+            others=self._others,
         )
         kept.keep(self.folder, record)
 

@@ -40,7 +40,7 @@ def html(report: Report, templates: Mapping[str, str], evidence: Evidence | None
 def _facts(report: Report) -> dict[str, Json]:
     """What the templates are filled with."""
     axis = forest.axis(report)
-    table = first_screen.lines(report, axis)
+    table, groups = first_screen.lines(report, axis), categories.tables(report)
     return {
         "baseline": report.baseline,
         "labels": [one.model.label for one in report.plan.contenders],
@@ -53,7 +53,7 @@ def _facts(report: Report) -> dict[str, Json]:
         "judged": any(cell.stamp for line in table for cell in line.cells),
         "many": first_screen.many(report, table),
         "thresholds": sorted({one.rule.min_recovery for one in report.judgements if one.rule.min_recovery is not None}),
-        "candidates": first_screen.candidates(report, table),
+        "candidates": first_screen.candidates(report, table, groups),
         "grounds": first_screen.grounds(report),
         "sentences": words.sentences(report),
         "cautions": words.completeness(report),
@@ -72,7 +72,7 @@ def _facts(report: Report) -> dict[str, Json]:
         "versions": origin.versions(report.provenance),
         "commands": origin.commands(report),
         "provenance": origin.rest(report.provenance),
-        "groups": categories.tables(report),
+        "groups": groups,
         "held": [(row.part.task.title, how_asked.sentences(row)) for row in report.rows if row.exams or row.checks],
         "percent": words.percent,
         "pair": accuracy.pair,

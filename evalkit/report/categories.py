@@ -16,8 +16,9 @@ from evalkit.report.forest import EVEN
 from evalkit.report.words import recovery_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from evalkit.base.types import Task
     from evalkit.comparison.pairs import Comparison
     from evalkit.report.facts import Report
 
@@ -38,77 +39,70 @@ class Category:
 class CategoryTable:
     """The groups of one task, one candidate beside the baseline."""
 
+    name: str
+    """Of the task: two tasks may have one title."""
     task: str
+    """Its title."""
     candidate: str
     rows: tuple[Category, ...]
+    family: int
+    """Groups of the candidate, of all tasks, that are held to the rule together."""
     sentence: str
     """What so many rows can tell."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    task: str
-    """Its name: two tasks may have one title."""
-    title: str
-    name: str
-    comparison: Comparison
+class _Family:
+    """The groups of a candidate that have an interval, of all tasks, by the task's name and their own."""
+
+    size: int
+    lost: frozenset[tuple[str, str]]
+    """Those whose loss is beyond chance."""
 
 
 def tables(report: Report) -> list[CategoryTable]:
     """One table for each task and candidate that has groups."""
-    held = {label: _beyond_chance(report, label) for label in report.candidates}
-    family = {label: _family(report, label) for label in report.candidates}
+    families = {label: _family(report, label) for label in report.candidates}
     return [
-        CategoryTable(
-            one.title,
-            label,
-            tuple(Category(name, group, (one.name, name) in held[label]) for name, group in found.items()),
-            _sentence(one.title, found, {name for task, name in held[label] if task == one.name}, family[label]),
-        )
-        for one, label, found in (
-            (row.part.task, label, found) for row in report.rows for label, found in row.groups.items() if found
-        )
+        _table(row.part.task, label, found, families[label])
+        for row in report.rows
+        for label, found in row.groups.items()
+        if found
     ]
 
 
-def largest_loss(report: Report, label: str) -> str:
-    """The group of a candidate that lost most, in one sentence; empty where none is beyond chance."""
-    held = _beyond_chance(report, label)
-    lost = [one for one in _tested(report, label) if (one.task, one.name) in held]
+def largest_loss(found: Iterable[CategoryTable], label: str) -> str:
+    """The group of a candidate that lost most, by its ``tables``, in a sentence; empty where none is beyond chance."""
+    lost = [(table, one) for table in found if table.candidate == label for one in table.rows if one.lost]
     if not lost:
         return ""
-    worst = min(lost, key=lambda one: (one.comparison.recovery.percent or 0.0, one.task, one.name))
+    table, worst = min(lost, key=lambda one: (one[1].comparison.recovery.percent or 0.0, one[0].name, one[1].name))
     return (
-        f"Largest loss in a group: {worst.name} ({worst.title}), {recovery_text(worst.comparison)}, beyond what chance "
-        f"does to one of {_family(report, label)} groups (Holm)"
+        f"Largest loss in a group: {worst.name} ({table.task}), {recovery_text(worst.comparison)}, beyond what chance "
+        f"does to one of {table.family} groups (Holm)"
     )
 
 
-def _tested(report: Report, label: str) -> list[_Found]:
-    """Every group of a candidate that has an interval."""
-    return [
-        _Found(row.part.task.name, row.part.task.title, name, one)
+def _table(task: Task, label: str, found: Mapping[str, Comparison], family: _Family) -> CategoryTable:
+    rows = [Category(name, group, (task.name, name) in family.lost) for name, group in found.items()]
+    sentence = _sentence(task.title, found, [one.name for one in rows if one.lost], family.size)
+    return CategoryTable(task.name, task.title, label, tuple(rows), family.size, sentence)
+
+
+def _family(report: Report, label: str) -> _Family:
+    tested = [
+        ((row.part.task.name, name), one.totals)
         for row in report.rows
         for name, one in row.groups.get(label, {}).items()
         if one.totals is not None and one.recovery.high is not None
     ]
-
-
-def _family(report: Report, label: str) -> int:
-    return len(_tested(report, label))
-
-
-def _beyond_chance(report: Report, label: str) -> set[tuple[str, str]]:
-    """Task and name of the groups whose loss holds."""
     if report.plan.smoke:
-        return set()
-    tested = _tested(report, label)
-    found = [stats.p_of_loss((one.comparison.totals,), EVEN) for one in tested if one.comparison.totals is not None]
-    stand = stats.holm(found, len(found))
-    return {(one.task, one.name) for one, holds in zip(tested, stand, strict=True) if holds}
+        return _Family(len(tested), frozenset())
+    stand = stats.holm([stats.p_of_loss((totals,), EVEN) for _, totals in tested], len(tested))
+    return _Family(len(tested), frozenset(key for (key, _), holds in zip(tested, stand, strict=True) if holds))
 
 
-def _sentence(task: str, found: Mapping[str, Comparison], lost: set[str], family: int) -> str:
+def _sentence(task: str, found: Mapping[str, Comparison], lost: Sequence[str], family: int) -> str:
     below = sum(one.recovery.high is not None and one.recovery.high < EVEN for one in found.values())
     tested = sum(one.recovery.high is not None for one in found.values())
     chance = (
@@ -119,6 +113,5 @@ def _sentence(task: str, found: Mapping[str, Comparison], lost: set[str], family
     together = f"Held together with all {family} groups of the candidate (Holm)"
     if not lost:
         return f"{chance} {together}, no group of {task} is shown to have lost anything."
-    named = [name for name in found if name in lost]
-    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
-    return f"{chance} {together}, a loss is shown of {', '.join(named[:_NAMED])}{more}."
+    more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
+    return f"{chance} {together}, a loss is shown of {', '.join(lost[:_NAMED])}{more}."

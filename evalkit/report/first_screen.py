@@ -171,8 +171,13 @@ def many(report: Report, table: Sequence[ScreenLine]) -> bool:
     return len(report.candidates) > _BESIDE or (len(report.candidates) == _BESIDE and len(table) > _ROWS)
 
 
-def candidates(report: Report, table: Sequence[ScreenLine]) -> list[Candidate]:
-    """What is said first of every candidate: its averages, or its tasks where there is no average."""
+def candidates(
+    report: Report, table: Sequence[ScreenLine], groups: Sequence[categories.CategoryTable]
+) -> list[Candidate]:
+    """What is said first of every candidate: its averages, or its tasks where there is no average.
+
+    ``groups`` are the tables of the report's groups.
+    """
     averaged = any(line.average for line in table)
     found = []
     for at, label in enumerate(report.candidates):
@@ -186,7 +191,7 @@ def candidates(report: Report, table: Sequence[ScreenLine]) -> list[Candidate]:
             if line.average or not averaged
         )
         own = report.outcome.of(label)
-        loss = categories.largest_loss(report, label)
+        loss = categories.largest_loss(groups, label)
         worn = Stamp(own.kind.words, *_OUTCOMES[own.kind])
         found.append(Candidate(label, worn, own.sentence, claims[:_CLAIMS], _counts(label, report), loss))
     return found

@@ -271,3 +271,10 @@ def test_tables_that_guess_encodings_are_imported_by_nobody_but_who_asks_for_the
     code = "import sys, evalkit.client.control; print('chardet' in sys.modules); import chardet; print(bool(chardet))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]
+    # Where `requests` cannot be imported, the tables can be by others.
+    code = (
+        "import sys; sys.modules['requests'] = None\n"
+        "try: import evalkit.client.control\nexcept ImportError: print('chardet' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]

@@ -111,6 +111,21 @@ def test_an_engine_that_hangs_is_ended_and_so_is_what_it_leaves(place):
     assert not running("signal.SIG_IGN")
 
 
+def test_a_run_that_goes_on_keeps_what_another_evalkit_kept_and_passes_over_folders_that_it_cannot_read(place):
+    place.perf("--starts", 1)
+    (folder,) = place.runs
+    plan = folder / "plan.json"
+    facts = json.loads(plan.read_text())
+    plan.write_text(json.dumps({**facts, "finished": False, "of_tomorrow": ["kept"]}))
+    odd = folder.with_name("99991231-000000-000000")
+    odd.mkdir()
+    (odd / "plan.json").write_text('{"plan": "of another time"}')
+    place.perf("--starts", 1)
+    assert len(place.sent) == 4, "what was measured counts"
+    facts = json.loads(plan.read_text())
+    assert (facts["finished"], facts["of_tomorrow"]) == (True, ["kept"])
+
+
 def ahead(place, *more):
     return json.loads(place.workplace.here(*place.words("--plan", "--json", *more), check=0).stdout)
 

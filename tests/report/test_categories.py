@@ -20,9 +20,9 @@ def built():
 def test_a_loss_that_one_of_many_groups_has_by_chance_is_not_named(built):
     # Six of forty lost: below 100 % by its own interval, and no more than one of 57 may look like by chance.
     alone = with_groups(built, [6])
-    assert "subject 0 (" in categories.largest_loss(alone, LABELS[1])
+    assert "subject 0 (" in categories.largest_loss(categories.tables(alone), LABELS[1])
     many = with_groups(built, [6] + [0] * (SUBJECTS - 1))
-    assert categories.largest_loss(many, LABELS[1]) == ""
+    assert categories.largest_loss(categories.tables(many), LABELS[1]) == ""
     (table,) = categories.tables(many)
     assert not any(row.lost for row in table.rows)
     assert (
@@ -37,7 +37,7 @@ def test_a_loss_that_one_of_many_groups_has_by_chance_is_not_named(built):
 
 def test_the_largest_loss_beyond_chance_stands_on_the_first_screen(built):
     lost = with_groups(built, [20, 26] + [0] * (SUBJECTS - 2))
-    told = categories.largest_loss(lost, LABELS[1])
+    told = categories.largest_loss(categories.tables(lost), LABELS[1])
     assert told.startswith("Largest loss in a group: subject 1 (")
     assert f"one of {SUBJECTS} groups (Holm)" in told
     (table,) = categories.tables(lost)
@@ -53,7 +53,7 @@ def test_groups_without_an_interval_are_shown_and_not_tested(built):
     few = with_groups(built, [0, 1], n=1)
     (table,) = categories.tables(few)
     assert len(table.rows) == 2
-    assert categories.largest_loss(few, LABELS[1]) == ""
+    assert categories.largest_loss(categories.tables(few), LABELS[1]) == ""
 
 
 def test_a_question_of_two_kinds_counts_in_both_groups_and_once_in_the_task(built):

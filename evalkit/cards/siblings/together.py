@@ -157,8 +157,8 @@ def _identical(candidates: Mapping[tuple[str, str], Mapping[str, list[_Said]]]) 
     entries = list(candidates.items())
     for at, other_at in _alike(entries):
         ((_, name), rows), ((_, other_name), others) = entries[at], entries[other_at]
-        same = [key for key in rows if key in others and _text(rows[key]) == _text(others[key])]
-        if len(same) < len([key for key in rows if key in others]):
+        same = [key for key in rows if key in others]
+        if any(_text(rows[key]) != _text(others[key]) for key in same):
             continue
         first = others[same[0]][0]
         refs = [
