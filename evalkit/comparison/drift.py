@@ -15,7 +15,8 @@ from evalkit import stats
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalkit.comparison.score import Behaviour, Tally
+    from evalkit.comparison.behaviour import Behaviour
+    from evalkit.comparison.score import Tally
     from evalkit.stats import Estimate
 
 Trait: TypeAlias = Literal["unparsed", "truncated", "empty", "elsewhere", "tokens"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from evalkit import stats
@@ -46,12 +47,11 @@ class Matched:
 
     def totals(self) -> PairTotals:
         """What the interval is computed from."""
-        both = list(zip(self.first, self.second, strict=True))
         groups = stats.Grouping(
-            clusters=[one.cluster or two.cluster for one, two in both],
-            strata=[one.stratum or two.stratum for one, two in both],
+            clusters=[one.cluster or two.cluster for one, two in zip(self.first, self.second, strict=True)],
+            strata=[one.stratum or two.stratum for one, two in zip(self.first, self.second, strict=True)],
         )
-        fewest = min(score.attempts for score in (*self.first, *self.second))
+        fewest = min(score.attempts for score in chain(self.first, self.second))
         return stats.pair_totals(self.baseline, self.candidate, groups, attempts=fewest)
 
     def repeated(self) -> RecoveryInterval:

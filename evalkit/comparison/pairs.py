@@ -214,10 +214,10 @@ def _compared(
 ) -> Comparison:
     """The same, once what is at fault on either side is no part of the task any more."""
     baseline, candidate = sides
-    known = baseline.known | candidate.known
     pairs = Matched.of(baseline, candidate)
-    planned, n = max(len(known), baseline.planned, candidate.planned), len(pairs.ids)
-    missing = planned - len(baseline.known & candidate.known)
+    # Counted at once: of hundreds of thousands of samples the sets themselves are too large to keep meanwhile.
+    planned = max(len(baseline.known | candidate.known), baseline.planned, candidate.planned)
+    n, missing = len(pairs.ids), planned - len(baseline.known & candidate.known)
     mean = _mean(baseline.scores.values()), _mean(candidate.scores.values())
     totals = pairs.totals() if n and not open_ones else None
     recovery = undefined("the two are not comparable", n) if open_ones else pairs.recovery(totals)

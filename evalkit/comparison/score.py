@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 from evalkit.base.identity import digest, said
 from evalkit.base.scores import SampleScore, TaskScore
 from evalkit.base.types import Answer, Failure
-from evalkit.comparison import tally_columns
+from evalkit.comparison import behaviour, tally_columns
+from evalkit.comparison.behaviour import Behaviour
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -54,20 +56,6 @@ class Scoring(Protocol):
 
     def parts(self, sample: Sample) -> tuple[str, ...]:
         """The named parts of the task that a sample is in and that are compared on their own too, the widest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Behaviour:
-    """How one answer came out, apart from what it is worth."""
-
-    truncated: bool
-    empty: bool
-    unparsed: bool
-    elsewhere: bool
-    """Whether its text stood in another field than the content."""
-    tokens: int | None
-    """Length of the answer; None when the server did not say."""
-    latency_s: float = 0.0
 
 
 def grouped(sample: Sample, task: Task, scoring: Scoring) -> dict[str, str | None]:
@@ -182,7 +170,9 @@ class Tally:
         self.in_parts = False
         """Whether what is paired are parts of answers: then there are more of them than samples."""
         self.behaviour: dict[str, Behaviour] = {}
-        """By sample id."""
+        """Of each answer, by sample id."""
+        self.latencies_s = array("d")
+        """How long each of these answers took, in their order."""
         self.groups: dict[str, tuple[str, ...]] = {}
         """By id of what is paired: the parts of the task that it is in, the widest first."""
         self.made_of: dict[str, str] = {}
@@ -208,6 +198,7 @@ class Tally:
         plain = {name: getattr(self, name) for name in (*_COUNTED, *_COUNTERS, *_IN_TUPLES)}
         yield {**plain, "failed": tally_columns.of_failures(self._failed)}
         yield from tally_columns.of_objects(self.behaviour, Behaviour)
+        yield list(self.latencies_s)
         yield from tally_columns.of_objects(self._paired, SampleScore)
         yield from tally_columns.of_values(self._values)
 
@@ -218,7 +209,9 @@ class Tally:
             for name in names:
                 setattr(self, name, kind(plain[name]) if kind else plain[name])
         self._failed = tally_columns.failures(plain["failed"])
-        self.behaviour, self._paired = kept.objects(Behaviour), kept.objects(SampleScore)
+        self.behaviour = kept.objects(Behaviour, behaviour.shared)
+        self.latencies_s = array("d", next(kept.columns))
+        self._paired = kept.objects(SampleScore)
         self._values = kept.values(self._values)
 
     def add(self, sample: Sample, outcome: Outcome) -> None:
@@ -250,14 +243,8 @@ class Tally:
             hangs = {**hangs, "cluster": key}
         for part in parts_of(key, headline) if headline.parts else (key,):
             self._pair(part, sample, outcome, hangs)
-        self.behaviour[sample.id] = Behaviour(
-            truncated=outcome.finish_reason == "length",
-            empty=not (outcome.text or "").strip(),
-            unparsed=headline.parsed is None,
-            elsewhere=outcome.astray is not None,
-            tokens=outcome.completion_tokens,
-            latency_s=outcome.latency_s,
-        )
+        self.behaviour[sample.id] = behaviour.of(outcome, unparsed=headline.parsed is None)
+        self.latencies_s.append(outcome.latency_s)
         if outcome.astray:
             self._elsewhere[outcome.astray.place] += 1
         self._reasoned += outcome.reasoning is not None

@@ -27,15 +27,16 @@ class Speed:
 
 def of(tally: Tally) -> Speed | None:
     """The speed of a tally's answers; None without answers."""
-    found = sorted(one.latency_s for one in tally.behaviour.values())
+    found = sorted(tally.latencies_s)
     if not found:
         return None
-    counted = [one for one in tally.behaviour.values() if one.tokens is not None]
-    spent = math.fsum(one.latency_s for one in counted)
+    both = zip(tally.behaviour.values(), tally.latencies_s, strict=True)
+    counted = [(one.tokens, latency_s) for one, latency_s in both if one.tokens is not None]
+    spent = math.fsum(latency_s for _, latency_s in counted)
     return Speed(
         answers=len(found),
         mean_s=fmean(found),
         median_s=median(found),
         p95_s=found[math.ceil(0.95 * len(found)) - 1],
-        tokens_per_s=sum(one.tokens or 0 for one in counted) / spent if spent > 0.0 else None,
+        tokens_per_s=sum(tokens for tokens, _ in counted) / spent if spent > 0.0 else None,
     )

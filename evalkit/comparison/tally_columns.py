@@ -6,7 +6,7 @@ Columns come and are taken one by one, because of hundreds of thousands of sampl
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from evalkit.base.scores import SampleScore
 from evalkit.base.types import Failure, FailureKind
@@ -45,11 +45,11 @@ class Shared:
         self._texts: dict[Any, Any] = {}
         self._once: dict[float, tuple[float]] = {}
 
-    def objects(self, kind: Callable[..., Any]) -> dict[str, Any]:
-        """Objects of a dataclass by id."""
+    def objects(self, kind: type, made: Callable[..., Any] | None = None) -> dict[str, Any]:
+        """Objects of a dataclass by id, each ``made`` from its fields; by the class itself without."""
         ids = self._texts_of(next(self.columns))
-        columns = [self._column(kind, one.name) for one in fields(cast("Any", kind))]
-        return dict(zip(ids, map(kind, *columns), strict=True))
+        columns = [self._column(kind, one.name) for one in fields(kind)]
+        return dict(zip(ids, map(made or kind, *columns), strict=True))
 
     def values(self, metrics: Iterable[str]) -> dict[str, dict[str, tuple[float, ...]]]:
         """Values by metric and id."""

@@ -25,6 +25,8 @@ CREATE TABLE IF NOT EXISTS pass (
     origin TEXT NOT NULL, number INTEGER NOT NULL, content TEXT NOT NULL, body BLOB NOT NULL, seal TEXT NOT NULL,
     PRIMARY KEY (origin, number))
 """
+MOST_BYTES: Final = 256 * 2**20
+"""Of all passes together: some eight million answers. The oldest go first: nobody asks for a candidate of last year."""
 _QUICKLY: Final = 1
 """How hard zlib tries: columns of numbers become a quarter at once, and hardly less later."""
 
@@ -69,13 +71,27 @@ def known(connection: sqlite3.Connection, origin: str, content: str) -> Iterator
 
 
 def keep(connection: sqlite3.Connection, origin: str, content: str, bodies: Iterable[Json]) -> None:
-    """Keep a pass in the place of the one of this origin; the caller's transaction holds all of it."""
+    """Keep a pass in the place of the one of this origin; the caller's transaction holds all of it.
+
+    Where there is too much of earlier ones, the oldest are given up: they are made again if they are asked for.
+    """
     connection.execute(_TABLE)
     connection.execute("DELETE FROM pass WHERE origin = ?", (origin,))
     for number, body in enumerate(bodies):
         packed = zlib.compress(json.dumps(body, separators=(",", ":")).encode(), _QUICKLY)
         sealed = _seal(origin, number, content, packed)
         connection.execute("INSERT INTO pass VALUES (?, ?, ?, ?, ?)", (origin, number, content, packed, sealed))
+    connection.executemany("DELETE FROM pass WHERE origin = ?", [*_beyond(connection, origin)])
+
+
+def _beyond(connection: sqlite3.Connection, newest: str) -> Iterator[tuple[str]]:
+    """Origins of passes for which there is no room beside newer ones; the newest stays, whatever its size."""
+    query = "SELECT origin, sum(length(body)) FROM pass GROUP BY origin ORDER BY max(rowid) DESC"
+    total = 0
+    for origin, size in connection.execute(query):
+        total += size
+        if total > MOST_BYTES and origin != newest:
+            yield (origin,)
 
 
 def _seal(origin: str, number: int, content: str, body: object) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from evalkit.base.types import Answer, Dataset, Decoding, Elsewhere, Failure, FailureKind, Sample, Score, Task, Text
+from evalkit.comparison import speed
 from evalkit.comparison.score import Tally
 from evalkit.comparison.tally_columns import Shared
 from evalkit.harnesses import harness
@@ -67,6 +68,8 @@ def told(tally):
         [
             [*tally.paired.items()],
             [*tally.behaviour.items()],
+            [*tally.latencies_s],
+            speed.of(tally),
             [[*tally.values_of(name).items()] for name in tally.task.metrics],
             [*tally.groups.items()],
             [*tally.made_of.items()],
@@ -93,6 +96,16 @@ def test_it_is_the_same_to_the_last_digit_and_counts_on(scoring, attempts):
     for tally in (whole, again):
         tally.add(Sample("b9", (Text("q"),), ["right"], cluster="page 1"), OUTCOMES[1])
     assert told(again) == told(whole)
+
+
+def test_answers_that_came_out_alike_share_what_is_kept_of_that_however_long_they_took():
+    whole = Tally(TASK, "m", harness(TASK))
+    for place in range(50):
+        sample = Sample(f"a{place}", (Text("q"),), ["right"])
+        whole.add(sample, Answer("right" if place else "wrong", "stop", 10, 4, 0.1 * place))
+    for tally in (whole, back(whole, harness(TASK))):
+        assert len({id(one) for one in tally.behaviour.values()}) == 1
+        assert speed.of(tally).p95_s == 0.1 * 47
 
 
 def test_of_nothing_counted_comes_nothing():
