@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, overload
 
-from evalkit.records import stored_samples
+from evalkit.base.identity import digest
+from evalkit.records import stored_samples, storefile
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable
 
     from evalkit.base.types import Sample
@@ -87,3 +89,13 @@ def written(planned: Iterable[tuple[Sample, str]], entries: list[Listed]) -> Ite
         key, text = stored_samples.written(sample)
         entries.append(Listed(key, request))
         yield key, text
+
+
+def keep(connection: sqlite3.Connection, entries: Sequence[Listed], note: str) -> str:
+    """Keep a listing of samples that are in the store; returns its key, of which ``note`` is a part."""
+    listing = digest([note, [[entry.sample, entry.request] for entry in entries]])
+    rows = ((listing, at, entry.sample, entry.request) for at, entry in enumerate(entries))
+    connection.executemany("INSERT OR IGNORE INTO listing VALUES (?, ?, ?, ?)", rows)
+    sealed = storefile.listing_seal((entry.sample, entry.request) for entry in entries)
+    connection.execute("INSERT OR IGNORE INTO sealed VALUES (?, ?)", (listing, sealed))
+    return listing

@@ -17,12 +17,12 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
 from evalkit.base.errors import StoreError
-from evalkit.base.identity import digest
 from evalkit.base.types import FINAL, Answer, Record
 from evalkit.files import private
 from evalkit.records import formats, kept_passes, readings, responses, stored_samples, storefile
 from evalkit.records.judgements import judgement_key
 from evalkit.records.listing import Entries, Listed
+from evalkit.records.listing import keep as keep_listing
 from evalkit.records.listing import written as listing_rows
 
 if TYPE_CHECKING:
@@ -130,12 +130,13 @@ class Store:
         entries: list[Listed] = []
         with self._transaction():
             self._connection.executemany(_KEEP_SAMPLE, listing_rows(planned, entries))
-            listing = digest([note, [[entry.sample, entry.request] for entry in entries]])
-            rows = ((listing, at, entry.sample, entry.request) for at, entry in enumerate(entries))
-            self._connection.executemany("INSERT OR IGNORE INTO listing VALUES (?, ?, ?, ?)", rows)
-            sealed = storefile.listing_seal((entry.sample, entry.request) for entry in entries)
-            self._connection.execute("INSERT OR IGNORE INTO sealed VALUES (?, ?)", (listing, sealed))
+            listing = keep_listing(self._connection, entries, note)
         return listing, entries
+
+    def write_part(self, entries: Sequence[Listed], *, note: str) -> str:
+        """List samples that other listings have brought into the store; returns the key, as ``write_listing`` does."""
+        with self._transaction():
+            return keep_listing(self._connection, entries, note)
 
     def reading(self, origin: str) -> tuple[KnownReading, Entries] | None:
         """What the reading of an origin came to, with the entries of its listing; None where it is not known."""

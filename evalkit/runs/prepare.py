@@ -246,10 +246,25 @@ def refuse_unrepeatable(source: Source) -> None:
 def shortened(source: Source, count: int, store: Store) -> Source:
     """Some samples of a source, drawn where that is possible, listed as a source of their own."""
     task, limit = source.part.task, count if source.limit is None else min(count, source.limit)
-    listing, entries = store.write_listing(source.questions.samples(limit), note=f"{task.name} {source.part.revision}")
-    drawn = source.questions.drawn(limit)
+    drawn, note = source.questions.drawn(limit), f"{task.name} {source.part.revision}"
+    some = _listed_before(source, limit)
+    if some is not None:
+        listing, entries = store.write_part(some, note=note), some
+    else:
+        listing, listed = store.write_listing(source.questions.samples(limit), note=note)
+        entries = packed(listed)
     part = replace(source.part, listing=listing, planned=len(entries), drawn=drawn)
-    return replace(source, part=part, limit=limit, entries=packed(entries), _heaviest=None)
+    return replace(source, part=part, limit=limit, entries=entries, _heaviest=None)
+
+
+def _listed_before(source: Source, limit: int) -> Entries | None:
+    """What a smaller limit asks of a source, by its listing; None where nothing but reading tells that."""
+    every, wanted = source.questions.rows(source.limit), source.questions.rows(limit)
+    if every is None or wanted is None or len(every) != len(source.entries):
+        return None
+    rows = set(wanted)
+    places = [place for place, row in enumerate(every) if row in rows]
+    return packed(source.entries[place] for place in places) if len(places) == len(wanted) else None
 
 
 def drawn_rows(found: Iterable[Source]) -> dict[str, list[int]]:
