@@ -17,9 +17,10 @@ from evalkit.client import Client, control
 from evalkit.harnesses import Admits, Served
 from evalkit.runs import prepare
 from evalkit.runs.deaths import Death, Deaths
+from evalkit.runs.stream import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+    from collections.abc import AsyncIterator, Collection, Generator, Iterator, Sequence
 
     from evalkit.base.types import Outcome, Replies, Sample, Task
     from evalkit.client import Gate, Patience, Request, SendingPolicy
@@ -88,6 +89,8 @@ class Dialogue:
     """Until then the server has been seen to live on after a broken connection, by the event loop's clock."""
     sessions: dict[str, Session] = field(default_factory=dict)
     """By task name."""
+    stream: Stream | None = None
+    """What was sent last, or is being sent: a look may bring more as long as it has not ended."""
 
     async def everything(self, death: asyncio.Future[None] | None) -> None:
         """Rehearse, send the heaviest prompt of each task, then the rest, then what has to be asked alone."""
@@ -107,7 +110,7 @@ class Dialogue:
                 await self._ask_suspects(client, sources, death)
                 await self._send(client, self._heaviest(sources), death, longest=served.max_model_len, heavy=True)
                 self.begun.set()
-                await self._ask_all(client, sources, death)
+                await self._ask_all(client, death)
                 if self.ledger.deferred:
                     await self._ask_once_more(death)
             finally:
@@ -121,16 +124,18 @@ class Dialogue:
                 fix="the data changed during the run; run the same command again",
             )
 
-    async def _ask_all(self, client: Client, sources: Sequence[Source], death: asyncio.Future[None] | None) -> None:
+    async def _ask_all(self, client: Client, death: asyncio.Future[None] | None) -> None:
         """Everything that is owed, then what has to be asked alone; both again for what was left by a server's loss."""
         seen = -1
         while seen < self.losses and self.ledger.waiting:
             if seen >= 0:
-                await self._ask_suspects_alone(sources, death)
+                await self._ask_suspects_alone(self.ledger.owing(), death)
             seen = self.losses
-            await self._send(client, self._owed(sources), death)
-            for source in sources:
-                for _, pending in self.ledger.pending([source]):
+            first = self._owed(self.ledger.owing(), self.ledger.waiting)
+            with Stream(first, waits=self.ledger.meanwhile is not None) as self.stream:
+                await self._send(client, self.stream.requests(), death)
+            for source in self.ledger.owing():
+                for _, pending in self.ledger.pending([source], self.ledger.waiting):
                     await self._send(client, self._exam(source).alone(pending), death)
 
     async def _ask_once_more(self, death: asyncio.Future[None] | None) -> None:
@@ -140,7 +145,7 @@ class Dialogue:
         self.ledger.once_more()
         policy = replace(self._policy, tries=1)
         async with self._asking(Client(self.url, self.model, policy, model.names)) as client:
-            await self._ask_all(client, self.ledger.owing(), death)
+            await self._ask_all(client, death)
 
     # --- others that take part ---
 
@@ -170,6 +175,8 @@ class Dialogue:
     def note_loss(self, held: tuple[Request, ...], server: AnyServer) -> None:
         """A server that took part is no more, and had this under way."""
         self.losses += 1
+        if self.stream is not None:
+            self.stream.end()  # of what was under way there some may have no outcome, for which it would wait
         death = Death(server.diagnose(), held, self.answers, server.last_words())
         self.ledger.say(ServerState(self.ledger.contender.model.label, "died", death.cause.reason))
         if self.deaths is not None:
@@ -209,7 +216,7 @@ class Dialogue:
     def _pick(self, sources: Sequence[Source], suspected: Collection[str]) -> tuple[_Owed | None, dict[str, _Owed]]:
         """A sample that nothing is held against, and the suspected ones by key; no more rows are read than needed."""
         other, found = None, {}
-        for source, pending in self.ledger.pending(sources):
+        for source, pending in self.ledger.pending(sources, self.ledger.waiting):
             for key, sample in pending:
                 if key in suspected:
                     found[key] = (source, key, sample)
@@ -256,8 +263,8 @@ class Dialogue:
         for source in sources:
             yield from self._exam(source).requests(self.ledger.heaviest(source))
 
-    def _owed(self, sources: Sequence[Source]) -> Iterator[Request]:
-        for source, pending in self.ledger.pending(sources):
+    def _owed(self, sources: Sequence[Source], keys: Collection[str]) -> Generator[Request, None, None]:
+        for source, pending in self.ledger.pending(sources, keys):
             yield from self._exam(source).requests(pending)
 
     @asynccontextmanager
@@ -323,6 +330,9 @@ class Dialogue:
                 self._remember_first()
                 # What ended with a death, seen only now, is still under way for the client.
                 await self._settle(request, outcome, death)
+                if self.stream is not None and not self.stream.ended:
+                    brought, keys = self.ledger.go_on(self.sessions)
+                    self.stream.settled(self._owed(brought, keys) if keys else None)
 
     async def _settle(self, request: Request, outcome: Outcome | Replies, death: asyncio.Future[None] | None) -> None:
         if isinstance(outcome, Failure):

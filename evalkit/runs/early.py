@@ -27,7 +27,7 @@ from evalkit.runs.forecast_early import Foreseen, first_look
 from evalkit.stats import early
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from evalkit.base.events import Say
     from evalkit.comparison.verdict import Judgement
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from evalkit.records.terms import KeptTerms
     from evalkit.report import Report
     from evalkit.runs.checks import Checks
+    from evalkit.runs.pending import Meanwhile
     from evalkit.runs.prepare import Source
 
 
@@ -65,6 +66,23 @@ class _Together:
     decided: bool = False
     stages: dict[int, tuple[Source, ...]] = field(default_factory=dict)
     """What is asked up to each look, as far as that was wanted."""
+
+    @property
+    def unseen(self) -> bool:
+        """Whether the look for which it was asked last is still to be made."""
+        return self.seen < self.looks < self.whole
+
+    def may_go_on(self, owing: Collection[str], able: Collection[str]) -> bool:
+        """Whether it may be looked at, and be asked further, while tasks that are ``owing`` are under way.
+
+        Where answers have to be judged it may not: they would be waited for.
+        """
+        return all(
+            source.part.task.name not in owing
+            and not source.part.checker
+            and (seen.part.planned == source.part.planned or source.part.task.name in able)
+            for source, seen in zip(self.sources, self.stage, strict=True)
+        )
 
     @property
     def whole(self) -> int:
@@ -152,6 +170,8 @@ class Looks:
             members.setdefault(key, []).append(source)
         for (category, _), found in members.items():
             self._groups.append(self._group(category, tuple(found), units))
+        # What is asked whole comes last: it is under way while looks at the others are made.
+        self._groups.sort(key=lambda group: not group.fractions)
 
     @classmethod
     def of(
@@ -194,15 +214,23 @@ class Looks:
         lacking = [one.part.task.title for one, limit in firsts if not one.questions.drawn(limit)]
         return f"a part of {', '.join(lacking)} cannot be drawn before its files are fetched" if lacking else ""
 
-    def next_of(self, one: Contender) -> Callable[[], list[Source]]:
-        """What says what a model is asked next."""
-        return self.of_baseline if one is self.plan.baseline else self.further
+    def next_of(self, one: Contender) -> tuple[Callable[[], list[Source]], Meanwhile | None]:
+        """What says what a model is asked next, and what it is asked before all of that is settled."""
+        return (self.of_baseline, None) if one is self.plan.baseline else (self.further, self.meanwhile)
 
     def further(self) -> list[Source]:
         """Look at what was asked, and say what is asked next; nothing once all is decided or asked."""
         self.checks.finish()
-        self._look()
+        self._look([group for group in self._groups if group.unseen])
         return [source for group in self._groups if self._goes_on(group) for source in group.stage]
+
+    def meanwhile(self, owing: Collection[str], able: Collection[str]) -> list[Source]:
+        """Look at what has all its answers while others wait for some, and say what is asked beside them."""
+        settled = [group for group in self._groups if group.unseen and group.may_go_on(owing, able)]
+        self._look(settled)
+        # Before a task is asked whole its heaviest prompt goes out alone.
+        parts = [group for group in settled if group.looks + 1 < group.whole]
+        return [source for group in parts if self._goes_on(group) for source in group.stage]
 
     def _goes_on(self, group: _Together) -> bool:
         """Whether a group is asked further now; if so, up to the next look."""
@@ -258,9 +286,8 @@ class Looks:
         rule = policy.for_average(group.category) if group.category else alone
         return rule.min_recovery or 0.0
 
-    def _look(self) -> None:
+    def _look(self, looked: Sequence[_Together]) -> None:
         """Decide what can be decided, by what the report would say of it."""
-        looked = [group for group in self._groups if group.seen < group.looks < group.whole]
         if not looked:
             return
         for group in looked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from evalkit.base.events import Notice, Outset, Progress
 from evalkit.base.types import PASSING, Answer, Failure, FailureKind
@@ -14,7 +14,7 @@ from evalkit.comparison.score import Tally
 from evalkit.records.store import is_final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from evalkit.base.events import Say
     from evalkit.base.scores import SampleScore
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from evalkit.runs.checks import Checks
     from evalkit.runs.prepare import Source
     from evalkit.runs.so_far import BesideBaseline
+
+    Meanwhile: TypeAlias = Callable[[Collection[str], Collection[str]], Sequence[Source]]
+    """Tasks of which something is under way, and those that can be asked of the server as it is -> samples to ask."""
 
 _READ = 20_000
 """Stored answers of a task that are scored for a candidate's recovery so far: with more, its requests would wait."""
@@ -48,6 +51,8 @@ class Ledger:
     """Keeps ``facts`` beyond this process."""
     further: Callable[[], Sequence[Source]] = tuple
     """What is asked once all that is owed is settled, with what was before it; nothing at the end."""
+    meanwhile: Meanwhile | None = None
+    """What is asked once all is settled of some of the tasks; None where nothing comes before all is."""
     waiting: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     """Fingerprint -> (source, position) of the samples without an answer. Equal samples share one request."""
     deferred: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
@@ -67,6 +72,10 @@ class Ledger:
     """Answers and failures of each task that were counted without being read."""
     _failures: list[Counter[str]] = field(default_factory=list)
     """By kind, of each task."""
+    _unsettled: list[int] = field(default_factory=list)
+    """Requests that each task waits for, those that are deferred included."""
+    _come_to_rest: bool = False
+    """Whether a task waits for no request any more that did when it was last looked after."""
     _told: set[str] = field(default_factory=set)
     """Notices of this model that have been said."""
     _last: bool = False
@@ -91,30 +100,70 @@ class Ledger:
             if not sources:
                 return False
             self.sources, self._last, self.failed_before = sources, False, True
-            self._tallies, self._stored, self._failures, self._read = [], [], [], {}
+            self._tallies, self._stored, self._failures, self._unsettled, self._read = [], [], [], [], {}
             self._look_up()
         return True
 
-    def _look_up(self) -> None:
+    def go_on(self, able: Collection[str]) -> tuple[list[Source], set[str]]:
+        """What may be asked beside what is under way, because all is settled that a look has waited for.
+
+        Args:
+            able: Tasks that can be asked of the server as it is.
+
+        Returns:
+            The samples of which some are owed now, and the keys that were not before; mostly nothing.
+        """
+        found: list[Source] = []
+        keys: set[str] = set()
+        # What fails when all others have answered is asked no second time: nothing new may come to it.
+        while self.meanwhile is not None and self._come_to_rest and not self._last:
+            self._come_to_rest = False
+            owing = {source.part.task.name for source in self.owing()}
+            more = self.meanwhile(owing, able)
+            self.sources = [*self.sources, *more]
+            keys |= self._look_up()
+            found += more
+            self._come_to_rest = bool(more)
+        return found, keys
+
+    def _look_up(self) -> set[str]:
+        """Look those samples up in the store that were not yet; returns the keys that are owed since."""
         fingerprint, final = self.contender.fingerprint(), self.contender.final
-        for number, source in enumerate(self.sources):
+        added = set()
+        for number in range(len(self._tallies), len(self.sources)):
+            source = self.sources[number]
             self._tallies.append(Tally(source.part.task, self.contender.model.label, source.harness))
             self._failures.append(Counter())
             keys = [fingerprint(request) if request else "" for request in source.entries.requests()]
             kinds = self.store.kinds([key for key in keys if key])
             known = [key in kinds and (key in self._settled or is_final(kinds[key], final)) for key in keys]
+            owed: dict[str, list[tuple[int, int]]] = {}
             for position, key in enumerate(keys):
                 if key and not known[position]:
-                    self.waiting.setdefault(key, []).append((number, position))
+                    owed.setdefault(key, []).append((number, position))
                     self.failed_before &= key in kinds
+            added |= self._owe(owed)
             earlier = (there and key not in self._settled for key, there in zip(keys, known, strict=True))
             self._reused[source.part.task.name] = sum(earlier)
             self.answered = self.answered or None in kinds.values()
             self._count_stored(number, keys, kinds)
             self._tell(number)
-        self.pending_at_first += len(self.waiting)
+        self.pending_at_first += len(added)
         if self.beside is not None and self.beside.baseline.contender.identity == self.contender.identity:
             self.beside = None  # the baseline once more: that is noise, and no recovery
+        return added
+
+    def _owe(self, owed: Mapping[str, list[tuple[int, int]]]) -> set[str]:
+        """Let a task's samples wait for their requests; returns those that nobody waited for before."""
+        self._unsettled.append(len(owed))
+        added = set()
+        for key, places in owed.items():
+            if key not in self.deferred:
+                added |= {key} - self.waiting.keys()
+                self.waiting.setdefault(key, []).extend(places)
+            else:
+                self.deferred[key].extend(places)
+        return added
 
     def _count_stored(self, number: int, keys: Sequence[str], kinds: Mapping[str, FailureKind | None]) -> None:
         """Count what the store has of a task. Where nothing is owed it is read once, for the report, and not here."""
@@ -122,7 +171,7 @@ class Ledger:
         if self._owes(number) or part.checker:
             self._stored.append((0, 0))
             for key, record in zip(keys, self.store.records(part.listing, self.contender.fingerprint()), strict=True):
-                if key not in self.waiting and record.outcome is not None:
+                if key not in self.waiting and key not in self.deferred and record.outcome is not None:
                     self._count(number, record.sample, record.outcome)
             return
         found = [FailureKind.BAD_ROW if not key else kinds[key] for key in keys]
@@ -164,9 +213,13 @@ class Ledger:
             self.deferred[key] = self.waiting.pop(key)
             return
         self._settled.add(key)
-        for number, position in self.waiting.pop(key):
+        places = self.waiting.pop(key)
+        for number, position in places:
             self._count(number, self.store.sample(self.sources[number].entries[position].sample), outcome)
             self._tell(number)
+        for number in {number for number, _ in places}:
+            self._unsettled[number] -= 1
+            self._come_to_rest |= not self._unsettled[number]
 
     def _tell_once(self, text: str) -> None:
         if text not in self._told:
@@ -257,7 +310,7 @@ class Ledger:
 
     def _owes(self, number: int) -> bool:
         """Whether a task has a sample without an answer."""
-        return any(number == one for places in self.waiting.values() for one, _ in places)
+        return self._unsettled[number] > 0
 
     def some(self, source: Source) -> list[Sample]:
         """A few samples of a task, always the same ones, evenly spread; their pictures are digests only."""
@@ -265,9 +318,11 @@ class Ledger:
         step = max(1, len(asked) // _REHEARSED)
         return [self.store.sample(source.entries[at].sample) for at in asked[::step][:_REHEARSED]]
 
-    def pending(self, sources: Sequence[Source]) -> Iterator[tuple[Source, Iterator[tuple[str, Sample]]]]:
-        """Every sample that is still owed with its key, task by task; equal requests of two samples come once."""
-        pending = set(self.waiting)
+    def pending(
+        self, sources: Sequence[Source], keys: Collection[str]
+    ) -> Iterator[tuple[Source, Iterator[tuple[str, Sample]]]]:
+        """The samples of those keys, task by task; equal requests of two samples come once."""
+        pending = set(keys)
         for source in sources:
             yield source, self._owed_of(source, pending)
 

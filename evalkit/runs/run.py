@@ -324,10 +324,12 @@ class _Run:
         held, keep = self._record.exams.get(one.model.label, {}), self._remember_asking
         run = self._row.id if self._row else ""
         # Also beside a baseline that is missing: the candidate is asked no further than that was to be.
-        further = self._looks.next_of(one) if self._looks else tuple
+        further, meanwhile = self._looks.next_of(one) if self._looks else (tuple, None)
         beside = None if self._looks else self._beside  # what has been asked so far of a part is no recovery yet
         owing = further() or sources
-        ledger = Ledger(one, owing, self._store, run, self.say, checks, keep, further, earlier={**held}, beside=beside)
+        ledger = Ledger(
+            one, owing, self._store, run, self.say, checks, keep, further, meanwhile, earlier={**held}, beside=beside
+        )
         if self._beside is None:  # the first that is asked is the baseline
             self._beside = BesideBaseline(ledger)
         self._remember_reused(ledger)

@@ -39,7 +39,8 @@ class Exam:
 class Owing:
     """What a ledger says of forty samples of one task."""
 
-    def __init__(self, way):
+    def __init__(self, way, meanwhile=None):
+        self.meanwhile = meanwhile
         task = SimpleNamespace(name="task")
         harness = SimpleNamespace(session=lambda *_: Exam(way))
         self.source = SimpleNamespace(part=SimpleNamespace(task=task), harness=harness)
@@ -66,17 +67,21 @@ class Owing:
     def say(self, event):
         pass
 
-    def pending(self, sources):
-        yield self.source, iter([(key, None) for key in self.waiting])
+    def pending(self, sources, keys):
+        yield self.source, iter([(key, None) for key in keys])
+
+    def go_on(self, able):
+        return [], set()
 
     def settle(self, key, outcome):
         del self.waiting[key]
         self.outcomes += outcome
 
 
+@pytest.mark.parametrize("meanwhile", [None, lambda owing, able: []], ids=["at once", "with looks"])
 @pytest.mark.parametrize("way", ["requests", "alone"])
-def test_what_a_server_held_that_is_lost_when_nothing_else_is_left_is_asked_again(way):
-    ledger = Owing(way)
+def test_what_a_server_held_that_is_lost_when_nothing_else_is_left_is_asked_again(way, meanwhile):
+    ledger = Owing(way, meanwhile)
 
     async def main(one, other):
         talk = Dialogue(ledger, one.url, "tiny", AskingRules(POLICY))

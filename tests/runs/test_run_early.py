@@ -20,6 +20,14 @@ def bench(tmp_path_factory):
         yield Bench(folder, server)
 
 
+@pytest.fixture
+def bench_of_its_own(tmp_path):
+    """Whose baseline nobody has asked."""
+    task(tmp_path / "tasks", "alpha", ROWS)
+    with ModelServer("base", knowing()) as server:
+        yield Bench(tmp_path, server)
+
+
 def test_a_candidate_that_is_clearly_fine_is_asked_a_sixteenth_and_the_full_run_asks_the_rest(bench):
     with ModelServer("same", knowing()) as candidate:
         done = bench.run(candidate)
@@ -155,3 +163,35 @@ def test_what_cannot_be_stopped_early_is_refused_by_name(bench, more, why):
     assert why in refused.err
     bare = evalkit(*words, "--stop-early")
     assert (bare.code, "no threshold to decide at" in bare.err) == (2, True)
+
+
+def test_while_looks_are_made_the_window_is_full_of_what_else_is_owed(bench_of_its_own):
+    """The candidate is asked alpha's second part before the last of beta, which is asked whole."""
+    bench = bench_of_its_own
+    task(bench.folder / "tasks", "beta", 600, category="Other")
+    with ModelServer("first", knowing()) as other:
+        bench.run(other, early=False)
+    with ModelServer("alone", knowing(changed=0.1)) as candidate:
+        alone = only(bench.run(candidate, least=95))
+    order = []
+    with ModelServer("beside", knowing(changed=0.1)) as candidate:
+        candidate.on_asked = lambda asked: order.append(asked.question.split()[2])
+        done = bench.run(candidate, tasks=("alpha", "beta"), least=95, code=3)
+        assert len(candidate.asked) == candidate.asked.total() == len(order)
+    alphas = [at for at, name in enumerate(order) if name == "alpha"]
+    assert alphas[75] < max(at for at, name in enumerate(order) if name == "beta")
+    # And each look saw what it would have seen without the other task.
+    row, found = done.json["tasks"][0], done.json["tasks"][0]["recovery"]["beside"]
+    assert row["planned"] == len(alphas) == alone[0]["planned"] > 75
+    assert (found["interval"], found["paired"]) == (alone[1]["interval"], alone[1]["paired"])
+
+
+def test_a_look_sees_the_listing_that_a_limit_of_its_size_draws(bench_of_its_own):
+    bench = bench_of_its_own
+    with ModelServer("cand", knowing()) as candidate:
+        folder = bench.folder_of(bench.run(candidate))
+        early = json.loads((folder / "run.json").read_text())["early"]["alpha"]["part"]
+        words = [word for word in bench.words(candidate, early=False) if word != "--json"]
+        limited = evalkit(*words, "--limit", early["planned"], "--json")
+        (plain,) = json.loads((bench.folder_of(limited) / "run.json").read_text())["plan"]["tasks"]
+    assert (plain["listing"], plain["planned"], plain["drawn"]) == (early["listing"], 75, True)
