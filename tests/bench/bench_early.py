@@ -1,11 +1,12 @@
 """What stopping early saves on a real pair of models, and whether it says what all answers say.
 
 ``nox -s bench -- early whole FOLDER`` draws pictures as the demonstration's VQAv2 has them, with questions that its
-training never saw, and asks both models of the packed pair about all of them, served by a real vLLM (19 minutes on two
-cores that had much else to do). ``... early once FOLDER`` asks the same pair with ``--stop-early``, nothing known of
-either model, and tells how long that took. ``... early replay FOLDER --least 97`` repeats the run that stops early in
-as many random orders as ``--orders`` says, each with servers that answer what the models answered in the whole run: the
-whole command, with nothing but the models' arithmetic left out. What follows ``--`` goes to ``evalkit run``.
+training never saw, and asks both models of the packed pair about all of them, served by a real vLLM (12 to 19 minutes
+on two cores that had much else to do). ``... early once FOLDER`` asks the same pair with ``--stop-early``, nothing
+known of either model. Both tell how long that took, and how much processor time, which other work beside it moves
+less. ``... early replay FOLDER --least 97`` repeats the run that stops early in as many random orders as ``--orders``
+says, each with servers that answer what the models answered in the whole run: the whole command, with nothing but the
+models' arithmetic left out. What follows ``--`` goes to ``evalkit run``.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
 
 TASK, LEVEL = "demo-vqav2", 3
 MODELS = ("demo-8m", "demo-8m.w8a8")
+LOOK_EVERY_S = 1.0
 SERVE = ("enforce-eager=true", "max-num-seqs=64", f"kv-cache-memory-bytes={2**29}", "dtype=float32")
 """As ``evalkit demo`` serves the pair."""
 PICTURES_AN_ORDER = 10**7
@@ -74,15 +79,34 @@ def in_order(path: Path, order: int) -> Path:
     return place
 
 
-def evalkit(data: Path, output: Path, *more: str) -> tuple[dict[str, Any], float]:
-    """Run the command; its results, and how many seconds it took. A verdict against the candidate is no error."""
+def evalkit(data: Path, output: Path, *more: str) -> tuple[dict[str, Any], str]:
+    """Run the command; its results, and what it took in words. A verdict against the candidate is no error."""
     words = ["run", "--task", TASK, "--data", f"{TASK}={data}", "-o", str(output), "--json", *more]
     began = time.monotonic()
-    done = subprocess.run([sys.executable, "-m", "evalkit", *words], capture_output=True, text=True, check=False)
-    taken = time.monotonic() - began
-    if not done.stdout.startswith("{"):
-        sys.exit(done.stderr[-3000:])
-    return json.loads(done.stdout), taken
+    used: dict[tuple[int, float], float] = {}
+    with (output.parent / "run.log").open("w") as log, TemporaryFile("w+") as out:
+        with subprocess.Popen([sys.executable, "-m", "evalkit", *words], stdout=out, stderr=log) as running:
+            while running.poll() is None:
+                used |= processor_times(running.pid)
+                time.sleep(LOOK_EVERY_S)
+        taken = f"{time.monotonic() - began:.0f} s, {sum(used.values()):.0f} s of processor time"
+        out.seek(0)
+        said = out.read()
+    if not said.startswith("{"):
+        sys.exit((output.parent / "run.log").read_text()[-3000:])
+    return json.loads(said), taken
+
+
+def processor_times(pid: int) -> dict[tuple[int, float], float]:
+    """Seconds of a process and of each below it, servers included; by number and beginning."""
+    found = {}
+    with suppress(psutil.Error):
+        command = psutil.Process(pid)
+        for one in (command, *command.children(recursive=True)):
+            with suppress(psutil.Error):
+                times = one.cpu_times()
+                found[one.pid, one.create_time()] = times.user + times.system
+    return found
 
 
 def served(*more: str) -> list[str]:
@@ -92,13 +116,13 @@ def served(*more: str) -> list[str]:
     return [*words, *(word for one in SERVE for word in ("--serve-arg", one)), *more]
 
 
-def told(results: dict[str, Any], taken: float) -> str:
+def told(results: dict[str, Any], taken: str) -> str:
     """One line: what was asked, and what was found."""
     (row,) = results["tasks"]
     (found,) = row["recovery"].values()
     low, high = found["interval"]
     return (
-        f"{row['planned']:,} of {row['available']:,} questions, {taken:.0f} s: {found['percent']:.1f} % "
+        f"{row['planned']:,} of {row['available']:,} questions, {taken}: {found['percent']:.1f} % "
         f"[{low:.1f}, {high:.1f}] {found['verdict']}"
     )
 
