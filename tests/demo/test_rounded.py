@@ -8,6 +8,8 @@ import pytest
 
 from evalkit.base.errors import InfrastructureError
 from evalkit.demo import pair, rounded
+from evalkit.serve.environment.files import folder_digest
+from support import expected_scores
 
 BASELINE = pair.MODELS / pair.BASELINE
 
@@ -79,3 +81,14 @@ def test_a_model_that_came_out_otherwise_is_not_shown(tmp_path):
     with pytest.raises(InfrastructureError, match="comes out otherwise") as caught:
         rounded.made(other, tmp_path / "made")
     assert "--candidate w8a8" in caught.value.fix
+
+
+def test_the_committed_scores_are_of_this_model_and_show_what_it_lost(model):
+    table = json.loads(expected_scores.TABLE.read_text(encoding="utf-8"))
+    baseline, eight, four = "demo-8m", "demo-8m.w8a8", f"demo-8m.{rounded.NAME}"
+    assert table["models"][four]["digest"] == folder_digest(model)
+    vision = [one["score"] for name, one in table["tasks"].items() if name not in {"demo-humaneval", "demo-mmlu"}]
+    whole, kept, lost = (sum(score[label] for score in vision) for label in (baseline, eight, four))
+    assert len(vision) == 5
+    # The least recovery that the demonstration asks for lies between the two.
+    assert lost < 0.95 * whole < kept

@@ -1,4 +1,4 @@
-"""What the demonstration's two models score, sample by sample, and how far another machine may be from it.
+"""What the demonstration's models score, sample by sample, and how far another machine may be from it.
 
 ``PYTHONPATH=tests python -m support.expected_scores RUN`` writes ``tests/demo/expected.json``. RUN is the folder of a
 finished ``evalkit demo`` without ``--limit``: its ``samples/`` and its ``results.json`` are read.
