@@ -65,7 +65,7 @@ class Commands(click.Group):
         """The command of these arguments.
 
         Raises:
-            UsageError: There is no such command, or an option that takes one value is given twice.
+            UsageError: There is no such command, or an option that takes one value is given two.
         """
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None and not ctx.resilient_parsing:

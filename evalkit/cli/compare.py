@@ -114,12 +114,12 @@ def _metrics(given: Sequence[str]) -> tuple[str | None, dict[str, str]]:
     """The metric of every task, and of those that have one of their own.
 
     Raises:
-        UsageError: One of them is given twice.
+        UsageError: One of them is given two.
     """
     found: dict[str, str] = {}
     for text in given:
         task, metric = text.split("=", 1) if "=" in text else ("", text)
-        refuse_second(found, task, "--metric" if task else "--metric without a task")
+        refuse_second(found, task, metric, "--metric" if task else "--metric without a task")
         found[task] = metric
     return found.pop("", None), found
 

@@ -91,7 +91,7 @@ def _pairs(given: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for one in given:
         key, _, value = one.partition("=")
-        refuse_second(found, key, "--data")
+        refuse_second(found, key, value, "--data")
         found[key] = value
     return found
 

@@ -61,18 +61,26 @@ def _pairs(option: Option, values: Sequence[str]) -> dict[str, Json]:
         if not key or not (sign or bare):
             fix = f"write {option.flag} {option.form}"
             raise UsageError(f"{option.flag} {text}: is not of the form {option.form}", fix=fix)
-        refuse_second(found, key, option.flag)
-        found[key] = value if not bare else _flag(value) if sign else True
+        told: Json = value if not bare else _flag(value) if sign else True
+        refuse_second(found, key, told, option.flag)
+        found[key] = told
     return found
 
 
-def refuse_second(found: Mapping[str, Any], key: str, flag: str) -> None:
-    """Refuse a key that an option names again, empty for one that has none: the last would win without a word.
+def refuse_second(found: Mapping[str, Any], key: str, value: Json, flag: str) -> None:
+    """Refuse another value for a key that an option names again: the last would win without a word.
+
+    Args:
+        found: What was given before.
+        key: Empty for an option that has none.
+        value: The one that is given now; an equal one says nothing new.
+        flag: The option.
 
     Raises:
-        UsageError: ``found`` has it.
+        UsageError: ``found`` has the key with another value.
     """
-    if key in found:
+    # As JSON: to Python 1 and true are equal.
+    if key in found and json.dumps(found[key]) != json.dumps(value):
         raise UsageError(f"{flag} {f'{key}= ' if key else ''}is given twice", fix="keep the one that is meant")
 
 
@@ -95,9 +103,10 @@ def _named_releases(values: Sequence[str]) -> dict[str, Json]:
         model, sign, release = text.rpartition("=")
         if sign:
             models = found.setdefault("models", {})
-            refuse_second(models, model, "--vllm")
-            models[model] = {"vllm": release}
-        elif "vllm" in found:
+            named = {"vllm": release}
+            refuse_second(models, model, named, "--vllm")
+            models[model] = named
+        elif found.get("vllm", text) != text:
             raise UsageError(
                 f"--vllm {text}: {found['vllm']} is named already", fix=f"for one model write --vllm MODEL={text}"
             )

@@ -87,7 +87,7 @@ def test_a_second_suite_does_not_take_the_first_ones_place(workplace, command):
     [
         (("fetch", "--suite", "openllm", "--suite", "vlm"), "--suite is given twice; one suite, and "),
         (("run", "--baseline", "base", "-o", "one", "--output", "two"), "--output is given twice; keep"),
-        (("gate", "out", *("--min-recovery", "1") * 3), "--min-recovery is given 3 times; keep"),
+        (("gate", "out", *("--min-recovery", "1") * 2, "--min-recovery", "2"), "--min-recovery is given 3 times; keep"),
         (("tasks", "new", "shop", "--from", "a", "--from", "b"), "--from is given twice; keep"),
         (("run", "--baseline", "base", "--data", "t=a", "--data", "t=b"), "--data t= is given twice; keep"),
         (
@@ -107,6 +107,43 @@ def test_what_takes_one_value_is_not_given_two(workplace, words, said):
     for name in ("a", "b"):
         (workplace.folder / name).touch()
     assert line_of(workplace.here(*words)).startswith(f"error: {said}")
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        ("--limit", "3"),
+        ("--data", "pages=rows.jsonl"),
+        ("--serve-arg", "enforce-eager"),
+        ("--serve-arg", "max-num-seqs=4"),
+        ("--vllm", "base=0.11.0"),
+        ("--vllm", "0.11.0"),
+        ("--suite", "demo"),
+    ],
+)
+def test_one_value_given_again_is_no_contradiction(workplace, twice):
+    """The same line is said as with the option once: that the tasks are not there."""
+    (workplace.folder / "rows.jsonl").touch()
+    said = [
+        line_of(workplace.here("run", "--baseline", "base", "--candidate", "cand", "--task", "nowhere", *twice * times))
+        for times in (1, 2)
+    ]
+    assert said[0] == said[1]
+    assert "twice" not in said[0]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "--limit", "3", "--limit", "4", "--help"),
+        ("run", "--help", "--limit", "3", "--limit", "4"),
+        ("tasks", "new", "shop", "--from", "a", "--from", "b", "--help"),
+    ],
+)
+def test_help_is_given_whatever_stands_beside_it(workplace, words):
+    found = workplace.here(*words)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout.startswith("Usage: ")
 
 
 def test_an_endpoint_of_a_name_with_a_dot_is_named_by_its_place(workplace):

@@ -191,6 +191,48 @@ def test_a_group_that_changes_tasks_within_its_list_is_asked_and_scored_as_in_lm
         assert sum(mine) / len(mine) == reference[name]["acc,none"]
 
 
+BY_CODE = """
+group: g
+task:
+  - task: g_a
+    doc_to_text: !function texts.changed
+  - g_b
+  - task: whole
+    dataset_path: json
+    dataset_kwargs: {data_files: {test: [PLACE]}}
+    test_split: test
+    output_type: multiple_choice
+    doc_to_text: !function texts.changed
+    doc_to_choice: "{{choices.text}}"
+    doc_to_target: "{{choices.label.index(answerKey)}}"
+    metric_list: [{metric: acc, aggregation: mean}]
+  - task: g_a
+    doc_to_text: !function texts.other
+aggregate_metric_list: [{metric: acc, aggregation: mean}]
+"""
+"""A list that changes a task by a function, describes one that no file has, and names one twice."""
+
+
+def test_a_group_of_functions_and_of_tasks_within_its_list_is_asked_and_scored_as_in_lm_eval(server, tmp_path):
+    own = tmp_path / "own"
+    own.mkdir()
+    group(own)
+    (own / "g.yaml").write_text(BY_CODE.replace("PLACE", str(own / "rows_g_b" / "test.jsonl")))
+    (own / "texts.py").write_text(
+        "def changed(doc):\n    return 'Changed: ' + doc['question']\n\n\n"
+        "def other(doc):\n    return 'Other: ' + doc['question']\n"
+    )
+    said = {"task": "g", "include_path": "own", "metric": "acc", "forced_bos": False}
+    with extensions.allowing():
+        task = task_file.task({"benchmark": "lm-eval", "settings": said}, str(tmp_path / "g.toml"), tmp_path)
+        questions = harness(task).questions(task, None, lambda _: None)
+    begins = {sample.cluster: sample.content[0].text.partition(":")[0] for sample, _ in questions.samples(None)}
+    # Of a task that is named twice, lm-eval asks what is said last, where it is named first.
+    assert list(begins.items()) == [("g_a", "Other"), ("g_b", "g_b"), ("g::whole", "Changed")]
+    tally, reference = ours(task, None, server), evaluated(own, "g", server)
+    assert tally.task_score().score == reference["g"]["acc,none"]
+
+
 def test_questions_about_pictures_score_as_in_lm_eval(server, tmp_path):
     rows = tmp_path / "rows"
     rows.mkdir()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -14,14 +14,14 @@ import yaml
 
 from evalkit.base.errors import DataError, InfrastructureError, UsageError, near_miss
 from evalkit.base.identity import digest
-from evalkit.tasks.lm_eval import index
+from evalkit.tasks.lm_eval import functions, index
+from evalkit.tasks.lm_eval.functions import FUNCTION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from evalkit.base.types import Json
 
-FUNCTION: Final = "!function"
 _DEEPEST: Final = 20
 """How many files may include each other."""
 
@@ -45,6 +45,8 @@ class TaskSource:
     """Every YAML file that was read for it."""
     changes: Mapping[str, Json] = field(default_factory=dict)
     """What groups change of the task within their own lists: it stands in ``config``, and in none of its files."""
+    inline: bool = False
+    """Described whole within a group's list: there is nothing beside the changes."""
 
     def changed(self, changes: Mapping[str, Json]) -> TaskSource:
         """The task with what a group says over its files."""
@@ -60,12 +62,13 @@ class TaskSource:
     def digest(self) -> str:
         """Of the files that were read, the Python files beside them, and what groups change."""
         folders = {path.parent for path in self.read}
+        folders |= {place for text in functions.texts(self.changes) if (place := functions.folder_of(text))}
         beside = [path for folder in folders for path in folder.glob("*.py")]
         found = sha256()
         for path in sorted({*self.read, *beside}, key=lambda one: (one.name, str(one))):
             found.update(f"{sha256(path.read_bytes()).hexdigest()}  {path.name}\n".encode())
         if self.changes:
-            found.update(digest(self.changes).encode())
+            found.update(digest(functions.unplaced(dict(self.changes))).encode())
         return found.hexdigest()
 
 
@@ -151,12 +154,7 @@ def load(path: Path, before: Sequence[Path] = ()) -> tuple[dict[str, Json], list
     path = path.resolve()
     if path in before or len(before) > _DEEPEST:
         raise DataError(f"{path}: it includes itself", fix="correct its include")
-    try:
-        said: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}", fix="correct the file") from error
-    if not isinstance(said, dict):
-        raise DataError(f"{path}: is no YAML mapping", fix="a task file has keys such as task and dataset_path")
+    said = dict(_parsed(path))
     read, merged = [path], dict[str, Any]()
     included = said.pop("include", None) or []
     for one in included if isinstance(included, list) else [included]:
@@ -165,3 +163,21 @@ def load(path: Path, before: Sequence[Path] = ()) -> tuple[dict[str, Json], list
         merged |= inner
         read += more
     return merged | said, read
+
+
+def _parsed(path: Path) -> Mapping[str, Any]:
+    try:
+        stat = path.stat()
+        said = _parsed_once(path, stat.st_mtime_ns, stat.st_size)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}", fix="correct the file") from error
+    if not isinstance(said, dict):
+        raise DataError(f"{path}: is no YAML mapping", fix="a task file has keys such as task and dataset_path")
+    return said
+
+
+@lru_cache(maxsize=4096)
+def _parsed_once(path: Path, changed_ns: int, size: int) -> Any:
+    """A command reads a group several times, and its tasks include the same files; nobody changes what this gives."""
+    del changed_ns, size
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader

@@ -21,9 +21,11 @@ from evalkit.base.identity import decoded
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_FORMAT: Final = 1
-_KEY: Final = re.compile(rb"^[\"']?(task|group|tag)[\"']?[ \t]*:[ \t]*(.*)$", re.MULTILINE)
+_FORMAT: Final = 2
+_KEY: Final = re.compile(rb"^[\"']?(task|group|tag|class|include)[\"']?[ \t]*:[ \t]*(.*)$", re.MULTILINE)
 _ENTRY: Final = re.compile(rb"[ \t]*-[ \t]*(.+)")
+_Keys = dict[str, list[str]]
+"""A key that names something, to its values."""
 
 
 @dataclass(slots=True)
@@ -63,11 +65,11 @@ def read(folders: Iterable[Path]) -> TaskNames:
     """The names in some folders; of two files with one name the first counts, as in lm-eval."""
     found = TaskNames()
     for folder in folders:
+        included: dict[str, _Keys] = {}
         for parts in sorted(_files(folder)):
-            place = "/".join(parts)
             # Texts, not paths: of fourteen thousand, making a Path of each takes twice as long as reading it.
-            with open(f"{folder}/{place}", "rb") as file:  # noqa: PTH123
-                _add(found, file.read(), place)
+            place = "/".join(parts)
+            _add(found, _merged(f"{folder}/{place}", included), place)
     return found
 
 
@@ -88,20 +90,42 @@ def _files(folder: Path) -> Iterator[list[str]]:
         yield from ([*parts, name] for name in names if name.endswith(".yaml"))
 
 
-def _add(found: TaskNames, text: bytes, place: str) -> None:
-    keys: dict[bytes, tuple[bytes, int]] = {}
+def _merged(path: str, included: dict[str, _Keys], before: tuple[str, ...] = ()) -> _Keys:
+    """The keys of a file over those of the files that it includes, of which each is read once."""
+    with open(path, "rb") as file:  # noqa: PTH123
+        own = _keys(file.read())
+    found: _Keys = {}
+    for one in own.get("include", []):
+        inner = os.path.normpath(os.path.join(os.path.dirname(path), one))  # noqa: PTH118, PTH120
+        # One that is not there, or comes back to itself, is told when the task is asked for.
+        if inner not in included and inner not in before:
+            with suppress(OSError):
+                included[inner] = _merged(inner, included, (*before, path, inner))
+        found |= included.get(inner, {})
+    return found | own
+
+
+def _keys(text: bytes) -> _Keys:
+    """The keys of a file that name something, each with its values."""
+    found: _Keys = {}
     for match in _KEY.finditer(text):
-        keys.setdefault(match[1], (_plain(match[2]), match.end()))
-    kind = b"group" if b"group" in keys else b"task"
-    name = keys.get(kind, (b"", 0))[0].decode(errors="replace")
+        value = _plain(match[2])
+        values = [value] if value else list(_entries(text[match.end() + 1 :]))
+        found.setdefault(match[1].decode(), [one.decode(errors="replace") for one in values])
+    return found
+
+
+def _add(found: TaskNames, keys: _Keys, place: str) -> None:
+    # lm-eval's order: a class is a task even where it names the group that it is of.
+    kind = "group" if "group" in keys and "class" not in keys else "task"
+    name = next(iter(keys.get(kind, [])), "")
     if not name or name.startswith("[") or name in found.files:
         return
     found.files[name] = place
-    if kind == b"group":
+    if kind == "group":
         found.groups.append(name)
         return
-    value, end = keys.get(b"tag", (b"", 0))
-    for tag in [value.decode(errors="replace")] if value else _entries(text[end + 1 :] if end else b""):
+    for tag in keys.get("tag", []):
         found.tags.setdefault(tag, []).append(name)
 
 
@@ -109,9 +133,9 @@ def _plain(value: bytes) -> bytes:
     return value.split(b" #")[0].strip().strip(b"\"'")
 
 
-def _entries(text: bytes) -> Iterator[str]:
+def _entries(text: bytes) -> Iterator[bytes]:
     for line in text.splitlines():
         match = _ENTRY.fullmatch(line)
         if match is None:
             return
-        yield _plain(match[1]).decode(errors="replace")
+        yield _plain(match[1])

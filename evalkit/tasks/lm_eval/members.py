@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from evalkit.base.errors import UsageError
-from evalkit.tasks.lm_eval import files
-from evalkit.tasks.lm_eval.files import FUNCTION, TaskSource
+from evalkit.tasks.lm_eval import files, functions
+from evalkit.tasks.lm_eval.files import TaskSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from evalkit.base.types import Json
+
+    Children = Iterator[tuple[str, list[TaskSource]]]
 
 _OF_GROUPS: Final = frozenset({"group", "group_alias", "task", "aggregate_metric_list", "metadata"})
 """Fields of a group; all else that its file says is said of each of its tasks."""
@@ -22,6 +25,9 @@ _NAMES: Final = frozenset({"task_alias", "tag", "task_list"})
 
 def expanded(source: TaskSource, own: Path | None, changes: Mapping[str, Json] | None = None) -> Iterator[TaskSource]:
     """A task, or every task of a group and of the groups within it, in lm-eval's order.
+
+    A group whose list names a task twice has it once, where it is named first and as it is named last: lm-eval keeps
+    what is below a group by name.
 
     Args:
         source: The task or group.
@@ -34,48 +40,54 @@ def expanded(source: TaskSource, own: Path | None, changes: Mapping[str, Json] |
     if source.members is None:
         yield source.changed(changes or {})
         return
-    inner = {**_changes(source.name, source.config), **(changes or {})}
+    inner = {**_changes(source, source.config), **(changes or {})}
+    children: dict[str, list[TaskSource]] = {}
     for member in source.members:
-        yield from _member(source, member, own, inner)
+        children.update(_member(source, member, own, inner))
+    yield from chain.from_iterable(children.values())
 
 
-def _member(group: TaskSource, member: Json, own: Path | None, changes: Mapping[str, Json]) -> Iterator[TaskSource]:
-    """What one entry of a group's list stands for: a name, a name with changes, or a group that stands there whole."""
+def _member(group: TaskSource, member: Json, own: Path | None, changes: Mapping[str, Json]) -> Children:
+    """What one entry of a group's list stands for, by name: a name, one with changes, or what stands there whole."""
     entry: Mapping[str, Any] = {"task": member} if isinstance(member, str) else member
     name = entry.get("group", entry.get("task")) if isinstance(entry, dict) else None
     if not isinstance(name, str):
-        raise UsageError(f"lm-eval's group '{group.name}' has an entry without a task", fix="name its tasks one by one")
-    if "group" in entry and not files.exists(name, own):
-        whole = TaskSource(f"{group.name}::{name}", group.path, entry, group.read)
-        yield from expanded(whole, own, changes)
-        return
-    if not files.exists(name, own):
-        said = (
-            "describes '{}' within its own list, and no file has it"
-            if len(entry) > 1
-            else "names '{}', which no file has"
-        )
         raise UsageError(
-            f"lm-eval's group '{group.name}' {said.format(name)}",
-            fix="name the tasks that are meant one by one (`evalkit tasks search`), or write it into a file of its own "
-            "and name that folder with settings.include_path",
+            f"lm-eval's group '{group.name}' has an entry without a task, which lm-eval cannot build either",
+            fix="name its tasks one by one",
         )
-    own_changes = {**changes, **_changes(group.name, entry)}
-    for task in files.tagged(name, own) or [name]:
-        yield from expanded(files.find(task, own), own, own_changes)
+    inside = f"{group.name}::{name}"
+    if "group" in entry and not files.exists(name, own):
+        yield inside, list(expanded(TaskSource(inside, group.path, entry, group.read), own, changes))
+        return
+    own_changes = {**changes, **_changes(group, entry)}
+    if files.exists(name, own):
+        for task in files.tagged(name, own) or [name]:
+            yield task, list(expanded(files.find(task, own), own, own_changes))
+        return
+    if len(entry) == 1:
+        raise UsageError(
+            f"lm-eval's group '{group.name}' names '{name}', which no file has",
+            fix="name the tasks that are meant one by one (`evalkit tasks search`)",
+        )
+    yield inside, [TaskSource(inside, group.path, own_changes, group.read, own_changes, inline=True)]
 
 
-def _changes(group: str, said: Mapping[str, Json]) -> dict[str, Json]:
+def _changes(group: TaskSource, said: Mapping[str, Json]) -> dict[str, Json]:
     """What of a group's file, or of an entry of its list, is said of its tasks.
 
     Raises:
-        UsageError: It names a file or a function, which would be looked for beside another file.
+        UsageError: It names what lm-eval cannot build, or functions whose module cannot be told.
     """
     found = {key: value for key, value in said.items() if key not in _OF_GROUPS | _NAMES}
-    for key, value in found.items():
-        if key == "include" or FUNCTION in repr(value):
-            raise UsageError(
-                f"lm-eval's group '{group}' changes '{key}' of its tasks by code or by another file",
-                fix="name its tasks one by one",
-            )
-    return found
+    if "include" in found:
+        raise UsageError(
+            f"lm-eval's group '{group.name}' includes a file within its list, which lm-eval cannot build either",
+            fix="write each of these tasks into a file of its own, and name that folder with settings.include_path",
+        )
+    if any(functions.texts(found)) and len({path.parent for path in group.read}) > 1:
+        raise UsageError(
+            f"lm-eval's group '{group.name}' changes its tasks by functions, and includes a file of another folder",
+            fix="name its tasks one by one",
+        )
+    return {key: functions.placed(value, group.path.parent) for key, value in found.items()}

@@ -11,6 +11,7 @@ from evalkit.base.errors import UsageError
 from evalkit.base.types import Decoding
 from evalkit.tasks import extensions
 from evalkit.tasks.lm_eval import files, groups, members, settings
+from evalkit.tasks.lm_eval.functions import FUNCTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -132,6 +133,12 @@ def _asked(chosen: NamedTaskSettings, leaves: Iterable[TaskSource]) -> list[Task
     found = [leaf for leaf in leaves if leaf.name not in (chosen.leaves_out or ())]
     if not found:
         raise UsageError(f"lm-eval's '{chosen.task}' has no other tasks", fix="shorten settings.leaves_out")
+    names = [leaf.name for leaf in found]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(
+            f"lm-eval's '{chosen.task}' has the task '{twice}' in two of its groups, and lm-eval counts it twice",
+            fix="name its groups or tasks one by one",
+        )
     kinds = {leaf.config.get("output_type") for leaf in found}
     if len(kinds) > 1:
         raise UsageError(
@@ -268,7 +275,7 @@ def _listed(leaf: TaskSource) -> list[str]:
     found: list[str] = []
     plain = [{"metric": one} for one in _DEFAULTS.get(str(leaf.config.get("output_type", _GENERATES)), ())]
     for one in leaf.config.get("metric_list") or plain:
-        if _is_mean(one) and not str(one["metric"]).startswith(files.FUNCTION) and one.get("higher_is_better", True):
+        if _is_mean(one) and not str(one["metric"]).startswith(FUNCTION) and one.get("higher_is_better", True):
             found += [metric_name(str(one["metric"]), reading) for reading in filters_of(leaf.config)]
     return list(dict.fromkeys(found))
 
@@ -276,7 +283,7 @@ def _listed(leaf: TaskSource) -> list[str]:
 def _is_mean(entry: Mapping[str, Any]) -> bool:
     """Whether a metric that a task lists may be a mean over answers."""
     how = entry.get("aggregation")
-    return entry["metric"] not in _OF_SETS if how is None else how in _MEANS or str(how).startswith(files.FUNCTION)
+    return entry["metric"] not in _OF_SETS if how is None else how in _MEANS or str(how).startswith(FUNCTION)
 
 
 def _shared(metric: str, leaves: Sequence[TaskSource]) -> bool:

@@ -8,7 +8,7 @@ import yaml
 from evalkit.base.errors import ConfigError, DataError, UsageError
 from evalkit.harnesses import harness
 from evalkit.tasks import extensions, registry, task_file
-from evalkit.tasks.lm_eval import files, index
+from evalkit.tasks.lm_eval import files, index, members
 from support.commands import evalkit
 
 
@@ -108,16 +108,42 @@ def test_a_group_says_which_metrics_weigh_its_tasks_alike():
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
-        ({"task": "gen", "doc_to_text": "!function utils.text"}, "changes 'doc_to_text' of its tasks by code"),
-        ({"task": "gen", "include": "other.yaml"}, "changes 'include' of its tasks by code or by another file"),
-        ({"task": "nowhere", "doc_to_text": "x"}, "describes 'nowhere' within its own list, and no file has it"),
-        ({"num_fewshot": 3}, "has an entry without a task"),
+        ({"task": "gen", "include": "other.yaml"}, "includes a file within its list, which lm-eval cannot build"),
+        ({"task": "nowhere", "include": "x.yaml"}, "includes a file within its list, which lm-eval cannot build"),
+        ({"task": "nowhere"}, "names 'nowhere', which no file has"),
+        ({"num_fewshot": 3}, "has an entry without a task, which lm-eval cannot build"),
     ],
 )
 def test_what_a_group_cannot_change_within_its_list_is_refused_by_name(tmp_path, entry, said):
     place = own(tmp_path / "own", gen=PLAIN)
     (place / "g.yaml").write_text(yaml.safe_dump({"group": "g", "task": [entry]}))
     with extensions.allowing(), pytest.raises(UsageError, match=f"lm-eval's group 'g' {said}"):
+        task('[settings]\ntask = "g"\ninclude_path = "own"', tmp_path)
+
+
+@pytest.mark.parametrize("entry", [{"task": "gen", "include": "x.yaml"}, {"num_fewshot": 3}])
+def test_what_is_refused_of_a_groups_list_lm_eval_cannot_build_either(tmp_path, entry):
+    from lm_eval.tasks import TaskManager
+
+    place = own(tmp_path / "own", gen=PLAIN)
+    (place / "g.yaml").write_text(yaml.safe_dump({"group": "g", "task": [entry]}))
+    with pytest.raises((TypeError, ValueError), match=r"include|must have 'task' or 'group'"):
+        TaskManager(include_path=str(place), include_defaults=False).load(["g"])
+
+
+def test_a_task_in_two_groups_of_a_group_is_refused_by_name(tmp_path):
+    place = own(tmp_path / "own", gen=PLAIN)
+    inner = [{"group": name, "task": ["gen"]} for name in ("one", "two")]
+    (place / "g.yaml").write_text(yaml.safe_dump({"group": "g", "task": inner}))
+    with extensions.allowing(), pytest.raises(UsageError, match="has the task 'gen' in two of its groups"):
+        task('[settings]\ntask = "g"\ninclude_path = "own"', tmp_path)
+
+
+def test_functions_of_a_group_that_includes_a_file_of_another_folder_are_refused(tmp_path):
+    place = own(tmp_path / "own", gen=PLAIN)
+    (tmp_path / "base").write_text("doc_to_text: !function utils.text\n")
+    (place / "g.yaml").write_text("group: g\ninclude: ../base\ntask: [gen]\n")
+    with extensions.allowing(), pytest.raises(UsageError, match="by functions, and includes a file of another folder"):
         task('[settings]\ntask = "g"\ninclude_path = "own"', tmp_path)
 
 
@@ -227,6 +253,54 @@ def test_names_are_read_from_files_with_their_tags_and_groups(tmp_path):
     assert (found.files, found.groups) == ({"one": "a.yaml", "both": "b.yaml"}, ["both"])
     assert found.tags == {"t1": ["one"], "t2": ["one"]}
     assert index.search(found, "T") == [("t1", "tag"), ("t2", "tag"), ("both", "group")]
+
+
+def test_tags_come_through_what_a_file_includes(tmp_path):
+    (tmp_path / "deepest").write_text("tag:\n  - shared\n  - more\n")
+    (tmp_path / "base").write_text("include: deepest\ndataset_path: x\n")
+    (tmp_path / "a.yaml").write_text("task: one\ninclude: base\n")
+    (tmp_path / "b.yaml").write_text("task: two\ninclude:\n  - base\n  - nowhere\ntag: own\n")
+    (tmp_path / "c.yaml").write_text("group: both\ntask: three\nclass: !function a.B\n")
+    (tmp_path / "d.yaml").write_text("task: four\ninclude: d.yaml\n")
+    found = index.read([tmp_path])
+    assert found.tags == {"shared": ["one"], "more": ["one"], "own": ["two"]}
+    assert (list(found.files), found.groups) == (["one", "two", "three", "four"], [])
+
+
+@pytest.fixture(scope="module")
+def lm_evals_own():
+    """lm-eval's index of its tasks, which takes ten seconds of the processor."""
+    from lm_eval.tasks import TaskManager
+
+    return TaskManager()
+
+
+def test_all_names_are_lm_evals_own(lm_evals_own):
+    found, theirs = index.read([files.folder()]), lm_evals_own.task_index
+    assert sorted(found.groups) == lm_evals_own.all_groups
+    assert sorted({*found.files} - {*found.groups}) == lm_evals_own.all_subtasks
+    assert {tag: {*names} for tag, names in found.tags.items()} == {
+        tag: theirs[tag].tags for tag in lm_evals_own.all_tags
+    }
+    assert all(files.folder() / place == theirs[name].yaml_path for name, place in found.files.items())
+    assert len(found.files) > 13_000
+
+
+@pytest.mark.parametrize("name", ["adr", "basque_bench", "naijarc", "darija_sentiment", "longbench2"])
+def test_groups_that_name_tags_have_lm_evals_own_tasks(lm_evals_own, monkeypatch, name):
+    from lm_eval.api.task import ConfigurableTask
+
+    def unread(_, entry, overrides):
+        """Its name, without its data."""
+        made = ConfigurableTask.__new__(ConfigurableTask)
+        made._config = {"task": (overrides or {}).get("task", entry.name)}
+        return made
+
+    monkeypatch.setattr(type(lm_evals_own._factory), "_build_task", unread)
+    monkeypatch.setattr(ConfigurableTask, "task_name", property(lambda self: self._config["task"]))
+    theirs = lm_evals_own.load([name])["groups"][name].get_all_tasks()
+    assert [one.name for one in members.expanded(files.find(name), None)] == [one.task_name for one in theirs]
+    assert len(theirs) > 2
 
 
 def test_a_word_is_found_among_the_names(monkeypatch, tmp_path):

@@ -6,6 +6,7 @@ import json
 import random
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from hashlib import sha256
 from io import BytesIO, StringIO
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,8 @@ import yaml
 
 from evalkit.base.errors import DataError, InfrastructureError
 from evalkit.harnesses.lm_eval.tasks import compiled_templates
+from evalkit.tasks.lm_eval import functions
+from evalkit.tasks.lm_eval.functions import FUNCTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -73,8 +76,8 @@ def write(folder: Path, leaf: TaskSource, data: LeafData, shots: int) -> None:
     """A task file that has lm-eval read these rows; everything else stays its own."""
     kwargs = {**(data.overrides.get("dataset_kwargs") or {}), "cache_dir": str(folder / "arrow")}
     said = {
-        "include": str(leaf.path),
-        **leaf.changes,
+        **({} if leaf.inline else {"include": str(leaf.path)}),
+        **_named_here(dict(leaf.changes), folder),
         "task": leaf.name,
         "num_fewshot": shots,
         **data.overrides,
@@ -82,7 +85,37 @@ def write(folder: Path, leaf: TaskSource, data: LeafData, shots: int) -> None:
         "dataset_kwargs": kwargs if "data_files" in kwargs else data.overrides.get("dataset_kwargs"),
     }
     name = leaf.name.replace("/", "_")
-    (folder / f"{name}.yaml").write_text(yaml.safe_dump(said), encoding="utf-8")
+    (folder / f"{name}.yaml").write_text(yaml.dump(said, Dumper=_Dumper), encoding="utf-8")
+
+
+class _Function(str):
+    """The name of a function, as a task file has it."""
+
+    __slots__ = ()
+
+
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc] # yaml brings no types
+    """Writes the names of functions as such."""
+
+
+_Dumper.add_representer(_Function, lambda dumper, name: dumper.represent_scalar(FUNCTION, str(name)))
+
+
+def _named_here(value: Any, folder: Path) -> Any:
+    """What a group's file says, for a file in ``folder``: a module beside the group's file is found by a link."""
+    if isinstance(value, dict):
+        return {key: _named_here(one, folder) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_named_here(one, folder) for one in value]
+    if not isinstance(value, str) or not value.startswith(FUNCTION):
+        return value
+    name = functions.unplaced(value).removeprefix(f"{FUNCTION} ")
+    if (place := functions.folder_of(value)) is None:
+        return _Function(name)
+    link = folder / f"beside_{sha256(str(place).encode()).hexdigest()[:12]}"
+    if not link.is_symlink():
+        link.symlink_to(place.resolve(), target_is_directory=True)
+    return _Function(f"{link.name}.{name}")
 
 
 class LoadedLeaf:
