@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import zlib
 from hashlib import blake2b, sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from evalkit.records import storefile
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from evalkit.base.types import Json
 
@@ -31,21 +31,22 @@ _QUICKLY: Final = 1
 """How hard zlib tries: columns of numbers become a quarter at once, and hardly less later."""
 
 
-def content(
-    planned: Iterable[Sequence[tuple[Any, ...]]],
-    fingerprints: Iterable[Callable[[str], str]],
-    answers: Callable[[Sequence[str]], Iterable[object]],
-) -> str:
-    """A digest of the rows of planned samples, whose last column is the request, and of those of their answers."""
-    found, requests = blake2b(digest_size=32), list[str]()
-    for rows in planned:
-        found.update(repr(rows).encode("utf-8", "surrogatepass"))
-        requests.extend(row[-1] for row in rows if row[-1])
-    for each in fingerprints:
-        # In the order of the table: each page of it is read once.
-        for part in answers(sorted(map(each, requests))):
-            found.update(repr(part).encode("utf-8", "surrogatepass"))
-    return found.hexdigest()
+class Content:
+    """A digest of the rows that a pass reads, made while it reads them."""
+
+    def __init__(self, parts: Iterable[object] = ()) -> None:
+        """Of these, and of what is added."""
+        self._found = blake2b(digest_size=32)
+        for rows in parts:
+            self.add(rows)
+
+    def add(self, rows: object) -> None:
+        """Some rows of planned samples with those of their answers; always the same ones together."""
+        self._found.update(repr(rows).encode("utf-8", "surrogatepass"))
+
+    def digest(self) -> str:
+        """Equal where every row was the same, in the same order."""
+        return self._found.hexdigest()
 
 
 def there(connection: sqlite3.Connection, origin: str) -> bool:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from evalkit.base.types import WHOLE, Answer, Elsewhere, Failure, FailureKind, ended
+from evalkit.base.types import FINAL, WHOLE, Answer, Elsewhere, Failure, FailureKind, ended
 from evalkit.records import storefile
 
 if TYPE_CHECKING:
+    from collections.abc import Container
     from pathlib import Path
 
     from evalkit.base.types import Outcome
@@ -82,6 +83,16 @@ def kind(failure: str | None, finish_reason: str | None) -> FailureKind | None:
     if failure is not None:
         return FailureKind(failure)
     return None if finish_reason in WHOLE else ended(finish_reason or "").kind
+
+
+def settled(outcome: Outcome | None, final: Container[FailureKind] = FINAL) -> bool:
+    """Whether asking again would bring nothing: an answer, or a failure that is final."""
+    return outcome is not None and is_final(None if isinstance(outcome, Answer) else outcome.kind, final)
+
+
+def is_final(kind: FailureKind | None, final: Container[FailureKind] = FINAL) -> bool:
+    """The same by the kind of failure alone, which is None for an answer."""
+    return kind is None or kind in final
 
 
 def _whole(count: float | None) -> int | None:

@@ -17,21 +17,26 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
 from evalkit.base.errors import StoreError
-from evalkit.base.types import FINAL, Answer, Record
+from evalkit.base.types import Answer, Record
 from evalkit.files import private
 from evalkit.records import formats, kept_passes, readings, responses, stored_samples, storefile
 from evalkit.records.judgements import judgement_key
+from evalkit.records.kept_passes import Content
 from evalkit.records.listing import Entries, Listed
 from evalkit.records.listing import keep as keep_listing
 from evalkit.records.listing import written as listing_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from evalkit.base.types import FailureKind, Json, Outcome, Sample
     from evalkit.records.readings import KnownReading
+
+    _Rows = tuple[int, list[tuple[Any, ...]]]  # of a table, with the format that they are in
+    _Planned = tuple[list[tuple[Any, ...]], list[list[str]], list[list[_Rows]]]
+    """Rows of some planned samples, and of each model the fingerprints and what is stored under them."""
 
 FILE = storefile.FILE
 _AT_ONCE = 500
@@ -153,10 +158,9 @@ class Store:
 
     # --- what a pass over all that became of a listing came to ---
 
-    def content(self, listing: str, fingerprints: Sequence[Callable[[str], str]]) -> str:
-        """A digest of all that `outcomes_of` reads for these: equal where every row is the same."""
-        planned = self._batches(_PLANNED, listing)
-        return kept_passes.content(planned, fingerprints, lambda keys: self._responses(responses.selected, keys))
+    def content(self, listing: str, fingerprints: Sequence[Callable[[str], str]]) -> Content:
+        """Of all that `outcomes_of` reads for these, read without being understood."""
+        return Content(self._planned(listing, fingerprints))
 
     def has_pass(self, origin: str) -> bool:
         """Whether a pass of this origin was kept, over whatever content."""
@@ -182,21 +186,32 @@ class Store:
             yield Record(sample, outcome)
 
     def outcomes_of(
-        self, listing: str, fingerprints: Sequence[Callable[[str], str]], checker: str = ""
+        self,
+        listing: str,
+        fingerprints: Sequence[Callable[[str], str]],
+        checker: str = "",
+        content: Content | None = None,
     ) -> Iterator[tuple[Sample, tuple[Outcome | None, ...]]]:
-        """The same of several models: every planned sample with the outcome of each, everything read once."""
+        """The same of several models, everything read once; what is read goes into ``content``, too."""
         # All of it before the first sample is handed out: whoever takes them counts on their number and order.
         self._check_listing(listing)
-        for rows in self._batches(_PLANNED, listing):
+        for part in self._planned(listing, fingerprints):
+            if content is not None:
+                content.add(part)
+            rows, keys, stored = part
             samples = [stored_samples.read(self.path, key, body) for key, body, _ in rows]
-            keys = [[each(request) if request else "" for _, _, request in rows] for each in fingerprints]
-            found = [self.outcomes(one) for one in keys]
+            found = [self._understood(one) for one in stored]
             for at, sample in enumerate(samples):
                 if not rows[at][2]:
                     yield sample, (stored_samples.bad_row(sample),) * len(keys)
                     continue
                 outcomes = (answers.get(one[at]) for one, answers in zip(keys, found, strict=True))
                 yield sample, tuple(self._judged(sample, outcome, checker) for outcome in outcomes)
+
+    def _planned(self, listing: str, fingerprints: Sequence[Callable[[str], str]]) -> Iterator[_Planned]:
+        for rows in self._batches(_PLANNED, listing):
+            keys = [[each(request) if request else "" for _, _, request in rows] for each in fingerprints]
+            yield rows, keys, [[*self._responses(responses.selected, one)] for one in keys]
 
     def settled(self, listing: str, fingerprint: Callable[[str], str]) -> int:
         """How many planned samples of a listing have an outcome; none is read."""
@@ -274,10 +289,10 @@ class Store:
         Raises:
             StoreError: A row is not what was written.
         """
-        found = {}
-        for version, rows in self._responses(responses.selected, fingerprints):
-            found.update({row[0]: responses.read(self.path, version, row) for row in rows})
-        return found
+        return self._understood(self._responses(responses.selected, fingerprints))
+
+    def _understood(self, found: Iterable[_Rows]) -> dict[str, Outcome]:
+        return {row[0]: responses.read(self.path, version, row) for version, rows in found for row in rows}
 
     def kinds(self, fingerprints: Sequence[str]) -> dict[str, FailureKind | None]:
         """What kind of failure is stored under these fingerprints, None for an answer, without reading any.
@@ -291,14 +306,13 @@ class Store:
             for key, failure, finish in rows
         }
 
-    def _responses(
-        self, columns: Callable[[int], str], fingerprints: Sequence[str]
-    ) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
+    def _responses(self, columns: Callable[[int], str], fingerprints: Sequence[str]) -> Iterator[_Rows]:
         """Rows under some fingerprints, with the format that they are in."""
         for first in range(0, len(fingerprints), _AT_ONCE):
             part = fingerprints[first : first + _AT_ONCE]
             with self._guarded(), self._one_state():
-                query = f"SELECT {columns(self._format)} FROM response WHERE fingerprint IN ({_marks(part)})"  # noqa: S608 - names of ours
+                marks = ", ".join("?" * len(part))
+                query = f"SELECT {columns(self._format)} FROM response WHERE fingerprint IN ({marks})"  # noqa: S608 - names of ours
                 rows = self._connection.execute(query, part).fetchall()
                 version = self._format
             yield version, rows
@@ -382,17 +396,3 @@ class Store:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-
-
-def settled(outcome: Outcome | None, final: Container[FailureKind] = FINAL) -> bool:
-    """Whether asking again would bring nothing: an answer, or a failure that is final."""
-    return outcome is not None and is_final(None if isinstance(outcome, Answer) else outcome.kind, final)
-
-
-def is_final(kind: FailureKind | None, final: Container[FailureKind] = FINAL) -> bool:
-    """The same by the kind of failure alone, which is None for an answer."""
-    return kind is None or kind in final
-
-
-def _marks(values: Sequence[str]) -> str:
-    return ", ".join("?" * len(values))

@@ -10,7 +10,7 @@ from evalkit.base.events import Stage
 from evalkit.base.printable import counted
 from evalkit.base.types import Answer
 from evalkit.records.judgements import judgement_key
-from evalkit.records.store import settled
+from evalkit.records.responses import settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

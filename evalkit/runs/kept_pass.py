@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from evalkit.base.types import Json
     from evalkit.harnesses import Harness
+    from evalkit.records.kept_passes import Content
     from evalkit.records.plan import Contender, PlannedTask
     from evalkit.records.store import Store
 
@@ -132,10 +133,9 @@ class PassPlace:
         asked = [[one.model.label, one.identity, one.epoch, one.attempt] for one in self.models]
         return digest([self.part.task.name, self.part.listing, asked])
 
-    def content(self, store: Store) -> str:
-        """What goes into it."""
-        read = store.content(self.part.listing, [one.fingerprint() for one in self.models])
-        return digest([self.made_by, codec.written(self.part.task), own_code.state(), read])
+    def content(self, read: Content) -> str:
+        """What goes into it, of which ``read`` is what the store has."""
+        return digest([self.made_by, codec.written(self.part.task), own_code.state(), read.digest()])
 
     def known(self, store: Store, content: str, stand: Stand) -> PassResult | None:
         """What was kept of the pass over this content; None where it is not known, or its sample files do not stand."""

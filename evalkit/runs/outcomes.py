@@ -11,6 +11,7 @@ from evalkit.base.printable import part_of
 from evalkit.base.types import Failure, FailureKind
 from evalkit.comparison.flips import FlipChoice
 from evalkit.comparison.score import Tally, scored_alike
+from evalkit.records.kept_passes import Content
 from evalkit.runs.kept_pass import PassPlace, PassResult
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class Outcomes:
 def gather(plan: Plan, store: Store, say: Say, files: WritesSamples | None = None) -> Outcomes:
     """Go once through what the store has for a plan; not where it knows what that comes to.
 
+    Where it knows what other rows, or other code, came to, the rows are read once more to find that out.
+
     Args:
         plan: The run's.
         store: Its answers.
@@ -89,24 +92,27 @@ class _Pass:
     def go(self, part: PlannedTask, models: Sequence[Contender], into: Outcomes, files: WritesSamples | None) -> None:
         """Through one task, as some models were asked it."""
         place = PassPlace.of(part, models, harnesses.harness(part.task))
-        result, content = None, ""
-        if place is not None and (self.keeps or self.store.has_pass(place.origin)):
-            content = place.content(self.store)
+        result = None
+        if place is not None and self.store.has_pass(place.origin):
+            content = place.content(self.store.content(part.listing, [one.fingerprint() for one in models]))
             result = place.known(self.store, content, lambda told: files is None or files.stand(part.task.name, told))
         if result is None:
-            result = self._made(part, models, files)
-            if place is not None and self.keeps:
-                into.made.append((place, content, result))
+            read = Content() if place is not None and self.keeps else None
+            result = self._made(part, models, files, read)
+            if place is not None and read is not None:
+                into.made.append((place, place.content(read), result))
         into.tallies.update({(tally.model, part.task.name): tally for tally in result.tallies})
         into.flips.extend(result.flips)
 
-    def _made(self, part: PlannedTask, models: Sequence[Contender], files: WritesSamples | None) -> PassResult:
+    def _made(
+        self, part: PlannedTask, models: Sequence[Contender], files: WritesSamples | None, read: Content | None
+    ) -> PassResult:
         task, harness = part.task, harnesses.harness(part.task)
         labels = [one.model.label for one in models]
         tallies = [Tally(task, label, harness) for label in labels]
         choices = [FlipChoice(task, label) for label in labels[1:]]
         keys = [one.fingerprint() for one in models]
-        for sample, outcomes in self.store.outcomes_of(part.listing, keys, part.checker):
+        for sample, outcomes in self.store.outcomes_of(part.listing, keys, part.checker, read):
             found = scored_alike(task, sample, [one or _NOT_ASKED for one in outcomes], harness)
             for tally, record in zip(tallies, found, strict=True):
                 tally.count(record)

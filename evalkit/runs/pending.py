@@ -11,7 +11,7 @@ from evalkit.base.events import Notice, Outset, Progress
 from evalkit.base.types import PASSING, Answer, Failure, FailureKind
 from evalkit.comparison import elsewhere
 from evalkit.comparison.score import Tally
-from evalkit.records.store import is_final
+from evalkit.records.responses import is_final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

@@ -13,7 +13,8 @@ from evalkit.base.errors import ExitCode, FullDiskError, OutputError, StoreError
 from evalkit.base.identity import digest
 from evalkit.base.types import Answer, Elsewhere, Failure, FailureKind, Image, Sample, Text, Turn
 from evalkit.records import formats
-from evalkit.records.store import FILE, RunRow, Store, is_final, settled
+from evalkit.records.responses import is_final, settled
+from evalkit.records.store import FILE, RunRow, Store
 from evalkit.records.storefile import SEALED
 
 ANSWER = Answer("B", "stop", 10, 2, 0.5)

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from evalkit.base.errors import FullDiskError
 from evalkit.base.types import Answer
 from evalkit.files import own_code
 from evalkit.harnesses.chat import Chat
+from evalkit.records.responses import selected
 from evalkit.records.store import Store
 from evalkit.runs import outcomes, sample_files
 from support.workplaces import fitted_out
@@ -79,6 +81,24 @@ def answer_otherwise(workplace, text):
         assert isinstance(was, Answer)
         store._connection.execute("DELETE FROM response WHERE fingerprint = ?", (key,))
         store.put(key, replace(was, text=text), run)
+
+
+def test_each_outcome_is_read_once_by_the_pass_that_scores_it(tmp_path, monkeypatch):
+    """What it comes to is known again by the rows that it read: no reason to read them a second time."""
+    read, responses = Counter(), Store._responses
+
+    def counting(self, columns, fingerprints):
+        for version, rows in responses(self, columns, fingerprints):
+            read.update(row[0] for row in rows if columns is selected)
+            yield version, rows
+
+    workplace = fitted_out(tmp_path)
+    monkeypatch.setattr(Store, "_responses", counting)
+    workplace.here(*WORDS, check=0)
+    assert read
+    assert set(read.values()) == {1}
+    again(workplace)
+    assert set(read.values()) == {2}
 
 
 def test_nothing_is_scored_or_written_again_and_all_files_say_the_same(finished, scored):
