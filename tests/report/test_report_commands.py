@@ -104,6 +104,7 @@ TOLD_OF_FILE = {"serve.command": ["stand-in", "--flag"], "serve.device": "cpu"}
 QUIET_OF_FILE = {
     "serve.models": "told by --vllm MODEL=RELEASE, or else paths of the machine",
     "serve.port": "an address",
+    "serve.ray_resources": "which hosts of a cluster serve; what GPU they had stands beside each model",
     "serve.start_timeout_s": "patience",
     "serve.stall_s": "patience",
     "serve.stop_patience_s": "patience",
