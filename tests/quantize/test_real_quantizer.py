@@ -1,6 +1,6 @@
 """The real llm-compressor on small models: what it makes passes, and what would go wrong is refused.
 
-All of it takes about 40 s of processor time, most of it for loading llm-compressor (three processes). One thread:
+All of it takes less than a minute of processor time, half of that for the tiny families. One thread:
 several that wait for each other on a busy machine take many times as long.
 """
 
