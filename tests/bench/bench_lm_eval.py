@@ -10,7 +10,8 @@ Rows are made up, in the columns of gsm8k (generated as chat, five solved exampl
 leaderboard weighs it (ten letters, each one token). Both sides have lm-eval build their prompts first; measured is the
 asking: wall time and this process's CPU time, from the first request to the last answer. evalkit goes first, on an
 empty prefix cache that it fills. Then both go as often as ``--rounds`` says, in turn, and who begins changes from
-round to round; told are the medians, and the slowest and the fastest round.
+round to round; told are the medians, the slowest and the fastest round, and evalkit's speed over the other's: the
+geometric mean over rounds, with its 95 % interval by Student's t of the rounds' logarithms.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import asyncio
 import contextlib
 import io
 import json
+import math
 import tempfile
 import threading
 import time
@@ -30,7 +32,7 @@ from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing import Process, Queue
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING, Any
 
 from evalkit.base.types import Failure, Model
@@ -39,6 +41,7 @@ from evalkit.config.run_config import Serving
 from evalkit.demo import pair
 from evalkit.harnesses import Served, harness
 from evalkit.serve import Server
+from evalkit.stats.quantiles import t_quantile
 from evalkit.tasks import task_file
 from support import lm_eval_rows
 from support.lm_eval_server import stock_model, stock_task
@@ -246,6 +249,17 @@ def bench(words: argparse.Namespace, url: str, source: str, names: list[str]) ->
                     both[whose].append(found)
         for whose, sides in both.items():
             show(name, whose, sides)
+        show_ratio(name, *both.values())
+
+
+def show_ratio(name: str, first: list[Side], second: list[Side]) -> None:
+    """Speed of the first over that of the second, round by round."""
+    logs = [math.log(two.wall_s / one.wall_s) for one, two in zip(first, second, strict=True)]
+    if len(logs) < 2:
+        return
+    reach = t_quantile(0.975, len(logs) - 1) * stdev(logs) / math.sqrt(len(logs))
+    mean, low, high = (math.exp(fmean(logs) + way * reach) for way in (0, -1, 1))
+    print(f"\n{name}: {mean:.3f} times as fast [{low:.3f}, {high:.3f}], {len(logs)} rounds\n", flush=True)
 
 
 def show(name: str, whose: str, sides: list[Side]) -> None:
