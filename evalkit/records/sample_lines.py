@@ -61,7 +61,8 @@ class AnsweredLine:
     completion_tokens: int | None
     latency_s: float
     tries: int
-    verdict: Json = field(default=None, metadata=UNSAID)
+    # Its key keeps the spelling that files of earlier evalkits have; a verdict is a comparison's alone.
+    judgement: Json = field(default=None, metadata={**UNSAID, "key": "verdict"})
     """What a checker said of an answer that is a program."""
     elsewhere: Elsewhere | None = field(default=None, metadata=UNSAID)
 

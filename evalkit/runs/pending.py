@@ -254,7 +254,7 @@ class Ledger:
                 self._tell(number)
 
         self.checks.judge(part, sample, outcome, judged)
-        # Verdicts of earlier runs are told together by the caller, not thousands of times.
+        # Judgements of earlier runs are told together by the caller, not thousands of times.
         at_once = False
 
     def _tell(self, number: int) -> None:

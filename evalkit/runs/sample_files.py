@@ -164,6 +164,6 @@ def _own(record: ScoredRecord, headline: str) -> AnsweredLine | FailedLine:
         completion_tokens=outcome.completion_tokens,
         latency_s=outcome.latency_s,
         tries=outcome.tries,
-        verdict=None if outcome.judgement is None else dict(outcome.judgement),
+        judgement=None if outcome.judgement is None else dict(outcome.judgement),
         elsewhere=outcome.elsewhere,
     )

@@ -141,7 +141,7 @@ def _pane(
     entry = found.entries.get(model)
     scores = line.get("scores") or {}
     names = sorted(scores, key=lambda name: name != headline)
-    verdict = line.get("verdict")
+    judgement = line.get("verdict")
     return Pane(
         label,
         model,
@@ -157,7 +157,7 @@ def _pane(
             *((words, _fact(line[key])) for key, words in _FACTS.items() if line.get(key) is not None),
             *(_elsewhere(line.get("elsewhere")) if not (text or "").strip() else ()),
         ),
-        json.dumps(verdict, ensure_ascii=False, indent=2)[:SHOWN] if verdict is not None else "",
+        json.dumps(judgement, ensure_ascii=False, indent=2)[:SHOWN] if judgement is not None else "",
         str((line.get("elsewhere") or {}).get("text", ""))[:SHOWN] if (text or "").strip() else "",
     )
 
