@@ -6,6 +6,8 @@ import importlib.util
 import os
 import signal
 import socket
+import threading
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from evalkit.config.run_config import Serving
 
 _KNOCK_S: Final = 10.0
+_JOIN_S: Final = 60.0
 _INSTALL: Final = "pip install 'evalkit[ray]', with the release of Ray that the cluster runs (`ray --version` there)"
 
 
@@ -64,7 +67,12 @@ def _connect(address: str) -> None:
     # Where Ray finds no cluster for `auto` it would start one.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
-        ray.init(address=address, log_to_driver=False, configure_logging=False, logging_level="ERROR")
+        _init(address).result(timeout=_JOIN_S)
+    except TimeoutError as error:
+        raise InfrastructureError(
+            f"--ray {address}: this host could not join the cluster within {_JOIN_S:g} s",
+            fix="run evalkit on one of the cluster's own hosts, where `ray status` answers",
+        ) from error
     except ConnectionError as error:
         raise InfrastructureError(
             f"--ray {address}: no Ray cluster runs here",
@@ -82,6 +90,24 @@ def _connect(address: str) -> None:
         for number, answer in kept.items():
             with suppress(ValueError):
                 signal.signal(number, answer)
+
+
+def _init(address: str) -> Future[None]:
+    """Ray's own joining, in a thread: where this host has no part in the cluster it asks for minutes, in silence."""
+    import ray  # noqa: PLC0415 - this module is imported where Ray may be missing
+
+    ended: Future[None] = Future()
+
+    def work() -> None:
+        try:
+            ray.init(address=address, log_to_driver=False, configure_logging=False, logging_level="ERROR")
+        except Exception as error:  # noqa: BLE001 - raised again where it is awaited
+            ended.set_exception(error)
+        else:
+            ended.set_result(None)
+
+    threading.Thread(target=work, name="evalkit-ray", daemon=True).start()
+    return ended
 
 
 def _knock(address: str) -> None:

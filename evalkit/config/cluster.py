@@ -27,7 +27,7 @@ def problems(ray: str, resources: Mapping[str, float], gpus: str) -> Iterator[Fa
         yield Fault(
             "serve.ray",
             f"is {ray!r}, the address of Ray's client, which ends what it started when its connection breaks",
-            "run evalkit on a host of the cluster with --ray auto, or name the cluster itself: --ray HOST:6379",
+            "run evalkit on a host of the cluster: --ray auto, or --ray HOST:6379 with its head",
         )
     elif ray and not _ADDRESS.fullmatch(ray):
         yield Fault("serve.ray", f"is {ray!r}", "write auto, or HOST:PORT as `ray start --head` has printed it")

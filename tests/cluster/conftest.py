@@ -32,6 +32,9 @@ def nodes(workplace, monkeypatch, nothing_left_behind):  # noqa: F811
     short = tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True)
     monkeypatch.setenv("RAY_TMPDIR", short.name)
 
+    # Drivers find the cluster by the same variables.
+    workplace.env |= {name: os.environ[name] for name in ("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "RAY_TMPDIR")}
+
     def make(count):
         clusters.append(started(lambda: Cluster(True, head_node_args={**_NODE, "include_dashboard": False})))
         return clusters[0], [started(lambda: clusters[0].add_node(**_NODE)) for _ in range(count - 1)]

@@ -47,7 +47,7 @@ def test_without_ray_one_line_says_how_to_install_it(workplace, monkeypatch):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (["--ray", "ray://head:10001"], "run evalkit on a host of the cluster with --ray auto"),
+        (["--ray", "ray://head:10001"], "run evalkit on a host of the cluster: --ray auto"),
         (["--ray", "head"], "write auto, or HOST:PORT"),
         (["--ray", "auto", "--gpus", "0,1"], "Ray chooses the GPUs there"),
     ],
