@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from evalkit.runs.forecast_words import duration
 from evalkit.stats import Schedule, early
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import numpy as np
 
     from evalkit.base.types import Json, Task
     from evalkit.runs.forecast import CostTerms, Forecast
@@ -165,6 +165,8 @@ def _gap(tasks: Sequence[Foreseen], truth: float, threshold: float) -> float:
 
 
 def _chance() -> np.random.Generator:
+    import numpy as np  # noqa: PLC0415 - a start must not wait for it
+
     return np.random.default_rng(_SEED)
 
 

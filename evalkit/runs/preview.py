@@ -10,8 +10,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from evalkit import harnesses, serve, stats
 from evalkit.base.errors import StoreError
 from evalkit.base.events import Stage
@@ -29,6 +27,8 @@ from evalkit.serve import tools
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import numpy as np
 
     from evalkit.base.events import Say
     from evalkit.base.types import Record, Task
@@ -181,6 +181,8 @@ def _thresholds(rules: Mapping[str, Rule]) -> dict[str, float]:
 
 def _chance(name: str) -> np.random.Generator:
     """The same for every look at a row, whichever rows are beside it."""
+    import numpy as np  # noqa: PLC0415 - a start must not wait for it
+
     return np.random.default_rng(list(name.encode()))
 
 

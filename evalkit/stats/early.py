@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from evalkit.stats.interval import fieller
 from evalkit.stats.quantiles import normal_below, two_sided
 from evalkit.stats.recovery import IntervalQuestion, RecoveryInterval
@@ -26,6 +24,7 @@ from evalkit.stats.totals import Covariance
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.random import Generator
 
     from evalkit.stats.totals import PairTotals
@@ -176,6 +175,8 @@ def chance_beyond(schedule: Schedule, constant: float) -> float:
     """
     if not schedule.known:
         return -math.expm1(schedule.looks * math.log1p(-2.0 * normal_below(-constant))) if constant > 0.0 else 1.0
+    import numpy as np  # noqa: PLC0415 - a start must not wait for it
+
     before, density, at, last = np.zeros(1), np.ones(1), np.ones(1), 0.0
     for now in schedule.known:
         step, edge = now - last, constant * math.sqrt(now)
@@ -209,6 +210,8 @@ def expected_share(tasks: Sequence[Growing], gap: float, schedule: Schedule, cha
         schedule: Their looks.
         chance: What orders are drawn with.
     """
+    import numpy as np  # noqa: PLC0415 - a start must not wait for it
+
     sizes = np.array([[one.samples] for one in tasks], dtype=float)
     shares = np.array([one.shares for one in tasks])
     asked = np.append((shares * sizes).sum(axis=0) / sizes.sum(), 1.0)
@@ -220,6 +223,8 @@ def look_by_which(tasks: Sequence[Growing], gap: float, schedule: Schedule, chan
 
     Arguments are those of ``expected_share``.
     """
+    import numpy as np  # noqa: PLC0415 - a start must not wait for it
+
     return 1 + int(np.quantile(_deciding(tasks, gap, schedule, chance), orders, method="inverted_cdf"))
 
 
@@ -228,6 +233,8 @@ def _deciding(tasks: Sequence[Growing], gap: float, schedule: Schedule, chance: 
 
     Drawn from the normal limit: what a look sees is the truth and a Brownian motion over what it knows.
     """
+    import numpy as np  # noqa: PLC0415 - a start must not wait for it
+
     shares = np.array([one.shares for one in tasks])
     sizes = np.array([[one.samples] for one in tasks], dtype=float)
     spread = np.array([[one.variance] for one in tasks])
@@ -242,4 +249,6 @@ def _deciding(tasks: Sequence[Growing], gap: float, schedule: Schedule, chance: 
 
 @lru_cache(maxsize=64)
 def _legendre(nodes: int) -> tuple[np.ndarray, np.ndarray]:
+    import numpy as np  # noqa: PLC0415 - a start must not wait for it
+
     return np.polynomial.legendre.leggauss(nodes)

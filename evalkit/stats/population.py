@@ -13,8 +13,6 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-import numpy as np
-
 from evalkit.base.errors import DataError
 from evalkit.stats.flips import SAME_WITHIN
 from evalkit.stats.totals import Covariance, Grouping, PairTotals, Unit, counted_totals, many_totals
@@ -22,6 +20,7 @@ from evalkit.stats.totals import Covariance, Grouping, PairTotals, Unit, counted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    import numpy as np
     from numpy.random import Generator
     from numpy.typing import NDArray
 
@@ -135,6 +134,8 @@ class Population:
 
     def _counts(self, clusters: int, times: int, chance: Generator) -> Iterator[PairTotals]:
         """Drawn cluster by cluster; of data sets that are alike one is worked out."""
+        import numpy as np  # noqa: PLC0415 - a start must not wait for it
+
         total = math.fsum(self.shares.values())
         weights = [share / total for share in self.shares.values()]
         sizes = [count for count in _apportioned(clusters, self.strata) if count]

@@ -7,13 +7,12 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-import numpy as np
-
 from evalkit.base.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
 Clusters: TypeAlias = "Sequence[str | None] | None"
@@ -142,6 +141,8 @@ def many_totals(
         counts: A row for each data set, of at least one sample: how often it has each of the pairs.
         attempts: The fewest that a score is the average of.
     """
+    import numpy as np  # noqa: PLC0415 - a start must not wait for it
+
     n = counts.sum(axis=1)
     sides = [np.array([pair[side] for pair in pairs]) for side in (0, 1)]
     means = [counts @ values / n for values in sides]
@@ -170,6 +171,8 @@ def many_totals(
 
 def _carriers(deviations: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
     """``carriers`` of each row."""
+    import numpy as np  # noqa: PLC0415 - a start must not wait for it
+
     squares = np.where(counts > 0, deviations * deviations, 0.0)
     largest = squares.max(axis=1)
     moving = largest >= _NO_DEVIATION

@@ -10,7 +10,7 @@ from evalkit.cards.output.report import by_reason, doubt, more, place, told, tol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from evalkit.cards.audit import Audit
+    from evalkit.cards.auditing import Audit
     from evalkit.cards.causes import Repair
     from evalkit.cards.checks.costs import Saving
     from evalkit.cards.checks.figure import AuditFinding, Severity

@@ -13,7 +13,7 @@ from evalkit.cards.output.report import by_reason, doubt, more, place, told, tol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from evalkit.cards.audit import Audit
+    from evalkit.cards.auditing import Audit
     from evalkit.cards.checks.figure import AuditFinding
     from evalkit.cards.output.report import AuditReport
     from evalkit.cards.siblings import Across

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evalkit.cards.audit import Audit
+    from evalkit.cards.auditing import Audit
     from evalkit.cards.output.report import AuditReport
     from evalkit.cards.siblings import Across
 

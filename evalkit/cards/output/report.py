@@ -11,7 +11,7 @@ from evalkit.base.printable import agreeing, counted, one_line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalkit.cards.audit import Audit
+    from evalkit.cards.auditing import Audit
     from evalkit.cards.checks.figure import AuditFinding
     from evalkit.cards.nouns import Unchecked
     from evalkit.cards.siblings import Across

@@ -10,9 +10,6 @@ from itertools import islice
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Protocol
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from evalkit.base.errors import DataError
 from evalkit.files import delimited, textfile
 from evalkit.tasks.rows import cells
@@ -20,6 +17,9 @@ from evalkit.tasks.rows import cells
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
     from pathlib import Path
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     from evalkit.base.types import Dataset, Json
     from evalkit.tasks.benchmarks import Benchmark
@@ -128,6 +128,8 @@ def footer(source: Path | pa.NativeFile) -> pq.FileMetaData:
     Raises:
         DataError: It is no parquet file, or a damaged one.
     """
+    import pyarrow.parquet as pq  # noqa: PLC0415 - rows of text must not wait for it
+
     with _damage(str(source)):
         return pq.read_metadata(source)
 
@@ -174,6 +176,9 @@ class Parquet:
     def _read(
         self, column: Callable[[pa.Field], bool], wanted: Container[int] | None
     ) -> Iterator[tuple[int, dict[str, Json]]]:
+        import pyarrow as pa  # noqa: PLC0415 - rows of text must not wait for it
+        import pyarrow.parquet as pq  # noqa: PLC0415 - rows of text must not wait for it
+
         path = self.path()
         with _damage(self.name), pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as file:
             columns = [field.name for field in file.schema_arrow if column(field)]
@@ -191,6 +196,8 @@ class Parquet:
     def _group(
         self, batches: Iterator[pa.RecordBatch], places: range, wanted: Container[int] | None
     ) -> Iterator[tuple[int, dict[str, Json]]]:
+        import pyarrow as pa  # noqa: PLC0415 - rows of text must not wait for it
+
         folder, first = self.path().parent, places.start
         for batch in batches:
             here = [at for at in range(batch.num_rows) if wanted is None or first + at in wanted]
@@ -293,7 +300,8 @@ def _is_binary(kind: Any, *, plain: bool = True) -> bool:
 
     With ``plain`` false, bytes of any length, alone or in a list, are none of these: some writers keep text as bytes.
     """
-    types = pa.types
+    from pyarrow import types  # noqa: PLC0415 - rows of text must not wait for it
+
     if types.is_binary(kind) or types.is_large_binary(kind):
         return plain
     if types.is_fixed_size_binary(kind):
@@ -306,6 +314,8 @@ def _is_binary(kind: Any, *, plain: bool = True) -> bool:
 @contextmanager
 def _damage(name: str) -> Iterator[None]:
     """Whatever pyarrow finds wrong in a file becomes a DataError."""
+    import pyarrow as pa  # noqa: PLC0415 - rows of text must not wait for it
+
     try:
         yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -324,6 +334,8 @@ def peek(path: Path, most: int) -> tuple[list[str], list[dict[str, Json]]]:
     if path.suffix.lower() != PARQUET:
         found = [row for _, row in islice(_objects(path)(), most)]
         return list(dict.fromkeys(name for row in found for name in row)), found
+    import pyarrow.parquet as pq  # noqa: PLC0415 - rows of text must not wait for it
+
     with _damage(str(path)), pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as file:
         light = [field.name for field in file.schema_arrow if not _is_binary(field.type)]
         heavy = [name for name in file.schema_arrow.names if name not in light]
