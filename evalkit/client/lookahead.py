@@ -125,9 +125,9 @@ class LookAhead:
             await waiter
         return None
 
-    def release(self) -> None:
-        """One request that ``next`` gave is over: there is room for another."""
-        self._make_room(1)
+    def release(self, count: int = 1) -> None:
+        """So many requests that ``next`` gave are over: there is room for others."""
+        self._make_room(count)
 
     def answered(self, request: Request, *, well: bool) -> None:
         """A request that ``next`` gave has its outcome, an answer or none: its siblings need not wait for it."""

@@ -62,6 +62,8 @@ class Replica:
         self.window = load.Window(policy.window, policy.widest)
         self.under_way: dict[int, Request] = {}
         """What was sent and has no outcome that was taken yet, by ``id``."""
+        self.answered = 0
+        """Requests that brought an answer."""
         self.lost = asyncio.Event()
         """Whether it answers nothing any more, where others do."""
         self.gone = False
@@ -232,6 +234,7 @@ class Replica:
         if self._mute:
             self._give_up(self._mute, "see what the server is doing")
             return
+        self.answered += not isinstance(outcome, Failure)
         if not isinstance(outcome, Failure) or outcome.kind not in PASSING:
             self._failed_in_a_row = 0
             return

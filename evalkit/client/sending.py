@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -12,7 +13,7 @@ from evalkit.client.replica import Replica
 from evalkit.client.request import SendingPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
     from types import TracebackType
 
     from evalkit.base.types import Outcome, Replies
@@ -84,6 +85,26 @@ class Client:
                 every try. What had no outcome by then has none.
             Exception: Whatever ``requests`` or a payload raised, after the outcomes of all requests before.
         """
+        async with self._begun(requests) as asking:
+            while pair := await asking.come(1):
+                asking.ahead.release()
+                yield pair[0]
+                self.taken(pair[0][0])
+
+    async def ask_in_batches(
+        self, requests: Iterable[Request]
+    ) -> AsyncGenerator[Sequence[tuple[Request, Outcome | Replies]], None]:
+        """What ``ask`` gives, in batches of all that has come since the last one: nothing is waited for."""
+        async with self._begun(requests) as asking:
+            while batch := await asking.come():
+                asking.ahead.release(len(batch))
+                yield batch
+                for request, _ in batch:
+                    self.taken(request)
+
+    @asynccontextmanager
+    async def _begun(self, requests: Iterable[Request]) -> AsyncIterator[_Asking]:
+        """One asking, ended with the block; where it is left after the last outcome, what ended it early is raised."""
         if not self._is_open:
             raise RuntimeError("ask needs an open client: use 'async with Client(...)'")
         for replica in self._replicas:
@@ -93,11 +114,7 @@ class Client:
         task.add_done_callback(lambda _: asking.outbox.put_nowait(None))
         self._askings[task] = asking
         try:
-            while (pair := await asking.outbox.get()) is not None:
-                asking.ahead.release()
-                yield pair
-                for replica in self._replicas:
-                    replica.under_way.pop(id(pair[0]), None)
+            yield asking
             if task.cancelled():
                 raise RuntimeError("the client was closed before every request had its outcome")
             task.result()
@@ -108,6 +125,11 @@ class Client:
             del self._askings[task]
             if not task.cancelled():
                 task.exception()  # seen: it was raised above, or the consumer left before it came
+
+    def taken(self, request: Request) -> None:
+        """The outcome of a request is settled: it counts as under way no longer, before the whole of its batch is."""
+        for replica in self._replicas:
+            replica.under_way.pop(id(request), None)
 
     async def join(self, url: str) -> Replica:
         """Let one more server of the model take part, also in what is being asked."""
@@ -183,6 +205,19 @@ class _Asking:
     open: bool = False
     """Whether places can be added: not before its group is there, nor once it ends by an error."""
     begun: bool = False
+    over: bool = False
+    """Whether the last outcome was taken."""
+
+    async def come(self, most: int = 0) -> list[tuple[Request, Outcome | Replies]]:
+        """What has its outcome and was not taken yet, all or at most so many; nothing when all is over."""
+        found: list[tuple[Request, Outcome | Replies]] = []
+        while not found or (len(found) != most and not self.outbox.empty()):
+            pair = None if self.over else await self.outbox.get()
+            if pair is None:
+                self.over = True
+                break
+            found.append(pair)
+        return found
 
     def employ(self, replica: Replica) -> None:
         """As many places as the server's window has; none where all is sent already."""

@@ -237,10 +237,12 @@ class Store:
 
     def sample(self, key: str) -> Sample:
         """One sample by its key, without image bytes."""
-        row = self._row("SELECT body FROM sample WHERE digest = ?", key)
-        return stored_samples.read(self.path, key, row[0] if row else None)
+        return self.samples([key])[key]
 
-    # --- reading ---
+    def samples(self, keys: Sequence[str]) -> dict[str, Sample]:
+        """Several of them."""
+        with self._guarded():
+            return stored_samples.chosen(self.path, self._connection, keys)
 
     def _guarded(self) -> AbstractContextManager[None]:
         return storefile.errors(self.path) if self._write else storefile.reading(self.path)
@@ -295,10 +297,7 @@ class Store:
         return {row[0]: responses.read(self.path, version, row) for version, rows in found for row in rows}
 
     def kinds(self, fingerprints: Sequence[str]) -> dict[str, FailureKind | None]:
-        """What kind of failure is stored under these fingerprints, None for an answer, without reading any.
-
-        Those under which nothing is stored are left out.
-        """
+        """Kind of failure by fingerprint, None for an answer, none of them read; what is not stored is left out."""
         # In the order of the table: each page of it is read once.
         return {
             key: responses.kind(failure, finish)
@@ -310,12 +309,11 @@ class Store:
         """Rows under some fingerprints, with the format that they are in."""
         for first in range(0, len(fingerprints), _AT_ONCE):
             part = fingerprints[first : first + _AT_ONCE]
+            marks = ", ".join("?" * len(part))
             with self._guarded(), self._one_state():
-                marks = ", ".join("?" * len(part))
                 query = f"SELECT {columns(self._format)} FROM response WHERE fingerprint IN ({marks})"  # noqa: S608 - names of ours
                 rows = self._connection.execute(query, part).fetchall()
-                version = self._format
-            yield version, rows
+            yield self._format, rows
 
     @contextmanager
     def _one_state(self) -> Iterator[None]:
@@ -332,8 +330,12 @@ class Store:
 
     def put(self, fingerprint: str, outcome: Outcome, run: str) -> None:
         """Commit one outcome. An answer is never replaced by a failure."""
-        with storefile.errors(self.path):
-            self._connection.execute(responses.PUT, responses.written(fingerprint, outcome, run))
+        self.put_all([(fingerprint, outcome)], run)
+
+    def put_all(self, outcomes: Iterable[tuple[str, Outcome]], run: str) -> None:
+        """The same of several: all or none, for a commit costs as much as an outcome."""
+        with self._transaction():
+            self._connection.executemany(responses.PUT, (responses.written(*one, run) for one in outcomes))
 
     # --- judgements ---
 

@@ -14,7 +14,8 @@ from evalkit.base.types import Failure, FailureKind, Image, Json, Sample, Text, 
 from evalkit.records import storefile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    import sqlite3
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 
@@ -25,6 +26,8 @@ class KeptImage:
     image: str
 
 
+_AT_ONCE: Final = 500
+"""SQLite took 999 variables in a query at most for long."""
 _USUAL: Final = {"id", "content", "references", "cluster"}
 _PICTURE: Final = {"image"}
 Parts: TypeAlias = tuple[KeptImage | str, ...]
@@ -126,3 +129,17 @@ def _digest(text: str) -> str:
 def bad_row(sample: Sample) -> Failure:
     """The failure of a row that could not be made into a question: its one text says why."""
     return Failure(FailureKind.BAD_ROW, sample.text)
+
+
+def chosen(path: Path, connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, Sample]:
+    """Samples of the store in ``path`` by their keys, read at once.
+
+    Raises:
+        StoreError: One is not there, or is not what was written.
+    """
+    bodies: dict[str, str] = {}
+    for first in range(0, len(keys), _AT_ONCE):
+        part = keys[first : first + _AT_ONCE]
+        marks = ", ".join("?" * len(part))
+        bodies.update(connection.execute(f"SELECT digest, body FROM sample WHERE digest IN ({marks})", part).fetchall())  # noqa: S608 - marks alone
+    return {key: read(path, key, bodies.get(key)) for key in keys}

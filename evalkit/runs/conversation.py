@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from evalkit.base.errors import DataError, InfrastructureError, UsageError
+from evalkit.base.errors import DataError, InfrastructureError
 from evalkit.base.events import Notice, ServerState, Stage
 from evalkit.base.printable import agreeing, counted
 from evalkit.base.types import Failure, FailureKind
 from evalkit.client import Client, control
 from evalkit.harnesses import Admits, Served
-from evalkit.runs import prepare
+from evalkit.runs import heaviest, prepare
 from evalkit.runs.deaths import Death, Deaths
 from evalkit.runs.stream import Stream
 
@@ -44,7 +43,6 @@ _OF_ONE = (
 """Failures that a single sample may have brought upon all others of its request."""
 DEATH_SHOWS_S = 1.0
 """A broken connection may be the first sign of a dead server; its process is gone within this time."""
-_TOO_LONG = re.compile(r"context length|max_model_len|longer than the max", re.IGNORECASE)
 _SILENCE = 0.1
 """A server that has not said anything for this share of the deadline of a request is called silent."""
 _LONGEST_SILENCE_S = 15.0
@@ -319,32 +317,41 @@ class Dialogue:
         longest: int | None = None,
         heavy: bool = False,
     ) -> None:
-        async with aclosing(client.ask(requests)) as outcomes:
-            async for request, outcome in outcomes:
-                self.answers += not isinstance(outcome, Failure)
-                if heavy:
+        async with aclosing(client.ask_in_batches(requests)) as batches:
+            async for batch in batches:
+                if not heavy:
+                    await self._settle(client, batch, death)
+                    continue
+                for request, outcome in batch:
                     # Before it is stored: the same command must stop here again.
-                    self._check_speaks(client, request, outcome)
-                    self._check_fits(request, outcome, longest)
-                # Before it is stored: who kills this after the last answer of a task leaves nothing to learn it from.
-                self._remember_first()
-                # What ended with a death, seen only now, is still under way for the client.
-                await self._settle(request, outcome, death)
-                if self.stream is not None and not self.stream.ended:
-                    brought, keys = self.ledger.go_on(self.sessions)
-                    self.stream.settled(self._owed(brought, keys) if keys else None)
+                    self._check_heaviest(client, request, outcome, longest)
+                    await self._settle(client, [(request, outcome)], death)
 
-    async def _settle(self, request: Request, outcome: Outcome | Replies, death: asyncio.Future[None] | None) -> None:
-        if isinstance(outcome, Failure):
-            if death is not None and outcome.kind in _UNREACHABLE:
-                await self._look_for(death)
-            self._count_refusal(outcome)
-            outcome = (outcome,) * (1 if isinstance(request.key, str) else len(request.key))
-        elif not isinstance(outcome, tuple):
-            outcome = (outcome,)
-        if request.separable:
-            outcome = tuple(None if isinstance(one, Failure) and one.kind in _OF_ONE else one for one in outcome)
-        self.ledger.settle(request.key, outcome)
+    async def _settle(
+        self, client: Client, batch: Sequence[tuple[Request, Outcome | Replies]], death: asyncio.Future[None] | None
+    ) -> None:
+        """Commit a batch. What ended with a death, seen only now, is still under way for the client."""
+        first = 0
+        for at, (_, outcome) in enumerate(batch):
+            self.answers += not isinstance(outcome, Failure)
+            if isinstance(outcome, Failure):
+                # What came before it is kept, whatever it turns out to mean.
+                self._keep(client, batch[first:at])
+                first = at
+                if death is not None and outcome.kind in _UNREACHABLE:
+                    await self._look_for(death)
+                self._count_refusal(outcome)
+        self._keep(client, batch[first:])
+
+    def _keep(self, client: Client, batch: Sequence[tuple[Request, Outcome | Replies]]) -> None:
+        # Before it is stored: who kills this after the last answer of a task leaves nothing to learn it from.
+        self._remember_first()
+        self.ledger.settle_all([(request.key, _of_each(request, outcome)) for request, outcome in batch])
+        for request, _ in batch:
+            client.taken(request)
+            if self.stream is not None and not self.stream.ended:
+                brought, keys = self.ledger.go_on(self.sessions)
+                self.stream.settled(self._owed(brought, keys) if keys else None)
 
     async def _look_for(self, death: asyncio.Future[None]) -> None:
         """Give a death the time to show; once in a while, as a server may also live on and only drop connections."""
@@ -369,30 +376,21 @@ class Dialogue:
                 fix="see that the server serves this model and accepts its images and lengths",
             )
 
-    def _check_speaks(self, client: Client, request: Request, outcome: Outcome | Replies) -> None:
-        """Stop at a server that takes requests and answers none; all others would wait as long."""
-        if isinstance(outcome, Failure) and outcome.kind is FailureKind.DEADLINE and not client.patience.heard:
-            raise InfrastructureError(
-                f"{self.url}: the server answered nothing: {outcome.message}, in {outcome.tries} tries "
-                f"({outcome.kind} of {self._task(request).name})",
-                fix="see what the server is doing; where it is only slow, raise deadline_s under [client]",
-            )
+    def _check_heaviest(
+        self, client: Client, request: Request, outcome: Outcome | Replies, longest: int | None
+    ) -> None:
+        task, label = self._task(request), self.ledger.contender.model.label
+        heaviest.check_speaks(self.url, task, outcome, heard=bool(client.patience.heard))
+        if told := heaviest.cut_short(label, task, outcome, longest, allow_overlong=self.way.allow_overlong):
+            self.ledger.say(Notice(told))
 
     def _task(self, request: Request) -> Task:
         return self.ledger.task(request.key if isinstance(request.key, str) else request.key[0])
 
-    def _check_fits(self, request: Request, outcome: Outcome | Replies, longest: int | None) -> None:
-        """Tell at the start of the run, not after it, that answers would be cut short: vLLM does that silently."""
-        task = self._task(request)
-        first = outcome[0] if isinstance(outcome, tuple) else outcome
-        place = f"{self.ledger.contender.model.label}: the largest prompt of {task.name}"
-        if isinstance(first, Failure):
-            if first.kind is FailureKind.REFUSED and _TOO_LONG.search(first.message) and not self.way.allow_overlong:
-                raise UsageError(
-                    f"{place} does not fit the model's context ({first.message})",
-                    fix="raise --serve-arg max-model-len=N, or count such samples as failed with --allow-overlong",
-                )
-        elif first and longest and first.prompt_tokens and longest - first.prompt_tokens < task.decoding.max_tokens:
-            room = f"{longest - first.prompt_tokens} of {task.decoding.max_tokens} answer tokens"
-            text = f"{place} ({first.prompt_tokens} tokens) leaves {room} within max-model-len {longest}"
-            self.ledger.say(Notice(text))
+
+def _of_each(request: Request, outcome: Outcome | Replies) -> Replies:
+    """What a request brought each of its samples; None leaves one owed, to be asked alone."""
+    keys = 1 if isinstance(request.key, str) else len(request.key)
+    found: Replies = outcome if isinstance(outcome, tuple) else (outcome,) * keys
+    own = _OF_ONE if request.separable else ()
+    return tuple(None if isinstance(one, Failure) and one.kind in own else one for one in found)

@@ -14,7 +14,7 @@ from evalkit.comparison.score import Tally
 from evalkit.records.responses import is_final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from evalkit.base.events import Say
     from evalkit.base.scores import SampleScore
@@ -198,28 +198,40 @@ class Ledger:
 
     def settle(self, key: str | tuple[str, ...], outcome: Outcome | Replies) -> None:
         """Commit what a request brought, and count it for every sample that it answers."""
-        keys = (key,) if isinstance(key, str) else key
-        replies = outcome if isinstance(outcome, tuple) else (outcome,) * len(keys)
-        for one, reply in zip(keys, replies, strict=True):
-            if reply is not None:
-                self._settle(one, reply)
+        self.settle_all([(key, outcome)])
+
+    def settle_all(self, brought: Iterable[tuple[str | tuple[str, ...], Outcome | Replies]]) -> None:
+        """The same of several requests: one commit, then a word of each task that they have brought on."""
+        found = [one for key, outcome in brought for one in _of_each(key, outcome)]
+        if found:
+            self.store.put_all(found, self.run)
+        ended = [(places, outcome) for key, outcome in found if (places := self._ended(key, outcome))]
+        keys = [self._sample(*place) for places, _ in ended for place in places]
+        samples = self.store.samples(list(dict.fromkeys(keys)))
+        for places, outcome in ended:
+            for place in places:
+                self._count(place[0], samples[self._sample(*place)], outcome)
+        # Only now: what is told is in the store, also for whoever kills the run when he hears of it.
+        for number in dict.fromkeys(number for places, _ in ended for number, _ in places):
+            self._tell(number)
         self.checks.collect()
 
-    def _settle(self, key: str, outcome: Outcome) -> None:
-        self.store.put(key, outcome, self.run)
+    def _ended(self, key: str, outcome: Outcome) -> Sequence[tuple[int, int]]:
+        """The samples of which an outcome is the last word; none where it may pass, and they are asked once more."""
         if isinstance(outcome, Answer) and outcome.astray and not outcome.scored(self.task(key)):
             self._tell_once(elsewhere.first(self.task(key).name, outcome.astray.place))
         if isinstance(outcome, Failure) and outcome.kind in PASSING and not self._last:
             self.deferred[key] = self.waiting.pop(key)
-            return
+            return ()
         self._settled.add(key)
         places = self.waiting.pop(key)
-        for number, position in places:
-            self._count(number, self.store.sample(self.sources[number].entries[position].sample), outcome)
-            self._tell(number)
         for number in {number for number, _ in places}:
             self._unsettled[number] -= 1
             self._come_to_rest |= not self._unsettled[number]
+        return places
+
+    def _sample(self, number: int, position: int) -> str:
+        return self.sources[number].entries[position].sample
 
     def _tell_once(self, text: str) -> None:
         if text not in self._told:
@@ -336,6 +348,15 @@ class Ledger:
                 yield key, sample
             if not pending:
                 return
+
+
+def _of_each(key: str | tuple[str, ...], outcome: Outcome | Replies) -> Iterator[tuple[str, Outcome]]:
+    """What a request brought each of its samples, but for those that it leaves owed."""
+    keys = (key,) if isinstance(key, str) else key
+    replies = outcome if isinstance(outcome, tuple) else (outcome,) * len(keys)
+    for one, reply in zip(keys, replies, strict=True):
+        if reply is not None:
+            yield one, reply
 
 
 def outset(plan: Plan, sources: Sequence[Source], repeated: Sequence[Source], store: Store) -> Outset:

@@ -1,4 +1,7 @@
-"""Measures the client against a static local server that answers at once, beside a plain ``requests`` loop.
+"""Measures the client against a static local server that answers at once, beside others that ask it the same.
+
+Others are a ``requests`` loop with threads, and for text ``evalkit run`` and lm-eval's own ``local-chat-completions``.
+Of these two the asking alone is told; that of a run goes from rows in a file to answers in its store.
 
 Run it with ``nox -s bench -- client``, or ``python tests/bench/bench_client.py --help``. Every case is a process of its
 own, so that its CPU time and its peak memory are its own; the server is one more. Bodies are made by
@@ -16,19 +19,26 @@ import json
 import resource
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
 from PIL import Image as Pillow
 
+from evalkit.base.events import Progress, ServerState
 from evalkit.base.types import Answer, Dataset, Decoding, Image, Sample, Task, Text
 from evalkit.client import Client, Request, SendingPolicy, chat
 from evalkit.client.pictures import EncodedPictures
+from evalkit.config.model_choice import ModelChoice
+from evalkit.config.run_config import ClientSettings, Config
+from evalkit.demo import pair
+from evalkit.runs.run import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +60,25 @@ TASK = Task(
     title="Bench",
     images="original",
 )
+
+OWN_TASK = """\
+name = "bench"
+title = "Bench"
+benchmark = "qa"
+category = "Bench"
+prompt = "Answer in few words."
+metrics = ["exact_match"]
+headline = "exact_match"
+[dataset]
+id = ""
+split = "bench"
+files = ["rows.jsonl"]
+[columns]
+question = "question"
+answer = "answer"
+[decoding]
+max_tokens = 10
+"""
 
 TARGETS = {("evalkit", "text"): (1000, 0.6, None), ("evalkit", "image"): (600, None, 600)}
 """Requests per second at least, CPU milliseconds per request at most, peak MB at most."""
@@ -128,15 +157,79 @@ def by_requests(url: str, rows: Iterator[Sample]) -> int:
     return sum(answered)
 
 
-CASES = {"evalkit": by_evalkit, "requests": by_requests}
+class Watch:
+    """Wall and CPU time of this process between two moments."""
+
+    def start(self) -> None:
+        self.seconds, self.cpu = time.perf_counter(), time.process_time()
+
+    def stop(self) -> None:
+        self.seconds, self.cpu = time.perf_counter() - self.seconds, time.process_time() - self.cpu
+
+
+def by_run(url: str, rows: Iterator[Sample], watch: Watch) -> int:
+    """Questions that a run of one model has had answered: from its first request to the last answer in its store."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, answered, planned = Path(scratch), 0, 0
+        (folder / "task.toml").write_text(OWN_TASK)
+        with (folder / "rows.jsonl").open("w", encoding="utf-8") as file:
+            for sample in rows:
+                (text,) = sample.content
+                file.write(json.dumps({"question": text.text, "answer": "42"}) + "\n")
+                planned += 1
+
+        def say(event: object) -> None:
+            nonlocal answered
+            if isinstance(event, ServerState) and event.state == "already running":
+                watch.start()
+            if isinstance(event, Progress) and event.scored > answered:
+                answered = event.scored
+                if answered == planned:
+                    watch.stop()
+
+        own, window = (str(folder / "task.toml"),), ClientSettings(window=WINDOW)
+        urls, to = {MODEL: url}, str(folder / "runs")
+        run(Config(ModelChoice(MODEL, MODEL), (), tasks=own, endpoints=urls, output=to, client=window), say)
+    return answered
+
+
+def by_lm_eval(url: str, rows: Iterator[Sample], watch: Watch) -> int:
+    """Requests that lm-eval's own client has had answered, as many at once."""
+    from lm_eval.api.instance import Instance
+
+    from support.lm_eval_server import stock_model
+
+    model = stock_model(url, MODEL, str(pair.trained()[0]), 4096, chat=True, at_once=WINDOW)
+    asked = []
+    for sample in rows:
+        (text,) = sample.content
+        said = model.apply_chat_template([{"role": "user", "content": text.text}])
+        asked.append(Instance("generate_until", {}, (said, {"max_gen_toks": 10, "until": []}), len(asked)))
+    watch.start()
+    answers = model.generate_until(asked, disable_tqdm=True)
+    watch.stop()
+    return sum(map(bool, answers))
+
+
+def timed(ask: Any) -> Any:
+    """The same with all of it timed."""
+
+    def asked(url: str, rows: Iterator[Sample], watch: Watch) -> int:
+        watch.start()
+        answered: int = ask(url, rows)
+        watch.stop()
+        return answered
+
+    return asked
+
+
+CASES = {"evalkit": timed(by_evalkit), "requests": timed(by_requests), "run": by_run, "lm-eval": by_lm_eval}
 
 
 def measure(client: str, kind: str, count: int, url: str) -> dict[str, Any]:
     """What one case took, in this process."""
-    rows = samples(picture(IMAGE_BYTES) if kind == "image" else b"", count)
-    started, cpu = time.perf_counter(), time.process_time()
-    answered = CASES[client](url, rows)
-    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    watch = Watch()
+    answered = CASES[client](url, samples(picture(IMAGE_BYTES) if kind == "image" else b"", count), watch)
     if answered != count:
         raise SystemExit(f"{client}, {kind}: {answered} of {count} requests were answered")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
@@ -144,8 +237,8 @@ def measure(client: str, kind: str, count: int, url: str) -> dict[str, Any]:
         "client": client,
         "kind": kind,
         "requests": count,
-        "per_second": count / seconds,
-        "cpu_ms": 1000 * cpu / count,
+        "per_second": count / watch.seconds,
+        "cpu_ms": 1000 * watch.cpu / count,
         "peak_mb": peak / 1e6,
     }
 
@@ -156,7 +249,7 @@ def measure(client: str, kind: str, count: int, url: str) -> dict[str, Any]:
 class Static(asyncio.Protocol):
     """One connection: every body, read only for its length, gets the same answer."""
 
-    answer = b""
+    answer = models = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -170,12 +263,23 @@ class Static(asyncio.Protocol):
             head, end, body = self.head.partition(b"\r\n\r\n")
             if not end:
                 return
+            if head.startswith(b"GET"):
+                self.head = b""
+                self.transport.write(self.models)
+                return
             length = head.lower().partition(b"content-length:")[2]
             self.left = int(length.partition(b"\r\n")[0])
             self.head, data = b"", body
         self.left -= len(data)
         if not self.left:
             self.transport.write(self.answer)
+
+
+def response(said: Any) -> bytes:
+    """A whole response with this body."""
+    body = json.dumps(said).encode()
+    head = b"HTTP/1.1 200 OK\r\nserver: static\r\ncontent-type: application/json\r\n"
+    return head + b"content-length: %d\r\n\r\n" % len(body) + body
 
 
 async def serve() -> None:
@@ -189,9 +293,7 @@ async def serve() -> None:
         "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 100, "total_tokens": 140, "completion_tokens": 40},
     }
-    body = json.dumps(said).encode()
-    Static.answer = b"HTTP/1.1 200 OK\r\nserver: static\r\ncontent-type: application/json\r\n"
-    Static.answer += b"content-length: %d\r\n\r\n" % len(body) + body
+    Static.answer, Static.models = response(said), response({"object": "list", "data": [{"id": MODEL}]})
     server = await asyncio.get_running_loop().create_server(Static, "127.0.0.1", 0)
     print("http://{}:{}".format(*server.sockets[0].getsockname()), flush=True)
     await server.serve_forever()
@@ -217,6 +319,8 @@ def cases(options: argparse.Namespace) -> list[tuple[str, str, int]]:
     return [
         ("evalkit", "text", options.text),
         ("requests", "text", options.text),
+        ("run", "text", options.text),
+        ("lm-eval", "text", options.text),
         ("evalkit", "image", options.images),
         ("requests", "image", min(options.images, options.images_beside)),
     ]
@@ -250,10 +354,12 @@ def table(measured: list[dict[str, Any]]) -> Iterator[str]:
     for case in measured:
         figures = f"{case['requests']:>10,}{case['per_second']:>12,.0f}{case['cpu_ms']:>9.3f}{case['peak_mb']:>9.0f}"
         yield f"{case['client']:10}{case['kind']:8}{figures}  {verdict(case)}".rstrip()
-    for ours, beside in zip(measured[::2], measured[1::2], strict=True):
+    by_case = {(case["client"], case["kind"]): case for case in measured}
+    for kind in dict.fromkeys(case["kind"] for case in measured):
+        ours, beside = by_case["evalkit", kind], by_case["requests", kind]
         faster, cheaper = ours["per_second"] / beside["per_second"], beside["cpu_ms"] / ours["cpu_ms"]
         line = f"{faster:.1f} times as many requests per second, {cheaper:.1f} times less CPU per request"
-        yield f"{ours['kind']}: {line} than requests with {THREADS} threads"
+        yield f"{kind}: {line} than requests with {THREADS} threads"
 
 
 def main() -> None:

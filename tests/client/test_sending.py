@@ -63,6 +63,28 @@ def nothing_is_left_behind(caplog):
     assert not [thread for thread in threading.enumerate() if thread.name == "evalkit-lookahead"]
 
 
+def test_outcomes_come_in_batches_of_what_is_there():
+    async def main(url):
+        batches, left = [], []
+        async with Client(url, "tiny", SendingPolicy(window=8)) as client:
+            async with aclosing(client.ask_in_batches(asking(40))) as found:
+                async for batch in found:
+                    batches.append([request.key for request, _ in batch])
+                    client.taken(batch[0][0])
+                    left.append(batch[0][0] not in client.first.under_way.values())
+                    while client.first.answered < min(40, sum(map(len, batches)) + 3):  # noqa: ASYNC110 - answers are counted, nothing tells of them
+                        await asyncio.sleep(0.001)
+            return batches, left, dict(client.first.under_way)
+
+    with ModelServer("tiny") as server:
+        batches, left, under_way = asyncio.run(main(server.url))
+    assert sorted((key for batch in batches for key in batch), key=int) == [str(number) for number in range(40)]
+    assert all(batches)
+    assert len(batches) <= 14  # one, then three and more
+    assert all(left)
+    assert under_way == {}
+
+
 # --- every part ends in its own outcome --------------------------------------------------------
 
 

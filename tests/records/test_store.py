@@ -52,6 +52,29 @@ def test_an_answer_is_never_replaced_and_a_failure_is(tmp_path):
         assert store.outcome("a") == ANSWER
 
 
+def test_several_outcomes_are_kept_all_or_none(tmp_path):
+    slow = Failure(FailureKind.DEADLINE, "slow")
+    with Store(tmp_path) as store:
+        store.put("a", ANSWER, "run")
+        store.put_all([("a", slow), ("b", ANSWER), ("c", slow)], "run")
+        assert store.outcomes(["a", "b", "c"]) == {"a": ANSWER, "b": ANSWER, "c": slow}
+        with pytest.raises(AttributeError):
+            store.put_all([("d", ANSWER), ("e", "no outcome")], "run")
+        assert store.outcomes(["d", "e"]) == {}
+        store.put("e", ANSWER, "run")  # what failed left nothing open
+        assert store.outcome("e") == ANSWER
+
+
+def test_samples_are_found_by_their_keys(tmp_path):
+    with Store(tmp_path) as store:
+        _, entries = store.write_listing([(sample(number), f"r{number}") for number in range(1200)], note="t")
+        keys = [entry.sample for entry in entries]
+        assert [one.id for one in store.samples(keys).values()] == [f"s{number}" for number in range(1200)]
+        assert store.samples([keys[7]])[keys[7]] == store.sample(keys[7])
+        with pytest.raises(StoreError):
+            store.samples([keys[0], "nobody's"])
+
+
 @pytest.mark.parametrize("kind", list(FailureKind))
 def test_only_final_failures_are_settled(tmp_path, kind):
     with Store(tmp_path) as store:

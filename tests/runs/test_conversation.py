@@ -73,9 +73,10 @@ class Owing:
     def go_on(self, able):
         return [], set()
 
-    def settle(self, key, outcome):
-        del self.waiting[key]
-        self.outcomes += outcome
+    def settle_all(self, brought):
+        for key, outcome in brought:
+            del self.waiting[key]
+            self.outcomes += outcome
 
 
 @pytest.mark.parametrize("meanwhile", [None, lambda owing, able: []], ids=["at once", "with looks"])

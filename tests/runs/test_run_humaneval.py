@@ -64,15 +64,16 @@ import os, signal, sys
 from evalkit.cli import main
 from evalkit.records.store import Store
 
-left, put = [int(sys.argv.pop(1))], Store.put
+left, put = [int(sys.argv.pop(1))], Store.put_all
 
-def put_and_die(*words):
-    put(*words)
-    left[0] -= 1
-    if not left[0]:
+def put_and_die(store, outcomes, run):
+    found = list(outcomes)
+    put(store, found, run)
+    left[0] -= len(found)
+    if left[0] <= 0:
         os.kill(os.getpid(), signal.SIGKILL)
 
-Store.put = put_and_die
+Store.put_all = put_and_die
 main()
 """
 """A run that is killed as soon as it has stored so many answers."""
