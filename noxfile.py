@@ -121,7 +121,7 @@ def docs(session: nox.Session) -> None:
 
 
 _BENCHES = {
-    "client": ".[test]",
+    "client": ".[cpu,test]",
     "mmlu": ".[cpu,test]",
     "view": ".[test]",
     "finished": ".[test]",
@@ -131,6 +131,7 @@ _BENCHES = {
     "humaneval": ".[test]",
     "pictures": ".[test]",
     "early": ".[cpu,test]",
+    "start": ".[cpu,test]",
 }
 """What can be measured, and what that needs; the last asks a server that runs (``--url``)."""
 

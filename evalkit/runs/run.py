@@ -188,9 +188,9 @@ class _Run:
         self._progress = ProgressFile(folder)
         with Checks(sources, self._store, self.say, unsafe=self._config.unsafe_exec) as checks:
             checks.start(plan.asked)
-            self.say(outset(plan, sources, repeated, self._store))
+            self.say(before := outset(plan, sources, repeated, self._store))
             self._looks = Looks.of(self._config, plan, sources, self._store, checks, self.say)
-            asked_of = turns.Turns(self._config, self._policy, folder, self.say, self._hosts)
+            asked_of = turns.Turns(self._config, self._policy, folder, self.say, before.owed, self._hosts)
             ledgers = self._in_turns(plan, asked_of, lambda one: self._ledger(one, sources, checks))
             if plan.repeat is not None and plan.baseline.model.label not in self._missing:
                 ledgers.append(asked_of.one(self._ledger(plan.repeat, repeated, checks)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from evalkit import serve
@@ -12,7 +13,7 @@ from evalkit.base.events import Notice, Stage
 from evalkit.runs import asking
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from evalkit.base.events import Say
     from evalkit.client import SendingPolicy
@@ -64,6 +65,8 @@ class Turns:
     policy: SendingPolicy
     folder: RunFolder
     say: Say
+    owed: Mapping[str, int]
+    """Label to how many answers of a model the store lacked before the first one was asked."""
     hosts: Hosts | None = None
     """Where the servers run, where that is not this machine."""
     _told: bool = False
@@ -84,7 +87,7 @@ class Turns:
     def one(self, ledger: Ledger) -> Ledger:
         """Let one model answer, with all the room that there is."""
         turn, *_ = self._turns([ledger.contender])
-        asyncio.run(self._ask(ledger, turn[0][1]))
+        asyncio.run(self._ask(ledger, turn[0][1], self._ahead(())))
         return ledger
 
     async def _each(
@@ -92,10 +95,10 @@ class Turns:
     ) -> list[Ledger]:
         found: list[Ledger] = []
 
-        async def answers(one: Contender, places: Sequence[serve.ServerPlace]) -> None:
+        async def answers(one: Contender, places: Sequence[serve.ServerPlace], ahead: serve.ReadAhead) -> None:
             try:
                 mine = ledger(one)
-                await self._ask(mine, places)
+                await self._ask(mine, places, ahead)
                 found.append(mine)
             except (StoreError, SandboxError):
                 raise
@@ -104,14 +107,21 @@ class Turns:
                 if len(found) + len(missing) < len(contenders):
                     self.say(Stage(f"warning: {error.message}; the other models go on"))
 
-        for turn in self._turns(contenders):
+        turns = self._turns(contenders)
+        for turn, after in zip_longest(turns, turns[1:], fillvalue=()):
             try:
-                async with asyncio.TaskGroup() as together:
-                    for one, places in turn:
-                        together.create_task(answers(one, places))
+                with self._ahead(after) as ahead:
+                    async with asyncio.TaskGroup() as together:
+                        for one, places in turn:
+                            together.create_task(answers(one, places, ahead))
             except BaseExceptionGroup as group:
                 raise group.exceptions[0] from None
         return found
+
+    def _ahead(self, turn: Turn) -> serve.ReadAhead:
+        """What reads the weights of those models of a turn that this machine will serve."""
+        models = [] if self.hosts else [one.model for one, _ in turn]
+        return serve.ReadAhead([one for one in models if not one.endpoint and self.owed.get(one.label)])
 
     def _turns(self, contenders: Sequence[Contender]) -> list[Turn]:
         """The models that are asked at the same time, turn by turn, each with the places of its servers."""
@@ -121,7 +131,7 @@ class Turns:
         turns += [[(ours[label], places) for label, places in turn.items()] for turn in placed]
         return sorted(turns, key=lambda turn: contenders.index(turn[0][0]))
 
-    async def _ask(self, ledger: Ledger, places: Sequence[serve.ServerPlace]) -> None:
+    async def _ask(self, ledger: Ledger, places: Sequence[serve.ServerPlace], ahead: serve.ReadAhead) -> None:
         if not ledger.advance():
             return
         config, model = self.config, ledger.contender.model
@@ -133,6 +143,13 @@ class Turns:
             self._told = True
             self.say(Notice(serve.not_passed_on(left_out)))
         serving, log = config.serving(model.label), self.folder.server_log(model.label)
+        tell = asking.teller(ledger)
+
+        def hear(state: str, detail: str) -> None:
+            tell(state, detail)
+            if state == "ready":  # before that it reads its own weights
+                ahead.begin()
+
         make = self.hosts.make if self.hosts else serve.Server
-        async with serve.Replicas(serving, model, log, asking.teller(ledger), places, make) as servers:
+        async with serve.Replicas(serving, model, log, hear, places, make) as servers:
             await asking.on_own_servers(ledger, servers, way)

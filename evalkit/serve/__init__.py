@@ -31,6 +31,7 @@ from evalkit.serve.lifecycle import Server
 from evalkit.serve.placement import Placement, ServerPlace, chosen_gpus, placement, spread
 from evalkit.serve.ports import Door
 from evalkit.serve.processor import Processor, processor
+from evalkit.serve.read_ahead import ReadAhead, weights
 from evalkit.serve.replicas import AnyServer, OwnReplica, Replicas
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "OwnReplica",
     "Placement",
     "Processor",
+    "ReadAhead",
     "Replicas",
     "Server",
     "ServerPlace",
@@ -72,6 +74,7 @@ __all__ = [
     "shown_config",
     "spread",
     "stop_orphan",
+    "weights",
     "widest_window",
     "window",
 ]
