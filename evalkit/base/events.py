@@ -32,6 +32,30 @@ class ServerState:
 
 
 @dataclass(frozen=True, slots=True)
+class OneServer:
+    """One of several servers of a model, at a moment."""
+
+    name: str
+    """Such as ``server 1 of 2``, and where it runs."""
+    state: str
+    """``starting``, ``answering`` or ``given up``."""
+    under_way: int
+    """Requests that it has."""
+    window: int
+    """And how many it may have; 0 while it is asked nothing."""
+    answered: int
+    """Answers of this start of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """What each of a model's servers does, told every few seconds where there are several."""
+
+    model: str
+    servers: tuple[OneServer, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Outset:
     """What lies before a run, told before its first model is asked."""
 
@@ -101,5 +125,5 @@ class Measuring:
         )
 
 
-Event: TypeAlias = Stage | Notice | ServerState | Outset | Progress | SoFar | Measuring
+Event: TypeAlias = Stage | Notice | ServerState | Servers | Outset | Progress | SoFar | Measuring
 Say: TypeAlias = Callable[[Event], None]

@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from evalkit.base.events import Measuring, Notice, Outset, Progress, ServerState, SoFar, Stage
+from evalkit.base.events import Measuring, Notice, OneServer, Outset, Progress, Servers, ServerState, SoFar, Stage
 from evalkit.base.printable import counted, one_line
 from evalkit.cli import progress_words as words
 from evalkit.cli.pace import Whole
@@ -47,6 +47,9 @@ class LiveTable(Display):
         self._order: tuple[str, ...] = ()
         """Models as they are asked."""
         self._servers: dict[str, ServerState] = {}
+        self._each: dict[str, tuple[OneServer, ...]] = {}
+        """What each of a model's servers does, where it has several."""
+        self._each_lately: dict[tuple[str, str], deque[tuple[float, int]]] = {}
         self._tasks: dict[tuple[str, str], Progress] = {}
         self._so_far: dict[tuple[str, str], SoFar] = {}
         self._lately: dict[str, deque[tuple[float, int]]] = {}
@@ -79,6 +82,10 @@ class LiveTable(Display):
             self._so_far[event.model, event.task] = event
         elif isinstance(event, ServerState):
             self._servers[event.model] = event
+        elif isinstance(event, Servers):
+            self._each[event.model] = event.servers
+            for one in event.servers:
+                self._note(self._each_lately.setdefault((event.model, one.name), deque()), one.answered)
         elif isinstance(event, Notice):
             self._console.print(Text(f"note: {one_line(event.text)}", style="yellow"))
         elif isinstance(event, Outset):
@@ -105,6 +112,8 @@ class LiveTable(Display):
             yield self._done_line(model, tasks)
             return
         yield self._server_line(model)
+        if model in self._each:
+            yield Padding(self._each_table(model), (0, 0, 0, 2))
         if tasks:
             longest = max(len(one_line(one.task)) for one in tasks)
             fits = longest + self._bar + _FIGURES <= self._console.width
@@ -143,6 +152,18 @@ class LiveTable(Display):
             no_wrap=True,
         )
 
+    def _each_table(self, model: str) -> Table:
+        """A row for each of a model's servers: what it does, what it has under way, how quick it is."""
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for _ in range(4):
+            table.add_column(no_wrap=True, overflow="ellipsis")
+        for one in self._each[model]:
+            window = f"{one.under_way} of {one.window} under way" if one.window else ""
+            rate = _rate(self._each_lately[model, one.name])
+            speed = f"{rate:.1f} req/s" if rate and one.window else ""
+            table.add_row(Text(one_line(one.name)), Text(one.state, style="cyan"), window, speed)
+        return table
+
     def _whole_line(self) -> Table:
         line = Table.grid(padding=(0, 1))
         bar = ProgressBar(total=self._whole.planned, completed=self._whole.answered, width=self._bar)
@@ -178,9 +199,13 @@ class LiveTable(Display):
 
     def _note_pace(self, model: str) -> None:
         """Remember how far a model was when, over the last half minute."""
+        self._note(self._lately.setdefault(model, deque()), sum(one.scored + one.failed for one in self._of(model)))
+
+    def _note(self, lately: deque[tuple[float, int]], count: int) -> None:
         now = self._clock()
-        lately = self._lately.setdefault(model, deque())
-        lately.append((now, sum(one.scored + one.failed for one in self._of(model))))
+        if lately and count < lately[-1][1]:
+            lately.clear()  # a server that was started again counts anew
+        lately.append((now, count))
         while lately[0][0] < now - PACE_OVER_S:
             lately.popleft()
 
@@ -192,13 +217,19 @@ class LiveTable(Display):
         if _complete(one):
             return "", "reused" if one.reused == one.planned else "done"
         open_tasks = [other for other in self._of(one.model) if not _complete(other)]
-        (since, before), (until, after) = self._lately[one.model][0], self._lately[one.model][-1]
-        if one is not open_tasks[0] or until <= since or after <= before:
+        lately = self._lately[one.model]
+        rate = _rate(lately) if one is open_tasks[0] else 0.0
+        if not rate:
             return "", ""
-        rate = (after - before) / (until - since)
         seconds = int(sum(other.planned - other.scored - other.failed for other in open_tasks) / rate)
-        return f"{rate:.1f}", words.minutes(seconds) if after - before >= TELLING else ""
+        return f"{rate:.1f}", words.minutes(seconds) if lately[-1][1] - lately[0][1] >= TELLING else ""
 
 
 def _complete(one: Progress) -> bool:
     return one.scored + one.failed == one.planned
+
+
+def _rate(lately: deque[tuple[float, int]]) -> float:
+    """Answers a second between the first and the last look; 0 where nothing tells."""
+    (since, before), (until, after) = lately[0], lately[-1]
+    return (after - before) / (until - since) if until > since and after > before else 0.0

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from evalkit.base.events import Measuring, Notice, Outset, Progress, ServerState, SoFar, Stage
+from evalkit.base.events import Measuring, Notice, Outset, Progress, Servers, ServerState, SoFar, Stage
 from evalkit.base.printable import one_line
 from evalkit.cli import progress_words as words
 from evalkit.cli.pace import Whole
@@ -103,6 +103,8 @@ class PlainLines(Display):
             self._progress(event)
         elif isinstance(event, SoFar):
             self._so_far[event.model, event.task] = words.recovery(event)
+        elif isinstance(event, Servers):
+            pass  # what each of them does changes too often for a log
         elif isinstance(event, Outset):
             self._line(words.outset(event))
         elif isinstance(event, ServerState):

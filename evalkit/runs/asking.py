@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from evalkit.base.errors import InfrastructureError
-from evalkit.base.events import Notice, ServerState
+from evalkit.base.events import Notice, OneServer, Servers, ServerState
 from evalkit.runs.conversation import DEATH_SHOWS_S, AskingRules, Dialogue, ServerDiedError
 from evalkit.runs.deaths import Death, Deaths
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from evalkit.runs.pending import Ledger
     from evalkit.serve import AnyServer, OwnReplica, Replicas
 
+_TELL_EVERY_S = 2.0
 __all__ = ["AskingRules", "on_endpoint", "on_own_servers", "teller"]
 
 
@@ -81,6 +82,7 @@ async def _race(dialogue: Dialogue, servers: Replicas, leader: OwnReplica) -> No
     """Talk until all is said, or until the leading server dies: what was under way then stays owed."""
     death = asyncio.ensure_future(leader.starting.result().died())
     speaking = asyncio.ensure_future(dialogue.everything(death))
+    telling = asyncio.ensure_future(_tell_of_each(dialogue, servers))
     others = [one for one in servers.replicas if one is not leader and not servers.is_given_up(one)]
     helping = [asyncio.ensure_future(_take_part(dialogue, servers, one)) for one in others]
     try:
@@ -96,9 +98,9 @@ async def _race(dialogue: Dialogue, servers: Replicas, leader: OwnReplica) -> No
                 raise ServerDiedError from None
             raise
     finally:
-        for one in (*helping, speaking, death):
+        for one in (*helping, speaking, death, telling):
             one.cancel()
-        await asyncio.wait({*helping, speaking, death})
+        await asyncio.wait({*helping, speaking, death, telling})
 
 
 async def _first(
@@ -125,6 +127,22 @@ async def _take_part(dialogue: Dialogue, servers: Replicas, replica: OwnReplica)
         if again:
             dialogue.tell(f"{replica.name} died: {reason}; what it had goes to the others; starting it again")
     _tell_given_up(dialogue, servers, replica)
+
+
+async def _tell_of_each(dialogue: Dialogue, servers: Replicas) -> None:
+    """What each of several servers does, every few seconds; of one alone the model's own lines say it."""
+    ledger = dialogue.ledger
+    while len(servers.replicas) > 1:
+        asked = {one.root: one for one in (dialogue.client.replicas if dialogue.client else ())}
+        told = []
+        for one in servers.replicas:
+            given_up = servers.is_given_up(one)
+            found = asked.get(one.starting.result().url) if one.starting.done() and not given_up else None
+            state = "given up" if given_up else "answering" if found else "starting"
+            now = (len(found.under_way), found.window.size, found.answered) if found else (0, 0, 0)
+            told.append(OneServer(one.where, state, *now))
+        ledger.say(Servers(ledger.contender.model.label, tuple(told)))
+        await asyncio.sleep(_TELL_EVERY_S)
 
 
 def _tell_given_up(dialogue: Dialogue, servers: Replicas, replica: OwnReplica) -> None:

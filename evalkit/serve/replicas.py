@@ -72,6 +72,11 @@ class OwnReplica:
         """The server once it is ready, or why it is not."""
         self.deaths = 0
 
+    @property
+    def where(self) -> str:
+        """Its name and the GPUs that it runs on; empty for a model's only server."""
+        return f"{self.name}, {self.place.words}" if self.name and self.place.words else self.name
+
 
 class Replicas:
     """They start with the ``async with`` block, each in a thread, and none of them outlives it."""
@@ -202,7 +207,7 @@ class Replicas:
     def _teller(self, replica: OwnReplica) -> Callable[[str, str], None]:
         if not replica.name:
             return self._say
-        where = f"{replica.name}, {replica.place.words}" if replica.place.words else replica.name
+        where = replica.where
         return lambda state, detail: self._say(state, f"{where}: {detail}" if detail else where)
 
     def why_given_up(self, replica: OwnReplica) -> str:

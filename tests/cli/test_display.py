@@ -4,7 +4,7 @@ import time
 import pytest
 from rich.console import Console
 
-from evalkit.base.events import Notice, Outset, Progress, ServerState, SoFar, Stage
+from evalkit.base.events import Notice, OneServer, Outset, Progress, Servers, ServerState, SoFar, Stage
 from evalkit.cli.display import display
 from evalkit.cli.live_table import LiveTable
 from evalkit.cli.plain_lines import PlainLines, Quiet
@@ -176,3 +176,52 @@ def test_a_job_of_ci_has_plain_lines_although_it_looks_like_a_terminal(monkeypat
     assert isinstance(display(as_json=False, stream=io.StringIO()), LiveTable)
     monkeypatch.setenv("CI", "true")
     assert isinstance(display(as_json=False, stream=io.StringIO()), PlainLines)
+
+
+def servers(first, second):
+    """Two servers of one model, with so many answers; one that has none yet is starting."""
+    told = [
+        OneServer(f"server {number} of 2, GPU {number - 1}", "answering", 7, 64, count)
+        if count is not None
+        else OneServer(f"server {number} of 2, GPU {number - 1}", "starting", 0, 0, 0)
+        for number, count in enumerate((first, second), 1)
+    ]
+    return Servers("base", tuple(told))
+
+
+def test_the_live_table_has_a_row_for_each_server_of_a_model(clock):
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=120, color_system=None)
+    table = LiveTable(console, clock)
+    table(OUTSET)
+    table(ServerState("base", "ready", "server 1 of 2, GPU 0: http://127.0.0.1:1"))
+    table(progress(0))
+    for now, event in ((0, servers(0, None)), (10, servers(55, None))):
+        clock.now = now
+        table(event)
+    assert rows_of(table, console) == [
+        ["server 1 of 2, GPU 0", "answering", "7 of 64 under way", "5.5 req/s"],
+        ["server 2 of 2, GPU 1", "starting"],
+    ]
+    # Started again, it counts anew: no rate is told before there is one.
+    for now, event in ((20, servers(0, 0)), (22, servers(4, 3))):
+        clock.now = now
+        table(event)
+    assert rows_of(table, console) == [
+        ["server 1 of 2, GPU 0", "answering", "7 of 64 under way", "2.0 req/s"],
+        ["server 2 of 2, GPU 1", "answering", "7 of 64 under way", "0.1 req/s"],
+    ]
+
+
+def rows_of(table, console):
+    """What a picture says of single servers, by its columns."""
+    with console.capture() as picture:
+        console.print(table._render())
+    lines = [line.strip() for line in picture.get().splitlines() if " of 2, GPU" in line and "http" not in line]
+    return [[cell for cell in line.split("  ") if cell.strip()] for line in lines]
+
+
+def test_plain_lines_tell_nothing_of_single_servers(clock):
+    stream = io.StringIO()
+    PlainLines(stream, clock)(servers(3, 4))
+    assert stream.getvalue() == ""

@@ -69,6 +69,12 @@ def test_both_models_at_the_same_time_on_two_servers_each(workplace):
         "cand.2.log",
     ]
     told = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    each = {
+        (one["model"], server["name"]) for one in told if one.get("event") == "Servers" for server in one["servers"]
+    }
+    assert {(model, name.partition(",")[0]) for model, name in each} == {
+        (model, f"server {number} of 2") for model in ("base", "cand") for number in (1, 2)
+    }
     states = [(one["model"], one["state"]) for one in told if one.get("event") == "ServerState"]
     assert states.index(("cand", "ready")) < states.index(("base", "stopping"))
     foreseen = json.loads(workplace.here("plan", *words[1:], "--fresh", check=0).stdout)
