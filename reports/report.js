@@ -64,7 +64,10 @@
   const decks = [...document.querySelectorAll(".deck")];
   const words = new WeakMap();
   const searched = (flip) => {
-    if (!words.has(flip)) words.set(flip, flip.textContent.toLowerCase());
+    if (!words.has(flip)) {
+      const parts = [...flip.querySelectorAll(".id, .question, .references, .parsed, .answer")];
+      words.set(flip, parts.map((one) => one.textContent).join("\n").toLowerCase());
+    }
     return words.get(flip);
   };
   const fits = (flip, wanted) =>
