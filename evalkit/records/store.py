@@ -215,7 +215,7 @@ class Store:
 
     def settled(self, listing: str, fingerprint: Callable[[str], str]) -> int:
         """How many planned samples of a listing have an outcome; none is read."""
-        requests = [request for (request,) in self._rows("SELECT request FROM listing WHERE listing = ?", listing)]
+        requests = list(self.requests(listing))
         keys = [fingerprint(request) for request in requests if request]
         kinds = self.kinds(keys)
         return len(requests) - len(keys) + sum(key in kinds for key in keys)
@@ -231,6 +231,10 @@ class Store:
         row = self._row("SELECT seal FROM sealed WHERE listing = ?", listing)
         if storefile.listing_seal(self._entries(listing)) != (row[0] if row else storefile.listing_seal(())):
             raise storefile.damaged(self.path, "a task's list of samples")
+
+    def requests(self, listing: str) -> Iterator[str]:
+        """The request of each planned sample of a listing in order; empty where its row can be asked nothing."""
+        return (request for _, request in self._entries(listing))
 
     def _entries(self, listing: str) -> Iterator[Any]:
         return self._rows("SELECT sample, request FROM listing WHERE listing = ? ORDER BY position", listing)
@@ -386,15 +390,5 @@ class Store:
             self._connection.execute("INSERT OR REPLACE INTO epoch VALUES (?, ?, ?)", (*row, storefile.seal(*row)))
         return number
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with storefile.errors(self.path):
-            self._connection.execute("BEGIN")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                # SQLite may have rolled back by itself, as on a full disk: to do it again would hide why.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+    def _transaction(self) -> AbstractContextManager[None]:
+        return storefile.transaction(self.path, self._connection)

@@ -127,3 +127,22 @@ def locked(path: Path) -> int:
     os.ftruncate(lock, 0)
     os.write(lock, str(os.getpid()).encode())
     return lock
+
+
+@contextmanager
+def transaction(path: Path, connection: sqlite3.Connection) -> Iterator[None]:
+    """All that is written meanwhile, or nothing of it.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    with errors(path):
+        connection.execute("BEGIN")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            # SQLite may have rolled back by itself, as on a full disk: to do it again would hide why.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise

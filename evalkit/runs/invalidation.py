@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import operator
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from evalkit.base.codec import written
 from evalkit.runs import saved_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from evalkit.base.types import Json, Task
     from evalkit.records.plan import Contender, Plan, PlannedTask
@@ -22,11 +24,12 @@ _LONGEST = 60
 """Characters of a value that a sentence has room for."""
 
 
-def changes(before: Plan, after: Plan) -> list[str]:
+def changes(before: Plan, after: Plan, alike: Callable[[str, str], bool] = operator.eq) -> list[str]:
     """One sentence for each model, and for each task, whose answers of ``before`` do not hold for ``after``.
 
     Models are matched by label, tasks by name; one that only one of the plans has is new rather than moved, and is not
-    told; nor is another number of samples. No sentence means that every answer to what both ask is reused.
+    told; nor is another number of samples. ``alike`` says of two listings whether they ask the same. No sentence means
+    that every answer to what both ask is reused.
     """
     found: dict[tuple[str, ...], list[str]] = {}
     models, now = ({one.model.label: one for one in plan.contenders} for plan in (before, after))
@@ -37,7 +40,7 @@ def changes(before: Plan, after: Plan) -> list[str]:
     sentences = [f"{', '.join(labels)}: {'; '.join(parts)}" for parts, labels in found.items()]
     tasks, asked = ({part.task.name: part for part in plan.tasks} for plan in (before, after))
     for name in filter(tasks.__contains__, asked):
-        parts = tuple(_task(tasks[name], asked[name]))
+        parts = tuple(_task(tasks[name], asked[name], alike))
         if parts:
             sentences.append(f"{name}: {'; '.join(parts)}")
     return sentences
@@ -68,11 +71,11 @@ def _settings(before: Mapping[str, Json], after: Mapping[str, Json], prefix: str
             yield from _change(prefix + key, old, new)
 
 
-def _task(old: PlannedTask, new: PlannedTask) -> Iterator[str]:
+def _task(old: PlannedTask, new: PlannedTask, alike: Callable[[str, str], bool]) -> Iterator[str]:
     """What of a task is not as it was, as far as answers or their scores hang on it."""
     told = list(_asked(old, new))
     # More or fewer samples (--limit) are no reason to ask again the ones that both have.
-    if not told and old.listing != new.listing and old.planned == new.planned:
+    if not told and old.planned == new.planned and not alike(old.listing, new.listing):
         told = ["the questions, or how they are built"]
     yield from told
     yield from _change("checker", old.checker, new.checker)
@@ -119,7 +122,12 @@ def sentence(run: str, found: Sequence[str]) -> str:
 def since_before(plan: Plan, run_id: str, store: Store) -> Iterator[str]:
     """Why answers of the run before are asked again; nothing where none are, or where there was no run."""
     before = saved_run.latest(store, [one.model.label for one in plan.contenders], but=run_id)
-    found = changes(saved_run.plan(before), plan) if before else []
+
+    def alike(one: str, other: str) -> bool:
+        """Also where more is kept of the same questions than an earlier evalkit kept, as their kinds."""
+        return one == other or all(a == b for a, b in zip_longest(store.requests(one), store.requests(other)))
+
+    found = changes(saved_run.plan(before), plan, alike) if before else []
     if before and found:
         yield sentence(before.id, found)
 

@@ -2,6 +2,9 @@
 
 import copy
 import json
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +15,7 @@ from evalkit.base.task_parts import PublishedPrompt
 from evalkit.base.types import Dataset, Decoding, Engine, Model, Task
 from evalkit.records.plan import Contender, Plan, PlannedTask
 from evalkit.records.run_record import KeptPlan
+from evalkit.records.stored_samples import KeptSample
 from evalkit.runs import invalidation
 
 COMMITS = ("a" * 40, "b" * 40)
@@ -184,3 +188,15 @@ def test_a_night_reuses_what_did_not_move_and_says_what_did(workplace):
     assert "cand: weights or files" in told_third
     assert "base" not in told_third.partition("moved:")[2]
     assert count == 2 * asked + asked // 2
+
+
+def test_more_that_is_kept_of_the_same_questions_has_moved_no_answer(workplace, monkeypatch):
+    asked, kept = 2 * 2 * 6, KeptSample.of
+    with monkeypatch.context() as earlier:
+        # As an evalkit kept them that read no kinds of questions.
+        earlier.setattr(KeptSample, "of", lambda sample: kept(replace(sample, kinds=())))
+        assert night(workplace) == ([], asked)
+    with closing(sqlite3.connect(workplace.folder / "runs/store.sqlite3")) as store, store:
+        store.execute("DELETE FROM reading")
+    assert night(workplace) == ([], asked)
+    assert len(workplace.runs()) == 2
