@@ -133,7 +133,7 @@ _BENCHES = {
     "early": ".[cpu,test]",
     "start": ".[cpu,test]",
 }
-"""What can be measured, and what that needs; the last asks a server that runs (``--url``)."""
+"""What can be measured, and what that needs."""
 
 
 @nox.session

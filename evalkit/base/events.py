@@ -38,7 +38,7 @@ class OneServer:
     name: str
     """Such as ``server 1 of 2``, and where it runs."""
     state: str
-    """``starting``, ``answering`` or ``given up``."""
+    """``starting``, ``answering``, ``given up``, or ``waiting``: it runs, and is asked nothing."""
     under_way: int
     """Requests that it has."""
     window: int
@@ -49,7 +49,7 @@ class OneServer:
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """What each of a model's servers does, told every few seconds where there are several."""
+    """What each of a model's servers does, told every few seconds where there are several; none once that is over."""
 
     model: str
     servers: tuple[OneServer, ...]

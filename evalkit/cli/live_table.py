@@ -112,7 +112,7 @@ class LiveTable(Display):
             yield self._done_line(model, tasks)
             return
         yield self._server_line(model)
-        if model in self._each:
+        if self._each.get(model):
             yield Padding(self._each_table(model), (0, 0, 0, 2))
         if tasks:
             longest = max(len(one_line(one.task)) for one in tasks)

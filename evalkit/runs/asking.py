@@ -101,6 +101,8 @@ async def _race(dialogue: Dialogue, servers: Replicas, leader: OwnReplica) -> No
         for one in (*helping, speaking, death, telling):
             one.cancel()
         await asyncio.wait({*helping, speaking, death, telling})
+        if len(servers.replicas) > 1:
+            dialogue.ledger.say(Servers(dialogue.ledger.contender.model.label, ()))  # what was told holds no longer
 
 
 async def _first(
@@ -138,7 +140,8 @@ async def _tell_of_each(dialogue: Dialogue, servers: Replicas) -> None:
         for one in servers.replicas:
             given_up = servers.is_given_up(one)
             found = asked.get(one.starting.result().url) if one.starting.done() and not given_up else None
-            state = "given up" if given_up else "answering" if found else "starting"
+            idle = "waiting" if one.starting.done() else "starting"
+            state = "given up" if given_up else "answering" if found else idle
             now = (len(found.under_way), found.window.size, found.answered) if found else (0, 0, 0)
             told.append(OneServer(one.where, state, *now))
         ledger.say(Servers(ledger.contender.model.label, tuple(told)))

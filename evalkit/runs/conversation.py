@@ -87,6 +87,8 @@ class Dialogue:
     """Until then the server has been seen to live on after a broken connection, by the event loop's clock."""
     sessions: dict[str, Session] = field(default_factory=dict)
     """By task name."""
+    remembered: set[str] = field(default_factory=set)
+    """Tasks of which it is kept how this server is asked; what was kept of an earlier one does not say it."""
     stream: Stream | None = None
     """What was sent last, or is being sent: a look may bring more as long as it has not ended."""
 
@@ -112,7 +114,7 @@ class Dialogue:
                 if self.ledger.deferred:
                     await self._ask_once_more(death)
             finally:
-                self._remember()
+                self._remember(self.sessions)
         if self.ledger.waiting:
             gone = len(self.ledger.waiting)
             for source in self.ledger.owing():
@@ -233,14 +235,11 @@ class Dialogue:
             left = [(key, sample) for key, sample in pending if key in self.ledger.waiting]
             await self._send(client, self._exam(source).alone(left), death)
 
-    def _remember(self) -> None:
-        for name, session in self.sessions.items():
-            self.ledger.keep_facts(name, session.facts)
-
-    def _remember_first(self) -> None:
-        for name, session in self.sessions.items():
-            if name not in self.ledger.facts:
-                self.ledger.keep_facts(name, session.facts)
+    def _remember(self, names: Collection[str]) -> None:
+        for name in names:
+            if (facts := self.sessions[name].facts) is not None:
+                self.ledger.keep_facts(name, facts)
+                self.remembered.add(name)
 
     def _served(self) -> Served:
         patience_s = self.way.policy.patience_s
@@ -258,8 +257,12 @@ class Dialogue:
         return self.sessions[source.part.task.name]
 
     def _heaviest(self, sources: Sequence[Source]) -> Iterator[Request]:
+        asked = set[str]()
         for source in sources:
-            yield from self._exam(source).requests(self.ledger.heaviest(source))
+            # Tasks over the same rows may have the same heaviest request.
+            found = [one for one in self.ledger.heaviest(source) if one[0] not in asked]
+            asked.update(key for key, _ in found)
+            yield from self._exam(source).requests(found)
 
     def _owed(self, sources: Sequence[Source], keys: Collection[str]) -> Generator[Request, None, None]:
         for source, pending in self.ledger.pending(sources, keys):
@@ -345,7 +348,7 @@ class Dialogue:
 
     def _keep(self, client: Client, batch: Sequence[tuple[Request, Outcome | Replies]]) -> None:
         # Before it is stored: who kills this after the last answer of a task leaves nothing to learn it from.
-        self._remember_first()
+        self._remember(self.sessions.keys() - self.remembered)
         self.ledger.settle_all([(request.key, _of_each(request, outcome)) for request, outcome in batch])
         for request, _ in batch:
             client.taken(request)

@@ -1,8 +1,8 @@
 """Weights of models that are served next, read into the page cache while another one answers.
 
 A start reads all weights; from a disk or a network that takes minutes of a GPU that has nothing to do. Read beforehand
-they come from memory. They are read at idle priority, so that whoever else wants the disk goes first, and no more of
-them than half of the free memory holds, so that nothing is pushed out of it.
+they come from memory. They are read at idle priority, which not every disk knows, so that whoever else wants the disk
+goes first, and no more of them than half of the machine's free memory holds, so that nothing is pushed out of it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ReadAhead:
         At most so many bytes of all of them; None for half of the memory that is free when it begins.
         """
         self._models, self._most = models, most
-        self._stopping = threading.Event()
+        self._stopping, self._beginning = threading.Event(), threading.Lock()
         self._thread: threading.Thread | None = None
         self.done = 0
         """Bytes that were read so far."""
@@ -53,9 +53,10 @@ class ReadAhead:
 
     def begin(self) -> None:
         """Read from now on; called again it does nothing. Any thread may call it."""
-        if self._models and self._thread is None and not self._stopping.is_set():
-            self._thread = threading.Thread(target=self._read, name="evalkit-read-ahead", daemon=True)
-            self._thread.start()
+        with self._beginning:
+            if self._models and self._thread is None and not self._stopping.is_set():
+                self._thread = threading.Thread(target=self._read, name="evalkit-read-ahead", daemon=True)
+                self._thread.start()
 
     def wait(self, timeout_s: float | None = None) -> None:
         """Wait until all is read; for who measures it."""

@@ -114,3 +114,15 @@ def test_what_a_rehearsal_broke_off_is_under_way_no_more():
         asyncio.run(talk.everything(None))
     assert len(ledger.outcomes) == 40
     assert talk.under_way == ()
+
+
+def test_how_a_later_server_is_asked_is_kept_before_its_first_answer_is_stored(monkeypatch):
+    monkeypatch.setattr(Exam, "facts", "as the second server is asked")
+    ledger, happened = Owing("requests"), []
+    ledger.facts["task"] = "as the first server was asked"
+    ledger.keep_facts = lambda _, facts: happened.append(facts)
+    settle_all = ledger.settle_all
+    ledger.settle_all = lambda brought: (happened.append("stored"), settle_all(brought))
+    with ModelServer("tiny") as server:
+        asyncio.run(Dialogue(ledger, server.url, "tiny", AskingRules(POLICY)).everything(None))
+    assert happened[:2] == ["as the second server is asked", "stored"]

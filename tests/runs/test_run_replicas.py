@@ -75,6 +75,9 @@ def test_both_models_at_the_same_time_on_two_servers_each(workplace):
     assert {(model, name.partition(",")[0]) for model, name in each} == {
         (model, f"server {number} of 2") for model in ("base", "cand") for number in (1, 2)
     }
+    # What was told of them last is that it holds no longer.
+    last = {one["model"]: one["servers"] for one in told if one.get("event") == "Servers"}
+    assert last == {"base": [], "cand": []}
     states = [(one["model"], one["state"]) for one in told if one.get("event") == "ServerState"]
     assert states.index(("cand", "ready")) < states.index(("base", "stopping"))
     foreseen = json.loads(workplace.here("plan", *words[1:], "--fresh", check=0).stdout)

@@ -66,20 +66,21 @@ def test_what_is_told_is_in_the_store(told):
     assert all(count <= stored for count, stored in told)
 
 
-def test_a_batch_is_told_once(told):
-    assert [count for count, _ in told] == sorted({count for count, _ in told})
-
-
-def test_several_outcomes_share_a_commit(monkeypatch, request):
-    sizes = []
-    put_all = Store.put_all
+@pytest.fixture
+def sizes(monkeypatch):
+    """How many outcomes each commit has."""
+    found, put_all = [], Store.put_all
 
     def counting(store, outcomes, run):
         outcomes = list(outcomes)
-        sizes.append(len(outcomes))
+        found.append(len(outcomes))
         put_all(store, outcomes, run)
 
     monkeypatch.setattr(Store, "put_all", counting)
-    request.getfixturevalue("told")
+    return found
+
+
+def test_several_outcomes_share_a_commit_and_are_told_once(sizes, told):
     assert sum(sizes) == COUNT
     assert max(sizes) > 1
+    assert len(told) == 1 + len(sizes)  # the first is that nothing is there yet

@@ -25,7 +25,7 @@ def test_it_waits_as_long_as_something_under_way_may_bring_more():
     stream = Stream(made("a1", "b1"))
     taking = stream.requests()
     taken = Queue()
-    with ThreadPoolExecutor(1) as thread:
+    with ThreadPoolExecutor(1) as thread, stream:
         assert [next(taking), next(taking)] == ["a1", "b1"]
         rest = thread.submit(lambda: [taken.put(one) for one in taking])
         stream.settled(None)
