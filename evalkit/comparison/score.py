@@ -152,7 +152,7 @@ def _said_anew(answer: str | None) -> str:
 _said_before = lru_cache(maxsize=32_768)(_said_anew)
 
 
-_COUNTED = ("in_parts", "made_of", "_wholes", "_texts", "_running", "_scored", "_reasoned", "_left_out")
+_COUNTED = ("in_parts", "of_kinds", "made_of", "_wholes", "_texts", "_running", "_scored", "_reasoned", "_left_out")
 _COUNTERS = ("_notes", "_elsewhere")
 _IN_TUPLES = ("groups", "_sums")
 """Attributes of a tally: those that JSON holds as they are, its counters, and those of tuples by key."""
@@ -175,6 +175,8 @@ class Tally:
         """How long each of these answers took, in their order."""
         self.groups: dict[str, tuple[str, ...]] = {}
         """By id of what is paired: the parts of the task that it is in, the widest first."""
+        self.of_kinds = False
+        """Whether these parts are kinds of question, of which none is wider than another."""
         self.made_of: dict[str, str] = {}
         """By id of what would be paired, answered or not: the part of the task's score that it is in."""
         self._wholes: dict[str, str] = {}
@@ -277,6 +279,7 @@ class Tally:
             own = said(texts)
         if parts := self._scoring.parts(sample):
             self.groups[key] = parts
+            self.of_kinds = self.of_kinds or parts == sample.kinds
         value = values[0] if len(values) == 1 else fmean(values)
         self._paired[key] = SampleScore(key, value, attempts=len(values), said=own, **group)
 

@@ -108,7 +108,7 @@ class _Building:
             own_card=doubts.own_card(
                 name, part.task.headline, plan.baseline.model.source, own.paired.values(), terms.published
             ),
-            groups={side.label: _groups(own.groups, base, side, terms.accepted) for side in others if own.groups},
+            groups={side.label: _groups(own, base, side, terms.accepted) for side in others if own.groups},
             asked={label: harness.asked_words(facts) for label, facts in exams.items()},
             judged=tuple(self._words(part.task)),
             pictures=bool(harness.pictures(part.task)),
@@ -273,18 +273,17 @@ def _tested_together(found: Report) -> Report:
     )
 
 
-def _groups(
-    groups: Mapping[str, tuple[str, ...]], base: Side, side: Side, accepted: tuple[str, ...]
-) -> dict[str, Comparison]:
+def _groups(own: Tally, base: Side, side: Side, accepted: tuple[str, ...]) -> dict[str, Comparison]:
     """The comparison within each group of samples: the widest groups first, among equally wide ones the worst.
 
-    A sample may be in several that are equally wide, such as the kinds of a question: the first place of a group in any
-    sample's names is its width.
+    The first place of a group in any sample's names is its width. The kinds of a question are equally wide, in whatever
+    order its row names them.
     """
     members: dict[str, set[str]] = {}
     widths: dict[str, int] = {}
-    for key, names in groups.items():
-        for width, name in enumerate(names):
+    for key, names in own.groups.items():
+        for place, name in enumerate(names):
+            width = 0 if own.of_kinds else place
             members.setdefault(name, set()).add(key)
             widths[name] = min(width, widths.get(name, width))
     found = [

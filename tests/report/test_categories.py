@@ -5,7 +5,12 @@ from dataclasses import replace
 import pytest
 
 from evalkit import report
+from evalkit.base.types import Answer, Sample, Text
+from evalkit.comparison.score import Tally
+from evalkit.harnesses import harness
+from evalkit.records.plan import Plan, PlannedTask
 from evalkit.report import categories
+from support import reports
 from support.groups import compared, with_groups
 from support.rich_report import LABELS, rich, templates
 
@@ -64,6 +69,24 @@ def test_a_question_of_two_kinds_counts_in_both_groups_and_once_in_the_task(buil
     assert row.judgements[LABELS[1]].comparison.n == 20
     titles = [table.task for table in categories.tables(built)]
     assert titles.count(row.part.task.title) == 1
+
+
+def test_the_worst_kind_of_question_is_on_top_wherever_its_rows_name_it():
+    """Handwritten is always named second: no kind is a part of another."""
+    part = reports.task()
+    kinds = [("form", "handwritten")] * 20 + [("form",)] * 10 + [("table",)] * 10
+    right = {"base": range(40), "cand": range(15, 40)}
+    tallies = {}
+    for label, known in right.items():
+        tallies[label, part.name] = Tally(part, label, harness(part))
+        for at, names in enumerate(kinds):
+            said = Answer("right" if at in known else "#####", "stop", 1, 3, 0.1)
+            tallies[label, part.name].add(Sample(str(at), (Text("q"),), ["right"], kinds=names), said)
+    planned = PlannedTask(part, "listing", 40, 40, reports.COMMIT)
+    plan = Plan(reports.contender("base"), (reports.contender("cand"),), (planned,))
+    (row,) = report.build(plan, tallies, harness, None).rows
+    found = [(name, one.n, one.recovery.percent) for name, one in row.groups["cand"].items()]
+    assert found == [("handwritten", 20, 25.0), ("form", 30, 50.0), ("table", 10, 100.0)]
 
 
 def test_groups_of_two_tasks_with_one_title_are_told_apart(built):
