@@ -6,7 +6,9 @@ several that wait for each other on a busy machine take many times as long.
 
 import json
 import os
+import re
 import subprocess
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from support.commands import evalkit
 
 pytestmark = pytest.mark.quantizer
 TINY = Path(wants.__file__).with_name("tiny_families.py")
+HOW_TO = Path(__file__).resolve().parents[2] / "docs/how-to/quantize.md"
 NAMES = sorted(FAMILIES.keys() - {"llava"})
 """The demonstration's baseline is the LLaVA."""
 
@@ -119,11 +122,22 @@ def tiny(python, tmp_path_factory):
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_tiny_model_of_every_family_in_every_scheme(tiny, name, scheme):
-    """Qwen-VL and LLaVA-NeXT are calibrated on pictures, as the LLaVA above is; the others on text."""
     source = environment.checkpoint(Model("", str(tiny / name), ""))
     assert audit.faults(source, tiny / f"{name}.{scheme}", SCHEMES[scheme]) == []
     # Seven linear layers in each of two decoder layers.
     assert environment.checkpoint(Model("", str(tiny / f"{name}.{scheme}"), "")).layers == {"language_model": 14}
+
+
+def test_those_are_calibrated_on_pictures_that_the_how_to_names(tiny):
+    text = HOW_TO.read_text(encoding="utf-8")
+    rows = (line.split("|")[1:3] for line in text.splitlines() if line.startswith("| "))
+    families = {name.strip(): [*re.findall(r"`(\w+)`", types)] for name, types in rows}
+    found = re.search(r"in all three schemes, (.+?) calibrated on pictures, the others on text", " ".join(text.split()))
+    named = {*chain.from_iterable(families.get(one, [one.strip("`")]) for one in found[1].split(" and "))}
+    assert named < {*NAMES}
+    chats = {name: Path((tiny / f"{name}.chats").read_text()).read_text().splitlines() for name in NAMES}
+    shown = {name: {"images" in json.loads(line) for line in lines} for name, lines in chats.items()}
+    assert shown == {name: {name in named} for name in NAMES}
 
 
 def test_a_pattern_that_matches_nothing_is_refused_before_anything_is_quantized(tiny):

@@ -118,6 +118,7 @@ def main():
         model.to(torch.bfloat16).save_pretrained(source)
         reads.save_pretrained(source)
         shown = chats(folder, pictures=hasattr(reads, "image_processor"))
+        (folder / f"{name}.chats").write_text(shown)
         tell = worker["Teller"](folder / f"{name}.events")
         settled = {**job, "source": str(source), "may": [], "longest": 256, "seed": 0}
         for scheme, preset in {"fp8-dynamic": "FP8_DYNAMIC", **CALIBRATED}.items():
