@@ -229,17 +229,18 @@ def stand_in(takes_s: float) -> Iterator[str]:
 
 
 def bench(words: argparse.Namespace, url: str, source: str, names: list[str]) -> None:
-    """Both sides of each task, as a Markdown table."""
+    """Both sides of each task as a Markdown table, and below it how many times as fast evalkit was."""
     entry = control.served_models(url)[0]
     served = Served(url, entry["id"], Model(entry["id"], source, "bench"), entry.get("max_model_len"))
     print("| task | way | questions | wall s | questions/s | client CPU ms a question |")
     print("|---|---|---|---|---|---|")
+    told: dict[str, dict[str, list[Side]]] = {}
     for name in names:
         with tempfile.TemporaryDirectory() as scratch:
             data = rows(name, Path(scratch) / "rows", words.questions)
             for side in by_evalkit(name, data, served, words.window, words.tokens):
                 show(name, f"{side.name}, nothing cached", [side])
-            both: dict[str, list[Side]] = {"evalkit": [], "lm-eval's own client": []}
+            both = told[name] = {"evalkit": [], "lm-eval's own client": []}
             for number in range(words.rounds):
                 for whose in [*both][:: 1 if number % 2 else -1]:
                     if whose == "evalkit":
@@ -249,6 +250,7 @@ def bench(words: argparse.Namespace, url: str, source: str, names: list[str]) ->
                     both[whose].append(found)
         for whose, sides in both.items():
             show(name, whose, sides)
+    for name, both in told.items():
         show_ratio(name, *both.values())
 
 

@@ -8,10 +8,12 @@ writes a 12.7 B model of Pixtral's architecture with random weights and its W8A8
 20,000 pictures of 640 x 480 with five questions each (JPEG, coloured noise: quick to draw, and to a server as much work
 as a photograph). Random weights score nothing on any question, so what counts as right is made from the baseline: it is
 asked a first part of the questions, in the order in which looks come, and what it says becomes the reference of these
-rows. **On these the baseline scores 100 by construction, and a candidate's recovery is its agreement with it; that says
-nothing of a real model.** Rows that were not asked have a reference that nobody gives. Then two candidates are asked
-with ``--stop-early``: the baseline's own weights served another time (as good as it, but for the noise of a batch), and
-the W8A8 rounding (noise, far below). ``FOLDER/measured.jsonl`` has a line for each step, and what a look decided.
+rows. **On these the baseline scores nearly 100 by construction, and a candidate's recovery is its agreement with it;
+that says nothing of a real model.** Not quite 100, because an empty answer makes no reference, and because VQA takes
+quotes off an answer before it is cleaned but off a reference afterwards, so that a few texts differ from themselves.
+Rows that were not asked have a reference that nobody gives. Then two candidates are asked with ``--stop-early``: the
+baseline's own weights served another time (as good as it, but for the noise of a batch), and the W8A8 rounding (noise,
+far below). ``FOLDER/measured.jsonl`` has a line for each step, and what a look decided.
 
 Needs 45 GB in FOLDER. A step that is done is not done again, so the same command continues. ``--candidate same`` or
 ``--candidate w8a8`` asks one of the two, ``--pair BASELINE CANDIDATE`` takes models that are there (the demonstration's
