@@ -48,7 +48,11 @@ def expanded(source: TaskSource, own: Path | None, changes: Mapping[str, Json] |
 
 
 def _member(group: TaskSource, member: Json, own: Path | None, changes: Mapping[str, Json]) -> Children:
-    """What one entry of a group's list stands for, by name: a name, one with changes, or what stands there whole."""
+    """What one entry of a group's list stands for, by name: a name, one with changes, or what stands there whole.
+
+    An entry that changes a tag or a group changes each of its tasks. lm-eval 0.4.13 also gives them all the entry's
+    name, and keeps the last of them: a group with such an entry (``openllm``) has fewer tasks there.
+    """
     entry: Mapping[str, Any] = {"task": member} if isinstance(member, str) else member
     name = entry.get("group", entry.get("task")) if isinstance(entry, dict) else None
     if not isinstance(name, str):

@@ -286,8 +286,9 @@ def test_all_names_are_lm_evals_own(lm_evals_own):
     assert len(found.files) > 13_000
 
 
-@pytest.mark.parametrize("name", ["adr", "basque_bench", "naijarc", "darija_sentiment", "longbench2"])
-def test_groups_that_name_tags_have_lm_evals_own_tasks(lm_evals_own, monkeypatch, name):
+@pytest.fixture
+def lm_evals_tasks(lm_evals_own, monkeypatch):
+    """A function: a group -> the names of its tasks, as lm-eval builds them."""
     from lm_eval.api.task import ConfigurableTask
 
     def unread(_, entry, overrides):
@@ -298,9 +299,37 @@ def test_groups_that_name_tags_have_lm_evals_own_tasks(lm_evals_own, monkeypatch
 
     monkeypatch.setattr(type(lm_evals_own._factory), "_build_task", unread)
     monkeypatch.setattr(ConfigurableTask, "task_name", property(lambda self: self._config["task"]))
-    theirs = lm_evals_own.load([name])["groups"][name].get_all_tasks()
-    assert [one.name for one in members.expanded(files.find(name), None)] == [one.task_name for one in theirs]
+    return lambda name: [one.task_name for one in lm_evals_own.load([name])["groups"][name].get_all_tasks()]
+
+
+def of_group(name):
+    """The names of a group's tasks, as evalkit asks them."""
+    return [one.name for one in members.expanded(files.find(name), None)]
+
+
+@pytest.mark.parametrize("name", ["adr", "basque_bench", "naijarc", "darija_sentiment", "longbench2"])
+def test_groups_that_name_tags_have_lm_evals_own_tasks(lm_evals_tasks, name):
+    theirs = lm_evals_tasks(name)
+    assert of_group(name) == theirs
     assert len(theirs) > 2
+
+
+def test_a_group_changed_within_a_list_is_asked_whole_where_lm_eval_keeps_one_task(lm_evals_tasks):
+    """It gives all tasks of such a group the group's name; of MMLU the last one of each of four groups is left."""
+    theirs = lm_evals_tasks("openllm")
+    assert (len(theirs), theirs.count("mmlu"), theirs.count("truthfulqa")) == (9, 4, 1)
+    asked = of_group("openllm")
+    assert sum(name.startswith("mmlu_") for name in asked) == 57
+    assert {"truthfulqa_gen", "truthfulqa_mc1", "truthfulqa_mc2"} < {*asked}
+    assert len({*asked}) == 64
+
+
+def test_a_group_that_lm_eval_cannot_build_is_asked(lm_evals_tasks):
+    """One has the name of a task within the list of another: lm-eval takes its list for the name of that task."""
+    with pytest.raises(TypeError):
+        lm_evals_tasks("toksuite_abridged")
+    named = {name for one in files.find("toksuite_abridged").members for name in one["task"]}
+    assert named - {*of_group("toksuite_abridged")} == {"toksuite_stem_latex"}
 
 
 def test_a_word_is_found_among_the_names(monkeypatch, tmp_path):
