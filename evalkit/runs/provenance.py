@@ -25,7 +25,7 @@ def told(config: Config, plan: Plan, tasks: Sequence[Task], standings: Mapping[s
     served = [one for one in plan.contenders if not one.model.endpoint]
     own = dict.fromkeys(one for task in tasks for one in task.extensions)
     said = {
-        **environment.provenance(config.serving(config.baseline.label)),
+        **environment.provenance(config.serving(served[0].model.label) if served else None),
         "endpoints": codec.written(standings),
         **({"extensions": [asdict(one) for one in own]} if own else {}),
         **({"making": made} if (made := _making(served)) else {}),

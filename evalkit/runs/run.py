@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from evalkit.base.types import Task
     from evalkit.cluster.hosts import Hosts
     from evalkit.comparison.score import Tally
-    from evalkit.config.run_config import Config, Serving
+    from evalkit.config.run_config import Config
     from evalkit.records.imported import ImportedTask
     from evalkit.records.plan import Contender
     from evalkit.records.results import StoredAnswers
@@ -175,7 +175,8 @@ class _Run:
         self._config = tools.settled(self._config, self._say_outside)
         self._hosts = turns.joined(self._config, self.say)
         plan, sources, repeated = self._plan()
-        for text in report_terms.forewarnings(plan, self._config.accept_differences, self._serving.python):
+        python = self._config.serving(self._config.baseline.label).python
+        for text in report_terms.forewarnings(plan, self._config.accept_differences, python):
             self.say(Stage(f"warning: {text}"))
         for text in leaks.told(plan, self._store):
             self.say(Notice(text))
@@ -251,7 +252,7 @@ class _Run:
         for one in (one for one in plan.contenders if one.model.endpoint):
             label = one.model.label
             revision = self._config.endpoint_is.get(label, "")
-            found = vouching.standing(one, sources, self._store, revision, self._policy)
+            found = vouching.standing(one, sources, self._store, revision, self._policy(one))
             self._standings[label] = found
             if found.how == "afresh":
                 stale.add(one.identity)
@@ -335,18 +336,12 @@ class _Run:
         self._remember_reused(ledger)
         return ledger
 
-    @property
-    def _serving(self) -> Serving:
-        """How the baseline is served; what is asked of any server is measured by it."""
-        return self._config.serving(self._config.baseline.label)
-
-    @property
-    def _policy(self) -> SendingPolicy:
-        client = self._config.client
-        window = client.window or serve.window(self._serving)
+    def _policy(self, one: Contender) -> SendingPolicy:
+        """How a model is asked: the window follows its own server."""
+        client, serving = self._config.client, self._config.serving(one.model.label)
         return SendingPolicy(
-            window=window,
-            widest=0 if client.window else serve.widest_window(self._serving),
+            window=client.window or serve.window(serving),
+            widest=0 if client.window else serve.widest_window(serving, ours=not one.model.endpoint),
             tries=client.tries,
             deadline_s=client.deadline_s,
             patience_s=client.patience_s,

@@ -62,7 +62,7 @@ class Turns:
     """The asking of a run's models."""
 
     config: Config
-    policy: SendingPolicy
+    policy: Callable[[Contender], SendingPolicy]
     folder: RunFolder
     say: Say
     owed: Mapping[str, int]
@@ -135,7 +135,7 @@ class Turns:
         if not ledger.advance():
             return
         config, model = self.config, ledger.contender.model
-        way = asking.AskingRules(self.policy, allow_overlong=config.allow_overlong)
+        way = asking.AskingRules(self.policy(ledger.contender), allow_overlong=config.allow_overlong)
         if model.endpoint:
             await asking.on_endpoint(ledger, model.endpoint, model.source, way)
             return

@@ -114,11 +114,9 @@ _QUIET_STARTS: Final = ("VLLM_LOGGING_", "HF_", "HUGGING_FACE_", "TRANSFORMERS_"
 _KV_CACHE_GIB: Final = (1, 4)
 """Smallest and largest memory for the KV cache on a CPU. Without a figure vLLM 0.32 takes 92 % of the memory, or
 refuses to start; what it is given, it fills at once."""
-_OWN_BATCH: Final = 256
-"""vLLM 0.32's smallest own ``max-num-seqs`` on a GPU (1024 from 70 GiB on); 128 on a CPU. Source:
-``EngineArgs.get_batch_defaults`` in ``vllm/engine/arg_utils.py``. Twice any of them is the largest window."""
 _LARGEST_WINDOW: Final = 256
-"""At first: a server says only later how much it has room for."""
+"""At first: a server says only later how much it has room for. vLLM 0.32's own ``max-num-seqs`` is 128 on a CPU,
+and 256 or more on a GPU. Source: ``EngineArgs.get_batch_defaults`` in ``vllm/engine/arg_utils.py``."""
 _WIDEST_WINDOW: Final = 1024
 """vLLM's own batch on a GPU of 70 GiB or more."""
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
@@ -317,16 +315,25 @@ def shown_config(config: Config) -> dict[str, Json]:
 
 def window(serving: Serving) -> int:
     """Requests to keep under way: twice the server's batch, at most 256."""
-    batch = flags(serving).get("max-num-seqs", _OWN_BATCH)
-    return max(1, min(_LARGEST_WINDOW, 2 * batch)) if isinstance(batch, int) else _LARGEST_WINDOW
+    batch = _batch(serving)
+    return _LARGEST_WINDOW if batch is None else max(1, min(_LARGEST_WINDOW, 2 * batch))
 
 
-def widest_window(serving: Serving) -> int:
-    """How far the window may grow while the server says that nothing waits: twice a batch that the user has set."""
-    batch = flags(serving).get("max-num-seqs")
-    if isinstance(batch, int):
+def widest_window(serving: Serving, *, ours: bool = True) -> int:
+    """How far the window may grow while the server says that nothing waits: twice a batch that the user has set.
+
+    Of a server that is not ``ours`` nobody here knows what it computes on: what its ``/metrics`` say is the bound.
+    """
+    batch = _batch(serving)
+    if batch is not None:
         return max(window(serving), min(_WIDEST_WINDOW, 2 * batch))
-    return _LARGEST_WINDOW if device(serving) == "cpu" else _WIDEST_WINDOW
+    return _LARGEST_WINDOW if ours and device(serving) == "cpu" else _WIDEST_WINDOW
+
+
+def _batch(serving: Serving) -> int | None:
+    """``max-num-seqs`` as profile and user say it, or None; no interpreter is asked."""
+    batch = {**PROFILES[serving.profile], **_users(serving)}.get("max-num-seqs")
+    return batch if isinstance(batch, int) and not isinstance(batch, bool) else None
 
 
 def gpus_used(serving: Serving) -> int:

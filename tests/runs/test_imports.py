@@ -118,3 +118,12 @@ def test_a_metric_is_chosen_in_the_file_and_the_card_repeats_it(words, tmp_path)
     (card,) = (tmp_path / "runs").glob("*/model_card.md")
     assert 'metric = "acc_norm"' in card.read_text()
     assert json.loads(card.with_name("results.json").read_text()) == done.json
+
+
+def test_endpoints_alone_are_asked_though_nothing_here_can_serve(words, tmp_path):
+    done = evalkit(*words, "--vllm-python", tmp_path / "no" / "python", "--json")
+    # Twelve samples decide nothing.
+    assert (done.code, done.json["outcome"]["kind"]) == (3, "undecided"), done.err
+    (path,) = (tmp_path / "runs").glob("*/run.json")
+    # What is installed here has answered nothing.
+    assert "serving" not in json.loads(path.read_text())["provenance"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from evalkit.base.errors import UsageError
 from evalkit.base.types import Model
-from evalkit.serve import Serving, command, dropped, gpus_used, not_passed_on, numerics, window
+from evalkit.serve import Serving, command, dropped, gpus_used, not_passed_on, numerics, widest_window, window
 from evalkit.serve.launch import QUIET_FLAGS, flags, shown, surroundings, variables
 
 TINY = Model(label="tiny", source="org/tiny", digest="a" * 64)
@@ -197,6 +197,15 @@ def test_the_window_is_twice_the_batch_and_at_most_256(args, size):
 
 def test_the_published_window_is_16():
     assert window(gpu(profile="published")) == 16
+
+
+def test_how_far_the_window_grows_is_asked_of_the_interpreter_of_our_own_servers_alone(tmp_path):
+    assert (widest_window(gpu()), widest_window(Serving(device="cpu"))) == (1024, 256)
+    nobody = Serving(python=str(tmp_path / "none"))
+    assert (window(nobody), widest_window(nobody, ours=False)) == (256, 1024)
+    assert widest_window(Serving(python=nobody.python, args={"max-num-seqs": 200}), ours=False) == 400
+    with pytest.raises(UsageError):
+        widest_window(nobody)
 
 
 def test_gpus_of_one_server():
