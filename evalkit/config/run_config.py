@@ -62,7 +62,8 @@ class Serving:
     trust_remote_code: bool = False
     """Let the model's repository bring Python code that is then executed."""
     port: int = 0
-    """Port of ``127.0.0.1``; 0 for a free one. Servers that run at the same time have the ports that follow."""
+    """Port of ``127.0.0.1``, or of a server's host beside ``serve.ray``; 0 for a free one. Servers that run at the same
+    time have the ports that follow."""
     gpus: str = ""
     """The GPUs to spread servers over, as in ``0,1,2,3``; left out, each model in turn has one server, which takes what
     it finds. Models are served at the same time where there is room."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_KEY: Final = "servers listen on this machine alone and are asked without a key"
+_KEY: Final = "servers listen on this machine alone, or have a key of the run's own in a Ray cluster"
 _ALONE: Final = "a server of evalkit's is one instance on this machine"
 _LOG: Final = "the log tells how far a start has come, and why a server died"
 _WEIGHTS: Final = "what was resolved and recorded is served"

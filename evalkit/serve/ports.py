@@ -23,7 +23,11 @@ class Door:
     host: str = HOST
     """An address of the machine that it runs on, IPv4."""
     key: str = ""
-    """What whoever asks has to show; empty where everybody may ask."""
+    """What whoever asks has to show; empty where everybody may ask.
+
+    vLLM wants it under ``/v1``, ``/v2``, ``/inference`` and ``/cohere`` alone. Others, such as ``/invocations`` and
+    ``/tokenize``, stay open: whoever reaches the port can use the model.
+    """
 
     def url(self, port: int) -> str:
         """The address of a server that listens there."""
