@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from evalkit.base.events import Say
     from evalkit.base.types import Record, Task
+    from evalkit.cluster.hosts import Hosts
     from evalkit.comparison.score import Tally
     from evalkit.config.policy import Rule
     from evalkit.config.run_config import Config
@@ -86,6 +87,16 @@ def preview(config: Config, say: Say, discordance: float | None = None) -> RunPr
     tasks = prepare.checked(config, imports.read(config))
     config = tools.settled(needs.joined(config, tasks), say, "nothing")
     hosts = turns.joined(config, say)
+    try:
+        return _previewed(config, tasks, hosts, say, discordance)
+    finally:
+        if hosts is not None:
+            hosts.leave()
+
+
+def _previewed(
+    config: Config, tasks: Sequence[Task], hosts: Hosts | None, say: Say, discordance: float | None
+) -> RunPreview:
     with Scratch() as empty, Store(Path(empty)) as store:
         contenders = [prepare.contender(choice, config, store, say, hosts, patience_s=0.0) for choice in config.models]
     tasks = prepare.drawing(tasks, contenders[0].model)
@@ -98,8 +109,6 @@ def preview(config: Config, say: Say, discordance: float | None = None) -> RunPr
         say(Stage(f"reading {task.name}"))
         found.append(_forecast(task, config, terms, past.get(task.name), say))
     placed = turns.placement(config, contenders, hosts)
-    if hosts is not None:
-        hosts.leave()
     return RunPreview(
         forecasts=tuple(found),
         averages=tuple(

@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -55,3 +56,13 @@ def test_without_ray_one_line_says_how_to_install_it(workplace, monkeypatch):
 def test_an_address_that_cannot_be_is_refused(given, said):
     ended = evalkit("run", "--baseline", "base", *given)
     assert (ended.code, said in ended.err, len(ended.err.strip().splitlines()) <= 2) == (2, True, True)
+
+
+def test_a_plan_that_cannot_be_made_leaves_the_cluster(workplace, monkeypatch):
+    left = []
+    hosts = SimpleNamespace(kinds=(), places=(), leave=lambda: left.append("left"))
+    monkeypatch.setattr("evalkit.runs.turns.joined", lambda *_: hosts)
+    (rows,) = workplace.folder.rglob("pages.parquet")
+    rows.write_bytes(b"no rows")
+    done = workplace.here("plan", "--baseline", "base", "--tasks-dir", "tasks", "--task", "pages", "--ray", "auto")
+    assert (done.returncode != 0, left) == (True, ["left"]), done.stderr
