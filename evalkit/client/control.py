@@ -212,6 +212,11 @@ def remember_key(url: str, key: str) -> None:
     _own_keys[urlsplit(url).netloc] = key
 
 
+def forget_key(url: str) -> None:
+    """Show the server at ``url`` no key of its own any more: what answers there later is another one."""
+    _own_keys.pop(urlsplit(url).netloc, None)
+
+
 def authorization(url: str = "") -> dict[str, str]:
     """The header that the server at ``url`` wants, where it is one with a key; empty where no key is known.
 

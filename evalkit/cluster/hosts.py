@@ -16,7 +16,8 @@ from evalkit.base.events import Notice
 from evalkit.base.printable import counted, one_line
 from evalkit.cluster.joining import left
 from evalkit.cluster.keeper import Keeper
-from evalkit.cluster.remote import RemoteServer
+from evalkit.cluster.orders import HostFacts
+from evalkit.cluster.remote import RemoteServer, everywhere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from evalkit.base.events import Say
     from evalkit.base.types import Model
-    from evalkit.cluster.orders import HostFacts
     from evalkit.config.run_config import Serving
 
 _LOOK_S: Final = 60.0
@@ -50,7 +50,10 @@ class Hosts:
 
     def make(self, serving: Serving, model: Model, log: Path, say: Callable[[str, str], None]) -> RemoteServer:
         """A server on one of the hosts, not started yet."""
-        return RemoteServer((serving, model, self.key), log, say, lambda: _keeper(serving))
+        serving = everywhere(serving)
+        vllm = {} if serving.command else {serving.python: dict(serve.installed(serving.python).packages)}
+        like = HostFacts(__version__, vllm, self.kinds)
+        return RemoteServer((serving, model, self.key, like), log, say, lambda: _keeper(serving))
 
     def leave(self) -> None:
         """Leave the cluster."""
@@ -64,6 +67,7 @@ def looked_at(servings: Sequence[Serving], say: Say, *, any_kind: bool) -> Hosts
         UsageError: A host has no evalkit, or another one, or another vLLM; or GPUs are of different kinds.
         InfrastructureError: Nothing has room now.
     """
+    servings = [everywhere(one) for one in servings]
     need = max((_takes(one) for one in servings), key=lambda taken: taken.get("GPU", 0.0))
     room = _room(need)
     servers = sum(room.values())
@@ -102,6 +106,8 @@ def _keeper(serving: Serving) -> Any:
     """An actor that Ray is asked to put where there is room; it begins there when it can."""
     taken = _takes(serving)
     options = {"num_cpus": taken.pop("CPU"), "num_gpus": taken.pop("GPU", 0.0), "resources": taken}
+    # Ray would kill the actor's children with it, the watcher first of all, and leave their children (vLLM's engines).
+    options["runtime_env"] = {"env_vars": {"RAY_kill_child_processes_on_worker_exit": "0"}}
     return (
         ray.remote(_KeptByRay)
         .options(**options, scheduling_strategy="SPREAD", max_restarts=0, max_task_retries=0, max_concurrency=8)
@@ -122,7 +128,10 @@ def _nodes() -> dict[str, str]:
 
 
 def _room(need: Mapping[str, float]) -> dict[str, int]:
-    """How many servers have room now on each host; on processors one a host, because each takes all of them."""
+    """How many servers have room now on each host; on processors one a host is counted, because each takes all of them.
+
+    Ray is asked for one CPU and may put two on a host while another has no room.
+    """
     free = available_resources_per_node()
     found = {}
     for node in _nodes():
@@ -167,6 +176,9 @@ def _asked(nodes: Sequence[str], servings: Sequence[Serving], say: Say) -> dict[
         try:
             found[where] = ray.get(one)
         except ray.exceptions.RayError as error:
+            if asked[one] not in _nodes():
+                say(Notice(f"{where}: the host left the Ray cluster while it was asked what it has"))
+                continue
             last = one_line(str(error).strip().splitlines()[-1])
             raise UsageError(
                 f"{where}: the host cannot run evalkit: {last}",

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
-import signal
 import socket
 import threading
 from concurrent.futures import Future
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from evalkit.base.errors import InfrastructureError, UsageError
 from evalkit.base.printable import one_line
+from evalkit.config.cluster import problems
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,10 +61,10 @@ def _connect(address: str) -> None:
     """Become a driver of the cluster, without a word of Ray's own."""
     import ray  # noqa: PLC0415 - this module is imported where Ray may be missing
 
+    address = _named(address)
     if address != "auto":
         _knock(address)
-    kept = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
-    # Where Ray finds no cluster for `auto` it would start one.
+    # Nothing is told to those who make Ray.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         _init(address).result(timeout=_JOIN_S)
@@ -80,16 +80,23 @@ def _connect(address: str) -> None:
             "--address=HOST:6379` on the others",
             evidence=one_line(str(error)),
         ) from error
-    except (RuntimeError, ray.exceptions.RayError) as error:
+    except (RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise UsageError(
             f"--ray {address}: {one_line(str(error))}",
             fix="run evalkit with the Python and the Ray of the cluster, such as from its own environment or image",
         ) from error
-    finally:
-        # Ray answers SIGTERM by leaving at once; evalkit ends its servers first.
-        for number, answer in kept.items():
-            with suppress(ValueError):
-                signal.signal(number, answer)
+
+
+def _named(address: str) -> str:
+    """The cluster that is meant: of ``auto`` Ray takes what RAY_ADDRESS says.
+
+    Raises:
+        UsageError: The variable has what ``--ray`` may not be; of some of it Ray would start a cluster.
+    """
+    own = os.environ.get("RAY_ADDRESS", "") if address == "auto" else ""
+    for fault in problems(own, {}, ""):
+        raise UsageError(f"--ray auto: RAY_ADDRESS {fault.what}", fix=fault.fix)
+    return own or address
 
 
 def _init(address: str) -> Future[None]:
@@ -99,10 +106,12 @@ def _init(address: str) -> Future[None]:
     ended: Future[None] = Future()
 
     def work() -> None:
+        # evalkit says itself what came of it.
+        logging.getLogger("ray").setLevel(logging.CRITICAL + 1)
         try:
             ray.init(address=address, log_to_driver=False, configure_logging=False, logging_level="ERROR")
-        except Exception as error:  # noqa: BLE001 - raised again where it is awaited
-            ended.set_exception(error)
+        except BaseException as error:  # noqa: BLE001 - raised again where it is awaited; Ray may end by SystemExit
+            ended.set_exception(error if isinstance(error, Exception) else RuntimeError(f"Ray gave up: {error}"))
         else:
             ended.set_result(None)
 

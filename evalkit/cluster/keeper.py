@@ -10,11 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import psutil
+
 from evalkit import __version__, serve
 from evalkit.base.errors import EvalkitError, ServerFailedError
 from evalkit.base.printable import one_line
 from evalkit.cluster import leftovers
-from evalkit.cluster.orders import BEAT_S, OVER, HostFacts, News
+from evalkit.cluster.orders import BEAT_S, HostFacts, News
 from evalkit.serve.inherited import inherited
 from evalkit.serve.launch import QUIET_VARIABLES
 
@@ -54,6 +56,9 @@ class Keeper:
                 found[python] = dict(serve.installed(python).packages)
             except EvalkitError as error:
                 fault = error.message
+        # Ray leaves it empty for an actor that takes no GPU; a host is asked for all that it has.
+        if not os.environ.get("CUDA_VISIBLE_DEVICES", "all"):
+            del os.environ["CUDA_VISIBLE_DEVICES"]
         kinds = tuple(dict.fromkeys(gpu.name for gpu in serve.gpus()))
         return HostFacts(__version__, found, kinds, fault)
 
@@ -62,11 +67,14 @@ class Keeper:
         self._heard = time.monotonic()
         threading.Thread(target=self._serve, args=(order,), name="evalkit-server", daemon=True).start()
 
-    def news(self, heard: int) -> News:
-        """How the server is, with what it said after the first ``heard`` sayings; waits up to ``BEAT_S`` for any."""
+    def news(self, heard: int, known: Phase = "starting") -> News:
+        """How the server is, with what it said after the first ``heard`` sayings.
+
+        Waits up to ``BEAT_S`` for more, or for another phase than the ``known`` one.
+        """
         self._heard = time.monotonic()
         with self._turn:
-            self._turn.wait_for(lambda: len(self._news.said) > heard or self._news.phase in OVER, timeout=BEAT_S)
+            self._turn.wait_for(lambda: len(self._news.said) > heard or self._news.phase != known, timeout=BEAT_S)
             return replace(self._news, said=self._news.said[heard:])
 
     def stop(self) -> tuple[str, str]:
@@ -92,6 +100,8 @@ class Keeper:
             leftovers.clear(lambda text: self._tell("clearing", text))
             self._folder = leftovers.HeldFolder()
             _refuse_another(order.model, order.files)
+            if order.like is not None:
+                _refuse_unlike(order.like, self.look([*order.like.vllm]))
             _take_over(order.variables)
             door = serve.Door(self._host, order.key)
             log = self._folder.path / "server.log"
@@ -114,16 +124,19 @@ class Keeper:
         """Be in another phase; of one that is an end: why, what to do, and the last words."""
         reason, fix, words = end
         with self._turn:
-            self._news = replace(self._news, phase=phase, url=url, reason=reason, fix=fix, last_words=words)
+            self._news = replace(
+                self._news, phase=phase, url=url or self._news.url, reason=reason, fix=fix, last_words=words
+            )
             self._turn.notify_all()
 
     def _guard(self) -> None:
         """See the server die; end everything where the driver is silent or Ray's own process of the host is gone."""
         while time.monotonic() - self._heard < DRIVER_SILENCE_S and os.getppid() == self._raylet:
-            server = self._server
-            if self._news.phase == "ready" and server is not None and not server.alive():
-                cause = server.diagnose()
-                self._turn_to("died", (cause.reason, cause.fix, server.last_words()))
+            try:
+                self._see_a_death()
+            except Exception as error:  # noqa: BLE001 - without this thread nobody would end the server
+                told = f"it cannot be seen any more: {type(error).__name__}: {one_line(str(error))}"
+                self._turn_to("died", (told, "see what is wrong with its host", ""))
             if self._done.wait(_LOOK_S):
                 return
         with suppress(BaseException):
@@ -131,6 +144,12 @@ class Keeper:
                 self._server.kill()
         # What watches the server ends what is left of it, and takes its note back.
         os._exit(1)
+
+    def _see_a_death(self) -> None:
+        server = self._server
+        if self._news.phase == "ready" and server is not None and not server.alive():
+            cause = server.diagnose()
+            self._turn_to("died", (cause.reason, cause.fix, server.last_words()))
 
 
 def _refuse_another(model: Model, files: Mapping[str, int]) -> None:
@@ -142,6 +161,16 @@ def _refuse_another(model: Model, files: Mapping[str, int]) -> None:
         raise ServerFailedError(
             f"{model.source} {what}", fix="keep models where every host finds them at the same path, or name a hub id"
         )
+
+
+def _refuse_unlike(run: HostFacts, here: HostFacts) -> None:
+    """See that this host is as the run takes it to be: it may have come, or become free, since the run looked."""
+    other = sorted({*here.gpus} - {*run.gpus}) if run.gpus else []
+    odd = here.fault or (f"it has a {other[0]}, the run is of {' or '.join(run.gpus)}" if other else "")
+    if not odd and (here.evalkit, here.vllm) != (run.evalkit, run.vllm):
+        odd = "it has another evalkit, or other packages beside vLLM, than the host of the run"
+    if odd:
+        raise ServerFailedError(odd, fix="serve with the same packages and one kind of GPU on every host")
 
 
 def file_sizes(folder: Path) -> dict[str, int]:
@@ -159,6 +188,9 @@ def _take_over(variables: Mapping[str, str]) -> None:
     """Run with the driver's variables in place of this host's: they are part of an answer's identity."""
     for name in moving_variables():
         del os.environ[name]
+    # Ray sets it to the CPUs of the actor, which is one, where its host does not: the server would have one thread.
+    if "OMP_NUM_THREADS" not in psutil.Process().environ():
+        os.environ.pop("OMP_NUM_THREADS", None)
     os.environ.update(variables)
 
 

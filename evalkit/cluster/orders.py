@@ -31,6 +31,8 @@ class Order:
     """Those of vLLM's that the driver runs with and that are part of an answer's identity."""
     files: Mapping[str, int] = field(default_factory=dict)
     """Of a model in a folder: each file's bytes, by its path in the folder."""
+    like: HostFacts | None = None
+    """What the answers' identity says of the host; no GPU in it: any kind, or none."""
 
 
 @dataclass(frozen=True, slots=True)

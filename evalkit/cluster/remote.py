@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from dataclasses import replace
@@ -16,7 +17,7 @@ from evalkit.base.errors import EvalkitError, InfrastructureError, ServerFailedE
 from evalkit.base.printable import one_line
 from evalkit.client import control
 from evalkit.cluster.keeper import file_sizes, moving_variables
-from evalkit.cluster.orders import OVER, News, Order
+from evalkit.cluster.orders import OVER, HostFacts, News, Order
 from evalkit.files import private
 
 if TYPE_CHECKING:
@@ -36,21 +37,40 @@ _STOP_SLACK_S: Final = 30.0
 """Beyond the patience for the server itself: an answer of the keeper's, and memory that a driver takes back."""
 
 
+def everywhere(serving: Serving) -> Serving:
+    """The same, with paths that mean the same on every host."""
+    args = {name: _anywhere(value) if isinstance(value, str) else value for name, value in serving.args.items()}
+    # A program without a folder is looked for on the PATH, whatever lies in this one.
+    first, *more = serving.command or ("",)
+    command = (_program(first), *map(_anywhere, more)) if serving.command else ()
+    return replace(serving, args=args, python=_program(serving.python), command=command)
+
+
+def _anywhere(word: str) -> str:
+    return str(Path(word).resolve()) if word and Path(word).exists() else word
+
+
+def _program(word: str) -> str:
+    """Links are not followed: an interpreter's own place is what tells it its packages."""
+    return str(Path(word).absolute()) if os.sep in word else word
+
+
 class RemoteServer:
     """One start of one server on a host that Ray chooses; `serve.AnyServer` says what each method promises."""
 
     def __init__(
         self,
-        what: tuple[Serving, Model, str],
+        what: tuple[Serving, Model, str, HostFacts],
         log: Path,
         say: Callable[[str, str], None],
         keeper: Callable[[], Any],
     ) -> None:
         """Prepare to serve ``what``: how, which model, and with which key. ``keeper`` makes the actor."""
-        self._serving, self._model, self._key = what
+        self._serving, self._model, self._key, self._like = what
         self.served_name = serve.served_name(self._model)
         self._log, self._say, self._new_keeper = log, say, keeper
         self._keeper: Any = None
+        self._begun: Any = None
         self._news = News("starting")
         self._lost = ""
         """Why nothing is heard of the keeper any more."""
@@ -66,7 +86,8 @@ class RemoteServer:
         try:
             self._say("waiting", "for a place in the Ray cluster")
             self._keeper = self._new_keeper()
-            self._place(self._keeper.start.remote(self._order()))
+            self._begun = self._keeper.start.remote(self._order())
+            self._place(self._begun)
             threading.Thread(target=self._follow, name="evalkit-news", daemon=True).start()
             while self._news.phase == "starting" and not self._lost:
                 if self._stopping.is_set():
@@ -110,9 +131,10 @@ class RemoteServer:
                 return
             self._say("stopping", self._news.url)
             try:
-                left = "" if self._lost else self._stopped(keeper)
+                left = self._stopped(keeper) if self._is_placed() else ""
             finally:
                 ray.kill(keeper)
+                control.forget_key(self.url)
             if left:
                 raise InfrastructureError(left, fix="end them on that host, or wait: they hang in a system call")
             self._say("stopped", "")
@@ -129,17 +151,18 @@ class RemoteServer:
         except EvalkitError as error:
             self._say("not stopped", error.message)
 
+    def _is_placed(self) -> bool:
+        """Whether its keeper has begun: one that waits for a place would not hear that it is to stop."""
+        return self._begun is not None and bool(ray.wait([self._begun], timeout=0)[0])
+
     def _order(self) -> Order:
         """What the keeper is told, with paths that mean the same on every host."""
         folder = Path(self._model.source)
         here = folder.is_dir()
         model = replace(self._model, source=str(folder.resolve())) if here else self._model
-        args = {
-            name: str(Path(value).resolve()) if isinstance(value, str) and Path(value).exists() else value
-            for name, value in self._serving.args.items()
-        }
-        serving = replace(self._serving, args=args)
-        return Order(serving, model, self._key, moving_variables(), file_sizes(folder) if here else {})
+        return Order(
+            self._serving, model, self._key, moving_variables(), file_sizes(folder) if here else {}, self._like
+        )
 
     def _place(self, begun: Any) -> None:
         until = time.monotonic() + _PLACE_S
@@ -160,7 +183,7 @@ class RemoteServer:
         """Hear the keeper's news until the server is over, or the keeper falls silent."""
         heard = 0
         while self._news.phase not in OVER and (keeper := self._keeper) is not None:
-            asked = keeper.news.remote(heard)
+            asked = keeper.news.remote(heard, self._news.phase)
             try:
                 if not ray.wait([asked], timeout=_SILENCE_S)[0]:
                     self._lost = f"its host has not said anything for {_SILENCE_S:g} s"
@@ -180,8 +203,10 @@ class RemoteServer:
         """Have it ended; returns what could not be, and keeps the end of its log where the run's logs are."""
         asked = keeper.stop.remote()
         try:
-            if not ray.wait([asked], timeout=4 * self._serving.stop_patience_s + _STOP_SLACK_S)[0]:
-                return ""  # The keeper ends it, and itself, once it hears nothing for a minute.
+            until = time.monotonic() + 4 * self._serving.stop_patience_s + _STOP_SLACK_S
+            while not ray.wait([asked], timeout=_POLL_S)[0]:
+                if self._lost or time.monotonic() > until:
+                    return ""  # The keeper ends it, and itself, once it hears nothing for a minute.
             left, log = ray.get(asked)
         except ray.exceptions.RayError:
             return ""  # Gone with its keeper.

@@ -11,7 +11,7 @@ import pytest
 from evalkit.base.errors import InfrastructureError, UsageError
 from evalkit.base.types import Answer, Failure, FailureKind
 from evalkit.client import Client, Request
-from evalkit.client.control import API_KEY, authorization, remember_key, served_models
+from evalkit.client.control import API_KEY, authorization, forget_key, remember_key, served_models
 from support.commands import evalkit
 from support.workplaces import fitted_out
 
@@ -122,3 +122,12 @@ def test_a_server_of_ours_is_shown_its_own_key_and_no_other_server_is(monkeypatc
             served_models(other)
     assert isinstance(outcome, Answer)
     assert authorization(other) == {"Authorization": "Bearer of-others"}
+
+
+def test_the_key_of_a_server_that_has_gone_is_shown_to_nobody_at_its_place(monkeypatch):
+    monkeypatch.delenv(API_KEY, raising=False)
+    remember_key("http://127.0.0.1:9", KEY)
+    assert authorization("http://127.0.0.1:9/v1") == {"Authorization": f"Bearer {KEY}"}
+    forget_key("http://127.0.0.1:9")
+    forget_key("http://127.0.0.1:9")
+    assert authorization("http://127.0.0.1:9/v1") == {}

@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -14,15 +16,17 @@ from evalkit.client import control
 from evalkit.cluster import leftovers
 from evalkit.cluster.keeper import Keeper, file_sizes
 from evalkit.cluster.orders import OVER, Order
-from evalkit.serve import Serving
+from evalkit.serve import Gpu, Serving
 from support.workplaces import FAKE_VLLM, model_folder
 
 ALONE = """
-import sys, time
+import os, sys, time
 from evalkit.base.types import Model
 from evalkit.cluster import keeper
 from evalkit.cluster.orders import Order
 from evalkit.serve import Serving
+# As Ray does in the process of an actor with one CPU, where its host has none.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 one = keeper.Keeper()
 one.start(Order(Serving(device="cpu"), Model("tiny", "tiny", "x"), "sesame"))
 heard = 0
@@ -54,11 +58,11 @@ def keeper():
 
 def told(one, phases):
     """The news, once the server is in one of these phases, and everything that was said until then."""
-    said = []
+    said, phase = [], "starting"
     until = time.monotonic() + 60
-    while (news := one.news(len(said))).phase not in phases:
+    while (news := one.news(len(said), phase)).phase not in phases:
         assert time.monotonic() < until
-        said += news.said
+        said, phase = [*said, *news.said], news.phase
     return news, [*said, *news.said]
 
 
@@ -81,10 +85,12 @@ def test_a_server_with_a_key_of_its_own(keeper):
 
 def test_a_death_is_news_at_once_with_its_reason(keeper):
     keeper.start(order())
-    told(keeper, {"ready", *OVER})
+    ready, _ = told(keeper, {"ready", *OVER})
     psutil.Process(keeper._server.pid).kill()
     news, _ = told(keeper, OVER)
     assert (news.phase, "killed (signal 9)" in news.reason) == ("died", True)
+    # Whoever was asking it still has to know where.
+    assert news.url == ready.url != ""
     assert "by hand:" in news.last_words
 
 
@@ -118,6 +124,79 @@ def test_the_drivers_variables_take_the_place_of_the_hosts(keeper, monkeypatch):
     seen = psutil.Process(keeper._server.pid).environ()
     assert (seen["VLLM_ATTENTION_BACKEND"], seen["VLLM_CACHE_ROOT"]) == ("DRIVER", "/somewhere")
     assert "VLLM_OF_THE_HOST" not in seen
+
+
+def here(**other):
+    """What the run takes this host to be, and what of that is another."""
+    one = Keeper()
+    facts = one.look([""])
+    one.stop()
+    return replace(facts, **other)
+
+
+def test_a_host_as_the_run_takes_it_to_be_serves(keeper):
+    keeper.start(replace(order(), like=here()))
+    assert told(keeper, {"ready", *OVER})[0].phase == "ready"
+
+
+@pytest.mark.parametrize("other", [{"evalkit": "0.0.0"}, {"vllm": {"": {"vllm": "0.0.0"}}}])
+def test_a_host_with_other_packages_than_the_runs_is_refused_when_it_is_to_serve(keeper, other):
+    keeper.start(replace(order(), like=here(**other)))
+    news, _ = told(keeper, {"ready", *OVER})
+    assert (news.phase, "than the host of the run" in news.reason, keeper._server) == ("failed", True, None)
+
+
+@pytest.mark.parametrize(("kinds", "phase"), [(("H100",), "failed"), (("H200",), "ready"), ((), "ready")])
+def test_a_host_with_another_gpu_than_the_runs_is_refused_when_it_is_to_serve(keeper, monkeypatch, kinds, phase):
+    monkeypatch.setattr("evalkit.serve.gpus", lambda: [Gpu(0, "x", "H200", 1, 1, 0, "1")])
+    keeper.start(replace(order(), like=here(gpus=kinds)))
+    news, _ = told(keeper, {"ready", *OVER})
+    assert (news.phase, "it has a H200, the run is of H100" in news.reason) == (phase, phase == "failed")
+
+
+def test_a_host_is_asked_for_its_gpus_though_ray_shows_its_actor_none(keeper, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    keeper.look([])
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    keeper.look([])
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
+
+
+def test_another_phase_is_news_without_a_word(keeper, monkeypatch):
+    keeper.start(order())
+    _, said = told(keeper, {"ready", *OVER})
+    monkeypatch.setattr("evalkit.cluster.keeper.BEAT_S", 300.0)
+    with ThreadPoolExecutor() as beside:
+        news = beside.submit(keeper.news, len(said), "starting")
+        assert news.result(timeout=60).phase == "ready"
+
+
+def test_a_server_that_cannot_be_looked_at_is_told_dead(keeper, monkeypatch):
+    keeper.start(order())
+    told(keeper, {"ready", *OVER})
+
+    def no_more():
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(keeper._server, "alive", no_more)
+        news, _ = told(keeper, OVER)
+    assert (news.phase, "Too many open files" in news.reason) == ("died", True)
+
+
+@pytest.mark.parametrize("given", [None, "1"])
+def test_a_server_does_not_have_the_one_thread_that_ray_gives_its_actor(monkeypatch, given):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if given:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    process, server, _ = alone(silence_s=60.0)
+    try:
+        assert server.environ().get("OMP_NUM_THREADS") == given
+    finally:
+        process.kill()
+        process.wait()
+    assert gone(server)
 
 
 def alone(silence_s):

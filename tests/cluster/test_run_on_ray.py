@@ -5,10 +5,18 @@ import os
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
+from types import SimpleNamespace
 
 import psutil
 import pytest
+
+from evalkit.base.errors import ServerFailedError
+from evalkit.base.types import Model
+from evalkit.cluster.orders import HostFacts
+from evalkit.serve import Serving
+from support.servers import ENGINE
 
 pytestmark = pytest.mark.ray
 
@@ -31,13 +39,25 @@ def servers_of(folder):
     return [one for one in every if one.info["cwd"] == str(folder) and "--port" in (one.info["cmdline"] or [])]
 
 
+def engines_of(folder):
+    """The processes of these servers that would live on without them."""
+    every = psutil.process_iter(["cmdline", "cwd"])
+    return [one for one in every if one.info["cwd"] == str(folder) and ENGINE in (one.info["cmdline"] or [])]
+
+
 def raylet_of(server):
     return next(one for one in server.parents() if one.name() == "raylet")
 
 
 def stored(folder):
     with sqlite3.connect(f"file:{folder / 'runs/store.sqlite3'}?mode=ro", uri=True) as connection:
-        return connection.execute("SELECT count(*), count(DISTINCT fingerprint) FROM response").fetchone()
+        return connection.execute("SELECT count(*) FROM response").fetchone()[0]
+
+
+def asked_again(workplace):
+    """Requests that came to servers beyond the first of each: equal questions of two samples are one."""
+    asked = workplace.journal()
+    return len(asked) - len({*asked})
 
 
 def words(*more):
@@ -86,9 +106,8 @@ def test_replicas_on_three_nodes_share_one_model(workplace, nodes):
     assert len({raylet_of(one).pid for one in servers_of(workplace.folder)}) == 3
     (workplace.folder / "seen").touch()
     assert nothing_failed(going.ended())
-    assert stored(workplace.folder) == (SAMPLES, SAMPLES)
-    # Nothing was asked twice: equal questions of two samples are one.
-    assert len(workplace.journal()) == len({*workplace.journal()})
+    assert stored(workplace.folder) == SAMPLES
+    assert asked_again(workplace) == 0
     assert not servers_of(workplace.folder)
     logs = sorted(path.name for path in workplace.runs()[0].glob("server/*.log"))
     assert logs == ["base.1.log", "base.2.log", "base.3.log"]
@@ -107,24 +126,29 @@ def test_a_node_that_is_killed_costs_no_answer(workplace, nodes):
     wait_for(lambda: len(servers_of(workplace.folder)) == 2, within_s=60)
     (workplace.folder / "seen").touch()
     assert nothing_failed(going.ended())
-    assert stored(workplace.folder) == (SAMPLES, SAMPLES)
+    assert stored(workplace.folder) == SAMPLES
+    # What the lost server had under way (`--window`), and no more.
+    assert asked_again(workplace) <= 2
     assert not servers_of(workplace.folder)
 
 
 def test_a_killed_driver_leaves_no_server_and_the_same_command_continues(workplace, nodes):
     cluster, _ = nodes(2)
-    given = words(*on(cluster))
+    given = words(*on(cluster), "--serve-arg", "with-engine=true")
     going = Going(workplace, *given)
     going.answering(2, SAMPLES // 4)
+    assert len(engines_of(workplace.folder)) == 2
     going.process.kill()
     going.process.communicate()
-    wait_for(lambda: not servers_of(workplace.folder), within_s=60)
-    (answered, _), asked = stored(workplace.folder), len(workplace.journal())
+    # Before another keeper comes to these hosts, which would end what it finds.
+    wait_for(lambda: not servers_of(workplace.folder) and not engines_of(workplace.folder), within_s=60)
+    answered, asked = stored(workplace.folder), len(workplace.journal())
     assert 0 < answered < SAMPLES
     (workplace.folder / "seen").touch()
     assert nothing_failed(Going(workplace, *given).ended())
-    assert stored(workplace.folder) == (SAMPLES, SAMPLES)
+    assert stored(workplace.folder) == SAMPLES
     assert len(workplace.journal()) - asked == SAMPLES - answered
+    assert not engines_of(workplace.folder)
 
 
 def test_a_host_that_falls_silent_costs_a_minute_and_no_answer(workplace, nodes):
@@ -143,9 +167,57 @@ def test_a_host_that_falls_silent_costs_a_minute_and_no_answer(workplace, nodes)
         for one in host:
             if one.is_running():
                 os.kill(one.pid, signal.SIGCONT)
-    assert stored(workplace.folder) == (SAMPLES, SAMPLES)
+    assert stored(workplace.folder) == SAMPLES
+    # What the lost server had under way (`--window`), and no more.
+    assert asked_again(workplace) <= 2
     # Once it runs again it sees that nobody has asked it for a minute.
     wait_for(lambda: not servers_of(workplace.folder), within_s=90)
+
+
+@pytest.mark.parametrize("named", ["ray://head:10001", "local", "head"])
+def test_what_ray_would_take_for_auto_is_refused_as_what_is_named(workplace, named):
+    done = workplace.evalkit(*words("--ray", "auto"), RAY_ADDRESS=named, check=2)
+    assert f"--ray auto: RAY_ADDRESS is '{named}'" in done.stderr
+
+
+def test_a_server_that_has_no_place_yet_is_not_asked_to_stop(tmp_path, monkeypatch):
+    from evalkit.cluster import remote  # it imports Ray
+
+    asked, killed = [], []
+
+    class NoPlace:
+        """An actor that Ray has not put anywhere: what it is asked nobody hears."""
+
+        def __getattr__(self, name):
+            return SimpleNamespace(remote=lambda *_: asked.append(name) or name)
+
+    def wait(refs, timeout):
+        if timeout:
+            server.stop()
+        return [], refs
+
+    monkeypatch.setattr(remote, "ray", SimpleNamespace(wait=wait, kill=killed.append, exceptions=remote.ray.exceptions))
+    like = HostFacts("", {}, ())
+    what = (Serving(), Model("tiny", "tiny", "x"), "sesame", like)
+    server = remote.RemoteServer(what, tmp_path / "log", lambda *_: None, NoPlace)
+    with pytest.raises(ServerFailedError, match="while it waited for a place"):
+        server.__enter__()
+    assert (asked, len(killed)) == (["start"], 1)
+
+
+def test_paths_in_settings_mean_the_same_on_every_host(tmp_path, monkeypatch):
+    from evalkit.cluster.remote import everywhere  # it imports Ray
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "serve.py").touch()
+    (tmp_path / "python").symlink_to(sys.executable)
+    found = everywhere(Serving(python="./python", args={"chat-template": "serve.py", "dtype": "half"}))
+    assert (found.python, dict(found.args)) == (
+        str(tmp_path / "python"),
+        {"chat-template": str(tmp_path / "serve.py"), "dtype": "half"},
+    )
+    own = everywhere(Serving(command=("python", "serve.py", "--fast")))
+    assert (own.command, own.python) == (("python", str(tmp_path / "serve.py"), "--fast"), "")
 
 
 OTHER_RELEASE = """

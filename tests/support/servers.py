@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -42,11 +43,16 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--die-after", type=int, default=0, help="kill itself when so many chat requests have come")
     parser.add_argument("--die-on", nargs="+", default=[], help="kill itself at a request with this text in it")
     parser.add_argument("--die-saying", help="with --die-on: write this file to stderr before")
+    parser.add_argument("--with-engine", action="store_true", help="have a process of one's own, as vLLM's engine is")
     parser.add_argument("--sick-gpu", help="only where this one is visible does it die")
     options = parser.parse_known_args(words)[0]
     if options.sick_gpu and options.sick_gpu != os.environ.get("CUDA_VISIBLE_DEVICES"):
         options.die_after, options.die_on = 0, []
     return options
+
+
+ENGINE = "import time; time.sleep(600)  # the engine of a stand-in"
+"""It does not see that its server is gone."""
 
 
 def log(line: str) -> None:
@@ -93,6 +99,8 @@ async def serve(options: argparse.Namespace, make: type[ModelServer] = ModelServ
         log("Loading weights")
         await stop.wait()
         return
+    if options.with_engine:
+        subprocess.Popen([sys.executable, "-c", ENGINE])  # noqa: ASYNC220
     journal = Path(options.journal).open("a", encoding="utf-8") if options.journal else None  # noqa: ASYNC230, SIM115
     server.on_asked = watcher(server, journal, options)
     await server.listen()
